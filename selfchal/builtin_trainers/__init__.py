@@ -1,0 +1,1 @@
+"""The trainers that come with selfchal: pure losses, one loop a file."""

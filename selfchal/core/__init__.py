@@ -1,0 +1,1 @@
+"""The nouns of the design as protocols and dataclasses, and the loop over them; imports no plugin."""

@@ -1,0 +1,68 @@
+"""Episodes: one multi-turn rollout with its exact tokens, the only food of every trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from selfchal.core.model import Message
+from selfchal.core.world import Json
+
+
+class End(StrEnum):
+    """Why an episode ended."""
+
+    ANSWER = "answer"  # the agent gave its final answer
+    STOP = "stop"  # the simulated user was done
+    TOOL = "tool"  # a tool that ends the episode was called (a transfer to a human)
+    STEPS = "steps"  # no step was left
+    LENGTH = "length"  # the context is full
+    INFRA = "infra"  # sandbox or user simulator failed: no reward, not a failure
+
+
+@dataclass
+class Episode:
+    """``ids``, ``mask`` and ``logprobs`` have one entry a token of the whole conversation.
+
+    ``mask`` is 1 on the tokens that the agent sampled and 0 elsewhere; ``logprobs`` is 0.0 where the
+    mask is 0. ``reward`` is None when the episode could not be judged (invariant 2).
+    """
+
+    task: str
+    sample: int
+    messages: list[Message] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
+    mask: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    answer: str | None = None
+    replies: list[str] = field(default_factory=list)  # what was said to the simulated user
+    end: End = End.STEPS
+    reward: float | None = None
+    reason: str = ""
+    steps: int = 0
+    tool_calls: int = 0
+    invalid_actions: int = 0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Json]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Episode:
+        messages = [Message(**message) for message in row["messages"]]
+        return cls(**{**row, "messages": messages, "end": End(row["end"])})
+
+
+@dataclass(frozen=True)
+class Group:
+    """All episodes of one task from one policy: what a group baseline is taken over."""
+
+    task: str
+    episodes: tuple[Episode, ...]
+
+    @property
+    def rewards(self) -> list[float]:
+        """The rewards that could be judged."""
+        return [episode.reward for episode in self.episodes if episode.reward is not None]

@@ -1,0 +1,110 @@
+"""The model contract: token ids are the truth (invariant 4).
+
+A conversation grows by appending ids only: ``render_prompt`` gives the ids of its start,
+``render_turn`` the ids that follow the agent's sampled ones (whatever closes the agent's turn, the
+next message, the header of the next agent turn). Nothing that was sampled is ever tokenised again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel
+
+
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Message:
+    role: str  # system, user, assistant
+    content: str
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample. ``temperature`` 0 is greedy. ``stop`` strings end a generation and stay in it."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Sampled ids (with the end-of-turn id, if it was sampled), their log-probabilities, and their text.
+
+    ``logprobs`` are those of the distribution that was sampled from at temperature 1 (greedy
+    decoding: of the unscaled model). ``finished`` is False when ``max_tokens`` cut it.
+    """
+
+    ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    text: str
+    finished: bool
+
+
+class Capability(StrEnum):
+    """What a model can give; a trainer states what it needs, and validation compares the two."""
+
+    TEXT = "text"
+    TOKEN_IDS = "token_ids"
+    LOGPROBS = "logprobs"
+    GRADIENTS = "gradients"  # its weights can be trained in this process
+
+
+class Model(Protocol):
+    name: ClassVar[str]
+    Config: ClassVar[type[BaseModel]]
+
+    @classmethod
+    def provides(cls, config: Any) -> frozenset[Capability]:
+        """What this model gives with this config; answers without loading anything."""
+        ...
+
+    def __init__(self, config: Any) -> None:
+        """Load. Raises ModelError."""
+
+    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Ids of the start of a conversation, ending where the agent is to speak."""
+        ...
+
+    def render_turn(self, generation: Generation, message: Message) -> list[int]:
+        """Ids to append after ``generation.ids`` so that ``message`` was said and the agent is to speak."""
+        ...
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        """One generation a prompt, in order. Same weights, prompts and seed: same result."""
+        ...
+
+    @property
+    def context_length(self) -> int:
+        """The most ids that a conversation may have."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class TrainableModel(Model, Protocol):
+    """A model whose weights can be trained in this process (Capability.GRADIENTS)."""
+
+    @property
+    def network(self) -> Any:
+        """The torch module: ``network(input_ids, attention_mask).logits`` of [batch, time, vocabulary]."""
+        ...
+
+    def weights_changed(self) -> None:
+        """Must be called after an update, before the next ``generate``: caches are stale."""
+        ...
+
+    def save(self, directory: Path) -> None:
+        """Write weights (or the adapter) and tokenizer so that ``load`` gives the same model."""
+        ...
+
+    def load(self, directory: Path) -> None: ...

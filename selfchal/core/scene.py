@@ -1,0 +1,37 @@
+"""A scene: the trusted side of one conversation with a model (an agent's task, a challenger's proposal)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from selfchal.core.episode import End, Episode
+from selfchal.core.model import Message
+
+
+class Scene(Protocol):
+    """Driven by the rollout engine: ``start`` once, ``step`` after every generation, ``finish`` once.
+
+    ``step`` may block (it runs code and simulated users) and is called from worker threads, never
+    twice at a time for one scene.
+    """
+
+    @property
+    def name(self) -> str:
+        """The task's id, or what else the episode is about."""
+        ...
+
+    def start(self) -> Sequence[Message]:
+        """The conversation's first messages, ending where the model is to speak."""
+        ...
+
+    def step(self, text: str) -> Message | None:
+        """Act on what the model said; the message that answers it, or None when the scene is over."""
+        ...
+
+    def finish(self, episode: Episode, cut: End | None) -> None:
+        """Write answer, reward, reason and counts into the episode, and free what the scene holds.
+
+        ``cut`` says why the engine ended it (LENGTH), None when the scene itself did.
+        """
+        ...

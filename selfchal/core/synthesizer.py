@@ -1,0 +1,73 @@
+"""The synthesizer contract: the challenger explores an environment and proposes tasks.
+
+A proposal is an episode like any other: the rollout engine drives the synthesizer's scenes in batches,
+so exploration, revision and the trusted judging between them all happen turn by turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel
+
+from selfchal.core.environment import Environment
+from selfchal.core.judge import Verdict
+from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.scene import Scene
+from selfchal.core.task import Task
+from selfchal.core.world import Json
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every proposal of a run is made with."""
+
+    environment: Environment
+    sandbox: Sandbox
+    limits: Limits
+    judge: Callable[[Task], Verdict]
+
+
+@dataclass(frozen=True)
+class Commission:
+    """One proposal to make. ``focus`` names what the tasks so far do not cover (tools, tables)."""
+
+    index: int
+    round: int
+    seed: int
+    focus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What came of a commission: the task if it parsed, its verdict, how often it was revised,
+    and what the parser had to forgive."""
+
+    index: int
+    round: int
+    verdict: Verdict
+    task: Task | None = None
+    raw: str = ""
+    revisions: int = 0
+    forgiven: tuple[str, ...] = ()
+    audit: Mapping[str, Json] = field(default_factory=dict)
+
+
+class ProposalScene(Scene, Protocol):
+    @property
+    def proposal(self) -> Proposal:
+        """The outcome; valid once the scene has ended."""
+        ...
+
+
+class Synthesizer(Protocol):
+    name: ClassVar[str]
+    Config: ClassVar[type[BaseModel]]
+
+    def __init__(self, config: Any) -> None: ...
+
+    def scene(self, commission: Commission, workshop: Workshop) -> ProposalScene:
+        """A scene in which the challenger makes this proposal."""
+        ...

@@ -1,0 +1,71 @@
+"""The trainer contract: an RL algorithm gets tasks and a way to roll them out, and improves the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel
+
+from selfchal.core.episode import Group
+from selfchal.core.model import Capability, Metrics, TrainableModel
+from selfchal.core.task import Task
+
+
+class Collect(Protocol):
+    """Rolls tasks out with the present weights and rewards every episode by its task's ``evaluate``."""
+
+    def __call__(self, tasks: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
+        """``samples`` episodes a task, in the order of ``tasks``. Same weights and seed: same groups.
+
+        Stored under ``seed``, which must differ from call to call of one training.
+        """
+        ...
+
+
+class Progress(Protocol):
+    """Where a trainer reports and saves; every call returns only when the data is safe on disk."""
+
+    def log(self, step: int, metrics: Metrics) -> None:
+        """Metrics of update ``step`` (from 1)."""
+        ...
+
+    def save(self, step: int, state: Any) -> None:
+        """Checkpoint: the model's weights, and ``state`` (anything torch.save takes), after ``step``."""
+        ...
+
+    def latest(self) -> tuple[int, Any] | None:
+        """The newest checkpoint's step and state, its weights already loaded into the model; None at first."""
+        ...
+
+    def total(self, steps: int) -> None:
+        """How many updates there will be, for the progress display."""
+        ...
+
+
+@dataclass(frozen=True)
+class Training:
+    """All a trainer has. ``validation`` are synthetic tasks kept out of ``tasks``, for choosing checkpoints."""
+
+    model: TrainableModel
+    tasks: Sequence[Task]
+    validation: Sequence[Task]
+    collect: Collect
+    progress: Progress
+    seed: int
+
+
+class Trainer(Protocol):
+    name: ClassVar[str]
+    Config: ClassVar[type[BaseModel]]
+    needs: ClassVar[frozenset[Capability]]
+
+    def __init__(self, config: Any) -> None: ...
+
+    def train(self, training: Training) -> None:
+        """Train in place; on return the model holds the weights to evaluate.
+
+        Resumes from ``training.progress.latest()`` where there is a checkpoint.
+        """
+        ...

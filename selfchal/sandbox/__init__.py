@@ -1,0 +1,1 @@
+"""The sandboxes that come with selfchal: where untrusted code runs."""
