@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
-
 Metrics = Mapping[str, float]
 
 
@@ -77,6 +76,10 @@ class Model(Protocol):
 
     def render_turn(self, generation: Generation, message: Message) -> list[int]:
         """Ids to append after ``generation.ids`` so that ``message`` was said and the agent is to speak."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of bare text, without special tokens: for forcing how an agent's turn begins."""
         ...
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:

@@ -1,0 +1,163 @@
+"""The agent's scene: CodeAct in a sandbox session, until an answer, the user's goodbye, or no step is left.
+
+Paper, section 5.1: a thought, then either executable Python that calls tools or a reply; observations
+are what the code printed or what the simulated user said; 15 steps at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+from selfchal.core.actions import Act, Malformed, parse_turn
+from selfchal.core.environment import Chat, Environment, User
+from selfchal.core.episode import End, Episode
+from selfchal.core.model import Message
+from selfchal.core.sandbox import Execution, Limits, Sandbox, Session, Status
+from selfchal.core.world import Json, ToolSpec, World
+
+PROMPT = files("selfchal.core") / "prompts" / "agent.txt"
+CLOSINGS = {
+    True: "When you know it, give the final answer, a value and nothing else:\nAnswer: <value>",
+    False: "To speak to the user, write:\nAnswer: <what you say>",
+}
+
+
+@dataclass(frozen=True)
+class Reward:
+    """``value`` is None when it could not be judged (an infrastructure failure, invariant 2)."""
+
+    value: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where agents act: the environment, the sandbox their code runs in, and the bounds of an episode."""
+
+    environment: Environment
+    sandbox: Sandbox
+    limits: Limits
+    max_steps: int = 15
+    observation_chars: int = 10_000
+    chat: Chat | None = None
+
+
+Grade = Callable[[World, str | None, Sequence[str]], Reward]  # final world, answer, replies to the user
+
+
+@dataclass
+class AgentScene:
+    """One episode of one task. ``grade`` rewards its end."""
+
+    name: str
+    instruction: str
+    context: Mapping[str, Json]
+    stage: Stage
+    grade: Grade
+    world: World = field(init=False)
+    user: User | None = field(init=False, default=None)
+    session: Session | None = field(init=False, default=None)
+    end: End = field(init=False, default=End.STEPS)
+    answer: str | None = field(init=False, default=None)
+    replies: list[str] = field(init=False, default_factory=list)
+    steps: int = field(init=False, default=0)
+    calls: int = field(init=False, default=0)
+    invalid: int = field(init=False, default=0)
+    failure: str = field(init=False, default="")
+
+    def start(self) -> list[Message]:
+        environment = self.stage.environment
+        self.world = environment.open(self.context)
+        self.user = environment.user(self.instruction, self.context, self.stage.chat)
+        said = self.user.open() if self.user else self.instruction
+        seen = environment.observe_start(self.context)
+        return [
+            Message("system", system_prompt(environment, self.stage.max_steps)),
+            Message("user", f"{said}\n\n{seen}" if seen else said),
+        ]
+
+    def step(self, text: str) -> Message | None:
+        self.steps += 1
+        turn = parse_turn(text)
+        if isinstance(turn, Malformed):
+            self.invalid += 1
+            observation: str | None = turn.reminder
+        elif isinstance(turn, Act):
+            observation = self._act(turn.code)
+        else:
+            observation = self._say(turn.text)
+        if observation is None or self.steps >= self.stage.max_steps:
+            return None
+        return Message("user", observation)
+
+    def _act(self, code: str) -> str | None:
+        if self.session is None:
+            self.session = self.stage.sandbox.session(self.world, self.stage.limits)
+        execution = self.session.run(code)
+        self.calls += len(execution.calls)
+        self.invalid += not execution.ok
+        if execution.status is Status.INFRA_ERROR:
+            self.end, self.failure = End.INFRA, execution.error or "the sandbox failed"
+            return None
+        if self.world.ended:
+            self.end = End.TOOL
+            return None
+        return observation_of(execution, self.stage.observation_chars)
+
+    def _say(self, text: str) -> str | None:
+        if self.user is None:
+            self.end, self.answer = End.ANSWER, text
+            return None
+        self.replies.append(text)
+        heard = self.user.reply(text)
+        if heard is None:
+            self.end = End.STOP
+        return heard
+
+    def finish(self, episode: Episode, cut: End | None) -> None:
+        if self.session is not None:
+            self.session.close()
+        episode.end = cut or self.end
+        episode.answer, episode.replies = self.answer, self.replies
+        episode.steps, episode.tool_calls, episode.invalid_actions = self.steps, self.calls, self.invalid
+        reward = self._reward(episode.end)
+        episode.reward, episode.reason = reward.value, reward.reason
+
+    def _reward(self, end: End) -> Reward:
+        if end is End.INFRA:
+            return Reward(None, self.failure)
+        if end in (End.STEPS, End.LENGTH):
+            return Reward(0.0, "no step was left" if end is End.STEPS else "the context is full")
+        return self.grade(self.world, self.answer, self.replies)
+
+
+def observation_of(execution: Execution, limit: int) -> str:
+    """What the agent sees of an execution: what it printed, then its error, cut at ``limit`` characters."""
+    error = execution.error or (f"The code was stopped: {execution.status}." if not execution.ok else "")
+    text = "\n".join(part for part in (execution.stdout.rstrip("\n"), error.rstrip("\n")) if part)
+    if len(text) > limit:
+        text = f"{text[:limit]}...\n[output truncated]"
+    return f"Observation:\n{text}"
+
+
+def system_prompt(environment: Environment, steps: int) -> str:
+    return PROMPT.read_text().format(
+        policy=environment.policy,
+        tools="\n".join(describe_tool(tool) for tool in environment.tools),
+        closing=CLOSINGS[environment.wants_answer],
+        steps=steps,
+    )
+
+
+def describe_tool(tool: ToolSpec) -> str:
+    """The tool as a model reads it: its call form, what it does, what its arguments are."""
+    lines = [tool.signature, f"    {tool.description}"]
+    properties: Mapping[str, Json] = tool.parameters.get("properties", {})
+    lines += [
+        f"    {name}: {schema['description']}"
+        for name, schema in properties.items()
+        if "description" in schema
+    ]
+    return "\n".join(lines)
