@@ -52,7 +52,7 @@ class Environment(Protocol):
         ...
 
     def observe_start(self, context: Mapping[str, Json]) -> str:
-        """What an agent or challenger sees before its first action (a landing page, a user id); may be empty."""
+        """What is seen before the first action (a landing page, a user id); may be empty."""
         ...
 
     def exploration_context(self, seed: int) -> dict[str, Json]:

@@ -36,7 +36,7 @@ class Progress(Protocol):
         ...
 
     def latest(self) -> tuple[int, Any] | None:
-        """The newest checkpoint's step and state, its weights already loaded into the model; None at first."""
+        """The newest checkpoint's step and state, its weights loaded into the model; None at first."""
         ...
 
     def total(self, steps: int) -> None:
@@ -46,7 +46,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Training:
-    """All a trainer has. ``validation`` are synthetic tasks kept out of ``tasks``, for choosing checkpoints."""
+    """All a trainer has. ``validation``: synthetic tasks kept out of ``tasks``, to choose checkpoints."""
 
     model: TrainableModel
     tasks: Sequence[Task]

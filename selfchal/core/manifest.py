@@ -1,0 +1,300 @@
+"""The manifest: what a run is made of, validated before anything heavy is imported.
+
+Each plugin section names its plugin; the rest of the section goes to that plugin's own ``Config``, so an
+option that the plugin would ignore is an error. Errors carry the path and the nearest name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import tomli
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from selfchal.core.errors import ManifestError
+from selfchal.core.world import Json
+
+Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check"]
+
+
+class Catalog(Protocol):
+    """What plugins there are."""
+
+    def find(self, kind: Kind, name: str) -> Any:
+        """The class of that name. Raises PluginError naming what there is and what failed to load."""
+        ...
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class RunSection(Section):
+    name: str = Field("run", pattern=r"^[A-Za-z0-9._-]+$")
+    """Names the run directory, ``runs/NAME``, where no --out is given."""
+    seed: int = Field(0, ge=0)
+    """Every random choice of the run follows from it."""
+
+
+class RolloutSection(Section):
+    batch: int = Field(128, ge=1)
+    """Episodes under way at once."""
+    max_steps: int = Field(15, ge=1)
+    """Turns of an episode (paper: 15)."""
+    max_tokens: int = Field(512, ge=1)
+    """Tokens of one turn of an agent."""
+    challenge_tokens: int = Field(1024, ge=1)
+    """Tokens of one turn of a challenger."""
+    temperature: float = Field(1.0, gt=0)
+    """Of the challenger and of training rollouts."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Nucleus of the challenger and of training rollouts; below 1 the ratios of GRPO and PPO are off."""
+    observation_chars: int = Field(10_000, ge=100)
+    """An observation is cut after so many characters."""
+    lockstep: bool = True
+    """Wait for every episode of a batch each turn: reproducible. False: go on with whoever is ready."""
+
+
+class LimitsSection(Section):
+    seconds: float = Field(5.0, gt=0)
+    """Wall time of one execution."""
+    memory_mb: int = Field(512, ge=16)
+    """Memory of one execution."""
+    calls: int = Field(1_000, ge=1)
+    """Tool calls of one execution."""
+
+
+class CurriculumSection(Section):
+    validation: float = Field(0.1, ge=0, lt=1)
+    """Share of the kept tasks that no trainer trains on: they choose among checkpoints."""
+    band: tuple[float, float] = (0.0, 1.0)
+    """Pass rates of the present policy outside of which a task is set aside until the next round;
+    (0, 1) sets nothing aside."""
+    band_samples: int = Field(8, ge=1)
+    """Rollouts a task that its pass rate is estimated on."""
+
+
+class EvaluationSection(Section):
+    samples: int = Field(4, ge=1)
+    """Attempts at each held-out task."""
+    temperature: float = Field(1.0, gt=0)
+    """Of those attempts; a greedy attempt is measured besides."""
+    split: str | None = None
+    """Which held-out split; the environment's first where it is not said."""
+    tasks: int | None = Field(None, ge=1)
+    """At most so many held-out tasks."""
+    baselines: bool = True
+    """Also measure the untrained model with its first action forced: elicitation without training."""
+
+
+class BudgetSection(Section):
+    minutes: float | None = Field(None, gt=0)
+    """Stop making proposals, then training, after so many minutes."""
+    tokens: int | None = Field(None, ge=1)
+    """Stop making proposals after so many sampled tokens."""
+    proposals: int | None = Field(None, ge=1)
+    """Stop after so many proposals."""
+
+
+class PluginSection(BaseModel):
+    """A plugin by name; every other key is the plugin's own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+
+class ManifestModel(Section):
+    run: RunSection = RunSection()
+    environment: PluginSection
+    model: PluginSection
+    challenger: PluginSection | None = None
+    """Another model that writes the tasks; the policy itself where it is not said."""
+    teacher: PluginSection | None = None
+    """Another model that makes the training rollouts (distillation)."""
+    synthesizer: PluginSection = PluginSection(name="code_as_task")
+    sandbox: PluginSection = PluginSection(name="process")
+    trainer: PluginSection
+    checks: tuple[PluginSection, ...] = ()
+    """Further checks of the judge, by name."""
+    rounds: int = Field(1, ge=1)
+    """How often the policy challenges itself and trains."""
+    rollout: RolloutSection = RolloutSection()
+    limits: LimitsSection = LimitsSection()
+    curriculum: CurriculumSection = CurriculumSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    budget: BudgetSection = BudgetSection()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin class and its validated config; ``make`` creates it."""
+
+    name: str
+    plugin: Any
+    config: BaseModel
+
+    def make(self) -> Any:
+        return self.plugin(self.config)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A validated manifest. ``settings`` are the sections of core, the rest the chosen plugins."""
+
+    settings: ManifestModel
+    environment: Choice
+    model: Choice
+    synthesizer: Choice
+    sandbox: Choice
+    trainer: Choice
+    challenger: Choice | None = None
+    teacher: Choice | None = None
+    checks: tuple[Choice, ...] = field(default=())
+
+    def resolved(self) -> dict[str, Json]:
+        """Every option with its value, defaults included: what is stored with the run."""
+        rows: dict[str, Json] = self.settings.model_dump(mode="json")
+        for section in _PLUGIN_KINDS:
+            choice: Choice | None = getattr(self, section)
+            rows[section] = choice and _dump(choice)
+        rows["checks"] = [_dump(choice) for choice in self.checks]
+        return {key: value for key, value in rows.items() if value is not None}
+
+
+_PLUGIN_KINDS: dict[str, Kind] = {
+    "environment": "environment",
+    "model": "model",
+    "challenger": "model",
+    "teacher": "model",
+    "synthesizer": "synthesizer",
+    "sandbox": "sandbox",
+    "trainer": "trainer",
+}
+
+
+def _dump(choice: Choice) -> dict[str, Json]:
+    return {"name": choice.name, **choice.config.model_dump(mode="json")}
+
+
+def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The file's mapping (YAML, or TOML by its ending) with ``a.b=c`` overrides. Raises ManifestError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"cannot read the manifest {path}: {error}") from error
+    try:
+        rows = tomli.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except (yaml.YAMLError, tomli.TOMLDecodeError) as error:
+        raise ManifestError(
+            f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}"
+        ) from error
+    if not isinstance(rows, dict):
+        raise ManifestError(f"{path}: a manifest is a mapping of sections (run, environment, model, …)")
+    for override in overrides:
+        _override(rows, override)
+    return rows
+
+
+def _override(rows: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise ManifestError(f"--set {override}: write it as section.key=value")
+    *parents, last = path.split(".")
+    place = rows
+    for parent in parents:
+        inner = place.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ManifestError(f"--set {override}: {parent!r} is not a section but {inner!r}")
+        place = inner
+    try:
+        place[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ManifestError(f"--set {override}: the value is not valid YAML: {error}") from error
+
+
+def validate(rows: Mapping[str, Any], catalog: Catalog) -> Manifest:
+    """Check everything that can be checked without loading a model. Raises ManifestError, PluginError."""
+    settings: ManifestModel = parse_config(ManifestModel, rows, "")
+    choices: dict[str, Any] = {}
+    for section, kind in _PLUGIN_KINDS.items():
+        chosen: PluginSection | None = getattr(settings, section)
+        choices[section] = chosen and choose(catalog, kind, chosen, section)
+    checks = tuple(choose(catalog, "check", c, f"checks.{i}") for i, c in enumerate(settings.checks))
+    manifest = Manifest(settings=settings, checks=checks, **choices)
+    _check_pairs(manifest)
+    return manifest
+
+
+def choose(catalog: Catalog, kind: Kind, section: PluginSection, path: str) -> Choice:
+    plugin = catalog.find(kind, section.name)
+    return Choice(section.name, plugin, parse_config(plugin.Config, section.model_extra or {}, path))
+
+
+def _check_pairs(manifest: Manifest) -> None:
+    """Refuse a trainer that needs what the model cannot give."""
+    trainer, model = manifest.trainer, manifest.model
+    missing = trainer.plugin.needs - model.plugin.provides(model.config)
+    if missing:
+        raise ManifestError(
+            f"trainer {trainer.name!r} needs {', '.join(sorted(missing))} from the model, and model {model.name!r} "
+            f"with these options does not give that; choose another model (transformers, vllm with a server, seedling)"
+        )
+
+
+def parse_config(config: type[Any], rows: Mapping[str, Any], path: str) -> Any:
+    """Validate ``rows`` as ``config``; one ManifestError that lists every fault with its path."""
+    try:
+        return config.model_validate(dict(rows))
+    except ValidationError as error:
+        faults = [_sentence(fault, config, path) for fault in error.errors()]
+        raise ManifestError("; ".join(faults)) from error
+
+
+def _sentence(fault: Any, config: type[BaseModel], path: str) -> str:
+    where = ".".join(part for part in (path, *map(str, fault["loc"])) if part)
+    if fault["type"] == "extra_forbidden":
+        known = _fields_at(config, fault["loc"][:-1])
+        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
+        return f"{where}: no such key; {hint}"
+    if fault["type"] == "missing":
+        return f"{where}: is missing"
+    given = json.dumps(fault["input"], default=str)
+    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]} (given: {given[:80]})"
+
+
+def _fields_at(config: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    """Names that are allowed where the fault lies, following nested sections."""
+    for part in location:
+        info = config.model_fields.get(str(part))
+        if (
+            info is None
+            or not isinstance(info.annotation, type)
+            or not issubclass(info.annotation, BaseModel)
+        ):
+            return []
+        config = info.annotation
+    return [info.alias or name for name, info in config.model_fields.items()]
+
+
+def manifest_schema(catalog_configs: Mapping[str, Mapping[str, type[BaseModel]]]) -> dict[str, Json]:
+    """JSON schema of manifests for editors; ``catalog_configs`` is kind -> plugin name -> Config."""
+    schema = ManifestModel.model_json_schema()
+    definitions = schema.setdefault("$defs", {})
+    for section, kind in _PLUGIN_KINDS.items():
+        variants = []
+        for name, config in sorted(catalog_configs.get(kind, {}).items()):
+            variant = config.model_json_schema(ref_template=f"#/$defs/{kind}.{name}/$defs/{{model}}")
+            definitions[f"{kind}.{name}"] = variant
+            variant["properties"] = {"name": {"const": name}, **variant.get("properties", {})}
+            variant["required"] = ["name", *variant.get("required", [])]
+            variants.append({"$ref": f"#/$defs/{kind}.{name}"})
+        nullable = [{"type": "null"}] if section in ("challenger", "teacher") else []
+        schema["properties"][section] = {"anyOf": [*variants, *nullable]}
+    return schema
