@@ -1,0 +1,74 @@
+"""What can be registered: each kind, the hook that registers it, and the protocol its classes fulfil."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from selfchal.core import environment, judge, model, sandbox, synthesizer, trainer
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    hook: str
+    protocol: type[Any]
+
+
+KINDS = (
+    Kind("environment", "register_environments", environment.Environment),
+    Kind("synthesizer", "register_synthesizers", synthesizer.Synthesizer),
+    Kind("sandbox", "register_sandboxes", sandbox.Sandbox),
+    Kind("model", "register_models", model.Model),
+    Kind("trainer", "register_trainers", trainer.Trainer),
+    Kind("check", "register_checks", judge.Check),
+)
+
+_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+
+
+def fault(kind: Kind, offered: object) -> str:
+    """Why this object cannot be registered as that kind, as a sentence with the cure; empty when it can."""
+    if not inspect.isclass(offered):
+        return f"{kind.hook} offers {offered!r}, which is not a class; return the class itself, without ()."
+    attributes = vars_of(offered)
+    name, config = attributes.get("name"), attributes.get("Config")
+    if not isinstance(name, str):
+        return f"{offered.__name__} has no name; add `name: ClassVar[str] = …`, the word used in manifests."
+    if not _NAME.fullmatch(name):
+        return f"{offered.__name__}.name is {name!r}; use lower-case letters, digits, '_', '.' and '-'."
+    if not (inspect.isclass(config) and issubclass(config, BaseModel)):
+        return (
+            f"{offered.__name__} has no Config; add `Config = …`, the pydantic model of its manifest section."
+        )
+    missing = [member for member in members(kind.protocol) if member not in attributes]
+    if missing:
+        return f"{offered.__name__} lacks {', '.join(missing)}; see {kind.protocol.__name__} in the docs."
+    return ""
+
+
+def members(protocol: type[Any]) -> list[str]:
+    """Methods and class variables that a protocol demands of a class.
+
+    Properties are left out: a class may set them as attributes of its instances.
+    """
+    found = {name for name, value in vars_of(protocol).items() if _is_method(value)}
+    for cls in protocol.__mro__:
+        found |= {name for name, hint in inspect.get_annotations(cls).items() if "ClassVar" in str(hint)}
+    return sorted(name for name in found if not name.startswith("_"))
+
+
+def vars_of(cls: type[Any]) -> dict[str, Any]:
+    """The class's attributes, inherited ones too, not yet bound."""
+    merged: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        merged |= vars(base)
+    return merged
+
+
+def _is_method(value: object) -> bool:
+    return inspect.isfunction(value) or isinstance(value, classmethod | staticmethod)

@@ -1,0 +1,131 @@
+"""Loads every ``selfchal`` entry point; what is wrong with one plugin is kept as data and harms no other."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+import pluggy
+
+from selfchal.core import hookspecs
+
+DISABLE_VARIABLE = "SELFCHAL_DISABLED_PLUGINS"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something of a plugin that is not there: which plugin, of which package, why, and the cure."""
+
+    plugin: str
+    package: str
+    version: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r} of package {self.package} {self.version}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a plugin comes from. ``id`` tells apart equal entry-point names of two packages."""
+
+    plugin: str
+    package: str
+    version: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.package}:{self.plugin}"
+
+    def failure(self, message: str) -> Failure:
+        return Failure(self.plugin, self.package, self.version, message)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """``sources`` by the id under which the manager knows the plugin."""
+
+    manager: pluggy.PluginManager
+    sources: dict[str, Source]
+    failures: list[Failure]
+    disabled: list[Source]
+
+
+def load_entry_points() -> Loaded:
+    """Import and register all plugins that are not disabled by name or package."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    loaded = Loaded(manager, {}, [], [])
+    unwanted = {word.strip() for word in os.environ.get(DISABLE_VARIABLE, "").split(",") if word.strip()}
+    for entry in sorted(entry_points(group=hookspecs.PROJECT), key=lambda entry: entry.name):
+        source = _source(entry)
+        if unwanted & {source.plugin, source.package, source.id}:
+            loaded.disabled.append(source)
+            continue
+        message = _register(manager, entry, source)
+        if message:
+            loaded.failures.append(source.failure(message))
+        else:
+            loaded.sources[source.id] = source
+    loaded.failures.extend(_never_met(unwanted, loaded.disabled))
+    return loaded
+
+
+def _source(entry: EntryPoint) -> Source:
+    if entry.dist is None:
+        return Source(entry.name, "?", "?")
+    return Source(entry.name, entry.dist.name, entry.dist.version)
+
+
+def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) -> str:
+    """Import one plugin and register it; what is wrong with it, or nothing."""
+    try:
+        plugin = entry.load()
+    except ModuleNotFoundError as error:
+        return (
+            f"it needs the Python module {error.name!r}, which is not installed. "
+            f"Install it, or reinstall {source.package} with what it needs."
+        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001 — whatever a stranger's module does on import
+        return f"{entry.value} cannot be imported ({type(error).__name__}: {error}). {_cure(source)}"
+    if inspect.isclass(plugin):
+        return f"the entry point names the class {plugin.__name__}; name the module that holds the hooks."
+    try:
+        manager.register(plugin, name=source.id)
+        manager.check_pending()
+    except (pluggy.PluginValidationError, ValueError) as error:
+        if manager.has_plugin(source.id):
+            manager.unregister(name=source.id)
+        return f"{_last_line(error)}.{_nearest_hook(error)} {_cure(source)}"
+    if not manager.get_hookcallers(plugin):
+        manager.unregister(name=source.id)
+        return f"{entry.value} implements no hook; mark its functions with selfchal.core.hookspecs.hookimpl."
+    return ""
+
+
+def _cure(source: Source) -> str:
+    return (
+        f"Update or uninstall {source.package}, or set {DISABLE_VARIABLE}={source.plugin} to go on without."
+    )
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].rstrip(".")
+
+
+def _nearest_hook(error: Exception) -> str:
+    """pluggy says "unknown hook 'register_enviroments' in plugin …"; say which one was meant."""
+    words = str(error).split("'")
+    hooks = [name for name, value in vars(hookspecs).items() if inspect.isfunction(value)]
+    near = difflib.get_close_matches(words[1], hooks, n=1) if "unknown hook" in words[0] else []
+    return f" Did the plugin mean {near[0]}?" if near else ""
+
+
+def _never_met(unwanted: set[str], disabled: Iterable[Source]) -> Iterable[Failure]:
+    met = {word for source in disabled for word in (source.plugin, source.package, source.id)}
+    for word in sorted(unwanted - met):
+        yield Failure(word, "?", "?", f"{DISABLE_VARIABLE} names it, but no installed plugin is called so.")

@@ -1,0 +1,147 @@
+"""The typed face of the plugins: a kind and a name in, a class out; watching hooks passed on.
+
+Registered classes are collected once, at start. A plugin whose hook raises, or a class that does not
+fulfil its protocol, becomes a ``Failure``; the message that a name is unknown tells those failures.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from selfchal.core.episode import Episode
+from selfchal.core.errors import PluginError
+from selfchal.core.judge import Verdict
+from selfchal.core.task import Task
+from selfchal.plugins.kinds import KINDS, Kind, fault
+from selfchal.plugins.loading import DISABLE_VARIABLE, Failure, Loaded, Source, load_entry_points
+
+_log = logging.getLogger("selfchal.plugins")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One class that a manifest can ask for."""
+
+    kind: str
+    name: str
+    package: str
+    version: str
+    plugin: str
+    summary: str
+    cls: type[Any]
+
+
+class Plugins:
+    """All plugins that are installed and not disabled."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._manager = loaded.manager
+        self._sources = loaded.sources
+        self.disabled: tuple[Source, ...] = tuple(loaded.disabled)
+        self._failures = list(loaded.failures)
+        self._offers: dict[tuple[str, str], list[Registered]] = defaultdict(list)
+        for kind in KINDS:
+            for source, classes in self._call(kind.hook):
+                for registered in self._check(kind, source, classes):
+                    self._offers[kind.name, registered.name].append(registered)
+        self._failures += [_clash(offers) for offers in self._offers.values() if len(offers) > 1]
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What did not load, clashes, or went wrong since."""
+        return tuple(self._failures)
+
+    def all(self) -> list[Registered]:
+        """Every class that can be asked for, by kind and name."""
+        order = [kind.name for kind in KINDS]
+        found = [offers[0] for offers in self._offers.values() if len(offers) == 1]
+        return sorted(found, key=lambda item: (order.index(item.kind), item.name))
+
+    def names(self, kind: str) -> list[str]:
+        """The names that a manifest can use for this kind, sorted."""
+        return [item.name for item in self.all() if item.kind == kind]
+
+    def find(self, kind: str, name: str) -> type[Any]:
+        """The class of this kind and name. Raises PluginError, which says what exists and what failed."""
+        offers = self._offers.get((kind, name), [])
+        if len(offers) == 1:
+            return offers[0].cls
+        if offers:
+            raise PluginError(_clash(offers).message)
+        known = self.names(kind)
+        near = difflib.get_close_matches(name, known, n=1)
+        lines = [
+            f"no {kind} named {name!r}; {f'did you mean {near[0]!r}? ' if near else ''}"
+            f"there are: {', '.join(known) or 'none'}",
+            *(str(failure) for failure in self._failures),
+            *(f"plugin {off.plugin!r} is disabled by {DISABLE_VARIABLE}" for off in self.disabled),
+        ]
+        raise PluginError("\n  ".join(lines))
+
+    def task_judged(self, task: Task, verdict: Verdict) -> None:
+        """Tell the watching plugins that one proposal was judged."""
+        self._tell("task_judged", task=task, verdict=verdict)
+
+    def episodes_finished(self, purpose: str, episodes: Iterable[Episode]) -> None:
+        """Tell the watching plugins that a batch of rollouts ended."""
+        self._tell("episodes_finished", purpose=purpose, episodes=tuple(episodes))
+
+    def update_finished(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Tell the watching plugins that the trainer made one update."""
+        self._tell("update_finished", step=step, metrics=dict(metrics))
+
+    def _tell(self, hook: str, **values: object) -> None:
+        for _ in self._call(hook, **values):
+            pass
+
+    def _call(self, hook: str, **values: object) -> Iterator[tuple[Source, Any]]:
+        """What each plugin answers. One that raises is left out from then on, with a failure to show."""
+        for implementation in list(getattr(self._manager.hook, hook).get_hookimpls()):
+            source = self._sources[implementation.plugin_name]
+            try:
+                answer = implementation.function(*(values[name] for name in implementation.argnames))
+            except Exception as error:  # noqa: BLE001 — a stranger's hook must not take the run down
+                self._manager.unregister(name=source.id)
+                message = f"its hook {hook} raised {type(error).__name__}: {error}; it is left out now."
+                self._failures.append(source.failure(message))
+                _log.warning("%s", self._failures[-1])
+            else:
+                yield source, answer
+
+    def _check(self, kind: Kind, source: Source, classes: Any) -> Iterator[Registered]:
+        if classes is None:
+            return
+        if inspect.isclass(classes) or not isinstance(classes, Iterable):
+            message = f"{kind.hook} must return a list of classes, not {classes!r}."
+            self._failures.append(source.failure(message))
+            return
+        for cls in classes:
+            wrong = fault(kind, cls)
+            if wrong:
+                self._failures.append(source.failure(wrong))
+            else:
+                summary = (inspect.getdoc(cls) or "").partition("\n")[0]
+                yield Registered(
+                    kind.name, cls.name, source.package, source.version, source.plugin, summary, cls
+                )
+
+
+def _clash(offers: list[Registered]) -> Failure:
+    who = " and ".join(f"plugin {item.plugin!r} of package {item.package} {item.version}" for item in offers)
+    first, last = offers[0], offers[-1]
+    message = (
+        f"{first.kind} {first.name!r} is offered twice, by {who}: neither is used. "
+        f"Uninstall one, or set {DISABLE_VARIABLE}={last.package}."
+    )
+    return Failure(last.plugin, last.package, last.version, message)
+
+
+def load_plugins() -> Plugins:
+    """Find, import and check every installed plugin. Never raises for what a plugin does."""
+    return Plugins(load_entry_points())

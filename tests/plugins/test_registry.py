@@ -1,0 +1,221 @@
+"""Each way a stranger's plugin can be wrong gives its own sentence, and takes nothing else down."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from selfchal.core import hookspecs
+from selfchal.core.errors import PluginError
+from selfchal.core.judge import Outcome, Verdict
+from selfchal.core.task import Task
+from selfchal.plugins import Plugins, load_plugins
+from selfchal.plugins.kinds import KINDS, members
+
+Install = Callable[..., None]
+TASK = Task("t", "shop", {}, "do it", "def evaluate(): return True", "", ("", "", ""))
+
+CHECK = """
+    from pydantic import BaseModel
+    from selfchal.core.hookspecs import hookimpl
+
+    class NoOp(BaseModel):
+        pass
+
+    class Polite:
+        '''Refuses rude instructions.'''
+        name = "{name}"
+        Config = NoOp
+        def __init__(self, config): ...
+        def examine(self, task, bench): ...
+
+    @hookimpl
+    def register_checks():
+        return [Polite]
+"""
+
+
+def _failure(plugins: Plugins, plugin: str) -> str:
+    (found,) = [str(failure) for failure in plugins.failures if failure.plugin == plugin]
+    return found
+
+
+def test_a_strangers_class_is_found_by_kind_and_name(install: Install) -> None:
+    install("selfchal-polite", CHECK.format(name="polite"), version="2.3")
+    plugins = load_plugins()
+    assert plugins.find("check", "polite").__name__ == "Polite"
+    (listed,) = [item for item in plugins.all() if item.name == "polite"]
+    assert (listed.kind, listed.package, listed.version) == ("check", "selfchal-polite", "2.3")
+    assert listed.summary == "Refuses rude instructions."
+
+
+def test_a_missing_dependency_names_plugin_package_module_and_spares_the_rest(install: Install) -> None:
+    install("broken-pack", "import not_there_at_all")
+    install("sound-pack", CHECK.format(name="sound"))
+    plugins = load_plugins()
+    message = _failure(plugins, "broken_pack")
+    assert "broken-pack 1.0" in message
+    assert "'not_there_at_all'" in message
+    assert "Install it" in message
+    assert plugins.find("check", "sound")
+
+
+@pytest.mark.parametrize("source", ["1 / 0", "raise SystemExit(3)", "def broken(:"])
+def test_a_module_that_fails_on_import_is_a_failure_with_a_cure(install: Install, source: str) -> None:
+    install("bad-pack", source)
+    message = _failure(load_plugins(), "bad_pack")
+    assert "cannot be imported" in message
+    assert "uninstall bad-pack" in message
+
+
+def test_a_misspelt_hook_names_the_nearest_and_does_not_stop_the_program(install: Install) -> None:
+    install("typo-pack", CHECK.format(name="typo").replace("register_checks", "register_cheks"))
+    plugins = load_plugins()
+    message = _failure(plugins, "typo_pack")
+    assert "register_cheks" in message
+    assert "mean register_checks?" in message
+    with pytest.raises(PluginError, match="register_cheks"):
+        plugins.find("check", "typo")
+
+
+def test_a_hook_with_a_wrong_argument_is_a_failure(install: Install) -> None:
+    install("arg-pack", CHECK.format(name="arg").replace("register_checks()", "register_checks(config)"))
+    assert "config" in _failure(load_plugins(), "arg_pack")
+
+
+def test_a_name_offered_by_two_packages_is_used_by_neither_and_names_both(install: Install) -> None:
+    install("first-pack", CHECK.format(name="twin"))
+    install("second-pack", CHECK.format(name="twin"))
+    install("third-pack", CHECK.format(name="single"))
+    plugins = load_plugins()
+    with pytest.raises(PluginError, match=r"first-pack 1\.0.*second-pack 1\.0.*Uninstall one"):
+        plugins.find("check", "twin")
+    assert "twin" not in plugins.names("check")
+    assert "single" in plugins.names("check")
+    assert any("'twin' is offered twice" in failure.message for failure in plugins.failures)
+
+
+def test_equal_entry_point_names_of_two_packages_load_both(install: Install) -> None:
+    install("one-pack", CHECK.format(name="one"), plugin="plugin")
+    install("two-pack", CHECK.format(name="two"), plugin="plugin")
+    assert {"one", "two"} <= set(load_plugins().names("check"))
+
+
+@pytest.mark.parametrize("word", ["polite", "selfchal-polite"])
+def test_a_plugin_is_disabled_by_its_name_or_its_package(
+    install: Install, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    install("selfchal-polite", CHECK.format(name="polite"), plugin="polite")
+    monkeypatch.setenv("SELFCHAL_DISABLED_PLUGINS", f"{word}, ghost")
+    plugins = load_plugins()
+    assert [source.plugin for source in plugins.disabled] == ["polite"]
+    with pytest.raises(PluginError, match="disabled by SELFCHAL_DISABLED_PLUGINS"):
+        plugins.find("check", "polite")
+    assert "no installed plugin is called so" in _failure(plugins, "ghost")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("[Polite]", "[Polite(None)]", "not a class; return the class itself"),
+        ("[Polite]", "Polite", "must return a list of classes"),
+        ("[Polite]", "3", "must return a list of classes"),
+        ('name = "polite"', "pass", "has no name; add `name: ClassVar"),
+        ('name = "polite"', 'name = "Very Polite"', "use lower-case letters"),
+        ("Config = NoOp", "Config = dict", "has no Config; add `Config"),
+        ("def examine", "def examin", "lacks examine; see Check in the docs"),
+        ("return [Polite]", "return 1 / 0", "register_checks raised ZeroDivisionError"),
+    ],
+)
+def test_each_wrong_class_gets_its_own_sentence(install: Install, old: str, new: str, sentence: str) -> None:
+    install("selfchal-polite", CHECK.format(name="polite").replace(old, new), plugin="polite")
+    plugins = load_plugins()
+    assert sentence in _failure(plugins, "polite")
+    assert "polite" not in plugins.names("check")
+
+
+def test_an_entry_point_that_implements_nothing_or_names_a_class_is_told_so(install: Install) -> None:
+    install("idle-pack", "x = 1")
+    assert "implements no hook" in _failure(load_plugins(), "idle_pack")
+    install("class-pack", "class Plugin: ...", plugin="cls")
+    info = next(Path(sys.path[0]).glob("class_pack-*.dist-info"))
+    (info / "entry_points.txt").write_text("[selfchal]\ncls = class_pack:Plugin\n")
+    assert "names the class Plugin" in _failure(load_plugins(), "cls")
+
+
+def test_unknown_names_tell_what_exists_and_the_nearest(install: Install) -> None:
+    install("selfchal-polite", CHECK.format(name="polite"))
+    with pytest.raises(
+        PluginError, match=r"no check named 'polit'; did you mean 'polite'\? there are: .*polite"
+    ):
+        load_plugins().find("check", "polit")
+
+
+WATCHER = """
+    from selfchal.core.hookspecs import hookimpl
+    seen = []
+
+    @hookimpl
+    def task_judged(verdict):
+        seen.append(verdict.stage)
+
+    @hookimpl
+    def episodes_finished(purpose, episodes):
+        seen.append((purpose, len(episodes)))
+
+    @hookimpl
+    def update_finished(step, metrics):
+        seen.append((step, metrics["loss"]))
+"""
+
+
+def test_watching_hooks_are_passed_on_and_a_broken_watcher_is_left_out(install: Install) -> None:
+    install("watch-pack", WATCHER)
+    install("fail-pack", WATCHER.replace("seen.append(verdict.stage)", "1 / 0"))
+    plugins = load_plugins()
+    plugins.task_judged(TASK, Verdict(Outcome.PASSED, "solution"))
+    plugins.task_judged(TASK, Verdict(Outcome.PASSED, "failures"))
+    plugins.episodes_finished("train", iter([]))
+    plugins.update_finished(3, {"loss": 0.5})
+    assert sys.modules["watch_pack"].seen == ["solution", "failures", ("train", 0), (3, 0.5)]
+    assert sys.modules["fail_pack"].seen == []
+    assert "its hook task_judged raised ZeroDivisionError" in _failure(plugins, "fail_pack")
+
+
+def test_every_register_hook_has_a_kind_whose_protocol_demands_something() -> None:
+    registering = {name for name in vars(hookspecs) if name.startswith("register_")}
+    assert {kind.hook for kind in KINDS} == registering
+    for kind in KINDS:
+        assert {"name", "Config"} < set(members(kind.protocol))
+
+
+def test_the_installed_entry_points_are_those_of_pyproject() -> None:
+    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
+        "entry-points"
+    ]["selfchal"]
+    installed = {
+        entry.name: entry.value
+        for entry in entry_points(group="selfchal")
+        if entry.dist is not None and entry.dist.name == "selfchal"
+    }
+    assert installed == declared, "run `pip install -e .` again"
+
+
+def test_every_builtin_loads_in_a_fresh_process_without_anything_heavy() -> None:
+    code = (
+        "import json, sys; from selfchal.plugins import load_plugins; plugins = load_plugins();"
+        "heavy = {'torch', 'transformers', 'docker', 'vllm', 'trl', 'peft', 'openai'} & set(sys.modules);"
+        "print(json.dumps([sorted(heavy), [str(failure) for failure in plugins.failures]]))"
+    )
+    heavy, failures = json.loads(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    )
+    assert heavy == []
+    assert failures == []
