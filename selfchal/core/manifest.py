@@ -191,9 +191,8 @@ def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     try:
         rows = tomli.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except (yaml.YAMLError, tomli.TOMLDecodeError) as error:
-        raise ManifestError(
-            f"{path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}"
-        ) from error
+        language = "TOML" if path.suffix == ".toml" else "YAML"
+        raise ManifestError(f"{path} is not valid {language}: {error}") from error
     if not isinstance(rows, dict):
         raise ManifestError(f"{path}: a manifest is a mapping of sections (run, environment, model, …)")
     for override in overrides:
@@ -242,8 +241,9 @@ def _check_pairs(manifest: Manifest) -> None:
     missing = trainer.plugin.needs - model.plugin.provides(model.config)
     if missing:
         raise ManifestError(
-            f"trainer {trainer.name!r} needs {', '.join(sorted(missing))} from the model, and model {model.name!r} "
-            f"with these options does not give that; choose another model (transformers, vllm with a server, seedling)"
+            f"trainer {trainer.name!r} needs {', '.join(sorted(missing))} from the model, and model "
+            f"{model.name!r} with these options does not give that; choose another model for this trainer "
+            "(transformers, seedling, or vllm with a server and a path)"
         )
 
 
@@ -273,13 +273,10 @@ def _fields_at(config: type[BaseModel], location: Sequence[int | str]) -> list[s
     """Names that are allowed where the fault lies, following nested sections."""
     for part in location:
         info = config.model_fields.get(str(part))
-        if (
-            info is None
-            or not isinstance(info.annotation, type)
-            or not issubclass(info.annotation, BaseModel)
-        ):
+        inner = info.annotation if info else None
+        if not isinstance(inner, type) or not issubclass(inner, BaseModel):
             return []
-        config = info.annotation
+        config = inner
     return [info.alias or name for name, info in config.model_fields.items()]
 
 
