@@ -1,0 +1,168 @@
+"""A calculator that cannot hang, leak or run code: Python's expression grammar, walked by hand.
+
+The originals of all four environments evaluate the agent's expression with ``eval``; this gives the
+same values for every expression a calculator is for (numbers, the usual operators, comparisons,
+tuples, lists, dicts, strings, ``max(1, 2)``) and refuses the rest. Sizes are bounded before work is done.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+MAX_CHARACTERS = 2_000
+MAX_BITS = 12_000  # of an integer; CPython refuses to print integers of more than about 14,000 bits
+MAX_ITEMS = 10_000  # of a string or list that ``*`` makes
+
+
+class CalculatorError(ValueError):
+    """The expression is no arithmetic, is too large, or has no value (a division by zero)."""
+
+
+_BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.BitXor: operator.xor,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+}
+_UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+    ast.Invert: operator.invert,
+    ast.Not: operator.not_,
+}
+_COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "abs": abs,
+    "bool": bool,
+    "divmod": divmod,
+    "float": float,
+    "int": int,
+    "len": len,
+    "max": max,
+    "min": min,
+    "round": round,
+    "sorted": sorted,
+    "str": str,
+    "sum": sum,
+}
+
+
+def evaluate(expression: str) -> Any:
+    """The Python value of an arithmetic expression. Raises CalculatorError."""
+    if len(expression) > MAX_CHARACTERS:
+        raise CalculatorError(f"the expression has more than {MAX_CHARACTERS} characters")
+    try:
+        return _value(ast.parse(expression.lstrip(" \t"), mode="eval").body)
+    except CalculatorError:
+        raise
+    except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
+        raise CalculatorError(f"{type(error).__name__}: {error}") from error
+
+
+def _value(node: ast.expr) -> Any:
+    for kind, visit in _VISITORS:
+        if isinstance(node, kind):
+            return visit(node)
+    raise CalculatorError(f"{type(node).__name__} is not arithmetic")
+
+
+def _constant(node: ast.Constant) -> Any:
+    if isinstance(node.value, int) and node.value.bit_length() > MAX_BITS:
+        raise CalculatorError("the number is too large")
+    return node.value
+
+
+def _binary(node: ast.BinOp) -> Any:
+    left, right = _value(node.left), _value(node.right)
+    kind = type(node.op)
+    if kind is ast.MatMult or (isinstance(left, str) and kind is ast.Mod):
+        raise CalculatorError("the operator is not arithmetic")
+    _bound(kind, left, right)
+    value = _BINARY[kind](left, right)
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise CalculatorError("the result is too large")
+    return value
+
+
+def _bound(kind: type[ast.operator], left: Any, right: Any) -> None:
+    """Refuse what would take long, before it is computed."""
+    integers = isinstance(left, int) and isinstance(right, int)
+    if kind is ast.Pow and integers and abs(left) > 1 and left.bit_length() * right > MAX_BITS:
+        raise CalculatorError("the power is too large")
+    if kind is ast.LShift and isinstance(right, int) and right > MAX_BITS:
+        raise CalculatorError("the shift is too large")
+    if kind is ast.Mult:
+        for items, count in ((left, right), (right, left)):
+            sequence = isinstance(items, str | bytes | list | tuple)
+            if sequence and isinstance(count, int) and len(items) * count > MAX_ITEMS:
+                raise CalculatorError("the result is too long")
+
+
+def _boolean(node: ast.BoolOp) -> Any:
+    is_and = isinstance(node.op, ast.And)
+    value: Any = is_and
+    for part in node.values:
+        value = _value(part)
+        if bool(value) is not is_and:
+            return value
+    return value
+
+
+def _comparison(node: ast.Compare) -> Any:
+    left = _value(node.left)
+    for kind, right_node in zip(node.ops, node.comparators, strict=True):
+        right = _value(right_node)
+        if type(kind) not in _COMPARE:
+            raise CalculatorError("'is' is not arithmetic")
+        if not _COMPARE[type(kind)](left, right):
+            return False
+        left = right
+    return True
+
+
+def _call(node: ast.Call) -> Any:
+    if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS or node.keywords:
+        raise CalculatorError(f"only {', '.join(_FUNCTIONS)} can be called")
+    return _FUNCTIONS[node.func.id](*map(_value, node.args))
+
+
+def _dict(node: ast.Dict) -> dict[Any, Any]:
+    if None in node.keys:
+        raise CalculatorError("'**' is not arithmetic here")
+    keys = [_value(key) for key in node.keys if key is not None]
+    return dict(zip(keys, map(_value, node.values), strict=True))
+
+
+_VISITORS: tuple[tuple[type[ast.expr], Callable[[Any], Any]], ...] = (
+    (ast.Constant, _constant),
+    (ast.BinOp, _binary),
+    (ast.UnaryOp, lambda node: _UNARY[type(node.op)](_value(node.operand))),
+    (ast.BoolOp, _boolean),
+    (ast.Compare, _comparison),
+    (ast.IfExp, lambda node: _value(node.body) if _value(node.test) else _value(node.orelse)),
+    (ast.Tuple, lambda node: tuple(map(_value, node.elts))),
+    (ast.List, lambda node: list(map(_value, node.elts))),
+    (ast.Set, lambda node: set(map(_value, node.elts))),
+    (ast.Dict, _dict),
+    (ast.Call, _call),
+)
