@@ -7,13 +7,13 @@ so exploration, revision and the trusted judging between them all happen turn by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Protocol, Self
 
 from pydantic import BaseModel
 
 from selfchal.core.environment import Environment
-from selfchal.core.judge import Verdict
+from selfchal.core.judge import Outcome, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.scene import Scene
 from selfchal.core.task import Task
@@ -53,6 +53,21 @@ class Proposal:
     revisions: int = 0
     forgiven: tuple[str, ...] = ()
     audit: Mapping[str, Json] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        return {**asdict(self), "task": self.task.to_json() if self.task else None}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        verdict = row["verdict"]
+        return cls(
+            **{
+                **row,
+                "verdict": Verdict(**{**verdict, "outcome": Outcome(verdict["outcome"])}),
+                "task": Task.from_json(row["task"]) if row["task"] else None,
+                "forgiven": tuple(row["forgiven"]),
+            }
+        )
 
 
 class ProposalScene(Scene, Protocol):
