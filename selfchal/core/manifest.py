@@ -195,9 +195,14 @@ def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
         raise ManifestError(f"{path} is not valid {language}: {error}") from error
     if not isinstance(rows, dict):
         raise ManifestError(f"{path}: a manifest is a mapping of sections (run, environment, model, …)")
+    apply_overrides(rows, overrides)
+    return rows
+
+
+def apply_overrides(rows: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Write each ``a.b=c`` (the value is YAML) into the nested mapping. Raises ManifestError."""
     for override in overrides:
         _override(rows, override)
-    return rows
 
 
 def _override(rows: dict[str, Any], override: str) -> None:
