@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from selfchal.core.environment import Environment
-from selfchal.core.sandbox import Execution, Limits, Program, Sandbox
+from selfchal.core.errors import SandboxError
+from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.task import Task
 from selfchal.core.world import Json, World
+
+_LONGEST_ANSWER = 10_000  # characters of an answer that are read as a Python literal
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class Trial:
     @property
     def infra_failed(self) -> bool:
         return any(
-            run is not None and run.status == "infra_error" for run in (self.execution, self.evaluation)
+            run is not None and run.status is Status.INFRA_ERROR for run in (self.execution, self.evaluation)
         )
 
     @property
@@ -32,23 +38,102 @@ class Trial:
         """``evaluate`` returned exactly True."""
         return self.evaluation is not None and self.evaluation.ok and self.evaluation.value is True
 
+    @property
+    def changed(self) -> bool:
+        """Did any call change the world?"""
+        return any(call.changed for call in self.execution.calls)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a solver that got only the instruction ended with."""
+
+    passed: bool
+    digest: str  # of the final world
+    answer: Json = None
+
+
+class Solver(Protocol):
+    def __call__(self, task: Task, attempts: int) -> Sequence[Attempt]:
+        """Try the task from its instruction and the tools alone, ``attempts`` times."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What running a task's own code showed: the solution, each failure case, doing nothing."""
+
+    solution: Trial
+    failures: tuple[Trial, ...]
+    nothing: Trial
+
 
 @dataclass(frozen=True)
 class Bench:
     environment: Environment
     sandbox: Sandbox
     limits: Limits
+    solver: Solver | None = None
 
     def try_code(self, task: Task, source: str, hash_seed: int = 0) -> Trial:
-        """Run ``source`` (a solution, a failure case, nothing at all) on a fresh world and evaluate it."""
+        """Run ``source`` (a solution or a failure case) on a fresh world and evaluate the outcome.
+
+        Raises SandboxError when the sandbox failed.
+        """
         world = self.environment.open(task.context)
-        execution = self.sandbox.run(Program(source, hash_seed=hash_seed), world, self.limits)
+        execution = self._run(Program(source, hash_seed=hash_seed), world)
         if not execution.ok:
             return Trial(execution, world)
-        answer = execution.value
-        return Trial(execution, world, self.evaluate(task, world, answer, hash_seed))
+        return Trial(execution, world, self.verdict(task, world, execution.value, hash_seed))
 
-    def evaluate(self, task: Task, world: World, answer: Json, hash_seed: int = 0) -> Execution:
-        """The task's ``evaluate`` on a throw-away copy of this world, in a process of its own."""
+    def try_nothing(self, task: Task, hash_seed: int = 0) -> Trial:
+        """``evaluate`` on the world as it was opened, with no answer. Raises SandboxError."""
+        world = self.environment.open(task.context)
+        return Trial(Execution(Status.OK), world, self.verdict(task, world, None, hash_seed))
+
+    def verdict(self, task: Task, world: World, answer: Json, hash_seed: int = 0) -> Execution:
+        """``evaluate`` on a throw-away copy of this world, with this very value. Raises SandboxError."""
         program = Program(task.evaluate, call="evaluate", args=(answer,), hash_seed=hash_seed)
+        return self._run(program, world.fork())
+
+    def evaluate(self, task: Task, world: World, answer: str | None) -> Execution:
+        """The reward of an agent's episode: ``evaluate`` on its final world and its final answer.
+
+        An answer is text, the solution's was a value: the text is read as the type of value that the
+        judge saw (``audit["answer_type"]``). The status INFRA_ERROR means no reward, not reward 0.
+        """
+        value = read_answer(answer, str(task.audit.get("answer_type", "")))
+        program = Program(task.evaluate, call="evaluate", args=(value,))
         return self.sandbox.run(program, world.fork(), self.limits)
+
+    def run(self, program: Program, world: World) -> Execution:
+        """Raises SandboxError when the sandbox failed."""
+        return self._run(program, world)
+
+    def _run(self, program: Program, world: World) -> Execution:
+        execution = self.sandbox.run(program, world, self.limits)
+        if execution.status is Status.INFRA_ERROR:
+            raise SandboxError(f"the sandbox {self.sandbox.name} failed: {execution.error}")
+        return execution
+
+
+def read_answer(text: str | None, answer_type: str) -> Json:
+    """The value that an answer's text stands for, where the solution's answer was of this type.
+
+    Text stays text for ``str`` and for an unknown type that does not read as a number.
+    """
+    if text is None or answer_type == "str":
+        return text
+    try:
+        value = ast.literal_eval(text.strip()[:_LONGEST_ANSWER].replace("$", "").strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return text
+    if answer_type in ("", "int", "float"):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return value if is_number else text
+    return value if type(value).__name__ in (answer_type, "list", "dict", "bool") else text
+
+
+def answer_type(value: Json) -> str:
+    """What ``read_answer`` needs to know of a solution's answer."""
+    return "" if value is None else type(value).__name__

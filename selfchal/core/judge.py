@@ -1,7 +1,8 @@
-"""The judge's words: verdicts with reasons, in three values, and the checks that give them.
+"""The judge's words: the funnel's stages, verdicts with reasons in three values, and the check contract.
 
-A check sees a task and a bench to try code on (``selfchal.core.bench``). The paper's checks come first,
-then ours; the first that fails decides. A sandbox failure makes ``could_not_check``, never ``failed``.
+A check sees a task, a bench to try code on and the evidence so far (``selfchal.core.bench``). The
+paper's checks come first, then ours; the first that fails decides. A sandbox failure makes
+``could_not_check``, never ``failed``. The checks themselves are in ``selfchal.core.judging``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,42 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 
 if TYPE_CHECKING:
-    from selfchal.core.bench import Bench
+    from selfchal.core.bench import Bench, Evidence
+
+
+class Stage(StrEnum):
+    """The funnel, in order. A proposal's stage is the last one that it reached."""
+
+    PROPOSED = "proposed"
+    PARSED = "parsed"  # has every part, and its code compiles
+    RAN = "ran"  # all code runs, evaluate answers True or False
+    SOLUTION_PASSED = "solution passed"
+    FAILURES_FAILED = "failure cases failed"  # here the paper's filter ends
+    NOOP_FAILED = "no-op failed"
+    STABLE = "stable"  # two hash seeds, a repeat and a perturbed run agree
+    STRONG = "strong"  # failure cases do something, and evaluate notices what the solution leaves out
+    COMPLETE = "complete"  # the instruction holds what evaluate demands
+    NEW = "new"  # no near-duplicate, no overlap with held-out tasks
+    IN_BAND = "in band"  # neither too easy nor too hard for the present policy
+    KEPT = "kept"
+
+
+FUNNEL: tuple[Stage, ...] = tuple(Stage)
+
+
+def previous(stage: Stage) -> Stage:
+    """The stage that a proposal had reached when it failed to reach ``stage``."""
+    return FUNNEL[max(0, FUNNEL.index(stage) - 1)]
+
+
+class Filter(StrEnum):
+    """How much of the judge decides: the rows of the paper's figure 4, and ours."""
+
+    NONE = "none"  # whatever parses is kept
+    VERIFIER = "verifier"  # evaluate must run
+    SOLUTION = "solution"  # and the solution must pass
+    PAPER = "paper"  # and every failure case must fail
+    FULL = "full"  # and all of ours
 
 
 class Outcome(StrEnum):
@@ -28,8 +64,8 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """``stage`` names the check that decided (or the last one passed); ``feedback`` is what the
-    challenger is told (a traceback, the failure case that passed); ``audit`` holds what was measured."""
+    """``stage`` names the stage that was not reached (passed: the last one reached); ``feedback`` is what
+    the challenger is told (a traceback, the failure case that passed); ``audit`` what was measured."""
 
     outcome: Outcome
     stage: str
@@ -41,6 +77,11 @@ class Verdict:
     def passed(self) -> bool:
         return self.outcome is Outcome.PASSED
 
+    @property
+    def reached(self) -> Stage:
+        """The last funnel stage that the proposal got to."""
+        return Stage(self.stage) if self.passed else previous(Stage(self.stage))
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -51,11 +92,27 @@ class Finding:
     feedback: str = ""
     audit: Mapping[str, Json] = field(default_factory=dict)
 
+    @classmethod
+    def passed(cls, **audit: Json) -> Finding:
+        return cls(Outcome.PASSED, audit=audit)
+
+    @classmethod
+    def failed(cls, reason: str, feedback: str = "", **audit: Json) -> Finding:
+        return cls(Outcome.FAILED, reason, feedback or reason, audit)
+
 
 class Check(Protocol):
+    """A check past the paper's filter. ``stage`` is where it stands in the funnel (STABLE to NEW)."""
+
     name: ClassVar[str]
+    stage: ClassVar[Stage]
     Config: ClassVar[type[BaseModel]]
 
     def __init__(self, config: Any) -> None: ...
 
-    def examine(self, task: Task, bench: Bench) -> Finding: ...
+    def examine(self, task: Task, bench: Bench, evidence: Evidence) -> Finding:
+        """Raises SandboxError where the sandbox failed: the verdict is then could-not-check.
+
+        Called from several threads at once.
+        """
+        ...

@@ -6,18 +6,24 @@ so exploration, revision and the trusted judging between them all happen turn by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
 from selfchal.core.environment import Environment
-from selfchal.core.judge import Outcome, Verdict
+from selfchal.core.judge import Filter, Outcome, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.scene import Scene
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+
+
+class Judging(Protocol):
+    """The judge as a synthesizer sees it (``selfchal.core.judging.Judge``)."""
+
+    def __call__(self, task: Task, filters: Filter = Filter.FULL) -> Verdict: ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Workshop:
     environment: Environment
     sandbox: Sandbox
     limits: Limits
-    judge: Callable[[Task], Verdict]
+    judge: Judging
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Commission:
 @dataclass(frozen=True)
 class Proposal:
     """What came of a commission: the task if it parsed, its verdict, how often it was revised,
-    and what the parser had to forgive."""
+    and what the parser had to forgive. ``audit`` counts turns and sandbox executions."""
 
     index: int
     round: int
@@ -55,19 +61,18 @@ class Proposal:
     audit: Mapping[str, Json] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
-        return {**asdict(self), "task": self.task.to_json() if self.task else None}
+        return {
+            **asdict(self),
+            "task": self.task.to_json() if self.task else None,
+            "verdict": {**asdict(self.verdict), "outcome": str(self.verdict.outcome)},
+            "forgiven": list(self.forgiven),
+        }
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Self:
-        verdict = row["verdict"]
-        return cls(
-            **{
-                **row,
-                "verdict": Verdict(**{**verdict, "outcome": Outcome(verdict["outcome"])}),
-                "task": Task.from_json(row["task"]) if row["task"] else None,
-                "forgiven": tuple(row["forgiven"]),
-            }
-        )
+    def from_json(cls, row: Mapping[str, Any]) -> Proposal:
+        verdict = Verdict(**{**row["verdict"], "outcome": Outcome(row["verdict"]["outcome"])})
+        task = Task.from_json(row["task"]) if row["task"] else None
+        return cls(**{**row, "verdict": verdict, "task": task, "forgiven": tuple(row["forgiven"])})
 
 
 class ProposalScene(Scene, Protocol):

@@ -1,0 +1,5 @@
+"""The judge and its checks: a task in, a verdict with its reason out, by running the task's code."""
+
+from selfchal.core.judging.judge import Judge
+
+__all__ = ["Judge"]

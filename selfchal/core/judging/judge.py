@@ -1,0 +1,207 @@
+"""The judge: from a task to a verdict with its reason, by running the task's code, stage by stage.
+
+The paper's filter (appendix A) comes first: everything runs, the solution passes, every failure case
+fails. Then ours, as checks. What the challenger can mend is told in ``feedback``, with the traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+
+from selfchal.core.bench import Bench, Evidence, Trial, answer_type
+from selfchal.core.errors import SandboxError
+from selfchal.core.judge import Check, Filter, Finding, Outcome, Stage, Verdict
+from selfchal.core.judging.source import SourceError, parse_evaluate, parse_source
+from selfchal.core.sandbox import Execution, Status
+from selfchal.core.task import MIN_FAILURES, Task
+from selfchal.core.world import Json
+
+_TRACEBACK = 1_500  # characters of an error that go back to the challenger
+
+_LAST = {
+    Filter.NONE: Stage.PARSED,
+    Filter.VERIFIER: Stage.RAN,
+    Filter.SOLUTION: Stage.SOLUTION_PASSED,
+    Filter.PAPER: Stage.FAILURES_FAILED,
+    Filter.FULL: Stage.NEW,
+}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """``judge(task)`` gives a verdict; several threads may ask at once.
+
+    ``checks`` are those past the paper's filter, in the order of the funnel.
+    """
+
+    bench: Bench
+    checks: Sequence[Check] = ()
+    min_failures: int = MIN_FAILURES
+
+    def __post_init__(self) -> None:
+        for one, other in pairwise(self.checks):
+            if list(Stage).index(one.stage) > list(Stage).index(other.stage):
+                raise ValueError(
+                    f"check {other.name} must stand before {one.name}: stages go in funnel order"
+                )
+
+    def __call__(self, task: Task, filters: Filter = Filter.FULL) -> Verdict:
+        """Judge one task. A sandbox failure gives could-not-check; nothing that the task does raises."""
+        case = _Case(task, self.bench, {})
+        needed = self.min_failures if filters in (Filter.PAPER, Filter.FULL) else 0
+        try:
+            return self._judge(case, filters, needed)
+        except SandboxError as error:
+            return Verdict(Outcome.COULD_NOT_CHECK, case.stage, str(error), audit=case.audit)
+
+    def _judge(self, case: _Case, filters: Filter, needed: int) -> Verdict:
+        steps: list[tuple[Stage, Callable[[], Finding]]] = [
+            (Stage.PARSED, partial(case.parse, needed)),
+            (Stage.RAN, partial(case.run, filters)),
+            (Stage.SOLUTION_PASSED, case.solution_passes),
+            (Stage.FAILURES_FAILED, case.failures_fail),
+            (Stage.NOOP_FAILED, case.nothing_fails),
+        ]
+        last = _LAST[filters]
+        for stage, step in steps:
+            case.stage = stage
+            finding = step()
+            if finding.outcome is not Outcome.PASSED:
+                return case.verdict(finding)
+            if stage is last:
+                return case.verdict(finding)
+        for check in self.checks:
+            case.stage = check.stage
+            finding = check.examine(case.task, self.bench, case.evidence)
+            case.audit |= {check.name: dict(finding.audit)} if finding.audit else {}
+            if finding.outcome is not Outcome.PASSED:
+                return case.verdict(finding)
+        return case.verdict(Finding.passed())
+
+
+@dataclass
+class _Case:
+    """One task before the judge."""
+
+    task: Task
+    bench: Bench
+    audit: dict[str, Json]
+    stage: Stage = Stage.PROPOSED
+    evidence: Evidence = field(init=False)  # there once the stage "ran" was tried
+
+    def verdict(self, finding: Finding) -> Verdict:
+        return Verdict(finding.outcome, self.stage, finding.reason, finding.feedback, dict(self.audit))
+
+    def parse(self, needed: int) -> Finding:
+        task = self.task
+        try:
+            if not task.instruction.strip():
+                raise SourceError("the instruction is empty")
+            parse_evaluate(task.evaluate)
+            parse_source(task.solution, "the solution")
+            for number, source in enumerate(task.failures, start=1):
+                parse_source(source, f"failure case {number}")
+        except SourceError as error:
+            return Finding.failed(str(error))
+        if len(task.failures) < needed:
+            return Finding.failed(
+                f"there are {len(task.failures)} failure cases; at least {needed} are needed",
+            )
+        return Finding.passed()
+
+    def run(self, filters: Filter) -> Finding:
+        """All code runs and ``evaluate`` answers True or False; how much of it depends on the filter."""
+        task, bench = self.task, self.bench
+        if filters is Filter.VERIFIER:
+            return self._verifier_runs()
+        solution = bench.try_code(task, task.solution)
+        sources = task.failures if filters in (Filter.PAPER, Filter.FULL) else ()
+        failures = tuple(bench.try_code(task, source) for source in sources)
+        self.evidence = Evidence(solution, failures, bench.try_nothing(task))
+        self.audit["answer_type"] = answer_type(solution.execution.value)
+        for what, trial in self._named(solution, failures):
+            fault = _fault(what, trial)
+            if fault:
+                return fault
+        return Finding.passed()
+
+    def _verifier_runs(self) -> Finding:
+        trial = self.bench.try_code(self.task, self.task.solution)
+        self.audit["answer_type"] = answer_type(trial.execution.value)
+        if trial.evaluation is not None and not _fault("the solution", trial):
+            return Finding.passed()
+        return _fault("doing nothing", self.bench.try_nothing(self.task)) or Finding.passed()
+
+    def solution_passes(self) -> Finding:
+        if self.evidence.solution.passes:
+            return Finding.passed()
+        return Finding.failed(
+            "the solution does not pass evaluate",
+            "The example solution ran, but evaluate then returned False. "
+            f"{_seen(self.evidence.solution)}Make the two agree.",
+        )
+
+    def failures_fail(self) -> Finding:
+        passing = [n for n, trial in enumerate(self.evidence.failures, start=1) if trial.passes]
+        if not passing:
+            return Finding.passed()
+        return Finding.failed(
+            f"failure case {passing[0]} passes evaluate",
+            f"Failure case {passing[0]} was accepted: evaluate returned True after it. "
+            "Make evaluate stricter, or make that failure case really wrong.",
+        )
+
+    def nothing_fails(self) -> Finding:
+        evaluation = self.evidence.nothing.evaluation
+        self.audit["noop_raises"] = evaluation is not None and not evaluation.ok
+        if not self.evidence.nothing.passes:
+            return Finding.passed()
+        return Finding.failed(
+            "doing nothing passes evaluate",
+            "evaluate returned True although nothing was done. It must be True only after the task is done.",
+        )
+
+    @staticmethod
+    def _named(solution: Trial, failures: Sequence[Trial]) -> list[tuple[str, Trial]]:
+        named = [(f"failure case {number}", trial) for number, trial in enumerate(failures, start=1)]
+        return [("the solution", solution), *named]
+
+
+def _fault(what: str, trial: Trial) -> Finding | None:
+    """Why this trial did not run to a True or False, if it did not."""
+    execution, evaluation = trial.execution, trial.evaluation
+    if not execution.ok:
+        return Finding.failed(
+            f"{what} does not run: {brief(execution)}", f"{what} failed:\n{_told(execution)}"
+        )
+    assert evaluation is not None, "code that ran was evaluated"
+    if not evaluation.ok:
+        return Finding.failed(
+            f"evaluate does not run after {what}: {brief(evaluation)}",
+            f"evaluate failed after {what}:\n{_told(evaluation)}",
+        )
+    if not isinstance(evaluation.value, bool):
+        return Finding.failed(
+            f"evaluate returned {str(evaluation.value)[:80]!r} after {what}; it must return True or False"
+        )
+    return None
+
+
+def brief(execution: Execution) -> str:
+    """Status and the last line of the error."""
+    lines = (execution.error or "").strip().splitlines()
+    last = lines[-1][:300] if lines else ""
+    return last if execution.status is Status.EXCEPTION and last else f"{execution.status} {last}".strip()
+
+
+def _told(execution: Execution) -> str:
+    error = (execution.error or f"stopped: {execution.status}").strip()
+    return error if len(error) <= _TRACEBACK else f"...{error[-_TRACEBACK:]}"
+
+
+def _seen(trial: Trial) -> str:
+    value = trial.execution.value
+    return "" if value is None else f"Its result was {str(value)[:200]!r}. "

@@ -1,0 +1,56 @@
+"""Does model-written source compile, and does it define ``evaluate`` as asked? Runs nothing.
+
+The size is bounded first: at this length even the deepest nesting ends in CPython's own RecursionError
+or MemoryError, never in a dead process (measured; tests/core/judging/test_source.py holds the cases).
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+MAX_SOURCE = 20_000  # characters; the longest sound verifier seen is below 3,000
+
+
+class SourceError(ValueError):
+    """The source cannot be used; the message is for the one who wrote it."""
+
+
+def parse_source(source: str, what: str) -> ast.Module:
+    """Parse a piece of a task. Raises SourceError with line and cause."""
+    if not source.strip():
+        raise SourceError(f"{what} is empty")
+    if len(source) > MAX_SOURCE:
+        raise SourceError(f"{what} is {len(source):,} characters long; at most {MAX_SOURCE:,} are read")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a doubtful escape in a model's string is no error
+            tree = ast.parse(source)
+            compile(tree, f"<{what}>", "exec")
+    except SyntaxError as error:
+        where = f"line {error.lineno}: {(error.text or '').strip()[:200]!r}"
+        raise SourceError(f"{what} does not compile: {type(error).__name__}: {error.msg} ({where})") from None
+    except (ValueError, MemoryError, RecursionError, OverflowError, UnicodeError) as error:
+        raise SourceError(f"{what} does not compile: {type(error).__name__}: {str(error)[:200]}") from None
+    return tree
+
+
+def parse_evaluate(source: str) -> ast.Module:
+    """Parse ``evaluate``'s source; it must define the function with 0 or 1 parameters. Raises SourceError."""
+    what = "the evaluation function"
+    tree = parse_source(source, what)
+    defined = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "evaluate"
+    ]
+    if not defined:
+        raise SourceError(f"{what} must define a function named evaluate at its top level")
+    function = defined[-1]
+    if isinstance(function, ast.AsyncFunctionDef):
+        raise SourceError(f"{what} must be a plain function, not async")
+    arguments = function.args
+    count = len(arguments.posonlyargs) + len(arguments.args)
+    if count > 1 or arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
+        raise SourceError(f"{what} must be evaluate() or evaluate(answer), with no other parameter")
+    return tree
