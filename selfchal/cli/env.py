@@ -1,0 +1,81 @@
+"""``selfchal env replay``: tool calls from a file against a fresh world, no model anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from selfchal.cli.choices import choose_plugin
+from selfchal.core.environment import Environment
+from selfchal.core.errors import ManifestError
+from selfchal.core.world import Json, World
+
+
+@click.group()
+def env() -> None:
+    """Call an environment's tools without a model."""
+
+
+@env.command("replay")
+@click.argument("name")
+@click.argument("calls", type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the environment; as often as wanted.",
+)
+def replay(name: str, calls: Path, overrides: tuple[str, ...]) -> None:
+    """Make the tool calls of a JSONL file, each on the world that the calls before it left.
+
+    A line {"name": …, "kwargs": {…}} (or "args": […]) gives a line {"obs": …, "changed": …, "sha256": …}
+    with the text an agent sees and the sha256 of the whole state. A line {"reset": true} starts afresh
+    and gives nothing.
+    """
+    lines = list(_read(calls))
+    environment: Environment = choose_plugin("environment", name, overrides).make()
+    for row in _replay(environment.open({}), lines):
+        click.echo(json.dumps(row))
+
+
+def _read(path: Path) -> Iterator[dict[str, Json]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"cannot read {path}: {error}") from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield _parse(line, f"{path}, line {number}")
+
+
+def _parse(line: str, where: str) -> dict[str, Json]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{where}: not JSON ({error})") from error
+    if isinstance(row, dict) and row.get("reset") is True:
+        return row
+    if not (isinstance(row, dict) and isinstance(row.get("name"), str)):
+        raise ManifestError(f'{where}: write {{"name": "<tool>", "kwargs": {{…}}}} or {{"reset": true}}')
+    if not (isinstance(row.get("kwargs", {}), dict) and isinstance(row.get("args", []), list)):
+        raise ManifestError(f"{where}: kwargs is an object, args is a list")
+    return row
+
+
+def _replay(world: World, lines: list[dict[str, Json]]) -> Iterator[dict[str, Json]]:
+    """The whole state is hashed only when the cheap digest says that it changed."""
+    sha256: dict[str, str] = {}
+    for row in lines:
+        if row.get("reset") is True:
+            world.reset()
+            continue
+        before = world.digest()
+        result = world.call(row["name"], row.get("args", []), row.get("kwargs", {}))
+        after = world.digest()
+        if after not in sha256:
+            sha256[after] = world.canonical_sha256()
+        yield {"obs": world.show(result), "changed": before != after, "sha256": sha256[after]}

@@ -1,0 +1,95 @@
+"""The program ``selfchal``: its commands by name, and how every failure ends.
+
+``selfchal --help`` must answer at once, so commands are imported only when they are called, and their
+one-line helps stand here. Exit codes: 0 done, 1 a check found something, 2 the user can mend it,
+130 stopped by Ctrl-C. Anything else that escapes is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from selfchal.core.errors import SelfchalError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("selfchal.cli.run:run", "Run a manifest: challenge, judge, train, evaluate, report."),
+    "validate": ("selfchal.cli.manifest:validate_file", "Check a manifest without loading a model."),
+    "eval": ("selfchal.cli.evaluate:evaluate", "Measure a run's model on the held-out test tasks."),
+    "report": ("selfchal.cli.report:report", "Write a run's report as one HTML page."),
+    "tasks": ("selfchal.cli.tasks:tasks", "List, show, export or judge tasks."),
+    "sandbox": ("selfchal.cli.sandbox:sandbox", "Run code in a sandbox, or attack the sandbox itself."),
+    "env": ("selfchal.cli.env:env", "Call an environment's tools without a model."),
+    "plugins": ("selfchal.cli.plugins:plugins", "List what is installed, or start a plugin of your own."),
+    "schema": ("selfchal.cli.manifest:schema", "Print the JSON schema of manifests, for editors."),
+    "doctor": ("selfchal.cli.doctor:doctor", "Say what this machine can and cannot do."),
+}
+
+_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="selfchal", prog_name="selfchal")
+def cli() -> None:
+    """Make an LLM agent better at your tools, with tasks that it writes itself, each proven by running code.
+
+    Start here: selfchal run examples/quickstart.yaml
+    """
+
+
+def call(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit code."""
+    try:
+        result = cli.main(args=arguments, prog_name="selfchal", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return 130
+    except SelfchalError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 2
+    except OSError as error:
+        if error.errno not in _OUT_OF_SPACE + _NOT_ALLOWED:
+            raise
+        click.echo(f"Error: {_sentence(error)}", err=True)
+        return 2
+    return result if isinstance(result, int) else 0
+
+
+def _sentence(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in _OUT_OF_SPACE:
+        return f"the disk is full{where}. Free some space; a run goes on with --resume."
+    return f"no permission to write or read here{where}: {error.strerror}. Choose another place."
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(call())

@@ -1,0 +1,67 @@
+"""``selfchal validate`` and ``selfchal schema``: manifests without a run."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import click
+from pydantic import BaseModel
+
+from selfchal.core.manifest import Manifest, manifest_schema, read_manifest, validate
+from selfchal.plugins import load_plugins
+
+
+def set_option(command: click.decorators.FC) -> click.decorators.FC:
+    """The option ``--set a.b=c``, as often as wanted."""
+    option = click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="SECTION.KEY=VALUE",
+        help="Override a manifest key; as often as wanted.",
+    )
+    return option(command)
+
+
+def read_valid(file: Path, overrides: tuple[str, ...]) -> Manifest:
+    """The manifest of this file, validated against the installed plugins."""
+    return validate(read_manifest(file, overrides), load_plugins())
+
+
+@click.command("validate")
+@click.argument("file", type=click.Path(path_type=Path))
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest with every default filled in.")
+def validate_file(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Check a manifest without loading a model."""
+    manifest = read_valid(file, overrides)
+    if as_json:
+        click.echo(json.dumps(manifest.resolved(), indent=2))
+    else:
+        click.echo(f"{file} is valid: {describe(manifest)}")
+
+
+def describe(manifest: Manifest) -> str:
+    """One line: which plugins do what, how often."""
+    settings = manifest.settings
+    parts = [
+        f"environment {manifest.environment.name}",
+        f"model {manifest.model.name}",
+        f"synthesizer {manifest.synthesizer.name}",
+        f"sandbox {manifest.sandbox.name}",
+        f"trainer {manifest.trainer.name}",
+        f"{settings.rounds} round{'s' if settings.rounds > 1 else ''}",
+        f"seed {settings.run.seed}",
+    ]
+    return ", ".join(parts)
+
+
+@click.command("schema")
+def schema() -> None:
+    """Print the JSON schema of manifests, for editors."""
+    configs: dict[str, dict[str, type[BaseModel]]] = defaultdict(dict)
+    for item in load_plugins().all():
+        configs[item.kind][item.name] = item.cls.Config
+    click.echo(json.dumps(manifest_schema(configs), indent=2))

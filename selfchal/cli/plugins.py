@@ -1,0 +1,81 @@
+"""``selfchal plugins``: what is installed, what failed to load, and a start for one's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from selfchal.core.world import Json
+from selfchal.plugins import Plugins, load_plugins
+from selfchal.plugins.kinds import KINDS
+from selfchal.plugins.scaffold import scaffold
+
+
+@click.group()
+def plugins() -> None:
+    """List what is installed, or start a plugin of your own."""
+
+
+@plugins.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: plugins, failures, disabled.")
+def list_plugins(as_json: bool) -> None:
+    """Show every plugin, its kind, package and version, and what failed to load."""
+    found = load_plugins()
+    if as_json:
+        click.echo(json.dumps(_rows(found), indent=2))
+        return
+    for kind in KINDS:
+        items = [item for item in found.all() if item.kind == kind.name]
+        click.secho(kind.name, bold=True)
+        width = max((len(item.name) for item in items), default=0)
+        for item in items:
+            click.echo(f"  {item.name:{width}}  {item.summary}  ({item.package} {item.version})")
+        if not items:
+            click.echo("  none")
+    for source in found.disabled:
+        click.echo(f"disabled: plugin {source.plugin!r} of package {source.package} {source.version}")
+    for failure in found.failures:
+        click.secho(f"failed: {failure}", fg="red")
+
+
+def _rows(found: Plugins) -> dict[str, Json]:
+    return {
+        "plugins": [
+            {
+                "kind": item.kind,
+                "name": item.name,
+                "package": item.package,
+                "version": item.version,
+                "plugin": item.plugin,
+                "summary": item.summary,
+            }
+            for item in found.all()
+        ],
+        "failures": [
+            {
+                "plugin": failure.plugin,
+                "package": failure.package,
+                "version": failure.version,
+                "message": failure.message,
+            }
+            for failure in found.failures
+        ],
+        "disabled": [
+            {"plugin": source.plugin, "package": source.package, "version": source.version}
+            for source in found.disabled
+        ],
+    }
+
+
+@plugins.command("new")
+@click.argument("kind", type=click.Choice([kind.name for kind in KINDS]))
+@click.argument("name")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where to write it (default: selfchal-NAME here)."
+)
+def new(kind: str, name: str, out: Path | None) -> None:
+    """Write a plugin package of your own whose tests are green from the start."""
+    folder = scaffold(kind, name, out or Path(f"selfchal-{name}"))
+    click.echo(f"Wrote {folder}. Now:\n  pip install -e {folder}\n  pytest {folder}\n  selfchal plugins list")

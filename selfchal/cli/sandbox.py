@@ -1,0 +1,75 @@
+"""``selfchal sandbox``: run a file in a sandbox, or attack the sandbox itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from selfchal.cli.choices import choose_plugin
+from selfchal.core.errors import ManifestError
+from selfchal.core.sandbox import Execution, Limits, Program
+from selfchal.core.sandbox import Sandbox as SandboxContract
+
+
+@click.group()
+def sandbox() -> None:
+    """Run code in a sandbox, or attack the sandbox itself."""
+
+
+_SET = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the sandbox; as often as wanted.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@sandbox.command("exec")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Seconds of wall time."
+)
+@_SET
+@_JSON
+@click.pass_context
+def execute(
+    ctx: click.Context, name: str, file: Path, timeout: float, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Run a Python file in the sandbox NAME; its value is what it assigns to RESULT.
+
+    The exit code is 0 when the status is ok, else 1.
+    """
+    try:
+        source = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"cannot read {file}: {error}") from error
+    place: SandboxContract = choose_plugin("sandbox", name, overrides).make()
+    try:
+        execution = place.run(Program(source, result="RESULT"), None, Limits(seconds=timeout))
+    finally:
+        place.close()
+    _print_execution(execution, as_json)
+    ctx.exit(0 if execution.ok else 1)
+
+
+def _print_execution(execution: Execution, as_json: bool) -> None:
+    if as_json:
+        row = {
+            "status": str(execution.status),
+            "value": execution.value,
+            "stdout": execution.stdout,
+            "error": execution.error,
+            "seconds": execution.seconds,
+        }
+        click.echo(json.dumps(row))
+        return
+    click.echo(execution.stdout, nl=not execution.stdout.endswith("\n") and bool(execution.stdout))
+    if execution.error:
+        click.echo(execution.error.rstrip("\n"), err=True)
+    value = f", RESULT = {json.dumps(execution.value)}" if execution.value is not None else ""
+    click.echo(f"[{execution.status} in {execution.seconds:.3f} s{value}]", err=True)
