@@ -39,3 +39,7 @@ class SandboxError(SelfchalError):
 
 class StoreError(SelfchalError):
     """The run directory cannot be read, written, or belongs to another manifest."""
+
+
+class TrainingError(SelfchalError):
+    """Training cannot go on: no task to train on, no signal in any reward, or a gradient that is not finite."""

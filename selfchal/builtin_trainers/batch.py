@@ -1,0 +1,80 @@
+"""Episodes as tensors: right-padded micro-batches of similar length, cut by a token budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from selfchal.core.episode import Episode
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """b episodes padded to t ids; N agent tokens among them, row by row.
+
+    Padding is on the right: under causal attention no agent token can see it, so no attention mask is
+    needed and the fast causal kernels apply.
+    """
+
+    rows: Tensor  # [b] which of the episodes
+    ids: Tensor  # [b, t]
+    predicts: Tensor  # [b, t] bool: the next id is the agent's own
+    targets: Tensor  # [N] the agent's ids
+    sampled: Tensor  # [N] their log-probabilities in the sampling engine
+    row_of_token: Tensor  # [N] index into the whole batch's episodes
+
+    def to(self, device: torch.device) -> MicroBatch:
+        return MicroBatch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+def agent_tokens(episode: Episode) -> int:
+    return sum(episode.mask)
+
+
+def micro_batches(episodes: Sequence[Episode], max_tokens: int) -> list[MicroBatch]:
+    """All ``episodes``, longest first (so that memory is at its peak in the first pass), in batches
+    of at most ``max_tokens`` padded ids, or one episode where it alone is longer."""
+    order = sorted(range(len(episodes)), key=lambda row: (-useful_length(episodes[row]), row))
+    batches: list[list[int]] = []
+    for row in order:
+        longest = useful_length(episodes[batches[-1][0]]) if batches else 0
+        if batches and (len(batches[-1]) + 1) * longest <= max_tokens:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return [_padded(episodes, rows) for rows in batches]
+
+
+def useful_length(episode: Episode) -> int:
+    """Ids up to the agent's last token: what follows it cannot change any agent token's loss."""
+    mask = episode.mask
+    last = len(mask)
+    while last and not mask[last - 1]:
+        last -= 1
+    return last
+
+
+def _padded(episodes: Sequence[Episode], rows: list[int]) -> MicroBatch:
+    longest = useful_length(episodes[rows[0]])
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    mask = torch.zeros(len(rows), longest, dtype=torch.bool)
+    sampled = torch.zeros(len(rows), longest)
+    for place, row in enumerate(rows):
+        episode, length = episodes[row], useful_length(episodes[row])
+        ids[place, :length] = torch.tensor(episode.ids[:length])
+        mask[place, :length] = torch.tensor(episode.mask[:length], dtype=torch.bool)
+        sampled[place, :length] = torch.tensor(episode.logprobs[:length])
+    predicts = torch.zeros_like(mask)
+    predicts[:, :-1] = mask[:, 1:]
+    row_of_place = torch.tensor(rows)
+    return MicroBatch(
+        rows=row_of_place,
+        ids=ids,
+        predicts=predicts,
+        targets=ids[mask],
+        sampled=sampled[mask],
+        row_of_token=row_of_place.repeat_interleave(mask.sum(1)),
+    )

@@ -1,0 +1,1 @@
+"""GRPO: critic-free policy gradient with a group baseline. ``config`` is light, the rest needs torch."""
