@@ -33,7 +33,7 @@ class Reward:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Setting:
     """Where agents act: the environment, the sandbox their code runs in, and the bounds of an episode."""
 
     environment: Environment
@@ -54,7 +54,7 @@ class AgentScene:
     name: str
     instruction: str
     context: Mapping[str, Json]
-    stage: Stage
+    setting: Setting
     grade: Grade
     world: World = field(init=False)
     user: User | None = field(init=False, default=None)
@@ -68,13 +68,13 @@ class AgentScene:
     failure: str = field(init=False, default="")
 
     def start(self) -> list[Message]:
-        environment = self.stage.environment
+        environment = self.setting.environment
         self.world = environment.open(self.context)
-        self.user = environment.user(self.instruction, self.context, self.stage.chat)
+        self.user = environment.user(self.instruction, self.context, self.setting.chat)
         said = self.user.open() if self.user else self.instruction
         seen = environment.observe_start(self.context)
         return [
-            Message("system", system_prompt(environment, self.stage.max_steps)),
+            Message("system", system_prompt(environment, self.setting.max_steps)),
             Message("user", f"{said}\n\n{seen}" if seen else said),
         ]
 
@@ -88,13 +88,13 @@ class AgentScene:
             observation = self._act(turn.code)
         else:
             observation = self._say(turn.text)
-        if observation is None or self.steps >= self.stage.max_steps:
+        if observation is None or self.steps >= self.setting.max_steps:
             return None
         return Message("user", observation)
 
     def _act(self, code: str) -> str | None:
         if self.session is None:
-            self.session = self.stage.sandbox.session(self.world, self.stage.limits)
+            self.session = self.setting.sandbox.session(self.world, self.setting.limits)
         execution = self.session.run(code)
         self.calls += len(execution.calls)
         self.invalid += not execution.ok
@@ -104,7 +104,7 @@ class AgentScene:
         if self.world.ended:
             self.end = End.TOOL
             return None
-        return observation_of(execution, self.stage.observation_chars)
+        return observation_of(execution, self.setting.observation_chars)
 
     def _say(self, text: str) -> str | None:
         if self.user is None:

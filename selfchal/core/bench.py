@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from selfchal.core.agent import Reward
 from selfchal.core.environment import Environment
 from selfchal.core.errors import SandboxError
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
@@ -96,15 +97,20 @@ class Bench:
         program = Program(task.evaluate, call="evaluate", args=(answer,), hash_seed=hash_seed)
         return self._run(program, world.fork())
 
-    def evaluate(self, task: Task, world: World, answer: str | None) -> Execution:
+    def reward(self, task: Task, world: World, answer: str | None) -> Reward:
         """The reward of an agent's episode: ``evaluate`` on its final world and its final answer.
 
         An answer is text, the solution's was a value: the text is read as the type of value that the
-        judge saw (``audit["answer_type"]``). The status INFRA_ERROR means no reward, not reward 0.
+        judge saw (``audit["answer_type"]``). No reward where the sandbox failed (invariant 2).
         """
         value = read_answer(answer, str(task.audit.get("answer_type", "")))
-        program = Program(task.evaluate, call="evaluate", args=(value,))
-        return self.sandbox.run(program, world.fork(), self.limits)
+        try:
+            execution = self.verdict(task, world, value)
+        except SandboxError as error:
+            return Reward(None, str(error))
+        if execution.value is True and execution.ok:
+            return Reward(1.0)
+        return Reward(0.0, "evaluate returned False" if execution.ok else f"evaluate: {execution.status}")
 
     def run(self, program: Program, world: World) -> Execution:
         """Raises SandboxError when the sandbox failed."""

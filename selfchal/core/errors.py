@@ -42,4 +42,4 @@ class StoreError(SelfchalError):
 
 
 class TrainingError(SelfchalError):
-    """Training cannot go on: no task to train on, no signal in any reward, or a gradient that is not finite."""
+    """Training cannot go on: no task, no signal in any reward, or a gradient that is not finite."""

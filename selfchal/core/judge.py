@@ -39,6 +39,7 @@ class Stage(StrEnum):
 
 
 FUNNEL: tuple[Stage, ...] = tuple(Stage)
+STAGES: tuple[Stage, ...] = FUNNEL[1:-1]  # where a proposal can fall
 
 
 def previous(stage: Stage) -> Stage:

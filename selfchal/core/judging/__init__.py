@@ -1,5 +1,6 @@
 """The judge and its checks: a task in, a verdict with its reason out, by running the task's code."""
 
+from selfchal.core.judge import STAGES
 from selfchal.core.judging.judge import Judge
 
-__all__ = ["Judge"]
+__all__ = ["STAGES", "Judge"]

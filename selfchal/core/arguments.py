@@ -1,0 +1,99 @@
+"""The arguments of a tool call: bound to the function's parameters, and checked against its schema.
+
+A variadic parameter (``*args``) may also be given by its name, as a list: that is how a native tool
+call, which has no positional arguments, writes it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from selfchal.core.world import Json, ToolSpec
+
+
+def spread(
+    function: Callable[..., Any], args: Sequence[Json], kwargs: Mapping[str, Json]
+) -> tuple[tuple[Json, ...], dict[str, Json]]:
+    """The same call with a variadic parameter that was given by name put in its place.
+
+    Calls of functions without a variadic parameter, and calls that do not name it, come back as they are.
+    """
+    parameters = list(inspect.signature(function).parameters.values())
+    variadic = next((p for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
+    if variadic is None or not isinstance(kwargs.get(variadic.name), list | tuple):
+        return tuple(args), dict(kwargs)
+    rest = {name: value for name, value in kwargs.items() if name != variadic.name}
+    before = [p.name for p in parameters[: parameters.index(variadic)]]
+    lead = [rest.pop(name) for name in before[len(args) :] if name in rest]
+    return (*args, *lead, *kwargs[variadic.name]), rest
+
+
+def mismatch(
+    function: Callable[..., Any], spec: ToolSpec, args: Sequence[Json], kwargs: Mapping[str, Json]
+) -> str | None:
+    """What is wrong with the arguments, as a sentence; None when they fit the signature and the schema."""
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        return f"{spec.name}: {error}; call it as {spec.signature}"
+    for name, value in bound.arguments.items():
+        schema = spec.parameters["properties"].get(name, {})
+        given = list(value) if isinstance(value, tuple) else value
+        if not fits(given, schema):
+            return f"{spec.name}: {name} must be {_words(schema)}, not {_shown(given)}"
+    return None
+
+
+def fits(value: Json, schema: Mapping[str, Json]) -> bool:
+    """Is the value of the schema's type (and among its ``enum``)? Knows what ``core.tools`` writes."""
+    if "anyOf" in schema:
+        return any(fits(value, option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return any(value == known and type(value) is type(known) for known in schema["enum"])
+    kind = schema.get("type")
+    if kind == "array":
+        items = schema.get("items", {})
+        return isinstance(value, list) and all(fits(item, items) for item in value)
+    if isinstance(value, bool):
+        return kind in (None, "boolean")
+    return kind is None or isinstance(value, _TYPES[kind])
+
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "object": (dict,),
+}
+_NAMES = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+    "object": "an object",
+}
+
+
+def _words(schema: Mapping[str, Json]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_words(option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return "one of " + ", ".join(map(repr, schema["enum"]))
+    if schema.get("type") == "array":
+        items = schema.get("items", {})
+        return f"a list of values that are each {_words(items)}" if items else "a list"
+    return _NAMES[schema["type"]] if "type" in schema else "any value"
+
+
+def _shown(value: Json, most: int = 60) -> str:
+    """A short text of any value: the value may be huge, or too deep or too long to be written out."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__}"
+    return text if len(text) <= most else f"{text[:most]}…"

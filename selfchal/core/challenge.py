@@ -1,0 +1,63 @@
+"""The challenge stage: proposals in batches until enough are kept, the supply or the budget ends."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from selfchal.core.lab import Lab
+from selfchal.core.rollout import Engine
+from selfchal.core.synthesizer import Commission, Proposal, Workshop
+
+
+def challenge(lab: Lab, round_: int, focus: Sequence[str] = ()) -> list[Proposal]:
+    """All proposals of a round, judged. Batches that are stored are not made again."""
+    settings, config = lab.manifest.settings, lab.manifest.synthesizer.config
+    wanted: int = config.tasks  # type: ignore[attr-defined]  # every synthesizer's Config says how many
+    most: int = config.proposals  # type: ignore[attr-defined]
+    most = min(most, settings.budget.proposals or most)
+    lab.watcher.stage(f"challenge {round_}", most, "proposals")
+    proposals = list(lab.store.proposals(round_))
+    started, batch = time.monotonic(), settings.rollout.batch
+    while len(proposals) < most and _kept(proposals) < wanted and not _spent(lab, started):
+        indices = range(len(proposals), min(most, len(proposals) + batch))
+        proposals += _make(lab, round_, indices, focus)
+        lab.watcher.advance(len(proposals), outcomes(proposals))
+    return proposals
+
+
+def _make(lab: Lab, round_: int, indices: Sequence[int], focus: Sequence[str]) -> list[Proposal]:
+    workshop = Workshop(lab.environment, lab.sandbox, lab.setting.limits, lab.judge)
+    seeds = [lab.seed("challenge", round_, index) for index in indices]
+    commissions = [Commission(i, round_, seed, tuple(focus)) for i, seed in zip(indices, seeds, strict=True)]
+    scenes = [lab.synthesizer.scene(commission, workshop) for commission in commissions]
+    rollout = lab.manifest.settings.rollout
+    sampling = lab.sampling(rollout.temperature, lab.seed("proposals", round_, indices[0]), challenge=True)
+    engine = Engine(lab.challenger, sampling, rollout.batch, rollout.lockstep)
+    episodes = engine.roll(scenes, list(indices))
+    proposals = [scene.proposal for scene in scenes]
+    lab.store.put_proposals(round_, f"{round_}/{indices[0]:06d}", proposals, episodes)
+    lab.hooks.proposals_judged(proposals)
+    lab.hooks.episodes_finished("challenge", episodes)
+    return proposals
+
+
+def outcomes(proposals: Sequence[Proposal]) -> Counter[str]:
+    """How many were kept, and at which stage the others fell."""
+    return Counter("kept" if p.verdict.passed else f"not {p.verdict.stage}" for p in proposals)
+
+
+def _kept(proposals: Sequence[Proposal]) -> int:
+    return sum(proposal.verdict.passed for proposal in proposals)
+
+
+def _spent(lab: Lab, started: float) -> bool:
+    budget = lab.manifest.settings.budget
+    if budget.minutes is not None and time.monotonic() - started > 60 * budget.minutes:
+        lab.watcher.note(f"the budget of {budget.minutes:g} minutes is spent; going on with what there is")
+        return True
+    if budget.tokens is not None:
+        sampled = sum(sum(episode.mask) for episode in lab.store.episodes("challenge"))
+        return sampled > budget.tokens
+    return False

@@ -1,0 +1,154 @@
+"""The lab: everything that a run is made with, loaded once and closed at the end."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from selfchal.core.actions import STOPS
+from selfchal.core.agent import AgentScene, Reward, Setting
+from selfchal.core.bench import Bench
+from selfchal.core.environment import Chat, Environment
+from selfchal.core.episode import Episode
+from selfchal.core.judging import Judge
+from selfchal.core.manifest import Choice, LimitsSection, Manifest
+from selfchal.core.model import Message, Model, Sampling
+from selfchal.core.progress import Watcher
+from selfchal.core.sandbox import Execution, Limits, Sandbox, Status
+from selfchal.core.seeds import seed_of
+from selfchal.core.store import Store
+from selfchal.core.synthesizer import Proposal, Synthesizer
+from selfchal.core.task import Task, TestTask
+from selfchal.core.world import Json, World
+
+GREEDY = 0.0
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """The watching hooks of the installed plugins, as plain calls."""
+
+    proposals_judged: Callable[[Sequence[Proposal]], None]
+    episodes_finished: Callable[[str, Sequence[Episode]], None]
+    update_finished: Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Lab:
+    manifest: Manifest
+    store: Store
+    watcher: Watcher
+    hooks: Hooks
+    environment: Environment
+    sandbox: Sandbox
+    model: Model
+    challenger: Model
+    teacher: Model | None
+    synthesizer: Synthesizer
+    judge: Judge
+    bench: Bench
+    setting: Setting
+
+    def seed(self, *purpose: object) -> int:
+        """The seed of a random choice, made of the run's seed and of what it is for."""
+        return seed_of(self.manifest.settings.run.seed, *purpose)
+
+    def sampling(self, temperature: float, seed: int, *, challenge: bool = False) -> Sampling:
+        rollout = self.manifest.settings.rollout
+        tokens = rollout.challenge_tokens if challenge else rollout.max_tokens
+        top_p = rollout.top_p if temperature != GREEDY else 1.0
+        return Sampling(temperature, top_p, tokens, stop=STOPS, seed=seed)
+
+    def describe_sandbox(self) -> dict[str, Json]:
+        """The sandbox's guarantees, stored with the verdicts that it gave."""
+        return {**asdict(self.sandbox.guarantees), "levels": dict(self.sandbox.guarantees.levels)}
+
+    def task_scene(self, task: Task) -> AgentScene:
+        """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
+
+        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+            return reward_of(self.bench.evaluate(task, world, answer))
+
+        return AgentScene(task.id, task.instruction, task.context, self.setting, grade)
+
+    def test_scene(self, task: TestTask) -> AgentScene:
+        """An agent at work on a held-out task, graded by the environment."""
+
+        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+            return Reward(float(self.environment.grade(task, world, answer, replies)))
+
+        return AgentScene(task.id, task.instruction, task.context, self.setting, grade)
+
+
+def reward_of(execution: Execution) -> Reward:
+    """1 for exactly True; an ``evaluate`` that raises or runs out of time on this outcome gives 0."""
+    if execution.status is Status.INFRA_ERROR:
+        return Reward(None, execution.error or "the sandbox failed")
+    if not execution.ok:
+        return Reward(0.0, f"evaluate: {execution.status} {(execution.error or '').strip()[-200:]}")
+    return Reward(
+        float(execution.value is True), "" if execution.value is True else "evaluate returned False"
+    )
+
+
+def limits_of(section: LimitsSection) -> Limits:
+    return Limits(section.seconds, section.memory_mb * 2**20, calls=section.calls)
+
+
+@contextmanager
+def open_lab(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks) -> Iterator[Lab]:
+    """Make the plugins of a manifest, cheapest first so that mistakes show early; close them at the end."""
+    settings = manifest.settings
+    with ExitStack() as closing:
+        environment: Environment = manifest.environment.make()
+        sandbox: Sandbox = manifest.sandbox.make()
+        closing.callback(sandbox.close)
+        synthesizer: Synthesizer = manifest.synthesizer.make()
+        model = _open_model(manifest.model, closing)
+        challenger = _open_model(manifest.challenger, closing) if manifest.challenger else model
+        teacher = _open_model(manifest.teacher, closing) if manifest.teacher else None
+        limits = Limits(
+            settings.limits.seconds, settings.limits.memory_mb * 2**20, calls=settings.limits.calls
+        )
+        bench = Bench(environment, sandbox, limits)
+        rollout = settings.rollout
+        chat = chat_of(model, rollout.max_tokens)
+        setting = Setting(environment, sandbox, limits, rollout.max_steps, rollout.observation_chars, chat)
+        judge = Judge(bench, [choice.make() for choice in manifest.checks])
+        yield Lab(
+            manifest, store, watcher, hooks, environment, sandbox, model, challenger, teacher,
+            synthesizer, judge, bench, setting,
+        )  # fmt: skip
+
+
+def _open_model(choice: Choice, closing: ExitStack) -> Model:
+    model: Model = choice.make()
+    closing.callback(model.close)
+    return model
+
+
+def chat_of(model: Model, max_tokens: int) -> Chat:
+    """One greedy answer at a time, for simulated users; scenes call it from their worker threads."""
+    lock = threading.Lock()
+
+    def chat(messages: Sequence[Message]) -> str:
+        with lock:
+            prompt = model.render_prompt(messages)
+            return model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0].text
+
+    return chat
+
+
+def describe_versions() -> dict[str, Json]:
+    """Versions of what decides a run's numbers."""
+    found: dict[str, Json] = {"python": platform.python_version(), "machine": platform.machine()}
+    for package in ("selfchal", "torch", "transformers", "trl", "numpy", "pydantic", "vllm"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
