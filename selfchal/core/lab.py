@@ -18,7 +18,7 @@ from selfchal.core.judging import Judge
 from selfchal.core.manifest import Choice, LimitsSection, Manifest
 from selfchal.core.model import Message, Model, Sampling
 from selfchal.core.progress import Watcher
-from selfchal.core.sandbox import Execution, Limits, Sandbox, Status
+from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.seeds import seed_of
 from selfchal.core.store import Store
 from selfchal.core.synthesizer import Proposal, Synthesizer
@@ -71,7 +71,7 @@ class Lab:
         """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
 
         def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-            return reward_of(self.bench.evaluate(task, world, answer))
+            return self.bench.reward(task, world, answer)
 
         return AgentScene(task.id, task.instruction, task.context, self.setting, grade)
 
@@ -82,17 +82,6 @@ class Lab:
             return Reward(float(self.environment.grade(task, world, answer, replies)))
 
         return AgentScene(task.id, task.instruction, task.context, self.setting, grade)
-
-
-def reward_of(execution: Execution) -> Reward:
-    """1 for exactly True; an ``evaluate`` that raises or runs out of time on this outcome gives 0."""
-    if execution.status is Status.INFRA_ERROR:
-        return Reward(None, execution.error or "the sandbox failed")
-    if not execution.ok:
-        return Reward(0.0, f"evaluate: {execution.status} {(execution.error or '').strip()[-200:]}")
-    return Reward(
-        float(execution.value is True), "" if execution.value is True else "evaluate returned False"
-    )
 
 
 def limits_of(section: LimitsSection) -> Limits:
