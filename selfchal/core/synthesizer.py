@@ -16,14 +16,16 @@ from selfchal.core.environment import Environment
 from selfchal.core.judge import Filter, Outcome, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.scene import Scene
-from selfchal.core.task import Task
+from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.core.world import Json
 
 
 class Judging(Protocol):
     """The judge as a synthesizer sees it (``selfchal.core.judging.Judge``)."""
 
-    def __call__(self, task: Task, filters: Filter = Filter.FULL) -> Verdict: ...
+    def __call__(
+        self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
+    ) -> Verdict: ...
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,6 @@ class Judge:
 
     bench: Bench
     checks: Sequence[Check] = ()
-    min_failures: int = MIN_FAILURES
 
     def __post_init__(self) -> None:
         for one, other in pairwise(self.checks):
@@ -48,10 +47,12 @@ class Judge:
                     f"check {other.name} must stand before {one.name}: stages go in funnel order"
                 )
 
-    def __call__(self, task: Task, filters: Filter = Filter.FULL) -> Verdict:
+    def __call__(
+        self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
+    ) -> Verdict:
         """Judge one task. A sandbox failure gives could-not-check; nothing that the task does raises."""
         case = _Case(task, self.bench, {})
-        needed = self.min_failures if filters in (Filter.PAPER, Filter.FULL) else 0
+        needed = min_failures if filters in (Filter.PAPER, Filter.FULL) else 0
         try:
             return self._judge(case, filters, needed)
         except SandboxError as error:

@@ -1,0 +1,174 @@
+"""The challenger's answer: tagged text in, the parts of a Code-as-Task out, or why not.
+
+    <instruction>…</instruction> <evaluation_function>…</evaluation_function>
+    <solution>…</solution> <failure_case>…</failure_case> three times
+
+Models vary: fences, indentation, missing end tags, other names of a tag, HTML entities are forgiven, and
+what was forgiven is listed. One regular expression finds the tags, so the time is linear in the text.
+"""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+import textwrap
+import warnings
+from dataclasses import dataclass
+
+MAX_ANSWER = 200_000  # characters; more is a runaway generation, not a task
+
+_NAMES = {
+    "instruction": "instruction",
+    "instructions": "instruction",
+    "task": "instruction",
+    "evaluation_function": "evaluate",
+    "evaluationfunction": "evaluate",
+    "evaluation": "evaluate",
+    "evaluate": "evaluate",
+    "verification_function": "evaluate",
+    "verifier": "evaluate",
+    "solution": "solution",
+    "example_solution": "solution",
+    "failure_case": "failure",
+    "failure_cases": "failures",
+    "failurecase": "failure",
+    "failure": "failure",
+}
+_CANONICAL = {"instruction", "evaluation_function", "solution", "failure_case"}
+_TAG = re.compile(
+    r"<[ ]?(/?)[ ]?(" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")[ _]?(\d{0,2})[ ]?>",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"\A\s*```[ \t]*[a-zA-Z0-9_+-]*[ \t]*\n(.*?)\n?[ \t]*(?:```.*)?\Z", re.DOTALL)
+_MARKER = re.compile(r"\s*\b(?:End|END) (?:Answer|ANSWER)\s*\Z")
+_INVISIBLE = dict.fromkeys([0xFEFF, 0x200B, 0x200C, 0x200D, 0x2060])
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The parts as written, cleaned; ``forgiven`` lists how they departed from the grammar."""
+
+    instruction: str
+    evaluate: str
+    solution: str
+    failures: tuple[str, ...]
+    forgiven: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The text holds no task; ``reason`` is for the challenger too."""
+
+    reason: str
+
+
+def looks_like_answer(text: str) -> bool:
+    """Does the text open an instruction and another part, whatever else it says?"""
+    opened = {_NAMES[m[2].lower()] for m in _TAG.finditer(text[:MAX_ANSWER]) if not m[1]}
+    return "instruction" in opened and len(opened) > 1
+
+
+def parse_answer(text: str, needs_code: bool = True) -> Draft | Refusal:
+    """Read an answer; ``needs_code`` False is for baselines that ask for the instruction alone."""
+    if len(text) > MAX_ANSWER:
+        return Refusal(f"The answer is {len(text):,} characters long; at most {MAX_ANSWER:,} are read.")
+    forgiven: list[str] = []
+    parts = _last_task(_sections(text, forgiven), forgiven)
+    needed = ("instruction", "evaluate", "solution") if needs_code else ("instruction",)
+    missing = [name for name in needed if not "".join(parts.get(name, ())).strip()]
+    if missing:
+        tags = ", ".join(f"<{'evaluation_function' if name == 'evaluate' else name}>" for name in missing)
+        return Refusal(f"The answer lacks {tags}.")
+    failures = [_code(body, forgiven) for body in parts.get("failure", ()) if body.strip()]
+    return Draft(
+        instruction=_prose(parts["instruction"][-1], forgiven),
+        evaluate=_code("".join(parts.get("evaluate", ("",))[-1:]), forgiven),
+        solution=_code("".join(parts.get("solution", ("",))[-1:]), forgiven),
+        failures=tuple(failures),
+        forgiven=tuple(dict.fromkeys(forgiven)),
+    )
+
+
+def _sections(text: str, forgiven: list[str]) -> list[tuple[str, str]]:
+    """(part, body) in order of appearance. A part ends at its end tag, at the next part, or at the end."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    found: list[tuple[str, str]] = []
+    name, start = "", 0
+    for match in _TAG.finditer(text):
+        closing, tag = bool(match[1]), match[2].lower()
+        part = _NAMES[tag]
+        if tag not in _CANONICAL and part != "failures":
+            forgiven.append(f"<{tag}>")
+        if match[3]:
+            forgiven.append("numbered tag")
+        if closing and part in (name, "failures"):
+            if name and name != "failures":
+                found.append((name, text[start : match.start()]))
+            name = ""
+        elif not closing:
+            if name and name != "failures":
+                forgiven.append("missing end tag")
+                found.append((name, text[start : match.start()]))
+            name, start = part, match.end()
+    if name and name != "failures":
+        forgiven.append("missing end tag")
+        found.append((name, _MARKER.sub("", text[start:])))
+    return found
+
+
+def _last_task(sections: list[tuple[str, str]], forgiven: list[str]) -> dict[str, list[str]]:
+    """Models sometimes write a task, think again and write another: the last complete one counts."""
+    starts = [i for i, (name, _) in enumerate(sections) if name == "instruction"]
+    for start in reversed(starts):
+        names = {name for name, _ in sections[start:]}
+        if start == starts[0] or {"evaluate", "solution"} <= names:
+            break
+    else:
+        start = 0
+    if start and start != starts[0]:
+        forgiven.append("several tasks")
+    parts: dict[str, list[str]] = {}
+    for name, body in sections[start:]:
+        parts.setdefault(name, []).append(body)
+    return parts
+
+
+def _prose(body: str, forgiven: list[str]) -> str:
+    text = body.translate(_INVISIBLE).strip()
+    return _unfence(text, forgiven).strip()
+
+
+def _code(body: str, forgiven: list[str]) -> str:
+    """The code of a part without what surrounds it."""
+    text = _unfence(body.translate(_INVISIBLE).expandtabs(4).strip("\n"), forgiven)
+    if text.strip() and not _compiles(text):
+        for what, mended in (
+            ("indentation", textwrap.dedent(text)),
+            ("indentation", textwrap.dedent(text.lstrip(" "))),
+            ("entities", html.unescape(textwrap.dedent(text))),
+            ("language line", re.sub(r"\A\s*python3?\s*\n", "", text)),
+        ):
+            if mended != text and _compiles(mended):
+                forgiven.append(what)
+                text = mended
+                break
+    return text.strip("\n").rstrip()
+
+
+def _unfence(text: str, forgiven: list[str]) -> str:
+    fence = _FENCE.match(text)
+    if not fence:
+        return text
+    forgiven.append("fence")
+    return fence[1]
+
+
+def _compiles(text: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,184 @@
+"""The challenger's scene: explore over several turns, answer with a task, revise it after its traceback.
+
+Paper, section 4.2 and appendix A: the challenger acts in the environment first, then submits a
+Code-as-Task; when a check fails, what went wrong goes back to it. Every bound is the scene's own, so
+whatever the model says, the scene ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from selfchal.builtin_synthesizers.answer import Draft, looks_like_answer, parse_answer
+from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
+from selfchal.builtin_synthesizers.prompting import (
+    describe_start,
+    describe_tools,
+    example,
+    fill,
+    prompt_sections,
+)
+from selfchal.core.actions import Act, Say, parse_turn
+from selfchal.core.agent import observation_of
+from selfchal.core.episode import End, Episode
+from selfchal.core.judge import Outcome, Stage, Verdict
+from selfchal.core.model import Message
+from selfchal.core.sandbox import Session, Status
+from selfchal.core.synthesizer import Commission, Proposal, Workshop
+from selfchal.core.task import MIN_FAILURES, Task, task_id
+from selfchal.core.world import Json, World
+
+LAST_STEP = "This was your last exploring turn: now answer with the task."
+NO_TASK = "Reply with an action between 'Action:' and 'End Action', or answer with the task in its tags."
+REVISE = "Mend the task and answer again with all of its parts."
+
+FAILURE_FORM = "<failure_case>\nPython that tries and goes wrong in one way.\n</failure_case>\n"
+FAILURE_RULE = (
+    "- Give at least 3 failure cases: close attempts whose calls work, "
+    "but after which evaluate returns False.\n"
+)
+
+
+@dataclass
+class ChallengeScene:
+    commission: Commission
+    workshop: Workshop
+    config: CodeAsTaskConfig
+    world: World = field(init=False)
+    session: Session | None = field(init=False, default=None)
+    context: dict[str, Json] = field(init=False)
+    proposal: Proposal = field(init=False)
+    end: End = field(init=False, default=End.ANSWER)
+    turns: int = field(init=False, default=0)
+    explored: int = field(init=False, default=0)
+    calls: int = field(init=False, default=0)
+    invalid: int = field(init=False, default=0)
+    judged: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.context = dict(self.workshop.environment.exploration_context(self.commission.seed))
+        self.proposal = self._proposal(Verdict(Outcome.FAILED, Stage.PARSED, "no task was proposed"))
+
+    @property
+    def name(self) -> str:
+        return f"proposal-{self.commission.round}-{self.commission.index}"
+
+    def start(self) -> Sequence[Message]:
+        self.world = self.workshop.environment.open(self.context)
+        environment, config = self.workshop.environment, self.config
+        sections = prompt_sections("challenger", environment.name)
+        answer = environment.wants_answer
+        system = {
+            "policy": environment.policy,
+            "tools": describe_tools(environment.tools),
+            "steps": str(config.exploration_steps if config.exploration else 0),
+            "signature": "(answer)" if answer else "()",
+            "assign": " and assigns the answer to result" if answer else "",
+            "failure_form": FAILURE_FORM if config.failures else "",
+            "failure_rule": FAILURE_RULE if config.failures else "",
+            "example": example(environment.name, config.failures),
+        }
+        focus = ", ".join(self.commission.focus)
+        first = {
+            "start": describe_start(environment, self.context),
+            "focus": f"Tasks so far leave these out, so use some of them: {focus}.\n" if focus else "",
+        }
+        return [
+            Message("system", fill(sections["system"], system)),
+            Message("user", fill(sections["first"], first).strip()),
+        ]
+
+    def step(self, text: str) -> Message | None:
+        self.turns += 1
+        turn = parse_turn(text)
+        if isinstance(turn, Act) and self._may_explore():
+            return self._explore(turn.code)
+        if isinstance(turn, Say) or looks_like_answer(text):
+            return self._answer(text)
+        self.invalid += 1
+        return self._spend(f"Observation:\n{NO_TASK}")
+
+    def _explore(self, code: str) -> Message | None:
+        if self.session is None:
+            self.session = self.workshop.sandbox.session(self.world, self.workshop.limits)
+        execution = self.session.run(code)
+        self.calls += len(execution.calls)
+        self.invalid += not execution.ok
+        if execution.status is Status.INFRA_ERROR:
+            self.end = End.INFRA
+            reason = execution.error or "the sandbox failed"
+            self.proposal = self._proposal(Verdict(Outcome.COULD_NOT_CHECK, Stage.PARSED, reason))
+            return None
+        return self._spend(observation_of(execution, self.config.observation_chars))
+
+    def _may_explore(self) -> bool:
+        return self.config.exploration and self.explored < self.config.exploration_steps
+
+    def _spend(self, observation: str) -> Message | None:
+        """One exploring turn is used up; after the last one only an answer counts."""
+        if not self._may_explore():
+            return None
+        self.explored += 1
+        return Message("user", observation if self._may_explore() else f"{observation}\n{LAST_STEP}")
+
+    def _answer(self, text: str) -> Message | None:
+        draft = parse_answer(text)
+        if isinstance(draft, Draft):
+            task = self._task(draft)
+            verdict = self.workshop.judge(task, self.config.filters, self._min_failures())
+            task = task.with_audit(verdict.audit)
+            self.proposal = self._proposal(verdict, task, text, draft.forgiven)
+        else:
+            verdict = Verdict(Outcome.FAILED, Stage.PARSED, draft.reason, draft.reason)
+            self.proposal = self._proposal(verdict, raw=text)
+        self.judged += 1
+        if verdict.outcome is not Outcome.FAILED or self.judged > self.config.revisions:
+            return None
+        return Message("user", f"Observation:\n{verdict.feedback}\n{REVISE}")
+
+    def _min_failures(self) -> int:
+        return MIN_FAILURES if self.config.failures else 0
+
+    def _task(self, draft: Draft) -> Task:
+        environment = self.workshop.environment
+        instruction = environment.redact(draft.instruction, self.context)
+        failures = draft.failures if self.config.failures else ()
+        provenance: dict[str, Json] = {
+            "synthesizer": "code_as_task",
+            "round": self.commission.round,
+            "index": self.commission.index,
+            "seed": self.commission.seed,
+            "revisions": self.judged,
+            "redacted": instruction != draft.instruction,
+        }
+        return Task(
+            id=task_id(self.context, instruction, draft.evaluate, draft.solution, *failures),
+            environment=environment.name,
+            context=self.context,
+            instruction=instruction,
+            evaluate=draft.evaluate,
+            solution=draft.solution,
+            failures=failures,
+            provenance=provenance,
+        )
+
+    def _proposal(
+        self, verdict: Verdict, task: Task | None = None, raw: str = "", forgiven: tuple[str, ...] = ()
+    ) -> Proposal:
+        index, round_ = self.commission.index, self.commission.round
+        return Proposal(index, round_, verdict, task, raw, self.judged, forgiven)
+
+    def finish(self, episode: Episode, cut: End | None) -> None:
+        if self.session is not None:
+            self.session.close()
+        verdict = self.proposal.verdict
+        if cut is End.LENGTH and not self.judged:
+            verdict = replace(verdict, reason="no task was proposed before the context was full")
+        audit = {"turns": self.turns, "explored": self.explored, "judged": self.judged}
+        self.proposal = replace(self.proposal, verdict=verdict, audit=audit)
+        episode.end = cut or self.end
+        episode.reason = verdict.reason
+        episode.steps, episode.tool_calls, episode.invalid_actions = self.turns, self.calls, self.invalid
+        could_not = verdict.outcome is Outcome.COULD_NOT_CHECK
+        episode.reward = None if could_not else float(verdict.passed)

@@ -1,0 +1,22 @@
+"""The paper's synthesizer: explores, writes a Code-as-Task, gets tracebacks back, revises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from selfchal.builtin_synthesizers.challenge_scene import ChallengeScene
+from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
+from selfchal.core.synthesizer import Commission, Workshop
+
+
+@dataclass(frozen=True)
+class CodeAsTask:
+    config: CodeAsTaskConfig
+    name: ClassVar[str] = "code_as_task"
+    Config: ClassVar[type[BaseModel]] = CodeAsTaskConfig
+
+    def scene(self, commission: Commission, workshop: Workshop) -> ChallengeScene:
+        return ChallengeScene(commission, workshop, self.config)

@@ -1,0 +1,36 @@
+"""Settings of the synthesizers; each ablation of the paper is one of these lines."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.core.judge import Filter
+
+
+class CodeAsTaskConfig(BaseModel):
+    """The paper's challenger; ``exploration``, ``filters`` and ``failures`` switch its parts off."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tasks: int = Field(
+        800, ge=1, description="Kept tasks wanted a round; proposing stops there (paper: 800)."
+    )
+    proposals: int = Field(20_000, ge=1, description="Proposals made at most a round.")
+    exploration: bool = Field(True, description="Explore before answering; false answers at once.")
+    exploration_steps: int = Field(10, ge=1, description="Exploring turns at most, misshapen turns included.")
+    revisions: int = Field(3, ge=0, description="How often a rejected task goes back with its traceback.")
+    filters: Filter = Field(
+        Filter.FULL,
+        description="What decides: none, verifier, solution, paper (the three of the paper), full (ours too).",
+    )
+    failures: bool = Field(True, description="Ask for failure cases; false leaves them out of the prompt.")
+    observation_chars: int = Field(4_000, ge=100, description="Characters of an observation that are shown.")
+
+
+class PaeConfig(BaseModel):
+    """Proposer-agent-evaluator: instructions alone, judged by the model itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tasks: int = Field(800, ge=1, description="Tasks wanted a round.")
+    proposals: int = Field(20_000, ge=1, description="Proposals made at most a round.")

@@ -1,0 +1,56 @@
+"""The challenger's prompts: text files beside the code, one an environment, with a general default.
+
+A prompt file has two sections, ``# system`` and ``# first``, and slots in braces: ``{tools}``,
+``{policy}``, ``{steps}``, ``{failures}``, ``{example}`` (system), ``{start}``, ``{focus}`` (first).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+from selfchal.core.environment import Environment
+from selfchal.core.world import Json, ToolSpec
+
+_FOLDER = files("selfchal.builtin_synthesizers") / "prompts"
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+@functools.cache
+def prompt_sections(kind: str, environment: str) -> Mapping[str, str]:
+    """The prompt's sections: of this environment's own file where there is one, else the default's."""
+    own = _FOLDER / f"{kind}.{environment}.txt"
+    text = (own if own.is_file() else _FOLDER / f"{kind}.txt").read_text(encoding="utf-8")
+    parts = re.split(r"^# (\w+)\n", text, flags=re.MULTILINE)
+    return {name: body.strip("\n") for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+@functools.cache
+def example(environment: str, failures: bool) -> str:
+    """The environment's exemplar task (or the default's), in the grammar of the answer."""
+    own = _FOLDER / f"example.{environment}.txt"
+    text = (own if own.is_file() else _FOLDER / "example.txt").read_text(encoding="utf-8").strip("\n")
+    return text if failures else re.sub(r"\n<failure_case>.*?</failure_case>", "", text, flags=re.DOTALL)
+
+
+def fill(template: str, slots: Mapping[str, str]) -> str:
+    """Put values into the slots; braces that name no slot (Python in an example) stay as they are."""
+    return _SLOT.sub(lambda match: slots.get(match[1], match[0]), template)
+
+
+def describe_tools(tools: Sequence[ToolSpec]) -> str:
+    """One line a tool: the call form and the first sentence of what it does."""
+    return "\n".join(f"{tool.signature}\n    {_first_sentence(tool.description)}" for tool in tools)
+
+
+def describe_start(environment: Environment, context: Mapping[str, Json]) -> str:
+    """What the challenger is told of the world that it explores."""
+    known = "\n".join(f"{name}: {value}" for name, value in context.items() if not name.startswith("_"))
+    seen = environment.observe_start(context)
+    return "\n".join(part for part in (known, seen) if part)
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=\.)\s", text, maxsplit=1)[0]
