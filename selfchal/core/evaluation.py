@@ -7,11 +7,11 @@ Elicitation-only: the same weights with the first action forced (the agent's fir
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from selfchal.core.agent import AgentScene
+from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.lab import GREEDY, Lab
 from selfchal.core.rollout import Engine
@@ -97,30 +97,10 @@ def score_of(episodes: Sequence[Episode]) -> Score:
     return Score(dict(rows), sum(episode.reward is None for episode in episodes))
 
 
-def do_nothing(lab: Lab, tasks: Sequence[TestTask]) -> Mapping[str, Sequence[float]]:
+def do_nothing(environment: Environment, tasks: Sequence[TestTask]) -> Rows:
     """What an agent earns that calls no tool and says only ``ok``."""
-    environment = lab.environment
     answer = "ok" if environment.wants_answer else None
     return {
         task.id: [float(environment.grade(task, environment.open(task.context), answer, ["ok"]))]
         for task in tasks
     }
-
-
-def play_oracle(lab: Lab, tasks: Sequence[TestTask]) -> list[Episode]:
-    """Every task played by its environment's own solution, through the same scene and sandbox."""
-    episodes = []
-    for task in tasks:
-        scene, episode = lab.test_scene(task), Episode(task.id, 0)
-        play(scene, episode, lab.environment.oracle(task))
-        episodes.append(episode)
-    return episodes
-
-
-def play(scene: AgentScene, episode: Episode, turns: Sequence[str]) -> None:
-    """Drive a scene with fixed turns instead of a model."""
-    episode.messages = list(scene.start())
-    for turn in turns:
-        if scene.step(turn) is None:
-            break
-    scene.finish(episode, None)

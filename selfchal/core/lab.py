@@ -15,7 +15,7 @@ from selfchal.core.bench import Bench
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Episode
 from selfchal.core.judging import Judge
-from selfchal.core.manifest import Choice, LimitsSection, Manifest
+from selfchal.core.manifest import Choice, LimitsSection, Manifest, ManifestModel
 from selfchal.core.model import Message, Model, Sampling
 from selfchal.core.progress import Watcher
 from selfchal.core.sandbox import Limits, Sandbox
@@ -78,10 +78,16 @@ class Lab:
     def test_scene(self, task: TestTask) -> AgentScene:
         """An agent at work on a held-out task, graded by the environment."""
 
-        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-            return Reward(float(self.environment.grade(task, world, answer, replies)))
+        return scene_of_test(task, self.setting)
 
-        return AgentScene(task.id, task.instruction, task.context, self.setting, grade)
+
+def scene_of_test(task: TestTask, setting: Setting) -> AgentScene:
+    """An agent at work on a held-out task, graded by the environment."""
+
+    def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+        return Reward(float(setting.environment.grade(task, world, answer, replies)))
+
+    return AgentScene(task.id, task.instruction, task.context, setting, grade)
 
 
 def limits_of(section: LimitsSection) -> Limits:
@@ -104,14 +110,20 @@ def open_lab(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks) -
             settings.limits.seconds, settings.limits.memory_mb * 2**20, calls=settings.limits.calls
         )
         bench = Bench(environment, sandbox, limits)
-        rollout = settings.rollout
-        chat = chat_of(model, rollout.max_tokens)
-        setting = Setting(environment, sandbox, limits, rollout.max_steps, rollout.observation_chars, chat)
+        setting = setting_of(settings, environment, sandbox, chat_of(model, settings.rollout.max_tokens))
         judge = Judge(bench, [choice.make() for choice in manifest.checks])
         yield Lab(
             manifest, store, watcher, hooks, environment, sandbox, model, challenger, teacher,
             synthesizer, judge, bench, setting,
         )  # fmt: skip
+
+
+def setting_of(
+    settings: ManifestModel, environment: Environment, sandbox: Sandbox, chat: Chat | None
+) -> Setting:
+    rollout = settings.rollout
+    limits = limits_of(settings.limits)
+    return Setting(environment, sandbox, limits, rollout.max_steps, rollout.observation_chars, chat)
 
 
 def _open_model(choice: Choice, closing: ExitStack) -> Model:

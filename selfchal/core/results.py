@@ -37,7 +37,7 @@ def write_results(lab: Lab, before: Scores, after: Scores) -> dict[str, Json]:
         "greedy_difference": _interval(paired_difference(before[Mode.GREEDY].rows, after[Mode.GREEDY].rows)),
         "elicitation": elicitation(before, after),
         "by_family": by_family({task.id: task.family for task in tasks}, before, after),
-        "do_nothing": estimate(do_nothing(lab, tasks)).mean,
+        "do_nothing": estimate(do_nothing(lab.environment, tasks)).mean,
         "held_out_tasks": len(tasks),
         "funnel": funnel(proposals, lab),
         "seconds": lab.store.fact("seconds", {}),
