@@ -56,6 +56,10 @@ def fits(value: Json, schema: Mapping[str, Json]) -> bool:
     if kind == "array":
         items = schema.get("items", {})
         return isinstance(value, list) and all(fits(item, items) for item in value)
+    if kind == "object" and isinstance(value, dict):
+        return set(value) >= set(schema.get("required", ())) and all(
+            fits(value[name], part) for name, part in schema.get("properties", {}).items() if name in value
+        )
     if isinstance(value, bool):
         return kind in (None, "boolean")
     return kind is None or isinstance(value, _TYPES[kind])
@@ -87,6 +91,8 @@ def _words(schema: Mapping[str, Json]) -> str:
     if schema.get("type") == "array":
         items = schema.get("items", {})
         return f"a list of values that are each {_words(items)}" if items else "a list"
+    if schema.get("required"):
+        return f"an object with {', '.join(schema['required'])}"
     return _NAMES[schema["type"]] if "type" in schema else "any value"
 
 

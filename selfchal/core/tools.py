@@ -84,7 +84,7 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def json_schema(hint: Any, where: str = "") -> dict[str, Json]:
-    """JSON schema of a type hint made of scalars, Literal, list, dict, tuple, unions and Any."""
+    """JSON schema of a type hint made of scalars, Literal, list, dict, TypedDict, tuple, unions and Any."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return {}
@@ -94,6 +94,9 @@ def json_schema(hint: Any, where: str = "") -> dict[str, Json]:
         return {"type": _SCALARS[type(args[0])], "enum": list(args)}
     if hint in (list, tuple) or origin in (list, tuple, Sequence):
         return {"type": "array", **({"items": json_schema(args[0], where)} if args else {})}
+    if typing.is_typeddict(hint):
+        parts = {name: json_schema(part, where) for name, part in typing.get_type_hints(hint).items()}
+        return {"type": "object", "properties": parts, "required": sorted(hint.__required_keys__)}
     if hint is dict or origin in (dict, Mapping):
         return {"type": "object"}
     if origin in (typing.Union, types.UnionType):

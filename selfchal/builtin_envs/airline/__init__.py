@@ -1,0 +1,1 @@
+"""Airline: an airline's customer service over flights, reservations and users."""

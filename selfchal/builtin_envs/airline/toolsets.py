@@ -1,0 +1,26 @@
+"""The toolsets of airline, one a profile."""
+
+from __future__ import annotations
+
+from selfchal.builtin_envs.airline import reads, writes
+from selfchal.builtin_envs.tables.profiles import compat_toolset
+
+READS = (
+    reads.calculate,
+    reads.get_reservation_details,
+    reads.get_user_details,
+    reads.list_all_airports,
+    reads.search_direct_flight,
+    reads.search_onestop_flight,
+    reads.think,
+    reads.transfer_to_human_agents,
+)
+WRITES = (
+    writes.book_reservation,
+    writes.cancel_reservation,
+    writes.send_certificate,
+    writes.update_reservation_baggages,
+    writes.update_reservation_flights,
+    writes.update_reservation_passengers,
+)
+COMPAT = compat_toolset("airline", READS, WRITES)

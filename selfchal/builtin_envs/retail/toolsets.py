@@ -1,0 +1,28 @@
+"""The toolsets of retail, one a profile."""
+
+from __future__ import annotations
+
+from selfchal.builtin_envs.retail import reads, writes
+from selfchal.builtin_envs.tables.profiles import compat_toolset
+
+READS = (
+    reads.calculate,
+    reads.find_user_id_by_email,
+    reads.find_user_id_by_name_zip,
+    reads.get_order_details,
+    reads.get_product_details,
+    reads.get_user_details,
+    reads.list_all_product_types,
+    reads.think,
+    reads.transfer_to_human_agents,
+)
+WRITES = (
+    writes.cancel_pending_order,
+    writes.exchange_delivered_order_items,
+    writes.modify_pending_order_address,
+    writes.modify_pending_order_items,
+    writes.modify_pending_order_payment,
+    writes.modify_user_address,
+    writes.return_delivered_order_items,
+)
+COMPAT = compat_toolset("retail", READS, WRITES)

@@ -1,0 +1,80 @@
+"""The tables as they were loaded: read-only, shared by every world of the process.
+
+What is derived from them (canonical texts, hashes, search indexes) is made once, when first asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from selfchal.core.world import Json
+
+Row = dict[str, Any]
+T = TypeVar("T")
+
+
+def canonical(value: Json) -> str:
+    """Sorted, compact JSON: equal texts exactly for equal values (1, 1.0, true and "1" all differ)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+class StoredTable:
+    """One table: rows by key, in the order of the file, which some tools show."""
+
+    def __init__(self, name: str, rows: Mapping[str, Row]) -> None:
+        self.name = name
+        self.rows = rows
+        self._texts: dict[str, str] = {}
+
+    def text(self, key: str) -> str | None:
+        """Canonical text of a row as it was loaded; None where there is none."""
+        if key not in self._texts:
+            if key not in self.rows:
+                return None
+            self._texts[key] = canonical(self.rows[key])
+        return self._texts[key]
+
+    @cached_property
+    def entries(self) -> dict[str, bytes]:
+        """``"key":row`` of every row, by key in sorted order: the parts of the canonical text."""
+        return {key: entry(key, str(self.text(key))) for key in sorted(self.rows)}
+
+
+def entry(key: str, text: str) -> bytes:
+    return f"{json.dumps(key)}:{text}".encode()
+
+
+class Database:
+    """Tables by name. Nothing here may be changed after loading: worlds write to their overlays only."""
+
+    def __init__(self, tables: Mapping[str, Mapping[str, Row]]) -> None:
+        self.tables = {name: StoredTable(name, rows) for name, rows in tables.items()}
+        self._derived: dict[str, Any] = {}
+
+    def derive(self, name: str, make: Callable[[Database], T]) -> T:
+        """What ``make`` gives for this database, made once: an index over what no tool ever changes."""
+        if name not in self._derived:
+            self._derived[name] = make(self)
+        return self._derived[name]  # type: ignore[no-any-return]  # what make() gave under this name
+
+    def rows(self, table: str) -> Mapping[str, Row]:
+        return self.tables[table].rows
+
+    @cached_property
+    def sha256(self) -> str:
+        return canonical_sha256({name: table.entries for name, table in self.tables.items()})
+
+
+def canonical_sha256(tables: Mapping[str, Mapping[str, bytes]]) -> str:
+    """sha256 of ``canonical`` of the whole, from sorted entries."""
+    whole = sha256(b"{")
+    for i, name in enumerate(sorted(tables)):
+        whole.update(f"{',' if i else ''}{json.dumps(name)}:{{".encode())
+        whole.update(b",".join(tables[name].values()))
+        whole.update(b"}")
+    whole.update(b"}")
+    return whole.hexdigest()

@@ -1,0 +1,139 @@
+"""What one world changed: copy-on-write rows over the shared tables.
+
+A tool reads rows with ``table[key]`` and must not change them; it asks ``table.edit(key)`` for a row
+that it may change. The first edit copies the row, so reset, digest, difference and fork all cost what
+was touched. Rows are never deleted by any tool, and a row is held during one call only.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import NamedTuple
+
+from selfchal.builtin_envs.tables.database import (
+    Database,
+    Row,
+    StoredTable,
+    canonical,
+    canonical_sha256,
+    entry,
+)
+from selfchal.builtin_envs.tables.values import copy_json
+
+
+class Savepoint(NamedTuple):
+    """The rows of every table at one moment."""
+
+    rows: dict[str, dict[str, Row]]
+
+
+class Table:
+    """One table as one world sees it."""
+
+    __slots__ = ("_own", "_texts", "changed", "stored", "version")
+
+    def __init__(self, stored: StoredTable) -> None:
+        self.stored = stored
+        self.changed: dict[str, Row] = {}  # rows that were ever edited or added, by key
+        self.version = 0
+        self._own: set[str] = set()  # keys of changed rows that no other world or savepoint holds
+        self._texts: dict[str, str] = {}
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.changed or key in self.stored.rows
+
+    def __getitem__(self, key: str) -> Row:
+        """The row, to read."""
+        if key in self.changed:
+            return self.changed[key]
+        return self.stored.rows[key]
+
+    def edit(self, key: str) -> Row:
+        """The row, to change in place until the call ends."""
+        if key not in self._own:
+            self.changed[key] = copy_json(self[key])
+            self._own.add(key)
+        self._texts.pop(key, None)
+        self.version += 1
+        return self.changed[key]
+
+    def put(self, key: str, row: Row) -> None:
+        """Add a row, or replace it."""
+        self.changed[key] = row
+        self._own.add(key)
+        self._texts.pop(key, None)
+        self.version += 1
+
+    def text(self, key: str) -> str:
+        """Canonical text of a changed row."""
+        if key not in self._texts:
+            self._texts[key] = canonical(self.changed[key])
+        return self._texts[key]
+
+    def differing(self) -> list[str]:
+        """Keys of the rows that differ from the loaded ones, sorted."""
+        return sorted(key for key in self.changed if self.text(key) != self.stored.text(key))
+
+    def share(self) -> dict[str, Row]:
+        """The changed rows, for somebody else to hold as well: the next edit of each copies it first."""
+        self._own.clear()
+        return dict(self.changed)
+
+    def take(self, rows: dict[str, Row]) -> None:
+        """Hold exactly these changed rows from now on."""
+        if self.changed or rows:
+            self.changed = rows
+            self._own.clear()
+            self._texts.clear()
+            self.version += 1
+
+    def entries(self) -> dict[str, bytes]:
+        keys = self.differing()
+        if not keys:
+            return self.stored.entries
+        entries = {**self.stored.entries, **{key: entry(key, self.text(key)) for key in keys}}
+        return dict(sorted(entries.items())) if len(entries) > len(self.stored.entries) else entries
+
+
+class Overlay:
+    """All tables of one world."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.tables = {name: Table(stored) for name, stored in database.tables.items()}
+        self._digest: tuple[int, str] | None = None
+
+    def __getitem__(self, name: str) -> Table:
+        return self.tables[name]
+
+    def save(self) -> Savepoint:
+        return Savepoint({name: table.share() for name, table in self.tables.items()})
+
+    def restore(self, savepoint: Savepoint) -> None:
+        for name, rows in savepoint.rows.items():
+            self.tables[name].take(rows)
+
+    def reset(self) -> None:
+        for table in self.tables.values():
+            table.take({})
+
+    def _version(self) -> int:
+        return sum(table.version for table in self.tables.values())
+
+    def digest(self) -> str:
+        """Equal exactly for equal states of one database; the cost is that of the rows touched."""
+        version = self._version()
+        if self._digest is None or self._digest[0] != version:
+            state = sha256()
+            for name, table in sorted(self.tables.items()):
+                for key in table.differing():
+                    state.update(
+                        f"{name}\n{len(key)}\n{key}{table.text(key)}\n".encode("utf-8", "surrogatepass")
+                    )
+            self._digest = (version, state.hexdigest())
+        return self._digest[1]
+
+    def canonical_sha256(self) -> str:
+        if not any(table.differing() for table in self.tables.values()):
+            return self.database.sha256
+        return canonical_sha256({name: table.entries() for name, table in self.tables.items()})
