@@ -15,6 +15,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoo
 from dataclasses import dataclass, replace
 
 from selfchal.core.episode import End, Episode
+from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message, Model, Sampling
 from selfchal.core.scene import Scene
 from selfchal.core.seeds import seed_of
@@ -52,25 +53,24 @@ class Engine:
             while waiting or ready or acting:
                 while waiting and len(ready) + len(acting) < self.batch:
                     ready.append(self._begin(waiting.popleft()))
-                going = [live for live in ready if self._fits(live)]
-                ended += self._close(
-                    [live for live in ready if not self._fits(live)], End.LENGTH, on_done, ended
-                )
-                self._speak(going, rounds)
-                acting |= {pool.submit(live.act): live for live in going}
+                self._speak(ready, rounds)
+                acting |= {pool.submit(live.act): live for live in ready}
                 ready, rounds = [], rounds + 1
                 done, _ = wait(acting, return_when=ALL_COMPLETED if self.lockstep else FIRST_COMPLETED)
                 # in the order of submission, so that lockstep batches are always composed alike
                 for future in [future for future in acting if future in done]:
                     live, message = acting.pop(future), future.result()
-                    if message is None:
-                        ended += self._close([live], None, on_done, ended)
-                    else:
-                        self._hear(live, message)
+                    if message is not None and self._hear(live, message):
                         ready.append(live)
+                        continue
+                    ended += 1
+                    self._close(live, None if message is None else End.LENGTH)
+                    if on_done:
+                        on_done(ended)
         return [live.episode for live in lives]
 
     def _begin(self, live: _Live) -> _Live:
+        """Raises ModelError where not even the first messages fit into the model's context."""
         episode = live.episode
         live.started = time.perf_counter()
         episode.messages = list(live.scene.start())
@@ -78,11 +78,14 @@ class Engine:
         if self.opening:
             episode.ids += self.model.encode(self.opening)
             live.forced = self.opening
+        needed = len(episode.ids) + self.sampling.max_tokens
+        if needed > self.model.context_length:
+            raise ModelError(
+                f"the first prompt of {live.scene.name!r} and one turn need {needed} tokens, and the model has "
+                f"{self.model.context_length}: use a model with a longer context, or lower rollout.max_tokens"
+            )
         _pad(episode)
         return live
-
-    def _fits(self, live: _Live) -> bool:
-        return len(live.episode.ids) + self.sampling.max_tokens <= self.model.context_length
 
     def _speak(self, lives: Sequence[_Live], round_: int) -> None:
         """One generation for each; the sampled ids and log-probabilities are stored as they came."""
@@ -101,21 +104,20 @@ class Engine:
             live.forced = ""
             episode.messages.append(Message("assistant", live.said))
 
-    def _hear(self, live: _Live, message: Message) -> None:
+    def _hear(self, live: _Live, message: Message) -> bool:
+        """Append the message; False, and nothing appended, where the agent could not answer it any more."""
         assert live.generation is not None, "a scene answers only what was said"
+        ids = self.model.render_turn(live.generation, message)
+        if len(live.episode.ids) + len(ids) + self.sampling.max_tokens > self.model.context_length:
+            return False
         live.episode.messages.append(message)
-        live.episode.ids += self.model.render_turn(live.generation, message)
+        live.episode.ids += ids
         _pad(live.episode)
+        return True
 
-    def _close(
-        self, lives: Sequence[_Live], cut: End | None, on_done: Callable[[int], None] | None, ended: int
-    ) -> int:
-        for number, live in enumerate(lives, start=1):
-            live.scene.finish(live.episode, cut)
-            live.episode.seconds = time.perf_counter() - live.started
-            if on_done:
-                on_done(ended + number)
-        return len(lives)
+    def _close(self, live: _Live, cut: End | None) -> None:
+        live.scene.finish(live.episode, cut)
+        live.episode.seconds = time.perf_counter() - live.started
 
 
 @dataclass

@@ -43,6 +43,10 @@ class Progress(Protocol):
         """How many updates there will be, for the progress display."""
         ...
 
+    def note(self, text: str) -> None:
+        """A sentence for the person, such as why training ends early."""
+        ...
+
 
 @dataclass(frozen=True)
 class Training:

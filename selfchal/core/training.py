@@ -92,6 +92,9 @@ class Recorder:
     def total(self, steps: int) -> None:
         self.lab.watcher.stage(self._stage, steps, "updates")
 
+    def note(self, text: str) -> None:
+        self.lab.watcher.note(text)
+
     def log(self, step: int, metrics: Metrics) -> None:
         self.lab.store.put_metrics(self._stage, step, metrics)
         self.lab.watcher.metrics(step, metrics)

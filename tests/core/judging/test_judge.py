@@ -1,0 +1,88 @@
+"""The stages of the paper's filter, in order, each with a task that falls at it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.inline import Inline
+from support.shop import CANCEL, COUNT, Desk, Shop
+
+from selfchal.core.bench import Bench
+from selfchal.core.judge import Filter, Outcome, Stage
+from selfchal.core.judging import Judge
+from selfchal.core.sandbox import Limits
+
+
+@pytest.fixture
+def judge() -> Judge:
+    return Judge(Bench(Shop(), Inline(), Limits()))
+
+
+def test_a_sound_task_passes_every_stage(judge: Judge) -> None:
+    verdict = judge(CANCEL)
+    assert verdict.passed, verdict.reason
+
+
+def test_a_sound_task_with_an_answer_passes() -> None:
+    verdict = Judge(Bench(Desk(), Inline(), Limits()))(COUNT)
+    assert verdict.passed, verdict.reason
+    assert verdict.audit["answer_type"] == "int"
+
+
+FALLS = [
+    ({"instruction": " "}, Stage.PARSED, "instruction is empty"),
+    ({"evaluate": "def evaluate(:"}, Stage.PARSED, "does not compile"),
+    ({"evaluate": "x = 1"}, Stage.PARSED, "must define a function named evaluate"),
+    ({"evaluate": "def evaluate(a, b): return True"}, Stage.PARSED, "no other parameter"),
+    ({"evaluate": "async def evaluate(): return True"}, Stage.PARSED, "async"),
+    ({"solution": "(" * 500}, Stage.PARSED, "does not compile"),
+    ({"failures": CANCEL.failures[:2]}, Stage.PARSED, "2 failure cases"),
+    ({"solution": "get_order('W9')"}, Stage.RAN, "there is no 'W9'"),
+    ({"failures": (*CANCEL.failures[:2], "1 / 0")}, Stage.RAN, "failure case 3 does not run: ZeroDivisionError"),
+    ({"evaluate": "def evaluate(): return 1"}, Stage.RAN, "must return True or False"),
+    ({"evaluate": "def evaluate(): return get_order('W2')['paid']"}, Stage.RAN, "KeyError"),
+    ({"solution": "get_order('W2')"}, Stage.SOLUTION_PASSED, "does not pass"),
+    ({"failures": (*CANCEL.failures[:2], CANCEL.solution)}, Stage.FAILURES_FAILED, "failure case 3 passes"),
+    (
+        {"evaluate": "def evaluate(): return get_order('W1')['status'] == 'pending' == get_order('W1')['status']",
+         "failures": (CANCEL.failures[0],) * 3},
+        Stage.NOOP_FAILED,
+        "doing nothing",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "stage", "reason"), FALLS)
+def test_each_fault_falls_at_its_stage(
+    judge: Judge, change: dict[str, object], stage: Stage, reason: str
+) -> None:
+    verdict = judge(replace(CANCEL, **change))
+    assert (verdict.outcome, verdict.stage) == (Outcome.FAILED, stage)
+    assert reason in verdict.reason
+    assert verdict.feedback
+
+
+def test_a_broken_sandbox_is_never_a_verdict_of_failed(judge: Judge) -> None:
+    judge.bench.sandbox.broken = True
+    assert judge(CANCEL).outcome is Outcome.COULD_NOT_CHECK
+
+
+def test_filters_stop_where_they_say(judge: Judge) -> None:
+    lax = replace(CANCEL, evaluate="def evaluate(): return True")
+    wrong = replace(CANCEL, solution="get_order('W2')")
+    mute = replace(CANCEL, evaluate="def evaluate(): return 1")
+    table = {
+        Filter.NONE: (True, True, True),
+        Filter.VERIFIER: (True, True, False),
+        Filter.SOLUTION: (True, False, False),
+        Filter.PAPER: (False, False, False),
+        Filter.FULL: (False, False, False),
+    }
+    for filters, expected in table.items():
+        assert tuple(judge(task, filters).passed for task in (lax, wrong, mute)) == expected, filters
+
+
+def test_reached_is_the_last_stage_before_the_fall(judge: Judge) -> None:
+    assert judge(replace(CANCEL, solution="get_order('W2')")).reached is Stage.RAN
+    assert judge(replace(CANCEL, instruction="")).reached is Stage.PROPOSED
