@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from selfchal.builtin_trainers.learner import put_back, trainable_copy
-from selfchal.builtin_trainers.rollouts import Course, judged, mean
+from selfchal.builtin_trainers.rollouts import Course, judged, mean, why_silent
+from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
 
 
@@ -58,10 +59,48 @@ def validate(training: Training, position: Position, samples: int) -> dict[str, 
     return {"validation_reward": reward, "best_step": float(position.best.step)}
 
 
-def pack(position: Position, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+class Ending(Protocol):
+    """The options of a trainer that concern the end of an update; see ``GrpoConfig``."""
+
+    steps: int
+    patience: int
+    checkpoint_every: int
+    validation_samples: int
+
+
+def conclude(
+    training: Training,
+    position: Position,
+    options: Ending,
+    metrics: dict[str, float],
+    optimizer: torch.optim.Optimizer,
+    *parts: nn.Module,
+) -> None:
+    """The end of an update: report it; where a checkpoint is due, validate and save.
+
+    Raises TrainingError when training ends without a single update that had a signal; a policy that
+    learnt until nothing was left to learn from stops early instead, with a note.
+    """
+    step, progress = position.step, training.progress
+    gave_up = position.silent == options.patience
+    last = gave_up or step == options.steps
+    if last and not position.learnt:
+        raise TrainingError(f"no update had any signal to learn from: {why_silent(metrics)}")
+    if gave_up:
+        progress.note(f"training ends at update {step} of {options.steps}: {why_silent(metrics)}")
+    due = last or step % options.checkpoint_every == 0
+    checked = validate(training, position, options.validation_samples) if due else {}
+    progress.log(step, {**metrics, **checked})
+    if due:
+        progress.save(step, pack(position, optimizer, *parts))
+
+
+def pack(position: Position, optimizer: torch.optim.Optimizer, *parts: nn.Module) -> dict[str, Any]:
+    """``parts`` are trained modules that are not in the model (PPO's critic)."""
     course, best = position.course, position.best
     return {
         "optimizer": optimizer.state_dict(),
+        "parts": [part.state_dict() for part in parts],
         "rng": torch.get_rng_state(),
         "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "course": [course.drawn, course.passes, course.calls],
@@ -70,9 +109,17 @@ def pack(position: Position, optimizer: torch.optim.Optimizer) -> dict[str, Any]
     }
 
 
-def unpack(step: int, state: Mapping[str, Any], position: Position, optimizer: torch.optim.Optimizer) -> None:
-    """Make ``position``, ``optimizer`` and the random generators what they were after ``step``."""
+def unpack(
+    step: int,
+    state: Mapping[str, Any],
+    position: Position,
+    optimizer: torch.optim.Optimizer,
+    *parts: nn.Module,
+) -> None:
+    """Make everything, the random generators too, what it was after ``step``."""
     optimizer.load_state_dict(state["optimizer"])
+    for part, weights in zip(parts, state["parts"], strict=True):
+        part.load_state_dict(weights)
     torch.set_rng_state(state["rng"].cpu())
     if state["cuda_rng"]:
         torch.cuda.set_rng_state_all(state["cuda_rng"])

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from selfchal.core.errors import TrainingError
 
+Reference = Callable[[], AbstractContextManager[nn.Module]]
+
 
 class Optimisation(Protocol):
     """The options of a trainer that concern the step; see ``GrpoConfig`` for their meaning."""
@@ -42,21 +44,22 @@ def adamw(network: nn.Module, options: Optimisation) -> torch.optim.AdamW:
 
 
 def clip_and_step(optimizer: torch.optim.AdamW, options: Optimisation, step: int) -> float:
-    """One optimiser step with the rate of update ``step``; the gradient's norm before it was clipped.
+    """One optimiser step with the rate of update ``step``; the norm that the policy's gradient had.
 
-    Raises TrainingError where the gradient is not finite, before any weight is touched.
+    Each parameter group (policy, critic) is clipped on its own, so that neither can starve the other.
+    Raises TrainingError where a gradient is not finite, before any weight is touched.
     """
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, options.max_grad_norm)
-    if not torch.isfinite(norm):
+    norms = []
+    for group in optimizer.param_groups:
+        norms.append(float(torch.nn.utils.clip_grad_norm_(group["params"], options.max_grad_norm)))
+        group["lr"] = group["peak"] * rate(options, step)
+    if not all(map(math.isfinite, norms)):
         raise TrainingError(
             f"the gradient of update {step} is not finite; lower learning_rate, or use precision: float32"
         )
-    for group in optimizer.param_groups:
-        group["lr"] = group["peak"] * rate(options, step)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return float(norm)
+    return norms[0]
 
 
 def trainable_copy(network: nn.Module) -> dict[str, Tensor]:
@@ -75,7 +78,7 @@ def put_back(network: nn.Module, weights: dict[str, Tensor]) -> None:
             parameters[name].copy_(value)
 
 
-def frozen_reference(network: nn.Module) -> Callable[[], AbstractContextManager[nn.Module]]:
+def frozen_reference(network: nn.Module) -> Reference:
     """Opens the policy as it is now, however long training goes on: a copy of it.
 
     With a LoRA adapter it costs nothing: the same network with the adapter off, the model's base.

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
+from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.model import Capability
 from selfchal.core.trainer import Trainer, Training
@@ -31,6 +32,22 @@ class Grpo:
         train(self.config, training)
 
 
+class Ppo:
+    """Proximal policy optimisation with a critic head and GAE over the agent's tokens."""
+
+    name: ClassVar[str] = "ppo"
+    Config: ClassVar[type[BaseModel]] = PpoConfig
+    needs: ClassVar[frozenset[Capability]] = ON_POLICY
+
+    def __init__(self, config: PpoConfig) -> None:
+        self.config = config
+
+    def train(self, training: Training) -> None:
+        from selfchal.builtin_trainers.ppo.loop import train
+
+        train(self.config, training)
+
+
 @hookimpl
 def register_trainers() -> Iterable[type[Trainer]]:
-    return [Grpo]
+    return [Grpo, Ppo]

@@ -108,6 +108,7 @@ class ToyProgress:
     model: ToyModel
     kept: list[tuple[int, Any, Any]] = field(default_factory=list)
     logged: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     stop_after: int | None = None  # the update after whose report the process "dies"
 
     def log(self, step: int, metrics: Any) -> None:
@@ -124,6 +125,9 @@ class ToyProgress:
         step, state, weights = self.kept[-1]
         self.model.network.load_state_dict(copy.deepcopy(weights))
         return step, copy.deepcopy(state)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def total(self, steps: int) -> None:
         self.steps = steps

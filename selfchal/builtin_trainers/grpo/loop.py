@@ -5,18 +5,14 @@ What it is not: no critic, no reference model unless ``kl`` asks for one, no rep
 
 from __future__ import annotations
 
-import logging
 import time
 
-from selfchal.builtin_trainers.checkpoint import Position, pack, unpack, validate
+from selfchal.builtin_trainers.checkpoint import Position, conclude, unpack
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.grpo.update import lesson, update
 from selfchal.builtin_trainers.learner import adamw, frozen_reference
-from selfchal.builtin_trainers.rollouts import course_for, gather, has_signal, rollout_metrics, why_silent
-from selfchal.core.errors import TrainingError
+from selfchal.builtin_trainers.rollouts import course_for, gather, has_signal, rollout_metrics
 from selfchal.core.trainer import Training
-
-log = logging.getLogger(__name__)
 
 
 def train(config: GrpoConfig, training: Training) -> None:
@@ -46,19 +42,9 @@ def train(config: GrpoConfig, training: Training) -> None:
             model.weights_changed()
         else:
             position.silent += 1
-            log.warning("update %d of %d skipped: %s", position.step, config.steps, why_silent(metrics))
         metrics["seconds_rollout"] = rolled_out - began
         metrics["seconds_update"] = time.perf_counter() - rolled_out
-
-        last = position.step == config.steps or position.silent == config.patience
-        if last and not position.learnt:
-            raise TrainingError(f"no update had any signal to learn from: {why_silent(metrics)}")
-        if last or position.step % config.checkpoint_every == 0:
-            metrics |= validate(training, position, config.validation_samples)
-            progress.log(position.step, metrics)
-            progress.save(position.step, pack(position, optimizer))
-        else:
-            progress.log(position.step, metrics)
+        conclude(training, position, config, metrics, optimizer)
 
     position.best.restore(network)
     model.weights_changed()

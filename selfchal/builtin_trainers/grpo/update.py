@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,10 +13,8 @@ from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens, micro_batc
 from selfchal.builtin_trainers.forward import Scores, score
 from selfchal.builtin_trainers.grpo import losses
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
-from selfchal.builtin_trainers.learner import clip_and_step, rate
+from selfchal.builtin_trainers.learner import Reference, clip_and_step, rate
 from selfchal.core.episode import Episode, Group
-
-Reference = Callable[[], AbstractContextManager[nn.Module]]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,156 @@
+"""One PPO update: judged episodes in, one optimiser step an epoch, what happened out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens, micro_batches
+from selfchal.builtin_trainers.forward import Scores, score
+from selfchal.builtin_trainers.grpo.losses import (
+    clipped_share,
+    clipped_surrogate,
+    kl_to_reference,
+    truncated_importance,
+)
+from selfchal.builtin_trainers.learner import Reference, clip_and_step, rate
+from selfchal.builtin_trainers.ppo import losses
+from selfchal.builtin_trainers.ppo.config import PpoConfig
+from selfchal.builtin_trainers.ppo.critic import values_of
+from selfchal.core.episode import Episode
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A micro-batch with everything about it that is fixed during the epochs; all [N]."""
+
+    batch: MicroBatch
+    old: Tensor  # the trainer's log-probabilities before the first epoch
+    old_values: Tensor
+    advantages: Tensor
+    returns: Tensor
+    reference: Tensor | None
+
+
+def prepare(
+    network: nn.Module,
+    head: nn.Module,
+    episodes: Sequence[Episode],
+    config: PpoConfig,
+    reference: Reference | None,
+) -> list[Piece]:
+    """Score everything with the present weights and estimate the advantages, whitened over the batch."""
+    device = next(network.parameters()).device
+    pieces = []
+    for cpu_batch in micro_batches(episodes, config.micro_batch_tokens):
+        batch = cpu_batch.to(device)
+        with torch.no_grad():
+            pieces.append(_estimated(network, head, batch, episodes, config, reference))
+    white = losses.whitened(torch.cat([piece.advantages for piece in pieces]))
+    parts = white.split([len(piece.advantages) for piece in pieces])
+    return [replace(piece, advantages=part) for piece, part in zip(pieces, parts, strict=True)]
+
+
+def _estimated(
+    network: nn.Module,
+    head: nn.Module,
+    batch: MicroBatch,
+    episodes: Sequence[Episode],
+    config: PpoConfig,
+    reference: Reference | None,
+) -> Piece:
+    bfloat16 = config.precision == "bfloat16"
+    scores = score(network, batch, bfloat16=bfloat16)
+    values = values_of(head, scores.hidden)  # [N]
+    anchor = None
+    penalty = torch.zeros_like(values)  # [N]
+    if reference is not None:
+        with reference() as frozen:
+            anchor = score(frozen, batch, bfloat16=bfloat16).logprobs  # [N]
+        if config.kl_in == "reward":
+            penalty = config.kl * (scores.logprobs - anchor)  # [N]
+    lengths = batch.predicts.sum(1)  # [b]
+    rewards = torch.tensor([episodes[row].reward for row in batch.rows.tolist()], device=values.device)
+
+    def by_episode(flat: Tensor) -> Tensor:
+        return pad_sequence(list(flat.split(lengths.tolist())), batch_first=True)  # [b, k]
+
+    dense = losses.token_rewards(rewards, lengths, by_episode(penalty))  # [b, k]
+    advantages = losses.gae(dense, by_episode(values), config.gamma, config.gae_lambda)  # [b, k]
+    inside = torch.arange(advantages.shape[1], device=values.device) < lengths[:, None]  # [b, k]
+    flat = advantages[inside]  # [N]
+    return Piece(batch, scores.logprobs, values, flat, flat + values, anchor)
+
+
+def piece_loss(
+    scores: Scores, values: Tensor, piece: Piece, config: PpoConfig
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Sums over this micro-batch's tokens of the policy's and the critic's loss, and of the metrics."""
+    logprobs, clips = scores.logprobs, (config.clip_low, config.clip_high)
+    per_token = clipped_surrogate(logprobs, piece.old, piece.advantages, *clips)  # [N]
+    mismatch = piece.old - piece.batch.sampled  # [N]
+    if config.importance_cap is not None:
+        per_token = per_token * truncated_importance(piece.old, piece.batch.sampled, config.importance_cap)
+    now = logprobs.detach()
+    sums = {
+        "entropy": scores.entropies.detach().sum(),
+        "mismatch": mismatch.abs().sum(),
+        "mismatch_ratio": mismatch.exp().sum(),
+        "clipped": clipped_share(now, piece.old, piece.advantages, *clips).sum(),
+        "kl_sampler": kl_to_reference(piece.batch.sampled, now).sum(),
+        "value": piece.old_values.sum(),
+        "value_error": (piece.old_values - piece.returns).square().sum(),
+    }
+    if piece.reference is not None:
+        divergence = kl_to_reference(logprobs, piece.reference)  # [N]
+        sums["kl"] = divergence.detach().sum()
+        if config.kl_in == "loss":
+            per_token = per_token + config.kl * divergence
+    if config.entropy_bonus:
+        per_token = per_token - config.entropy_bonus * scores.entropies
+    critic = losses.value_loss(values, piece.old_values, piece.returns, config.value_clip)  # [N]
+    return per_token.sum(), critic.sum(), sums
+
+
+def update(
+    network: nn.Module,
+    head: nn.Module,
+    optimizer: torch.optim.AdamW,
+    episodes: Sequence[Episode],
+    config: PpoConfig,
+    step: int,
+    reference: Reference | None = None,
+) -> dict[str, float]:
+    """``epochs`` optimiser steps on one batch; means over the agent's tokens for the metrics.
+
+    Raises TrainingError where a gradient is not finite.
+    """
+    pieces = prepare(network, head, episodes, config, reference)
+    tokens = sum(map(agent_tokens, episodes))
+    sums: dict[str, float] = defaultdict(float)
+    norm = 0.0
+    for _ in range(config.epochs):
+        for piece in pieces:
+            scores = score(
+                network,
+                piece.batch,
+                bfloat16=config.precision == "bfloat16",
+                entropy_gradient=config.entropy_bonus > 0,
+            )
+            values = values_of(head, scores.hidden)
+            policy, critic, parts = piece_loss(scores, values, piece, config)
+            ((policy + critic) / tokens).backward()
+            for name, value in {**parts, "loss": policy.detach(), "value_loss": critic.detach()}.items():
+                sums[name] += float(value)
+        norm += clip_and_step(optimizer, config, step)
+    metrics = {name: value / config.epochs / tokens for name, value in sums.items()}
+    return {
+        **metrics,
+        "grad_norm": norm / config.epochs,
+        "learning_rate": config.learning_rate * rate(config, step),
+    }
