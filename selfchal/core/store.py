@@ -99,6 +99,12 @@ class Store:
         """Was this batch stored?"""
         return bool(self._rows("SELECT 1 FROM batches WHERE purpose=? AND key=?", purpose, key))
 
+    def keys(self, purpose: str) -> list[str]:
+        """The keys of all stored batches of a purpose, sorted."""
+        return [
+            row["key"] for row in self._rows("SELECT key FROM batches WHERE purpose=? ORDER BY key", purpose)
+        ]
+
     def put_episodes(self, purpose: str, key: str, episodes: Sequence[Episode]) -> None:
         with self._transaction():
             self._insert_episodes(purpose, key, episodes)
