@@ -1,4 +1,4 @@
-"""A model that says what a function tells it to, with characters as tokens: for testing what drives models."""
+"""A model that says what a function tells it to, with characters as tokens."""
 
 from __future__ import annotations
 

@@ -125,7 +125,8 @@ with Store.resume(Path(sys.argv[1]), {}) as store:
 def test_killed_at_any_instant_it_holds_whole_batches_only(tmp_path: Path) -> None:
     for milliseconds in (3, 17, 41, 90, 160):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
-        assert writer.stdout and writer.stdout.readline() == b"ready\n"
+        assert writer.stdout
+        assert writer.stdout.readline() == b"ready\n"
         try:
             writer.wait(milliseconds / 1000)
         except subprocess.TimeoutExpired:
