@@ -1,0 +1,61 @@
+"""Reads M3ToolEval's data as JSON: tasks.json, tools.json, travel_tables.json, web_pages.json.
+
+Nothing of it is in this package; a user who has it names its folder (``data: PATH``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from selfchal.core.errors import EnvironmentDataError
+from selfchal.core.task import TestTask
+from selfchal.core.world import ToolSpec
+
+
+def read(folder: Path, name: str) -> Any:
+    """One JSON file of the folder. Raises EnvironmentDataError."""
+    path = folder / name
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EnvironmentDataError(
+            f"{path} does not exist. `data` must name a folder with M3ToolEval's data as JSON "
+            "(tasks.json, tools.json, travel_tables.json, web_pages.json)."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise EnvironmentDataError(f"{path} cannot be read: {error}") from error
+
+
+def tasks(folder: Path, paper_env: str, families: tuple[str, ...]) -> list[TestTask]:
+    """The original's tasks of these families; ``truth`` has the answer and, for a tuple, its type."""
+    rows = [row for row in read(folder, "tasks.json") if row["paper_env"] == paper_env]
+    return [
+        TestTask(
+            id=row["name"],
+            instruction=row["instruction"],
+            context={},
+            truth={"answer": row["expected"], "type": row["expected_type"]},
+            family=row["family"],
+        )
+        for row in rows
+        if row["family"] in families
+    ]
+
+
+def specs(folder: Path, families: tuple[str, ...], own: Mapping[str, ToolSpec]) -> tuple[ToolSpec, ...]:
+    """The tools of these families as the original tells a model of them (its descriptions and call
+    forms, one of them wrong); the parameters are ours, for the original has no schema."""
+    described = read(folder, "tools.json")
+    return tuple(
+        ToolSpec(
+            name=row["name"],
+            description=row["description"],
+            signature=row["signature"],
+            parameters=own[row["name"]].parameters,
+        )
+        for family in families
+        for row in described[family]
+    )

@@ -1,0 +1,77 @@
+"""Tool calls on the trusted side: find the tool, copy and check the arguments, run it, tidy the result.
+
+``Toolset`` is the mended way to answer a call, shared by environments whose tools raise in the calling
+code when they cannot do what is asked. Nothing escapes, whatever is called with whatever (invariant 3).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from selfchal.core.arguments import mismatch, spread
+from selfchal.core.tools import Tool
+from selfchal.core.world import Json, ToolResult, ToolSpec
+
+
+class Toolset:
+    """The tools of one environment, by name, in the order in which a model is told of them."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = {tool.spec.name: tool for tool in tools}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._tools)
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def call(
+        self, lead: Sequence[Any], name: str, args: Sequence[Json], kwargs: Mapping[str, Json]
+    ) -> ToolResult:
+        """Answer one call; ``lead`` are the tool's own first arguments (a world)."""
+        tool = self._tools.get(name)
+        if tool is None:
+            return refused(f"there is no tool {name!r}; the tools are {', '.join(self._tools)}")
+        try:
+            own_args, own_kwargs = copy.deepcopy((tuple(args), dict(kwargs)))
+            given, named = spread(tool.function, (*lead, *own_args), own_kwargs)
+            problem = mismatch(tool.function, tool.spec, given, named)
+            if problem:
+                return refused(problem)
+            return answered(tool.function(*given, **named))
+        except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (invariant 3)
+            return refused(str(error) or type(error).__name__)
+
+
+def refused(reason: str) -> ToolResult:
+    """The calling code sees an exception with this message."""
+    return ToolResult(reason, ok=False, raises=True)
+
+
+def answered(value: Any) -> ToolResult:
+    """The value as strict JSON. Raises ValueError for a number that JSON does not have."""
+    return ToolResult(strict(value))
+
+
+def strict(value: Any) -> Json:
+    """The value with tuples as lists. Raises ValueError for infinities and NaN."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"the result is {value}, which is no number to go on with")
+    if isinstance(value, list | tuple):
+        return [strict(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): strict(item) for key, item in value.items()}
+    return value
+
+
+def shown(result: ToolResult) -> str:
+    """The observation of a result: strings as they are, other values as JSON, refusals as an error."""
+    if not result.ok:
+        return f"Error: {result.value}"
+    return result.value if isinstance(result.value, str) else json.dumps(result.value, ensure_ascii=False)
