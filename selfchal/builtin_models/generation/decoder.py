@@ -1,0 +1,229 @@
+"""The decode loop: many conversations continued at once, token ids in, token ids and log-probabilities out.
+
+Each distinct prompt is fed once, however many rows share it, and only the part that no earlier call
+left in the cache. Its last token is fed by the first step of the loop, so that every sampled token
+comes out of the same place. Rows that end leave the batch, waiting ones take their room.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+import numpy as np
+import torch
+
+from selfchal.builtin_models.generation.prefixes import Hit, Prefixes, pack
+from selfchal.builtin_models.generation.rows import Row, make_rows, record
+from selfchal.builtin_models.generation.sampling import draw, uniforms
+from selfchal.builtin_models.generation.slab import Layout, Pick, Slab, gather
+from selfchal.builtin_models.generation.stops import StopStrings
+from selfchal.core.model import Sampling
+
+FEED_TOKENS = 16_384  # the most tokens that one prefill pass feeds, padding included
+REPACK_BELOW = 0.75  # ended rows are dropped when the running share of a batch falls under this
+SHARED_HEADER = 32  # tokens that all prompts must share before they are fed once for all
+
+
+class Decoder:
+    """Generation over one network. ``weights_changed`` must follow every update of the network."""
+
+    def __init__(self, network: Any, layout: Layout, *, context: int, rows: int, cache_bytes: int) -> None:
+        self.network = network
+        self._layout = layout
+        self._context = context
+        self._most_rows = rows
+        self._prefixes = Prefixes(cache_bytes)
+
+    def weights_changed(self) -> None:
+        self._prefixes.clear()
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        stops: StopStrings,
+        ends: frozenset[int],
+    ) -> list[Row]:
+        """One finished row a prompt, in order."""
+        training = self.network.training
+        self.network.eval()
+        rows = make_rows(prompts, sampling, self._context)
+        try:
+            with torch.inference_mode():
+                self._run(deque(row for row in rows if not row.ended), sampling, stops, ends)
+        finally:
+            self.network.train(training)
+        return rows
+
+    def _run(self, waiting: deque[Row], sampling: Sampling, stops: StopStrings, ends: frozenset[int]) -> None:
+        batch = Batch([], gather(self._layout, [], 0, self.network.device))
+        while waiting or batch.running:
+            if batch.running <= REPACK_BELOW * min(self._most_rows, batch.size + len(waiting)):
+                joining = [
+                    waiting.popleft() for _ in range(min(len(waiting), self._most_rows - batch.running))
+                ]
+                batch = self._repack(batch, joining)
+            tokens, logprobs = self._step(batch, sampling)
+            batch.last = tokens
+            ending = record(batch.rows, tokens, logprobs, stops, ends)
+            if ending:
+                batch.running -= len(ending)
+                batch.slab.freeze(torch.tensor(ending, device=self.network.device))
+        self._keep(batch)
+
+    def _step(self, batch: Batch, sampling: Sampling) -> tuple[list[int], list[float]]:
+        """Feed every row its last token and sample its next one."""
+        device = self.network.device
+        ids = torch.tensor(batch.last, device=device)[:, None]
+        logits = batch.slab.forward(self.network, ids, batch.ones, batch.longest)[:, -1]
+        batch.longest += 1
+        steps = np.array([len(row.ids) for row in batch.rows], dtype=np.uint64)
+        noise = torch.from_numpy(uniforms(batch.streams, steps)).to(device)
+        tokens, logprobs = draw(logits, noise, sampling.temperature, sampling.top_p)
+        return tokens.tolist(), logprobs.tolist()
+
+    def _repack(self, batch: Batch, joining: list[Row]) -> Batch:
+        """The rows still running, and the joining ones with their prompts fed."""
+        self._keep(batch)
+        device = self.network.device
+        picks, rows = [], []
+        if batch.running:
+            alive = [index for index, row in enumerate(batch.rows) if not row.ended]
+            rows = [batch.rows[index] for index in alive]
+            picks.append(Pick(batch.slab, alive, [row.fed for row in rows]))
+        if joining:
+            fed = self._feed(joining)
+            picks += [pick for pick, _ in fed]
+            rows += [row for _, members in fed for row in members]
+        lengths = [length for pick in picks for length in pick.lengths]
+        return Batch(rows, gather(self._layout, picks, max(lengths) + 1, device), max(lengths))
+
+    def _keep(self, batch: Batch) -> None:
+        """Put the ended rows of a batch into the store: their next turn continues there."""
+        ended = [index for index, row in enumerate(batch.rows) if row.ended]
+        if not ended:
+            return
+        rows = [batch.rows[index] for index in ended]
+        lengths = [row.fed for row in rows]
+        slab = gather(self._layout, [Pick(batch.slab, ended, lengths, frozen=True)], 0, self.network.device)
+        self._prefixes.add(slab, [pack(row.prompt + tuple(row.ids[:-1])) for row in rows])
+
+    def _feed(self, rows: list[Row]) -> list[tuple[Pick, list[Row]]]:
+        """Caches of all but the last token of each row's prompt; each distinct one is fed once."""
+        sharing: dict[bytes, list[Row]] = {}
+        for row in rows:
+            sharing.setdefault(pack(row.prompt[:-1]), []).append(row)
+        hits = {key: self._prefixes.find(key) for key in sharing}
+        header = _shared_header([members[0].prompt for key, members in sharing.items() if hits[key] is None])
+        if header:
+            self._feed_header(header)
+            hits = {key: hit or self._prefixes.find(key) for key, hit in hits.items()}
+        todo = sorted(sharing, key=lambda key: len(key) // 4 - _length(hits[key]))
+        fed = []
+        while todo:
+            chunk = _chunk(todo, hits)
+            todo = todo[len(chunk) :]
+            slab = self._feed_chunk(
+                [sharing[key][0].prompt[:-1] for key in chunk], [hits[key] for key in chunk]
+            )
+            for index, key in enumerate(chunk):
+                members = sharing[key]
+                fed.append((Pick(slab, [index] * len(members), [len(key) // 4] * len(members)), members))
+        return _merge(fed)
+
+    def _feed_header(self, header: tuple[int, ...]) -> None:
+        slab = self._feed_chunk([header], [None])
+        self._prefixes.add(slab, [pack(header)])
+
+    def _feed_chunk(self, prompts: Sequence[tuple[int, ...]], hits: Sequence[Hit | None]) -> Slab:
+        """One slab with these ids cached, of which the hits already are."""
+        device = self.network.device
+        starts = [_length(hit) for hit in hits]
+        order, picks = _by_slab(hits)
+        fresh = [prompts[index][starts[index] :] for index in order]
+        time, longest = max(map(len, fresh)), max(starts)
+        slab = gather(self._layout, picks, longest + time, device)
+        if time:
+            ids = torch.tensor([part + (0,) * (time - len(part)) for part in fresh], device=device)
+            counts = torch.tensor([len(part) for part in fresh], device=device)
+            slab.forward(self.network, ids, counts, longest, logits_to_keep=1)
+        back = sorted(range(len(order)), key=order.__getitem__)
+        if back == list(range(len(order))):
+            return slab
+        return gather(self._layout, [Pick(slab, back, [len(prompt) for prompt in prompts])], 0, device)
+
+
+@dataclass
+class Batch:
+    """Rows in lockstep: row ``r`` of ``rows`` is row ``r`` of the slab."""
+
+    rows: list[Row]
+    slab: Slab
+    longest: int = 0  # the most tokens that a row of the slab holds
+
+    def __post_init__(self) -> None:
+        self.running = len(self.rows)
+        self.last = [row.ids[-1] if row.ids else row.prompt[-1] for row in self.rows]
+        self.streams = np.array([row.stream for row in self.rows], dtype=np.uint64)
+        self.ones = torch.ones_like(self.slab.lengths)
+
+    @property
+    def size(self) -> int:
+        return len(self.rows)
+
+
+def _length(hit: Hit | None) -> int:
+    return 0 if hit is None else hit.length
+
+
+def _shared_header(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """What all these prompts begin with, if it is long enough to be worth a pass of its own."""
+    if len(prompts) < 2:
+        return ()
+    first, last = min(prompts), max(prompts)
+    same = sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first[:-1], last[:-1], strict=False))
+    )
+    return first[:same] if same >= SHARED_HEADER else ()
+
+
+def _chunk(todo: Sequence[bytes], hits: dict[bytes, Hit | None]) -> list[bytes]:
+    """As many of these (sorted by what is to feed) as one pass may take."""
+    chunk: list[bytes] = []
+    for key in todo:
+        width = len(key) // 4 - _length(hits[key])
+        if chunk and width * (len(chunk) + 1) > FEED_TOKENS:
+            break
+        chunk.append(key)
+    return chunk
+
+
+def _by_slab(hits: Sequence[Hit | None]) -> tuple[list[int], list[Pick]]:
+    """Picks that fetch all hits with one copy a slab, and which prompt each picked row belongs to."""
+    groups: dict[int, list[int]] = {}
+    for index, hit in enumerate(hits):
+        groups.setdefault(0 if hit is None else id(hit.slab), []).append(index)
+    picks = []
+    for members in groups.values():
+        found = [hits[index] for index in members]
+        slab = found[0].slab if found[0] is not None else None
+        rows = [hit.row if hit is not None else 0 for hit in found]
+        picks.append(Pick(slab, rows, [_length(hit) for hit in found]))
+    return [index for members in groups.values() for index in members], picks
+
+
+def _merge(fed: list[tuple[Pick, list[Row]]]) -> list[tuple[Pick, list[Row]]]:
+    """One pick a slab."""
+    merged: dict[int, tuple[Pick, list[Row]]] = {}
+    for pick, members in fed:
+        old = merged.get(id(pick.slab))
+        if old is None:
+            merged[id(pick.slab)] = (Pick(pick.slab, list(pick.rows), list(pick.lengths)), list(members))
+            continue
+        joined = Pick(pick.slab, [*old[0].rows, *pick.rows], [*old[0].lengths, *pick.lengths])
+        merged[id(pick.slab)] = (joined, [*old[1], *members])
+    return list(merged.values())

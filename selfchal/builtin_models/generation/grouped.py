@@ -1,0 +1,75 @@
+"""Generation for networks whose cache does not fit a slab: rows of equal length together, no reuse.
+
+Exact for every causal network in transformers, as no row is ever padded; slow where prompts differ in
+length, as each length makes a batch of its own and every turn feeds its whole conversation.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from selfchal.builtin_models.generation.rows import Row, make_rows, record
+from selfchal.builtin_models.generation.sampling import draw, uniforms
+from selfchal.builtin_models.generation.stops import StopStrings
+from selfchal.core.model import Sampling
+
+
+class GroupedDecoder:
+    """The same face as ``Decoder``."""
+
+    def __init__(self, network: Any, *, context: int, rows: int) -> None:
+        self._network = network
+        self._context = context
+        self._most_rows = rows
+        # State-space models have a name of their own for what they keep.
+        parameters = inspect.signature(network.forward).parameters
+        self._cache = "cache_params" if "cache_params" in parameters else "past_key_values"
+
+    def weights_changed(self) -> None:
+        """Nothing is kept from call to call."""
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        stops: StopStrings,
+        ends: frozenset[int],
+    ) -> list[Row]:
+        training = self._network.training
+        self._network.eval()
+        rows = make_rows(prompts, sampling, self._context)
+        groups: dict[int, list[Row]] = {}
+        for row in rows:
+            if not row.ended:
+                groups.setdefault(len(row.prompt), []).append(row)
+        chunks = [
+            group[start : start + self._most_rows]
+            for group in groups.values()
+            for start in range(0, len(group), self._most_rows)
+        ]
+        try:
+            with torch.inference_mode():
+                for chunk in chunks:
+                    self._run(chunk, sampling, stops, ends)
+        finally:
+            self._network.train(training)
+        return rows
+
+    def _run(self, rows: list[Row], sampling: Sampling, stops: StopStrings, ends: frozenset[int]) -> None:
+        device, cache = self._network.device, None
+        streams = np.array([row.stream for row in rows], dtype=np.uint64)
+        ids = torch.tensor([row.prompt for row in rows], device=device)
+        step = 0
+        while not all(row.ended for row in rows):
+            kept = {self._cache: cache}
+            output = self._network(input_ids=ids, use_cache=True, logits_to_keep=1, **kept)
+            cache = output[self._cache]
+            noise = torch.from_numpy(uniforms(streams, np.full(len(rows), step, dtype=np.uint64))).to(device)
+            tokens, logprobs = draw(output.logits[:, -1], noise, sampling.temperature, sampling.top_p)
+            record(rows, tokens.tolist(), logprobs.tolist(), stops, ends)
+            ids, step = tokens[:, None], step + 1

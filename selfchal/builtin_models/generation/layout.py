@@ -1,0 +1,67 @@
+"""What a network's layers keep between tokens, and whether a slab can keep it: asked, then tried.
+
+Attention (full or sliding) and short convolutions fit a slab. Whatever else there is (recurrent
+states, compressed or shared caches) does not, and neither does a network whose logits come out
+otherwise through a slab than in one plain pass: those go the slow way of ``grouped``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers.cache_utils import (
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    LinearAttentionLayer,
+)
+
+from selfchal.builtin_models.generation.slab import Layout, Slab
+
+_KINDS = {DynamicLayer: "attention", DynamicSlidingWindowLayer: "sliding", LinearAttentionLayer: "conv"}
+# Relative to the spread of the logits; far above rounding, far below what a lost token changes.
+_TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
+
+
+def find_layout(network: Any) -> Layout | None:
+    """The layout of this network's layers, or None where a slab does not give its logits exactly."""
+    config = network.config.get_text_config(decoder=True)
+    layers = DynamicCache(config=config).layers
+    if not layers or any(type(layer) not in _KINDS for layer in layers):
+        return None
+    windows = {layer.sliding_window for layer in layers if isinstance(layer, DynamicSlidingWindowLayer)}
+    if len(windows) > 1:
+        return None
+    names = tuple(dict.fromkeys(getattr(config, "layer_types", None) or ()))
+    layout = Layout(
+        kinds=tuple(_KINDS[type(layer)] for layer in layers),
+        window=windows.pop() if windows else None,
+        mask_names=names if len(names) > 1 else (),
+    )
+    with torch.inference_mode():
+        return layout if _agrees(network, layout) else None
+
+
+def _agrees(network: Any, layout: Layout) -> bool:
+    """Feed two rows of different length in uneven pieces; compare with one plain pass for each."""
+    device, vocabulary = network.device, network.config.get_text_config(decoder=True).vocab_size
+    rows = [[(7 * place + 3) % vocabulary for place in range(size)] for size in (9, 6)]
+    pieces = [([4, 2], 4), ([1, 1], 1), ([4, 3], 4)]  # real tokens of each row, width of the pass
+    slab, longest, done = Slab.fresh(layout, 2, 4, device), 0, [0, 0]
+    worst, spread = 0.0, 1e-6
+    plain = [network(torch.tensor([row], device=device)).logits[0].float() for row in rows]
+    try:
+        for counts, width in pieces:
+            parts = [row[at : at + n] for row, at, n in zip(rows, done, counts, strict=True)]
+            ids = torch.tensor([part + [0] * (width - len(part)) for part in parts], device=device)
+            logits = slab.forward(network, ids, torch.tensor(counts, device=device), longest)
+            for row, n in enumerate(counts):
+                want = plain[row][done[row] : done[row] + n]
+                worst = max(worst, (logits[row, :n].float() - want).abs().max().item())
+                spread = max(spread, want.std().item())
+            done = [at + n for at, n in zip(done, counts, strict=True)]
+            longest = max(done)
+    except (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError):
+        return False  # its code takes no such masks or caches: that is the answer, not an accident
+    return worst <= _TOLERANCE.get(network.dtype, 1e-1) * spread

@@ -1,0 +1,47 @@
+"""Where a row ends: end-of-turn ids and stop strings.
+
+Decoding every row's text at every token would cost more than a small network's forward pass, so a
+token is looked at only when its own text could end a stop string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+Decode = Callable[[Sequence[int]], str]
+
+
+class StopStrings:
+    """Tells whether the text of a row holds one of ``stops``, asked after every token."""
+
+    def __init__(self, stops: Sequence[str], decode: Decode) -> None:
+        self._stops = tuple(stop for stop in stops if stop)
+        self._decode = decode
+        self._suspects: dict[int, bool] = {}
+
+    def reached(self, ids: Sequence[int]) -> bool:
+        """Does a stop string end within the last of these sampled ids?"""
+        if not self._stops:
+            return False
+        last = ids[-1]
+        suspect = self._suspects.get(last)
+        if suspect is None:
+            suspect = self._suspects[last] = self._could_end(last)
+        if not suspect:
+            return False
+        text = self._decode(ids)
+        return any(stop in text for stop in self._stops)
+
+    def _could_end(self, token: int) -> bool:
+        # Some tokenizers drop a lone token's leading space, and give a replacement mark for half a character.
+        piece = self._decode([token])
+        if "\ufffd" in piece or not piece:
+            return True
+        return any(_ends_in(stop, text) for stop in self._stops for text in (piece, f" {piece}"))
+
+
+def _ends_in(stop: str, piece: str) -> bool:
+    """Can ``stop`` end inside ``piece``, given the right text before it?"""
+    if stop in piece:
+        return True
+    return any(stop.endswith(piece[:length]) for length in range(1, min(len(piece), len(stop)) + 1))

@@ -1,0 +1,135 @@
+"""A transformers model made ready: network, renderer and decoder together, saved and loaded in place.
+
+Heavy: imports torch and transformers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from selfchal.builtin_models import loading
+from selfchal.builtin_models.generation.decoder import Decoder
+from selfchal.builtin_models.generation.grouped import GroupedDecoder
+from selfchal.builtin_models.generation.layout import find_layout
+from selfchal.builtin_models.generation.stops import StopStrings
+from selfchal.builtin_models.rendering import Renderer
+from selfchal.builtin_models.transformers_model import TransformersConfig
+from selfchal.core.errors import ModelError
+from selfchal.core.model import Generation, Sampling
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Host:
+    """``network`` is what is trained: the decoder itself, or peft's wrapper of it."""
+
+    network: Any
+    tokenizer: Any
+    renderer: Renderer
+    decoder: Decoder | GroupedDecoder
+    context: int
+    adapted: bool  # LoRA is on: only the adapter is trained, saved and loaded
+
+    def __post_init__(self) -> None:
+        self._stops: dict[tuple[str, ...], StopStrings] = {}
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        rows = self.decoder.generate(prompts, sampling, self._stopping(sampling.stop), self.renderer.ends)
+        return [
+            Generation(tuple(row.ids), tuple(row.logprobs), self.renderer.text(row.ids), row.finished)
+            for row in rows
+        ]
+
+    def _stopping(self, stops: tuple[str, ...]) -> StopStrings:
+        if stops not in self._stops:
+            self._stops[stops] = StopStrings((*stops, *self.renderer.stops), self.renderer.decode)
+        return self._stops[stops]
+
+    def weights_changed(self) -> None:
+        self.decoder.weights_changed()
+
+    def save(self, directory: Path) -> None:
+        """safetensors of the weights or of the adapter (PEFT layout), beside the tokenizer."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.network.save_pretrained(directory)
+        self.tokenizer.save_pretrained(directory)
+
+    def load(self, directory: Path) -> None:
+        """Put saved weights into the present network; its tensors stay the same objects."""
+        if self.adapted:
+            _load_adapter(self.network, directory)
+        else:
+            _load_weights(self.network, directory)
+        self.weights_changed()
+
+
+def host(config: TransformersConfig, path: str) -> Host:
+    """Load everything. Raises ModelError."""
+    loading.hush()
+    loading.check_source(path)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    tokenizer = loading.load_tokenizer(path)
+    network = loading.load_network(config, path=path)
+    renderer = Renderer(tokenizer, loading.end_ids(network, tokenizer), config.chat_template)
+    context = config.context or _own_context(network)
+    return Host(
+        network,
+        tokenizer,
+        renderer,
+        make_decoder(network, config, context),
+        context,
+        adapted=config.lora is not None,
+    )
+
+
+def make_decoder(network: Any, config: TransformersConfig, context: int) -> Decoder | GroupedDecoder:
+    """The fast decoder where this network's cache allows it, else the one that fits every network."""
+    # peft's wrapper puts nothing between the layers, only around them: its core generates the same.
+    core = network.get_base_model() if config.lora is not None else network
+    layout = find_layout(core)
+    if layout is None:
+        log.warning(
+            "%s keeps a cache that cannot be shared or continued here: generation batches prompts of "
+            "equal length and feeds every turn from its start.",
+            type(core).__name__,
+        )
+        return GroupedDecoder(core, context=context, rows=config.batch)
+    cache_bytes = config.prefix_cache_mb * 2**20
+    return Decoder(core, layout, context=context, rows=config.batch, cache_bytes=cache_bytes)
+
+
+def _own_context(network: Any) -> int:
+    text = network.config.get_text_config(decoder=True)
+    return int(getattr(text, "max_position_embeddings", None) or 4096)
+
+
+def _load_weights(network: Any, directory: Path) -> None:
+    files = sorted(directory.glob("model*.safetensors"))
+    if not files:
+        raise ModelError(f"{directory} holds no model*.safetensors, so it is no checkpoint of this model.")
+    state: dict[str, Any] = {}
+    for file in files:
+        state |= load_file(file)
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    tied = set(network.all_tied_weights_keys)
+    if unexpected or set(missing) - tied:
+        odd = (unexpected or missing)[0]
+        raise ModelError(f"{directory} is a checkpoint of another model: {odd} does not fit.")
+    network.tie_weights()
+
+
+def _load_adapter(network: Any, directory: Path) -> None:
+    import peft
+
+    if not (directory / "adapter_config.json").is_file():
+        raise ModelError(f"{directory} holds no adapter_config.json, so it is no adapter of this model.")
+    peft.set_peft_model_state_dict(network, peft.load_peft_weights(str(directory)))

@@ -1,0 +1,151 @@
+"""Tokenizer and network from a directory or a hub name, with what is wrong said plainly.
+
+Heavy: imports torch and transformers. No remote code is ever run.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from selfchal.core.errors import ModelError
+
+if TYPE_CHECKING:
+    from selfchal.builtin_models.transformers_model import LoraConfig, TransformersConfig
+
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def hush() -> None:
+    """No progress bars and notes of transformers across ours, unless TRANSFORMERS_VERBOSITY asks for them."""
+    if "TRANSFORMERS_VERBOSITY" not in os.environ:
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+
+
+def check_source(path: str) -> None:
+    """Raise ModelError where ``path`` is meant as a directory and cannot be a model's."""
+    directory = Path(path).expanduser()
+    if not directory.exists():
+        if path.startswith((".", "/", "~")) or path.count("/") > 1:
+            raise ModelError(
+                f"model.path: no directory {path!r}. Check the path, or give a hub name (org/name)."
+            )
+        return
+    if not (directory / "config.json").is_file():
+        raise ModelError(
+            f"model.path: {path!r} has no config.json, so it is no transformers model. "
+            "Point to the directory that save_pretrained wrote."
+        )
+    if not any(file for pattern in WEIGHTS for file in directory.glob(pattern)):
+        raise ModelError(
+            f"model.path: {path!r} has no weights (*.safetensors). Download them into it, "
+            "or, if they are Git LFS pointers, run `git lfs pull` there."
+        )
+
+
+def load_tokenizer(path: str) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise ModelError(_unloadable("tokenizer", path, error)) from error
+
+
+def load_network(config: TransformersConfig, *, path: str) -> Any:
+    """The network on its device, in its precision, with LoRA around it where asked for."""
+    device = pick_device(config.device)
+    options: dict[str, Any] = {"dtype": pick_dtype(config.dtype, device), "attn_implementation": "sdpa"}
+    if config.quantization is not None:
+        options |= _quantized(config.quantization, device)
+    try:
+        network = _from_pretrained(path, options)
+    except (OSError, ValueError) as error:
+        raise ModelError(_unloadable("weights", path, error)) from error
+    if config.quantization is None:
+        network = network.to(device)
+    if config.lora is not None:
+        network = _with_lora(network, config.lora, quantized=config.quantization is not None)
+    if config.gradient_checkpointing:
+        # Non-reentrant: the other kind loses the gradient where the inputs need none, as with LoRA.
+        network.gradient_checkpointing_enable({"use_reentrant": False})
+    return network.eval()
+
+
+def pick_device(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def pick_dtype(name: str, device: torch.device) -> torch.dtype:
+    """``auto`` is float32 on CPUs, which have no fast path for less, and bfloat16 on GPUs."""
+    if name != "auto":
+        return DTYPES[name]
+    return torch.float32 if device.type == "cpu" else torch.bfloat16
+
+
+def end_ids(network: Any, tokenizer: Any) -> frozenset[int]:
+    """The ids that end a generation by the model's own files."""
+    ids: set[int] = set()
+    for source in (network.generation_config, network.config, tokenizer):
+        found = getattr(source, "eos_token_id", None)
+        ids.update([found] if isinstance(found, int) else found or [])
+    return frozenset(ids)
+
+
+def _from_pretrained(path: str, options: dict[str, Any]) -> Any:
+    try:
+        return AutoModelForCausalLM.from_pretrained(path, **options)
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        return AutoModelForCausalLM.from_pretrained(path, **options | {"attn_implementation": "eager"})
+
+
+def _quantized(kind: str, device: torch.device) -> dict[str, Any]:
+    """QLoRA's setting (Dettmers et al. 2023): NF4 with double quantisation, or plain 8 bit."""
+    if device.type == "cpu":
+        raise ModelError("model.quantization needs a GPU (bitsandbytes); remove it or set model.device.")
+    from transformers import BitsAndBytesConfig
+
+    if kind == "8bit":
+        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "device_map": {"": device}}
+    four = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    return {"quantization_config": four, "device_map": {"": device}}
+
+
+def _with_lora(network: Any, lora: LoraConfig, *, quantized: bool) -> Any:
+    try:
+        import peft
+    except ImportError as error:
+        raise ModelError("model.lora needs peft: pip install 'selfchal[peft]'.") from error
+    if quantized:
+        network = peft.prepare_model_for_kbit_training(network, use_gradient_checkpointing=False)
+    settings = peft.LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets if isinstance(lora.targets, str) else list(lora.targets),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    return peft.get_peft_model(network, settings)
+
+
+def _unloadable(what: str, path: str, error: Exception) -> str:
+    first = str(error).strip().split("\n")[0]
+    return (
+        f"model.path: the {what} of {path!r} cannot be loaded: {first}. Check the name; "
+        "without network only a local directory or a model already in the hub's cache works."
+    )

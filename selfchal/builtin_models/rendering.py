@@ -1,0 +1,157 @@
+"""Messages to token ids, by appending only (invariant 4).
+
+``prompt`` renders the start of a conversation with the tokenizer's chat template. ``turn`` gives the ids
+between what the agent sampled and its next turn, as the difference of two renderings of the template
+around a marker that stands for the sampled text; the sampled text itself is never rendered or tokenised.
+
+Three kinds of template:
+
+- append-only (ChatML, Llama 3, Mistral, Lfm2, …): the ids are those of rendering the whole conversation;
+- not append-only (Qwen3 and others drop the thinking of earlier turns when a later one comes): the
+  conversation stays as it was sampled, so the model sees more of its own past than a re-rendering would
+  show it. ``append_only`` tells which it is; nothing is ever removed, as that would break invariant 4;
+- none, or one that cannot hold a user's turn after the agent's: a plain-text protocol, ``User: …``,
+  ``Assistant: …``, which any base model can follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import TemplateError
+
+from selfchal.core.errors import ModelError
+from selfchal.core.model import Generation, Message
+
+_AGENT = "q7Zagent0said"
+_OTHER = "q7Zother0said"
+_FRAMED = f"\n {_OTHER} \n"
+PLAIN_STOP = "\nUser:"  # a base model that goes on writes the other side's turn too: that ends its own
+
+
+class Renderer:
+    """Renders for one tokenizer. Raises ModelError where the template refuses a plain conversation."""
+
+    def __init__(self, tokenizer: Any, ends: frozenset[int], template: str | None = None) -> None:
+        self._tokenizer = tokenizer
+        if template is not None:
+            tokenizer.chat_template = template
+        self._ends = set(ends)
+        self.plain = not tokenizer.chat_template or not self._holds_turns()
+        self.append_only = self.plain or self._is_append_only()
+        self._affixes: dict[str, tuple[str, str, bool] | None] = {}
+        self.prompt = lru_cache(maxsize=4096)(self._prompt)
+        if not self.plain:
+            first = self.encode(self._between(Message("user", _OTHER)))[:1]
+            self._ends.update(token for token in first if token in tokenizer.all_special_ids)
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The ids that end the agent's turn."""
+        return frozenset(self._ends)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Stop strings that this protocol needs beside the caller's."""
+        return (PLAIN_STOP,) if self.plain else ()
+
+    def _prompt(self, messages: tuple[Message, ...]) -> tuple[int, ...]:
+        return tuple(self.encode(self._render(messages, speak=True)))
+
+    def turn(self, generation: Generation, message: Message) -> list[int]:
+        """Ids to append after ``generation.ids``."""
+        between = self._between(message)
+        if self.plain and self.decode(generation.ids).endswith(PLAIN_STOP):
+            return self.encode(between.removeprefix(f"\n{PLAIN_STOP}"))  # the agent wrote the header itself
+        ids = self.encode(between)
+        closed = bool(generation.ids) and generation.ids[-1] in self._ends
+        # The template closes the agent's turn; where the agent did so itself, that is not said twice.
+        return ids[1:] if closed and ids and ids[0] in self._ends else ids
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of sampled ids, without what ended the turn."""
+        kept = ids[:-1] if ids and ids[-1] in self._ends else ids
+        text = self.decode(kept)
+        return text.removesuffix(PLAIN_STOP) if self.plain else text
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def _between(self, message: Message) -> str:
+        """What the template writes between the agent's words and its next turn, with this message in it."""
+        if message.role not in self._affixes:
+            self._affixes[message.role] = self._find_affixes(message.role)
+        affixes = self._affixes[message.role]
+        if affixes is None:
+            return self._after_agent(message)
+        before, after, stripped = affixes
+        return f"{before}{message.content.strip() if stripped else message.content}{after}"
+
+    def _find_affixes(self, role: str) -> tuple[str, str, bool] | None:
+        """The fixed text around a message of this role, and whether the template strips the message.
+
+        None where the template does more to a message than that: then every message is rendered anew.
+        """
+        whole = self._after_agent(Message(role, _OTHER))
+        if whole.count(_OTHER) != 1:
+            return None
+        before, after = whole.split(_OTHER)
+        framed = self._after_agent(Message(role, _FRAMED))
+        if framed == whole:
+            return before, after, True
+        return (before, after, False) if framed == f"{before}{_FRAMED}{after}" else None
+
+    def _after_agent(self, message: Message) -> str:
+        talk = (Message("user", "."), Message("assistant", _AGENT), message)
+        return self._render(talk, speak=True).split(_AGENT, 1)[1]
+
+    def _render(self, messages: Sequence[Message], *, speak: bool) -> str:
+        if self.plain:
+            return _plain(messages, speak=speak, start=self._tokenizer.bos_token or "")
+        rows = [{"role": message.role, "content": message.content} for message in messages]
+        try:
+            text = self._tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=speak)
+        except (TemplateError, TypeError, ValueError, KeyError) as error:
+            if rows[0]["role"] == "system" and len(rows) > 1:
+                return self._render(_without_system(messages), speak=speak)
+            roles = ", ".join(row["role"] for row in rows)
+            raise ModelError(
+                f"The model's chat template refuses a conversation of {roles}: {error}. "
+                "Set model.chat_template to one that takes it, or to an empty string for plain text."
+            ) from error
+        return str(text)
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of bare text."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _holds_turns(self) -> bool:
+        self.plain = False
+        try:
+            return _AGENT in self._render(_TALK, speak=True)
+        except ModelError:
+            return False
+
+    def _is_append_only(self) -> bool:
+        start = self._render(_TALK[:1], speak=True)
+        return self._render(_TALK, speak=True).startswith(f"{start}{_AGENT}")
+
+
+_TALK = (Message("user", "."), Message("assistant", _AGENT), Message("user", "."))
+
+
+def _without_system(messages: Sequence[Message]) -> list[Message]:
+    """For templates that know no system role: its text opens the user's first message."""
+    system, first, *rest = messages
+    return [Message(first.role, f"{system.content}\n\n{first.content}"), *rest]
+
+
+def _plain(messages: Sequence[Message], *, speak: bool, start: str) -> str:
+    """Blank lines between ``User:``, ``Assistant:`` and their texts; a system text stands bare at the top."""
+    parts = [
+        message.content if message.role == "system" else f"{message.role.capitalize()}:\n{message.content}"
+        for message in messages
+    ]
+    return start + "\n\n".join([*parts, "Assistant:\n"] if speak else parts)

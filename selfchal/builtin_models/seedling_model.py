@@ -1,0 +1,44 @@
+"""The model ``seedling``: the embedded default, a tiny weak decoder whose weights come in the package.
+
+Nothing but a ``transformers`` model with a path of its own: no code of it is special.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
+from selfchal.core.model import Capability
+
+
+class SeedlingConfig(BaseModel):
+    """The seedling always trains all of its weights, in float32, on the CPU."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of torch; by default what torch takes (OMP_NUM_THREADS, cores)."
+    )
+    batch: int = Field(256, ge=1, description="The most conversations that are generated at a time.")
+    prefix_cache_mb: int = Field(
+        128, ge=0, description="Memory for the caches of conversations that may go on, in MiB."
+    )
+
+
+class SeedlingModel(TransformersModel):
+    """A TransformersModel over the packaged weights."""
+
+    name: ClassVar[str] = "seedling"
+    Config: ClassVar[type[BaseModel]] = SeedlingConfig
+
+    @classmethod
+    def provides(cls, config: BaseModel) -> frozenset[Capability]:
+        return frozenset(Capability)
+
+    def __init__(self, config: SeedlingConfig) -> None:
+        """Load. Raises ModelError."""
+        path = str(files("selfchal.builtin_models") / "seedling")
+        super().__init__(TransformersConfig(path=path, device="cpu", dtype="float32", **config.model_dump()))
