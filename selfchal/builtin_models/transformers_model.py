@@ -94,6 +94,9 @@ class TransformersModel:
         with self._lock:
             return self._host.generate(prompts, sampling)
 
+    def forget(self) -> None:
+        self._host.weights_changed()
+
     @property
     def context_length(self) -> int:
         return self._host.context

@@ -86,6 +86,11 @@ class Model(Protocol):
         """One generation a prompt, in order. Same weights, prompts and seed: same result."""
         ...
 
+    def forget(self) -> None:
+        """Drop what is cached of earlier conversations: what follows depends on nothing before it, to the
+        last bit, so that work done again after a kill comes out the same."""
+        ...
+
     @property
     def context_length(self) -> int:
         """The most ids that a conversation may have."""

@@ -44,6 +44,7 @@ class Engine:
 
         ``samples`` numbers the episodes of one task; ``on_done`` hears how many episodes have ended.
         """
+        self.model.forget()
         numbers = samples or [0] * len(scenes)
         lives = [_Live(scene, Episode(scene.name, n)) for scene, n in zip(scenes, numbers, strict=True)]
         waiting, ready = deque(lives), list[_Live]()
@@ -81,8 +82,8 @@ class Engine:
         needed = len(episode.ids) + self.sampling.max_tokens
         if needed > self.model.context_length:
             raise ModelError(
-                f"the first prompt of {live.scene.name!r} and one turn need {needed} tokens, and the model has "
-                f"{self.model.context_length}: use a model with a longer context, or lower rollout.max_tokens"
+                f"the first prompt of {live.scene.name!r} and one turn need {needed} tokens, and the model "
+                f"has {self.model.context_length}: use a model with a longer context, or lower rollout.max_tokens"
             )
         _pad(episode)
         return live

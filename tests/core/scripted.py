@@ -38,5 +38,8 @@ class ScriptedModel:
         ids = ids[: sampling.max_tokens] + [END] * finished
         return Generation(tuple(ids), tuple(-0.5 for _ in ids), "".join(chr(i) for i in ids if i), finished)
 
+    def forget(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
