@@ -89,10 +89,12 @@ class PlainDisplay(Display):
         pass
 
     def stage(self, name: str, total: int | None, unit: str) -> None:
+        again = self._name == name
         self._name, self._unit, self._done, self._counts = name, unit, 0, {}
         self._pace = _Pace(total, self._now())
         self._said = self._now()
-        self._say(f"{name}: {f'{total} ' if total else ''}{unit}")
+        if not again or total:
+            self._say(f"{name}: {f'{total} ' if total else ''}{unit}")
 
     def advance(self, done: int, counts: Mapping[str, int]) -> None:
         self._done, self._counts = done, counts
@@ -101,14 +103,19 @@ class PlainDisplay(Display):
             self._say(self._line(self._pace.left(done, self._now())))
 
     def metrics(self, step: int, metrics: Metrics) -> None:
+        self._done = step
         shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        self._say(f"  update {step}: {shown}")
+        left = self._pace.left(step, self._now())
+        self._say(f"  update {step}: {shown}{f' ({left})' if left else ''}")
 
     def note(self, text: str) -> None:
         self._say(f"note: {text}")
 
     def end(self, seconds: float) -> None:
+        if not self._name:
+            return
         self._say(self._line(f"done in {clock(seconds)}"))
+        self._name = ""
 
     def _line(self, tail: str) -> str:
         of = f"/{self._pace.total}" if self._pace.total else ""
@@ -133,7 +140,7 @@ class LiveDisplay(Display):
             console=console,
         )
         self._task: TaskID | None = None
-        self._unit = ""
+        self._name = self._unit = ""
         self._pace = _Pace(None, 0.0)
         self._counts: Mapping[str, int] = {}
         self._rewards: list[float] = []
@@ -150,7 +157,11 @@ class LiveDisplay(Display):
     def stage(self, name: str, total: int | None, unit: str) -> None:
         self._unit, self._counts, self._rewards, self._latest = unit, {}, [], ""
         self._pace = _Pace(total, time.monotonic())
-        self._task = self._progress.add_task(name, total=total, amount=unit, left="")
+        if self._task is not None and self._name == name:  # the same stage, now with its total
+            self._update(total=total)
+        else:
+            self._task = self._progress.add_task(name, total=total, amount=unit, left="")
+        self._name = name
 
     def advance(self, done: int, counts: Mapping[str, int]) -> None:
         self._counts = counts
@@ -162,6 +173,7 @@ class LiveDisplay(Display):
         )
 
     def metrics(self, step: int, metrics: Metrics) -> None:
+        self.advance(step, self._counts)
         if "reward" in metrics:
             self._rewards.append(metrics["reward"])
         self._latest = "  ".join(f"{name} {value:.3g}" for name, value in list(metrics.items())[:6])

@@ -32,9 +32,10 @@ CHECK = """
     class Polite:
         '''Refuses rude instructions.'''
         name = "{name}"
+        stage = "strong"
         Config = NoOp
         def __init__(self, config): ...
-        def examine(self, task, bench): ...
+        def examine(self, task, bench, evidence): ...
 
     @hookimpl
     def register_checks():

@@ -1,0 +1,93 @@
+"""``selfchal run``: a manifest from start to end, or on from where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from selfchal.cli.display import display
+from selfchal.cli.estimate import estimate_cost, print_cost
+from selfchal.cli.manifest import describe, set_option
+from selfchal.cli.outcome import print_outcome
+from selfchal.core.lab import Hooks
+from selfchal.core.manifest import Manifest, read_manifest, validate
+from selfchal.core.store import Store
+from selfchal.core.synthesizer import Proposal
+from selfchal.plugins import Plugins, load_plugins
+from selfchal.report import write_report
+
+INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@set_option
+@click.option("--out", type=click.Path(path_type=Path), help="The run directory (default: runs/NAME).")
+@click.option("--resume", is_flag=True, help="Go on with the run in that directory, or start it.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen and what it would cost, and stop.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print results.json at the end; progress goes to stderr."
+)
+@click.pass_context
+def run(
+    ctx: click.Context,
+    file: Path,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Run a manifest: challenge, judge, train, evaluate, report."""
+    plugins = load_plugins()
+    manifest = validate(read_manifest(file, overrides), plugins)
+    directory = out or Path("runs") / manifest.settings.run.name
+    if dry_run:
+        print_cost(manifest, directory, estimate_cost(manifest), as_json)
+        return
+    try:
+        _run(manifest, directory, plugins, resume, as_json)
+    except KeyboardInterrupt:
+        again = [
+            str(file),
+            *(f"--set={override}" for override in overrides),
+            f"--out={directory}",
+            "--resume",
+        ]
+        click.echo(
+            f"\nStopped; nothing that was done is lost. Go on with:\n  selfchal run {shlex.join(again)}",
+            err=True,
+        )
+        ctx.exit(INTERRUPTED)
+
+
+def _run(manifest: Manifest, directory: Path, plugins: Plugins, resume: bool, as_json: bool) -> None:
+    from selfchal.core import pipeline  # imports numpy; a dry run needs none
+
+    console = Console(file=sys.stderr if as_json else sys.stdout)
+    console.print(describe(manifest), highlight=False, soft_wrap=True)
+    opened = Store.resume if resume else Store.create
+    with opened(directory, manifest.resolved()) as store:
+        with display(console) as watcher:
+            results = pipeline.run(manifest, store, watcher, hooks_of(plugins))
+        page = write_report(directory)
+    print_outcome(console, results)
+    console.print(f"\nThe report: {page}", highlight=False, soft_wrap=True)
+    if as_json:
+        click.echo(json.dumps(results))
+
+
+def hooks_of(plugins: Plugins) -> Hooks:
+    """The watching hooks of the installed plugins, as the pipeline calls them."""
+
+    def judged(proposals: list[Proposal]) -> None:
+        for proposal in proposals:
+            if proposal.task is not None:
+                plugins.task_judged(proposal.task, proposal.verdict)
+
+    return Hooks(judged, plugins.episodes_finished, plugins.update_finished)  # type: ignore[arg-type]

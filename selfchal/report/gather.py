@@ -1,0 +1,161 @@
+"""Reads what the report shows out of a run directory: results, funnel, curves, tasks, some episodes.
+
+A run under way has no results yet: the report then shows what there is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+
+from selfchal.core.episode import Episode
+from selfchal.core.errors import StoreError
+from selfchal.core.judge import FUNNEL
+from selfchal.core.store import Store
+from selfchal.core.synthesizer import Proposal
+from selfchal.core.world import Json
+
+RESULTS = "results.json"
+EPISODES_A_GROUP = 40  # shown of each moment; the store keeps all
+REJECTED_A_STAGE = 25
+LONGEST_TEXT = 20_000  # characters of one message or source
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why proposals fell at one stage: the commonest reasons with their counts."""
+
+    stage: str
+    count: int
+    commonest: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a page is made of."""
+
+    name: str
+    manifest: Mapping[str, Json]
+    results: Mapping[str, Json]
+    funnel: Mapping[str, int]
+    reasons: tuple[Reasons, ...]
+    curves: Mapping[str, Mapping[str, list[float]]]  # stage of training -> metric -> a value an update
+    tasks: tuple[Mapping[str, Json], ...]
+    episodes: tuple[Mapping[str, Json], ...]
+    guarantees: Mapping[str, Json]
+    seconds: Mapping[str, float]
+
+
+def gather(directory: Path) -> Findings:
+    """Everything the report shows. Raises StoreError where there is no run."""
+    with Store.read(directory) as store:
+        manifest = store.manifest()
+        results = _results(directory)
+        proposals = list(store.proposals())
+        return Findings(
+            name=manifest["run"]["name"],
+            manifest=manifest,
+            results=results,
+            funnel=results.get("funnel") or _funnel(proposals),
+            reasons=tuple(_reasons(proposals)),
+            curves=_curves(store.metrics()),
+            tasks=(*_kept(store), *_rejected(proposals)),
+            episodes=tuple(_episodes(store)),
+            guarantees=store.fact("guarantees") or {},
+            seconds=store.fact("seconds") or {},
+        )
+
+
+def _results(directory: Path) -> dict[str, Json]:
+    path = directory / RESULTS
+    if not path.exists():
+        return {}
+    try:
+        results: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot read {path}: {error}; make it again with --resume") from error
+    return results
+
+
+def _funnel(proposals: Iterable[Proposal]) -> dict[str, int]:
+    reached = [FUNNEL.index(proposal.verdict.reached) for proposal in proposals]
+    return {str(stage): sum(place >= i for place in reached) for i, stage in enumerate(FUNNEL)}
+
+
+def _reasons(proposals: Iterable[Proposal]) -> Iterator[Reasons]:
+    fallen: dict[str, Counter[str]] = defaultdict(Counter)
+    for proposal in proposals:
+        if not proposal.verdict.passed:
+            fallen[proposal.verdict.stage][_first_line(proposal.verdict.reason)] += 1
+    for stage in map(str, FUNNEL):
+        if stage in fallen:
+            yield Reasons(stage, fallen[stage].total(), tuple(fallen[stage].most_common(4)))
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:120] or "no reason given"
+
+
+def _curves(rows: Iterable[Mapping[str, Json]]) -> dict[str, dict[str, list[float]]]:
+    curves: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        stage = curves.setdefault(row["stage"], {})
+        for metric, value in row.items():
+            if metric not in ("stage", "step") and isinstance(value, int | float):
+                stage.setdefault(metric, []).append(float(value))
+    return curves
+
+
+def _kept(store: Store) -> Iterator[dict[str, Json]]:
+    for task, fate in store.tasks():
+        yield {**_cut(task.to_json()), "fate": fate, "reason": ""}
+
+
+def _rejected(proposals: Iterable[Proposal]) -> Iterator[dict[str, Json]]:
+    shown: Counter[str] = Counter()
+    for proposal in proposals:
+        verdict = proposal.verdict
+        shown[verdict.stage] += not verdict.passed
+        if verdict.passed or shown[verdict.stage] > REJECTED_A_STAGE:
+            continue
+        body = proposal.task.to_json() if proposal.task else {"instruction": proposal.raw}
+        yield {**_cut(body), "fate": f"not {verdict.stage}", "reason": verdict.reason[:LONGEST_TEXT]}
+
+
+def _episodes(store: Store) -> Iterator[dict[str, Json]]:
+    """The first episodes of each moment: an evaluation and mode, a round's first and last batch."""
+    evaluations = groupby(store.keys("evaluate"), key=lambda key: key.rpartition("/")[0])
+    for moment, keys in evaluations:
+        episodes = (episode for key in keys for episode in store.episodes("evaluate", key))
+        firsts = (episode for episode in episodes if episode.sample == 0)
+        yield from _shown(f"evaluate {moment}".replace("/", ", "), firsts)
+    for round_, batches in groupby(store.keys("train"), key=lambda key: key.partition("/")[0]):
+        keys_of_round = list(batches)
+        for word, key in {"first": keys_of_round[0], "last": keys_of_round[-1]}.items():
+            yield from _shown(f"train {round_}, {word} batch", store.episodes("train", key))
+    for key in store.keys("challenge")[:1]:
+        yield from _shown("challenge, first batch", store.episodes("challenge", key))
+
+
+def _shown(moment: str, episodes: Iterable[Episode]) -> Iterator[dict[str, Json]]:
+    for episode in islice(episodes, EPISODES_A_GROUP):
+        yield {
+            "moment": moment,
+            "task": episode.task,
+            "reward": episode.reward,
+            "reason": episode.reason,
+            "end": str(episode.end),
+            "steps": episode.steps,
+            "calls": episode.tool_calls,
+            "answer": episode.answer,
+            "messages": [[message.role, message.content[:LONGEST_TEXT]] for message in episode.messages],
+            "runs": [[bit, len(list(run))] for bit, run in groupby(episode.mask)],
+        }
+
+
+def _cut(row: Mapping[str, Json]) -> dict[str, Json]:
+    return {key: value[:LONGEST_TEXT] if isinstance(value, str) else value for key, value in row.items()}

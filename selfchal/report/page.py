@@ -1,0 +1,107 @@
+"""Writes ``report.html``: one page without any request to the network, readable on a phone and in the dark.
+
+All that a model or a user wrote reaches the page through autoescaping or as JSON that the script puts
+in as text, never as markup; a content security policy forbids everything else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+import yaml
+from markupsafe import Markup
+
+from selfchal.core.errors import StoreError
+from selfchal.core.world import Json
+from selfchal.report.charts import curves_of, score_bars
+from selfchal.report.gather import Findings, gather
+
+REPORT = "report.html"
+
+
+def write_report(directory: Path, out: Path | None = None) -> Path:
+    """Write the report of a run, under way or ended; returns its path. Raises StoreError."""
+    path = out or directory / REPORT
+    page = render(gather(directory))
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(page, encoding="utf-8", errors="replace")
+        os.replace(part, path)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the report {path}: {error}; choose another place with --out"
+        ) from error
+    return path
+
+
+def render(findings: Findings) -> str:
+    """The whole page."""
+    return _template().render(
+        run=findings,
+        results=findings.results,
+        bars=score_bars(findings.results),
+        curves={stage: curves_of(metrics) for stage, metrics in findings.curves.items()},
+        manifest=yaml.safe_dump(dict(findings.manifest), sort_keys=False, allow_unicode=True),
+        tasks_json=_script_json(list(findings.tasks)),
+        episodes_json=_script_json(list(findings.episodes)),
+        style=Markup(_asset("style.css")),  # our own files, no model text in them
+        script=Markup(_asset("script.js")),
+        warnings=_warnings(findings),
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    made = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters["percent"] = lambda value: "–" if value is None or value != value else f"{100 * value:.1f} %"
+    made.filters["points"] = lambda value: f"{100 * value:+.1f}"
+    made.filters["clock"] = lambda seconds: f"{int(seconds // 60)} min {seconds % 60:.0f} s"
+    made.filters["short"] = lambda value: f"{value:.3g}"
+    return made.from_string(_asset("page.html.j2"))
+
+
+def _asset(name: str) -> str:
+    return (files("selfchal.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _script_json(value: Json) -> Markup:
+    """JSON that cannot end its script element, whatever strings it holds."""
+    text = json.dumps(value, ensure_ascii=True)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _warnings(findings: Findings) -> list[str]:
+    """What a reader must know before believing the numbers."""
+    found = []
+    if not findings.results:
+        found.append("This run has not ended: there are no final scores yet.")
+    if findings.guarantees.get("sandbox", "").startswith("unsafe"):
+        found.append("Code ran WITHOUT a sandbox: it could read and write whatever this user can.")
+    weak = [name for name, level in findings.guarantees.get("levels", {}).items() if level != "full"]
+    if weak:
+        found.append(f"The sandbox did not fully guarantee: {', '.join(w.replace('_', ' ') for w in weak)}.")
+    return found + _doubts(findings.results)
+
+
+def _doubts(results: Mapping[str, Json]) -> list[str]:
+    found = []
+    if results and results["difference"]["low"] <= 0:
+        found.append("The interval of the difference reaches 0: no improvement is shown.")
+    elicitation = results.get("elicitation") if results else None
+    if elicitation and elicitation["difference"]["low"] <= 0:
+        found.append(
+            "The trained model does not clearly beat the best way to use the untrained one "
+            f"({elicitation['best'].replace('_', ' ')}): the gain may be elicitation, not skill."
+        )
+    unjudged = sum(results[when]["could_not_judge"] for when in ("before", "after")) if results else 0
+    if unjudged:
+        found.append(f"{unjudged} evaluation episodes could not be judged and are left out.")
+    return found
