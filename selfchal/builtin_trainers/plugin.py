@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import ClassVar
 
 from pydantic import BaseModel
 
+from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.ppo.config import PpoConfig
+from selfchal.builtin_trainers.rft.config import RftConfig
+from selfchal.core.errors import PluginError
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.model import Capability
 from selfchal.core.trainer import Trainer, Training
 
 ON_POLICY = frozenset({Capability.TOKEN_IDS, Capability.LOGPROBS, Capability.GRADIENTS})
+
+OFFLINE = frozenset({Capability.TOKEN_IDS, Capability.GRADIENTS})
 
 
 class Grpo:
@@ -48,6 +54,45 @@ class Ppo:
         train(self.config, training)
 
 
+class Rft:
+    """Rejection fine-tuning on passed episodes; with a teacher, distillation of its episodes."""
+
+    name: ClassVar[str] = "rft"
+    Config: ClassVar[type[BaseModel]] = RftConfig
+    needs: ClassVar[frozenset[Capability]] = OFFLINE
+
+    def __init__(self, config: RftConfig) -> None:
+        self.config = config
+
+    def train(self, training: Training) -> None:
+        _require_trl(self.name)
+        from selfchal.builtin_trainers.rft.loop import train
+
+        train(self.config, training)
+
+
+class Dpo:
+    """Direct preference optimisation: passed episodes preferred to failed ones of the same task."""
+
+    name: ClassVar[str] = "dpo"
+    Config: ClassVar[type[BaseModel]] = DpoConfig
+    needs: ClassVar[frozenset[Capability]] = OFFLINE
+
+    def __init__(self, config: DpoConfig) -> None:
+        self.config = config
+
+    def train(self, training: Training) -> None:
+        _require_trl(self.name)
+        from selfchal.builtin_trainers.dpo.loop import train
+
+        train(self.config, training)
+
+
+def _require_trl(name: str) -> None:
+    if find_spec("trl") is None:
+        raise PluginError(f"trainer {name!r} needs TRL, which is not installed: pip install 'selfchal[trl]'")
+
+
 @hookimpl
 def register_trainers() -> Iterable[type[Trainer]]:
-    return [Grpo, Ppo]
+    return [Grpo, Ppo, Rft, Dpo]

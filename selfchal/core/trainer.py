@@ -50,7 +50,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Training:
-    """All a trainer has. ``validation``: synthetic tasks kept out of ``tasks``, to choose checkpoints."""
+    """All a trainer has. ``validation``: synthetic tasks kept out of ``tasks``, to choose checkpoints.
+
+    ``foreign``: ``collect`` rolls another model out (distillation), so the episodes' ids and
+    log-probabilities are not this model's, and validation would measure the other one.
+    """
 
     model: TrainableModel
     tasks: Sequence[Task]
@@ -58,6 +62,7 @@ class Training:
     collect: Collect
     progress: Progress
     seed: int
+    foreign: bool = False
 
 
 class Trainer(Protocol):

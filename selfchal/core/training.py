@@ -43,6 +43,7 @@ def train(
             collect=Collector(lab, round_, rewrite),
             progress=Recorder(lab, round_, model),
             seed=lab.seed("train", round_),
+            foreign=lab.teacher is not None,
         )
     )
     if Capability.GRADIENTS in trainer.needs:

@@ -1,0 +1,1 @@
+"""DPO: passed episodes preferred to failed ones. ``config`` is light, the rest needs torch and TRL."""

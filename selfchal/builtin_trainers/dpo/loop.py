@@ -1,0 +1,48 @@
+"""DPO (arXiv 2305.18290) on multi-turn episodes: what passed is preferred to what failed at the same task."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from selfchal.builtin_trainers import offline, trl_adapter
+from selfchal.builtin_trainers.checkpoint import Position
+from selfchal.builtin_trainers.dpo.config import DpoConfig
+from selfchal.builtin_trainers.rollouts import course_for, rollout_metrics, why_silent
+from selfchal.core.episode import Episode, Group
+from selfchal.core.errors import TrainingError
+from selfchal.core.trainer import Training
+
+
+def train(config: DpoConfig, training: Training) -> None:
+    """Raises TrainingError where there is no task, or no task has both passed and failed episodes."""
+    position = Position(course_for(training))
+    groups = offline.roll_out_all(training, position.course, config)
+    pairs = preferences(groups, training.seed)
+    if not pairs:
+        raise TrainingError(
+            f"no task has both a passed and a failed episode: {why_silent(rollout_metrics(groups))}"
+        )
+    training.progress.note(f"{len(pairs)} pairs of a passed and a failed episode")
+
+    steps = offline.updates(config, len(pairs))
+    training.progress.total(steps)
+    order = offline.order(len(pairs), steps * config.batch_size, training.seed)
+    job = trl_adapter.Job(training, position, config, steps)
+    trl_adapter.prefer(job, pairs, order, config.beta)
+
+    position.best.restore(training.model.network)
+    training.model.weights_changed()
+
+
+def preferences(groups: Sequence[Group], seed: int) -> list[tuple[Episode, Episode]]:
+    """Pairs (passed, failed) of one task, every episode in at most one pair."""
+    draw, pairs = random.Random(seed), list[tuple[Episode, Episode]]()
+    for group in groups:
+        usable = [e for e in group.episodes if e.reward is not None and any(e.mask)]
+        passed = [e for e in usable if (e.reward or 0.0) >= 1]
+        failed = [e for e in usable if (e.reward or 0.0) < 1]
+        draw.shuffle(passed)
+        draw.shuffle(failed)
+        pairs += zip(passed, failed, strict=False)
+    return pairs

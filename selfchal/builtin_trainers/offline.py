@@ -1,0 +1,126 @@
+"""What the offline trainers share: all tasks rolled out once, then updates on examples in a fixed order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from selfchal.builtin_trainers.checkpoint import Position, pack, validate
+from selfchal.builtin_trainers.learner import Optimisation
+from selfchal.builtin_trainers.rollouts import Course
+from selfchal.core.episode import Episode, Group
+from selfchal.core.model import Generation, Model
+from selfchal.core.trainer import Training
+
+
+class OfflineOptions(Protocol):
+    """See ``RftConfig`` and ``DpoConfig`` for their meaning."""
+
+    tasks_per_step: int
+    group_size: int
+    steps: int | None
+    epochs: int
+    batch_size: int
+    micro_batch: int | None
+    learning_rate: float
+    schedule: Any
+    warmup_steps: int
+    weight_decay: float
+    max_grad_norm: float
+    precision: Any
+    gradient_checkpointing: bool
+    checkpoint_every: int
+    validation_samples: int
+
+
+def roll_out_all(training: Training, course: Course, options: OfflineOptions) -> list[Group]:
+    """Every training task once, with the weights that training begins with."""
+    tasks, groups = training.tasks, list[Group]()
+    for first in range(0, len(tasks), options.tasks_per_step):
+        some = tasks[first : first + options.tasks_per_step]
+        groups += training.collect(some, options.group_size, seed=course.next_seed())
+    if training.foreign:
+        return [
+            replace(group, episodes=tuple(in_own_tokens(training.model, e) for e in group.episodes))
+            for group in groups
+        ]
+    return groups
+
+
+def in_own_tokens(model: Model, episode: Episode) -> Episode:
+    """Another model's episode in this model's ids: what was said stays, whatever its tokens were.
+
+    The one place where text is tokenised again, since the sampled ids are of another vocabulary.
+    The mask covers what the teacher wrote, not what closes a turn in this model's template.
+    """
+    speaks = [place for place, message in enumerate(episode.messages) if message.role == "assistant"]
+    ids = list(model.render_prompt(episode.messages[: speaks[0]]))
+    mask = [0] * len(ids)
+    for place in speaks:
+        said = model.encode(episode.messages[place].content)
+        ids += said
+        mask += [1] * len(said)
+        if place + 1 < len(episode.messages):
+            turn = Generation(tuple(said), (0.0,) * len(said), episode.messages[place].content, True)
+            between = model.render_turn(turn, episode.messages[place + 1])
+            ids += between
+            mask += [0] * len(between)
+    return replace(episode, ids=ids, mask=mask, logprobs=[0.0] * len(ids))
+
+
+def updates(options: OfflineOptions, examples: int) -> int:
+    return options.steps or -(-options.epochs * examples // options.batch_size)
+
+
+def order(examples: int, length: int, seed: int) -> list[int]:
+    """``length`` examples in shuffled passes, the same however often training is resumed."""
+    draw, places = random.Random(seed), list[int]()
+    while len(places) < length:
+        places += draw.sample(range(examples), examples)
+    return places[:length]
+
+
+@dataclass
+class Schedule:
+    """The optimiser's options with the number of updates settled."""
+
+    steps: int
+    learning_rate: float
+    schedule: Any
+    warmup_steps: int
+    weight_decay: float
+    max_grad_norm: float
+
+    @classmethod
+    def of(cls, options: OfflineOptions, steps: int) -> Optimisation:
+        names = ("learning_rate", "schedule", "warmup_steps", "weight_decay", "max_grad_norm")
+        return cls(steps, *(getattr(options, name) for name in names))
+
+
+@dataclass
+class Keeper:
+    """The end of each offline update: report it, and where a checkpoint is due, validate and save."""
+
+    training: Training
+    position: Position
+    options: OfflineOptions
+    steps: int
+
+    def __call__(self, metrics: dict[str, float], optimizer: Any) -> None:
+        position, network = self.position, self.training.model.network
+        position.step += 1
+        due = position.step == self.steps or position.step % self.options.checkpoint_every == 0
+        if due and not self.training.foreign:
+            network.eval()
+            self.training.model.weights_changed()
+            metrics |= validate(self.training, position, self.options.validation_samples)
+            network.train()
+        self.training.progress.log(position.step, metrics)
+        if due:
+            self.training.progress.save(position.step, pack(position, optimizer))
+
+
+def kept_successes(groups: Sequence[Group]) -> list[Episode]:
+    return [e for group in groups for e in group.episodes if e.reward is not None and e.reward >= 1]
