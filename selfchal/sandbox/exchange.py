@@ -1,0 +1,200 @@
+"""One run over a channel: send the request, answer the tool calls, believe nothing, say how it ended.
+
+Shared by every sandbox whose untrusted side is the runner. The clock stands while the host answers a
+tool call: what the code waits for there is not its own time.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from selfchal.core.sandbox import Execution, Limits, Program, Status
+from selfchal.core.world import Call, Json, ToolHost, ToolResult
+from selfchal.sandbox.runner import wire
+from selfchal.sandbox.runner.spawn import ChannelClosedError, ChannelTimeoutError, FrameTooLargeError
+
+_SLACK = 32 * 2**10  # an error text and a message's own words, beside the value
+_EXIT_SECONDS = 5.0
+_SELF_REPORTED = {"ok", "exception", "memory", "output"}
+_TEXT_CAP = 20_000
+
+
+class Channel(Protocol):
+    """The host's end of one untrusted process (``runner.spawn.Child`` is one)."""
+
+    def send(self, payload: bytes, deadline: float) -> None: ...
+
+    def receive(self, deadline: float, cap: int) -> bytes: ...
+
+    def stdout(self, cap: int) -> bytes: ...
+
+    def exit_status(self, seconds: float) -> int | None: ...
+
+    def kill(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class _Digested(Protocol):
+    def digest(self) -> str: ...
+
+
+@dataclass
+class Answers:
+    """Answers tool calls for one run and keeps the record of them."""
+
+    tools: ToolHost | None
+    limits: Limits
+    calls: list[Call] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._digested = self.tools if isinstance(self.tools, _Digested) else None
+        self._last = self._digested.digest() if self._digested else ""
+
+    def answer(self, name: str, args: list[Json], kwargs: Mapping[str, Json]) -> bytes:
+        """The frame that goes back for one call."""
+        if self.tools is None or name not in self.tools.tool_names:
+            return wire.encode(["raise", f"no tool is called {name}"])
+        if len(self.calls) >= self.limits.calls:
+            return wire.encode(["raise", f"more than {self.limits.calls} tool calls"])
+        result = self.tools.call(name, args, kwargs)
+        try:
+            payload = wire.encode(["raise" if result.raises else "value", _shown(result)])
+        except wire.NotStrictError as error:
+            result = ToolResult(f"{name} answered with what is not JSON: {error}", ok=False, raises=True)
+            payload = wire.encode(["raise", result.value])
+        self.calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, self._changed()))
+        return payload
+
+    def _changed(self) -> bool:
+        if self._digested is None:
+            return False
+        before, self._last = self._last, self._digested.digest()
+        return before != self._last
+
+
+def _shown(result: ToolResult) -> Json:
+    return str(result.value) if result.raises else result.value
+
+
+class InfrastructureError(Exception):
+    """The sandbox failed, not the code. ``calls`` tells whether the world has been touched."""
+
+    def __init__(self, reason: str, calls: tuple[Call, ...] = ()) -> None:
+        super().__init__(reason)
+        self.calls = calls
+
+
+def request_of(program: Program, tools: ToolHost | None, limits: Limits, *, session: bool) -> bytes:
+    """The ``run`` frame. Raises NotStrictError for arguments or source that JSON cannot carry."""
+    wall = int(limits.seconds) + 2
+    return wire.encode(
+        [
+            "run",
+            {
+                "source": program.source,
+                "call": program.call,
+                "args": list(program.args),
+                "result": program.result,
+                "tools": list(tools.tool_names) if tools else [],
+                "session": session,
+                # One thread cannot use more CPU than wall time; a session runs many times.
+                "cpu": wall * (100 if session else 1),
+                "memory": limits.memory,
+                "stdout": limits.stdout,
+                "value": limits.value,
+            },
+        ]
+    )
+
+
+def exchange(channel: Channel, request: bytes, answers: Answers) -> Execution:
+    """Run one request to its end. Raises InfrastructureError; whatever the code does is an Execution.
+
+    After any status but ok, exception and output the process must be closed.
+    """
+    limits = answers.limits
+    started = time.monotonic()
+    try:
+        message, waited = _converse(channel, request, answers, started + limits.seconds)
+        status, value, error = _judge(message)
+    except ChannelTimeoutError:
+        channel.kill()
+        status, value, error, waited = Status.TIMEOUT, None, f"longer than {limits.seconds:g} s", 0.0
+    except FrameTooLargeError:
+        channel.kill()
+        status, value, error, waited = Status.OUTPUT, None, f"a message larger than {limits.value} bytes", 0.0
+    except ChannelClosedError:
+        status, error = _how_it_ended(channel.exit_status(_EXIT_SECONDS), tuple(answers.calls))
+        value, waited = None, 0.0
+    except wire.NotStrictError as reason:
+        channel.kill()
+        status, value, error, waited = (
+            Status.CRASH,
+            None,
+            f"its answer is no message: {reason}"[:_TEXT_CAP],
+            0.0,
+        )
+    printed = channel.stdout(limits.stdout).decode("utf-8", "replace")
+    seconds = time.monotonic() - started - waited
+    return Execution(status, value, printed, error, tuple(answers.calls), seconds)
+
+
+def _converse(channel: Channel, request: bytes, answers: Answers, deadline: float) -> tuple[list[Any], float]:
+    """Answer calls until the ``done`` message; that and the seconds spent in tools."""
+    cap = answers.limits.value + _SLACK
+    waited = 0.0
+    channel.send(request, deadline)
+    while True:
+        message = wire.decode(channel.receive(deadline + waited, cap))
+        if not isinstance(message, list) or not message or message[0] not in ("call", "done"):
+            raise wire.NotStrictError("neither call nor done")
+        if message[0] == "done":
+            return message, waited
+        name, args, kwargs = _checked_call(message)
+        before = time.monotonic()
+        payload = answers.answer(name, args, kwargs)
+        waited += time.monotonic() - before
+        channel.send(payload, deadline + waited)
+
+
+def _checked_call(message: list[Any]) -> tuple[str, list[Json], dict[str, Json]]:
+    match message:
+        case ["call", str(name), list(args), dict(kwargs)]:
+            return name, args, kwargs
+    raise wire.NotStrictError("a malformed call")
+
+
+def _judge(message: list[Any]) -> tuple[Status, Json, str | None]:
+    match message:
+        case ["done", str(status), value, str(error) | (None as error)] if status in _SELF_REPORTED:
+            return Status(status), value if status == "ok" else None, error[:_TEXT_CAP] if error else None
+    raise wire.NotStrictError("a malformed done")
+
+
+def _how_it_ended(wait_status: int | None, calls: tuple[Call, ...]) -> tuple[Status, str]:
+    """What a silent end means; only what the code itself can bring about is a status."""
+    if wait_status is None:
+        raise InfrastructureError("the sandbox's zygote died", calls)
+    if wait_status & 0x7F == 0:
+        return Status.CRASH, f"the process ended with exit code {wait_status >> 8} and no answer"
+    number = wait_status & 0x7F
+    name = signal.Signals(number).name
+    if number == signal.SIGSYS:
+        return Status.DENIED, "killed for a forbidden system call"
+    if number == signal.SIGXCPU:
+        return Status.TIMEOUT, "used up its CPU time"
+    if number == signal.SIGKILL:
+        return Status.MEMORY, "killed by the kernel, most likely for memory"
+    return Status.CRASH, f"the process died of {name}"
+
+
+def unreadable(reason: wire.NotStrictError) -> Execution:
+    """What a program that cannot even be sent gives: the code's fault, told as an exception."""
+    what = "the source or its arguments"
+    return Execution(Status.EXCEPTION, error=f"{what} cannot be sent to the sandbox: {reason}")

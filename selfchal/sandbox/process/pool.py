@@ -1,0 +1,87 @@
+"""Zygotes and their spare children: ready-made processes, so that a run costs no wait for a fork."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+from selfchal.sandbox.exchange import InfrastructureError
+from selfchal.sandbox.runner.spawn import (
+    ChannelClosedError,
+    ChannelTimeoutError,
+    Child,
+    Zygote,
+    ZygoteError,
+    ZygoteSettings,
+)
+
+_REASON_CAP = 2000
+_READY_SECONDS = 30.0  # locking down takes milliseconds; this is for a machine that swaps
+
+
+class Pool:
+    """One zygote, restarted when it dies, and ``spares`` children that wait to be used."""
+
+    def __init__(self, settings: ZygoteSettings, spares: int) -> None:
+        """Raises ZygoteError when the zygote cannot be started."""
+        self._settings = settings
+        self._wanted = spares
+        self._lock = threading.Lock()
+        self._spares: deque[Child] = deque()
+        self._closed = False
+        self._zygote = Zygote(settings)
+        self._refill()
+
+    @property
+    def report(self) -> dict[str, object]:
+        return self._zygote.report
+
+    @property
+    def zygote_pid(self) -> int:
+        return self._zygote.pid
+
+    def take(self) -> Child:
+        """A child that is locked down and waits for its request. Raises InfrastructureError."""
+        try:
+            with self._lock:
+                child = self._take()
+        except ZygoteError as error:
+            raise InfrastructureError(str(error)) from error
+        try:
+            child.wait_ready(time.monotonic() + _READY_SECONDS)
+        except (ChannelClosedError, ChannelTimeoutError) as error:
+            reason = child.stdout(_REASON_CAP).decode("utf-8", "replace") or type(error).__name__
+            child.close()
+            raise InfrastructureError(f"a child did not get ready: {reason}") from error
+        return child
+
+    def _take(self) -> Child:
+        if self._closed:
+            raise ZygoteError("the sandbox is closed")
+        if not self._zygote.alive():
+            self._restart()
+        child = self._spares.popleft() if self._spares else self._zygote.fork()
+        self._refill()
+        return child
+
+    def _restart(self) -> None:
+        self._drop_spares()
+        self._zygote.close()
+        self._zygote = Zygote(self._settings)
+
+    def _refill(self) -> None:
+        while len(self._spares) < self._wanted:
+            self._spares.append(self._zygote.fork())
+
+    def _drop_spares(self) -> None:
+        while self._spares:
+            self._spares.popleft().close()
+
+    def close(self) -> None:
+        """End the zygote and every child, running ones too."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._drop_spares()
+                self._zygote.close()

@@ -1,0 +1,172 @@
+"""``sandbox: {name: process}``: the default. See docs/sandbox.md for what each tier promises."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import threading
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.core.errors import SandboxUnavailableError
+from selfchal.core.sandbox import Execution, Guarantees, Level, Limits, Program, Status
+from selfchal.core.world import ToolHost
+from selfchal.sandbox.exchange import Answers, InfrastructureError, exchange, request_of, unreadable
+from selfchal.sandbox.process import canaries, promises
+from selfchal.sandbox.process.pool import Pool
+from selfchal.sandbox.runner.spawn import Child, ZygoteError, ZygoteSettings
+from selfchal.sandbox.runner.wire import NotStrictError
+from selfchal.sandbox.sessions import ChannelSession
+
+_ATTEMPTS = 3
+TIERS = ("A", "B", "C")
+
+
+class ProcessConfig(BaseModel):
+    """Options of the process sandbox; every one may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    require: Level = Field(Level.PARTIAL, description="refuse to run when any guarantee is below this level")
+    tier: Literal["auto", "A", "B", "C"] = Field(
+        "auto", description="which walls; auto takes the best this machine gives"
+    )
+    parallel: int = Field(0, ge=0, description="executions that run at the same time; 0: two for each core")
+    clock: float | None = Field(
+        None, description="what time the code reads, in seconds since 1970 UTC; none: the real one"
+    )
+    seed: int | None = Field(None, description="seed of the random module in each process; none: a fresh one")
+
+
+class ProcessSandbox:
+    """Namespaces, Landlock, seccomp and rlimits around forked children of a bare interpreter."""
+
+    name: ClassVar[str] = "process"
+    Config: ClassVar[type[BaseModel]] = ProcessConfig
+
+    def __init__(self, config: ProcessConfig) -> None:
+        """Start the zygote and let canary attacks loose in a real child.
+
+        Raises SandboxUnavailableError where no tier can be had, a canary gets through, or ``require`` is
+        not met.
+        """
+        self._config = config
+        self._closed = False
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(config.parallel or 2 * _cores())
+        self._pools: dict[int, Pool] = {}
+        tier, self._pools[0] = self._best_tier()
+        self._tier = tier
+        self._guarantees = promises.guarantees(tier)
+        with self._closing_on_error():
+            canaries.release(self)
+            self._check_required()
+
+    def _best_tier(self) -> tuple[str, Pool]:
+        if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
+            raise SandboxUnavailableError(
+                promises.no_sandbox_here(f"{platform.system()} on {platform.machine()}")
+            )
+        reasons = []
+        for tier in TIERS if self._config.tier == "auto" else (self._config.tier,):
+            try:
+                return tier, self._start(tier, hash_seed=0)
+            except ZygoteError as error:
+                reasons.append(f"tier {tier}: {error}")
+        raise SandboxUnavailableError(promises.no_sandbox_here("; ".join(reasons)))
+
+    def _start(self, tier: str, hash_seed: int) -> Pool:
+        settings = ZygoteSettings(tier, hash_seed, self._config.clock, self._config.seed)
+        return Pool(settings, spares=2 * _cores())
+
+    def _check_required(self) -> None:
+        missing = self._guarantees.missing(self._config.require)
+        if missing:
+            raise SandboxUnavailableError(
+                f"sandbox process, tier {self._tier}, gives less than 'require: {self._config.require}' for "
+                f"{', '.join(missing)}; lower 'require', or use sandbox 'docker'"
+            )
+
+    @contextlib.contextmanager
+    def _closing_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def guarantees(self) -> Guarantees:
+        return self._guarantees
+
+    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
+        """Run one program in a fresh process.
+
+        A failure of the sandbox itself is retried as long as no tool was called; after that, or after
+        several, the status is infra_error.
+        """
+        try:
+            request = request_of(program, tools, limits, session=False)
+        except NotStrictError as reason:
+            return unreadable(reason)
+        failure = InfrastructureError("the sandbox is closed")
+        for _ in range(_ATTEMPTS):
+            answers = Answers(tools, limits)
+            try:
+                with self._slots:
+                    return self._attempt(program.hash_seed, request, answers)
+            except InfrastructureError as error:
+                failure = error
+            if self._closed or answers.calls:
+                break
+        return Execution(Status.INFRA_ERROR, error=str(failure), calls=failure.calls)
+
+    def _attempt(self, hash_seed: int, request: bytes, answers: Answers) -> Execution:
+        child = self._pool(hash_seed).take()
+        try:
+            return exchange(child, request, answers)
+        finally:
+            child.close()
+
+    def session(self, tools: ToolHost | None, limits: Limits) -> ChannelSession:
+        return ChannelSession(self._session_channel, tools, limits, self._slots)
+
+    def _session_channel(self) -> Child:
+        return self._pool(0).take()
+
+    def _pool(self, hash_seed: int) -> Pool:
+        """The interpreter with this hash seed; others than the first start when they are first asked for."""
+        pool = self._pools.get(hash_seed)
+        if pool is not None:
+            return pool
+        with self._lock:
+            if hash_seed not in self._pools and not self._closed:
+                try:
+                    self._pools[hash_seed] = self._start(self._tier, hash_seed)
+                except ZygoteError as error:
+                    raise InfrastructureError(str(error)) from error
+            if self._closed:
+                raise InfrastructureError("the sandbox is closed")
+            return self._pools[hash_seed]
+
+    def close(self) -> None:
+        """End every process of this sandbox; runs in progress end with infra_error."""
+        with self._lock:
+            self._closed = True
+            pools = list(self._pools.values())
+        for pool in pools:
+            pool.close()
+
+    def __enter__(self) -> ProcessSandbox:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

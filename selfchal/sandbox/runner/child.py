@@ -1,0 +1,249 @@
+"""One child: locks itself down, then runs what it is sent, in one process with the untrusted code.
+
+Nothing in this file is relied upon for safety after ``lock_down``: the code under test may rewrite all
+of it. The kernel keeps the walls, and the host believes no frame that is not strict JSON in its caps.
+"""
+
+from __future__ import annotations
+
+import builtins
+import fcntl
+import io
+import json
+import linecache
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from . import kernel, landlock, seccomp, wire
+
+CHANNEL = 3
+NOT_LOCKED = 77  # exit code of a child that could not lock itself down
+_ERROR_CAP = 16 * 2**10
+_SPARE_DESCRIPTORS = 200
+_FILENAME = "<task>"
+
+
+class ToolError(RuntimeError):
+    """A tool refused the call or went wrong; the message is the tool's."""
+
+    __module__ = "builtins"  # a traceback then names it as the code knows it
+
+
+class OutputLimitError(Exception):
+    """More was printed than the limit allows."""
+
+
+@dataclass(frozen=True)
+class Walls:
+    """What the zygote prepared for its children, only to be installed."""
+
+    landlock_rules: int | None
+    filter_address: int
+    base_memory: int  # bytes of address space of the zygote itself
+    seed: int | None
+
+
+def become_child(channel: int, stdout: int, walls: Walls) -> None:
+    """Lock down, report, serve until the host hangs up. Never returns."""
+    try:
+        _arrange_descriptors(channel, stdout, walls)
+        _lock_down(walls)
+    except BaseException as error:  # noqa: BLE001 — nothing may go on in a child that is not locked down
+        os.write(1, repr(error).encode())  # the host reads why
+        os._exit(NOT_LOCKED)
+    try:
+        os.write(CHANNEL, b"R")
+        _serve(walls)
+    finally:
+        os._exit(0)
+
+
+def _arrange_descriptors(channel: int, stdout: int, walls: Walls) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD, _SPARE_DESCRIPTORS) for fd in (channel, stdout)]
+    null = os.open("/dev/null", os.O_RDONLY)
+    for source, target in ((null, 0), (kept[1], 1), (kept[1], 2), (kept[0], CHANNEL)):
+        os.dup2(source, target)
+    pidfd = os.pidfd_open(os.getpid())
+    with socket.socket(fileno=kept[0]) as connection:
+        socket.send_fds(connection, [b"P"], [pidfd])
+
+
+def _lock_down(walls: Walls) -> None:
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    for limit, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 32),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_STACK, 8 * 2**20),
+    ):
+        resource.setrlimit(limit, (value, value))
+    if walls.landlock_rules is not None:
+        landlock.restrict_self(walls.landlock_rules)
+    os.closerange(CHANNEL + 1, 2**20)
+    seccomp.install(walls.filter_address)
+
+
+def _serve(walls: Walls) -> None:
+    globals_: dict[str, Any] = {}
+    number = 0
+    while (frame := wire.read_frame(CHANNEL)) is not None:
+        _, request = json.loads(frame)
+        if number == 0:
+            globals_.update(_first_globals(request["tools"]))
+            if walls.seed is not None:
+                random.seed(walls.seed)
+        number += 1
+        filename = _FILENAME if number == 1 else f"{_FILENAME[:-1]} {number}>"
+        answer = _execute(request, globals_, filename, walls.base_memory)
+        del frame, request
+        wire.write_frame(CHANNEL, answer)
+
+
+def _first_globals(tools: list[str]) -> dict[str, Any]:
+    functions = {name: _tool(name) for name in tools}
+    return {"__name__": "__main__", "__builtins__": builtins, "ToolError": ToolError, **functions}
+
+
+def _tool(name: str) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            payload = wire.encode(["call", name, args, kwargs])
+        except wire.NotStrictError as error:
+            raise TypeError(f"{name}(): arguments must be JSON: {error}") from None
+        wire.write_frame(CHANNEL, payload)
+        frame = wire.read_frame(CHANNEL)
+        if frame is None:
+            os._exit(0)
+        kind, value = json.loads(frame)
+        if kind == "raise":
+            raise ToolError(value)
+        return value
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+class _Stdout(io.TextIOBase):
+    """Writes through to descriptor 1, so that what was printed survives a kill; counts what is left."""
+
+    encoding = "utf-8"
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        data = text.encode("utf-8", "backslashreplace")
+        view = memoryview(data)[: max(self.room, 0)]
+        self.room -= len(data)
+        while view:
+            view = view[os.write(1, view) :]
+        if self.room < 0:
+            raise OutputLimitError("printed more than the limit allows")
+        return len(text)
+
+
+def _execute(request: dict[str, Any], globals_: dict[str, Any], filename: str, base_memory: int) -> bytes:
+    """Run one request; the bytes of its ``done`` message."""
+    _limit(request, base_memory)
+    sys.stdout = sys.stderr = stream = _Stdout(request["stdout"])
+    source: str = request["source"]
+    linecache.cache[filename] = (len(source), None, f"{source}\n".splitlines(keepends=True), filename)
+    status, value, error = "ok", None, None
+    try:
+        exec(compile(source, filename, "exec", dont_inherit=True), globals_)
+        value = _value(request, globals_)
+    except MemoryError:
+        status, error = "memory", f"MemoryError: more than {request['memory']} bytes"
+    except OutputLimitError as reason:
+        status, error = "output", str(reason)
+    except BaseException as reason:  # noqa: BLE001 — whatever the code raises is data (SystemExit too)
+        status, error = "exception", _traceback(reason)
+    if stream.room < 0 and status in ("ok", "exception"):
+        status, error = "output", f"printed more than {request['stdout']} bytes"
+    return _done(status, value, error, request)
+
+
+def _limit(request: dict[str, Any], base_memory: int) -> None:
+    """Rlimits of this request; hard limits too, so that the code can only lower them."""
+    cpu = int(request["cpu"])
+    for limit, value in (
+        (resource.RLIMIT_AS, base_memory + request["memory"]),
+        (resource.RLIMIT_FSIZE, request["stdout"]),
+    ):
+        resource.setrlimit(limit, (value, value))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+
+
+def _value(request: dict[str, Any], globals_: dict[str, Any]) -> Any:
+    if request["call"] is None:
+        return globals_.get(request["result"])
+    function = globals_.get(request["call"])
+    if function is None:
+        raise NameError(f"the code defines no {request['call']}()")
+    args = request["args"]
+    return function(*args[: _takes(function)])
+
+
+def _takes(function: Any) -> int | None:
+    """How many positional arguments a Python function takes; None for any number."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_flags & 0x04:  # CO_VARARGS
+        return None
+    return int(code.co_argcount)
+
+
+def _done(status: str, value: Any, error: str | None, request: dict[str, Any]) -> bytes:
+    if request["session"] and status == "ok":
+        value = _if_strict(value)
+    try:
+        data = wire.encode(["done", status, value, error])
+    except wire.NotStrictError as reason:
+        return wire.encode(["done", "output", None, f"the value is not strict JSON: {reason}"])
+    if len(data) > request["value"]:
+        return wire.encode(["done", "output", None, f"the value is larger than {request['value']} bytes"])
+    return data
+
+
+def _if_strict(value: Any) -> Any:
+    """A session's ``result`` is a variable like others: what JSON cannot carry is simply not told."""
+    try:
+        wire.check(value)
+    except wire.NotStrictError:
+        return None
+    return value
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback as the code's author should see it: their own lines only."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(_FILENAME[:-1])
+    ]
+    for frame in frames:
+        frame.filename = _FILENAME
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)] if frames else []
+    if isinstance(error, SyntaxError) and str(error.filename).startswith(_FILENAME[:-1]):
+        error.filename = _FILENAME
+    try:
+        lines += traceback.format_exception_only(type(error), error)
+    except Exception:  # noqa: BLE001 — the code's own __str__ raised
+        lines.append(f"{type(error).__name__}\n")
+    text = "".join(lines).strip()
+    if len(text) > _ERROR_CAP:
+        text = text[: _ERROR_CAP // 2] + "\n…\n" + text[-_ERROR_CAP // 2 :]
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,247 @@
+"""The host's end of a zygote: start it, have it fork, talk to the children. Standard library only.
+
+The docker sandbox runs this same file inside its container, in front of a zygote there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import wire
+
+START_SECONDS = 60.0  # for a machine under heavy load
+_HANG_UP_SECONDS = 5.0
+_CHUNK = 2**16
+_EXIT_SIZE = 4
+
+
+class ZygoteError(Exception):
+    """A zygote could not be started, or is gone."""
+
+
+class ChannelClosedError(Exception):
+    """The child hung up."""
+
+
+class ChannelTimeoutError(Exception):
+    """The deadline passed."""
+
+
+class FrameTooLargeError(Exception):
+    """The child announced a frame above its cap."""
+
+
+@dataclass(frozen=True)
+class ZygoteSettings:
+    """``tier`` A, B or C; ``clock`` (epoch seconds) and ``seed`` None for the real ones."""
+
+    tier: str
+    hash_seed: int = 0
+    clock: float | None = None
+    seed: int | None = None
+
+
+class Zygote:
+    """A running zygote. ``fork`` may be called from several threads."""
+
+    def __init__(self, settings: ZygoteSettings) -> None:
+        """Start and wait until it is locked down. Raises ZygoteError with the step that failed."""
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control = here
+        folder = str(Path(__file__).parent.parent)
+        options = {
+            "control": there.fileno(),
+            "tier": settings.tier,
+            "clock": settings.clock,
+            "seed": settings.seed,
+        }
+        program = f"import sys; sys.path.insert(0, {folder!r}); from runner.zygote import main; main()"
+        self._process = subprocess.Popen(
+            [_interpreter(), "-P", "-s", "-S", "-B", "-X", "utf8", "-c", program, json.dumps(options)],
+            env={"PYTHONHASHSEED": str(settings.hash_seed), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            pass_fds=(there.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            cwd="/",
+        )
+        there.close()
+        self.report = self._first_report()
+
+    def _first_report(self) -> dict[str, object]:
+        self._control.settimeout(START_SECONDS)
+        try:
+            data = self._control.recv(_CHUNK)
+        except OSError as error:
+            data = json.dumps({"error": f"no answer: {error}"}).encode()
+        report: dict[str, object] = json.loads(data) if data else {"error": self._last_words()}
+        if "error" in report:
+            self.close()
+            raise ZygoteError(str(report["error"]))
+        self._control.settimeout(_HANG_UP_SECONDS)
+        return report
+
+    def _last_words(self) -> str:
+        assert self._process.stderr is not None
+        return self._process.stderr.read()[-2000:].decode(errors="replace") or "it ended without a word"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def fork(self) -> Child:
+        """Ask for a child; it gets ready in the background. Raises ZygoteError when the zygote is gone."""
+        channel, far_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        status, far_status = os.pipe()
+        stdout = os.memfd_create("stdout")
+        try:
+            socket.send_fds(self._control, [b"F"], [far_channel.fileno(), far_status, stdout])
+        except OSError as error:
+            channel.close()
+            os.close(status)
+            os.close(stdout)
+            raise ZygoteError(f"the zygote is gone: {error}") from error
+        finally:
+            far_channel.close()
+            os.close(far_status)
+        return Child(channel, status, stdout)
+
+    def close(self) -> None:
+        """Hang up: the zygote and all its children end; waits for that."""
+        self._control.close()
+        try:
+            self._process.wait(_HANG_UP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+
+def _interpreter() -> str:
+    """The interpreter itself, not a virtual environment's link to it: nothing but the standard library."""
+    return getattr(sys, "_base_executable", "") or sys.executable
+
+
+class Child:
+    """The host's end of one child: frames, what it printed, how it ended. For one thread at a time."""
+
+    def __init__(self, channel: socket.socket, status: int, stdout: int) -> None:
+        self._channel = channel
+        self._channel.setblocking(False)
+        self._status = status
+        self._stdout = stdout
+        self._pidfd: int | None = None
+        self._ready = False
+        self._buffer = bytearray()
+        self._poll = select.poll()
+        self._poll.register(channel, select.POLLIN)
+
+    def wait_ready(self, deadline: float) -> None:
+        """Wait for the child's lock-down. Raises ChannelClosedError or ChannelTimeoutError."""
+        while not self._ready:
+            self._wait(select.POLLIN, deadline)
+            data, descriptors, _, _ = socket.recv_fds(self._channel, 2, 1)
+            if descriptors:
+                self._pidfd = descriptors[0]
+            if not data:
+                raise ChannelClosedError
+            self._ready = data.endswith(b"R")
+
+    def send(self, payload: bytes, deadline: float) -> None:
+        """One frame. Raises ChannelClosedError or ChannelTimeoutError."""
+        view = memoryview(wire.HEADER.pack(len(payload)) + payload)
+        while view:
+            try:
+                view = view[self._channel.send(view) :]
+            except BlockingIOError:
+                self._wait(select.POLLOUT, deadline)
+            except OSError as error:
+                raise ChannelClosedError from error
+
+    def receive(self, deadline: float, cap: int) -> bytes:
+        """One frame. Raises ChannelClosedError, ChannelTimeoutError or FrameTooLargeError."""
+        size = wire.HEADER.size
+        while len(self._buffer) < size:
+            self._fill(deadline)
+        length: int = wire.HEADER.unpack_from(self._buffer)[0]
+        if length > cap:
+            raise FrameTooLargeError
+        while len(self._buffer) < size + length:
+            self._fill(deadline)
+        payload = bytes(self._buffer[size : size + length])
+        del self._buffer[: size + length]
+        return payload
+
+    def _fill(self, deadline: float) -> None:
+        self._wait(select.POLLIN, deadline)
+        try:
+            data = self._channel.recv(_CHUNK)
+        except OSError as error:
+            raise ChannelClosedError from error
+        if not data:
+            raise ChannelClosedError
+        self._buffer += data
+
+    def _wait(self, event: int, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if event == select.POLLIN:
+            ready = self._poll.poll(max(left, 0) * 1000)
+        else:
+            both = select.poll()
+            both.register(self._channel, event)
+            ready = both.poll(max(left, 0) * 1000)
+        if not ready:
+            raise ChannelTimeoutError
+
+    def quiet(self) -> bool:
+        """True while nothing unasked has come in: a child has nothing to say between two runs."""
+        return not self._buffer and not self._poll.poll(0)
+
+    def stdout(self, cap: int) -> bytes:
+        """The first ``cap`` bytes of what it printed since the last ``forget_stdout``."""
+        return os.pread(self._stdout, cap, 0)
+
+    def forget_stdout(self) -> None:
+        os.ftruncate(self._stdout, 0)
+        os.lseek(self._stdout, 0, os.SEEK_SET)
+
+    def exit_status(self, seconds: float) -> int | None:
+        """The wait status, as ``os.waitpid`` gives it; None when the zygote could not tell."""
+        poll = select.poll()
+        poll.register(self._status, select.POLLIN)
+        poll.poll(seconds * 1000)
+        os.set_blocking(self._status, False)
+        try:
+            data = os.read(self._status, _EXIT_SIZE)
+        except BlockingIOError:
+            return None
+        return int.from_bytes(data, "big", signed=True) if len(data) == _EXIT_SIZE else None
+
+    def kill(self) -> None:
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill the process and let go of everything; the zygote reaps it."""
+        self.kill()
+        self._channel.close()
+        for fd in (self._status, self._stdout, self._pidfd):
+            if fd is not None:
+                os.close(fd)
+        self._pidfd = None
