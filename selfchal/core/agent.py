@@ -135,7 +135,9 @@ class AgentScene:
 
 def observation_of(execution: Execution, limit: int) -> str:
     """What the agent sees of an execution: what it printed, then its error, cut at ``limit`` characters."""
-    error = execution.error or (f"The code was stopped: {execution.status}." if not execution.ok else "")
+    error = execution.error or ""
+    if not execution.ok and execution.status is not Status.EXCEPTION:
+        error = f"The code was stopped ({execution.status}): {error}"
     text = "\n".join(part for part in (execution.stdout.rstrip("\n"), error.rstrip("\n")) if part)
     if len(text) > limit:
         text = f"{text[:limit]}...\n[output truncated]"

@@ -83,7 +83,7 @@ class Engine:
         if needed > self.model.context_length:
             raise ModelError(
                 f"the first prompt of {live.scene.name!r} and one turn need {needed} tokens, and the model "
-                f"has {self.model.context_length}: use a model with a longer context, or lower rollout.max_tokens"
+                f"has {self.model.context_length}: use a longer context, or lower rollout.max_tokens"
             )
         _pad(episode)
         return live

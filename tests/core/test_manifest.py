@@ -56,13 +56,19 @@ def test_defaults_are_filled_in_and_come_back_resolved() -> None:
     ("rows", "message"),
     [
         ({"trainr": {"name": "t"}}, r"trainr: no such key; did you mean 'trainer'\?"),
-        ({"trainer": {"name": "t", "grop_size": 4}}, r"trainer\.grop_size: no such key; did you mean 'group_size'"),
+        (
+            {"trainer": {"name": "t", "grop_size": 4}},
+            r"trainer\.grop_size: no such key; did you mean 'group_size'",
+        ),
         ({"trainer": {"name": "t", "zzz": 4}}, r"trainer\.zzz: no such key; there are: group_size, path"),
         ({"rollout": {"temprature": 1}}, r"rollout\.temprature: no such key; did you mean 'temperature'"),
         ({"rounds": "many"}, r'rounds: input should be a valid integer.*given: "many"'),
         ({"trainer": {"name": "t", "group_size": []}}, r"trainer\.group_size: .*valid integer"),
         ({"trainer": {}}, r"trainer\.name: is missing"),
-        ({"model": {"name": "m", "path": "endpoint"}}, r"trainer 't' needs gradients from the model, and model 'm'"),
+        (
+            {"model": {"name": "m", "path": "endpoint"}},
+            r"trainer 't' needs gradients from the model, and model 'm'",
+        ),
     ],
 )
 def test_mistakes_are_named_with_their_path(rows: dict[str, Any], message: str) -> None:
