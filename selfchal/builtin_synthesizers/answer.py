@@ -16,7 +16,11 @@ import textwrap
 import warnings
 from dataclasses import dataclass
 
+from selfchal.core.actions import unfenced
+from selfchal.core.judging.source import MAX_SOURCE
+
 MAX_ANSWER = 200_000  # characters; more is a runaway generation, not a task
+_MAX_TAGS = 100  # a task has about twelve
 
 _NAMES = {
     "instruction": "instruction",
@@ -40,8 +44,7 @@ _TAG = re.compile(
     r"<[ ]?(/?)[ ]?(" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")[ _]?(\d{0,2})[ ]?>",
     re.IGNORECASE,
 )
-_FENCE = re.compile(r"\A\s*```[ \t]*[a-zA-Z0-9_+-]*[ \t]*\n(.*?)\n?[ \t]*(?:```.*)?\Z", re.DOTALL)
-_MARKER = re.compile(r"\s*\b(?:End|END) (?:Answer|ANSWER)\s*\Z")
+_MARKER = re.compile(r"End Answer", re.IGNORECASE)
 _INVISIBLE = dict.fromkeys([0xFEFF, 0x200B, 0x200C, 0x200D, 0x2060])
 
 
@@ -73,6 +76,8 @@ def parse_answer(text: str, needs_code: bool = True) -> Draft | Refusal:
     """Read an answer; ``needs_code`` False is for baselines that ask for the instruction alone."""
     if len(text) > MAX_ANSWER:
         return Refusal(f"The answer is {len(text):,} characters long; at most {MAX_ANSWER:,} are read.")
+    if sum(1 for _ in _TAG.finditer(text)) > _MAX_TAGS:
+        return Refusal(f"The answer has more than {_MAX_TAGS} tags; a task has about twelve.")
     forgiven: list[str] = []
     parts = _last_task(_sections(text, forgiven), forgiven)
     needed = ("instruction", "evaluate", "solution") if needs_code else ("instruction",)
@@ -113,7 +118,7 @@ def _sections(text: str, forgiven: list[str]) -> list[tuple[str, str]]:
             name, start = part, match.end()
     if name and name != "failures":
         forgiven.append("missing end tag")
-        found.append((name, _MARKER.sub("", text[start:])))
+        found.append((name, _MARKER.split(text[start:], maxsplit=1)[0]))
     return found
 
 
@@ -142,12 +147,12 @@ def _prose(body: str, forgiven: list[str]) -> str:
 def _code(body: str, forgiven: list[str]) -> str:
     """The code of a part without what surrounds it."""
     text = _unfence(body.translate(_INVISIBLE).expandtabs(4).strip("\n"), forgiven)
-    if text.strip() and not _compiles(text):
+    if 0 < len(text.strip()) <= MAX_SOURCE and not _compiles(text):
         for what, mended in (
             ("indentation", textwrap.dedent(text)),
             ("indentation", textwrap.dedent(text.lstrip(" "))),
             ("entities", html.unescape(textwrap.dedent(text))),
-            ("language line", re.sub(r"\A\s*python3?\s*\n", "", text)),
+            ("language line", re.sub(r"\A(?:python|python3)\n", "", text.lstrip())),
         ):
             if mended != text and _compiles(mended):
                 forgiven.append(what)
@@ -157,11 +162,10 @@ def _code(body: str, forgiven: list[str]) -> str:
 
 
 def _unfence(text: str, forgiven: list[str]) -> str:
-    fence = _FENCE.match(text)
-    if not fence:
-        return text
-    forgiven.append("fence")
-    return fence[1]
+    inner = unfenced(text)
+    if inner is not text:
+        forgiven.append("fence")
+    return inner
 
 
 def _compiles(text: str) -> bool:

@@ -21,7 +21,7 @@ class CodeAsTaskConfig(BaseModel):
     revisions: int = Field(3, ge=0, description="How often a rejected task goes back with its traceback.")
     filters: Filter = Field(
         Filter.FULL,
-        description="What decides: none, verifier, solution, paper (the three of the paper), full (ours too).",
+        description="What decides: none, verifier, solution, paper (the paper's three), full (ours too).",
     )
     failures: bool = Field(True, description="Ask for failure cases; false leaves them out of the prompt.")
     observation_chars: int = Field(4_000, ge=100, description="Characters of an observation that are shown.")

@@ -17,10 +17,9 @@ ANSWER_END = "End Answer"
 STOPS = (ACTION_END, "END ACTION")
 
 _ACTION = re.compile(r"^[ \t]*Action:[ \t]*", re.IGNORECASE | re.MULTILINE)
-_ACTION_END = re.compile(r"^[ \t]*End Action|[ \t]*End Action", re.IGNORECASE)
+_ACTION_END = re.compile("End Action", re.IGNORECASE)
 _ANSWER = re.compile(r"^[ \t]*Answer:[ \t]*", re.IGNORECASE | re.MULTILINE)
-_ANSWER_END = re.compile(r"\s*End Answer\s*", re.IGNORECASE)
-_FENCE = re.compile(r"^\s*```[a-zA-Z]*[ \t]*\n(.*?)(?:\n\s*```\s*|\Z)", re.DOTALL)
+_ANSWER_END = re.compile("End Answer", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,25 @@ def parse_turn(text: str) -> Act | Say | Malformed:
     if action and not (answer and answer.start() < action.start()):
         return Act(_code(text[action.end() :]))
     if answer:
-        return Say(_ANSWER_END.split(text[answer.end() :], maxsplit=1)[0].strip())
+        said = _ANSWER_END.split(text[answer.end() :], maxsplit=1)[0]
+        return Say(_ACTION.split(said, maxsplit=1)[0].strip())
     return Malformed(f"Your reply has neither an action nor an answer. {REMINDER}")
 
 
 def _code(body: str) -> str:
-    body = _ACTION_END.split(body, maxsplit=1)[0]
-    fence = _FENCE.match(body)
-    return (fence.group(1) if fence else body).strip("\n")
+    return unfenced(_ACTION_END.split(body, maxsplit=1)[0].rstrip(" \t")).strip("\n")
+
+
+def unfenced(text: str) -> str:
+    """What stands between the first fence and the next one, where the text begins with a fence.
+
+    Plain string search: what a model writes may be megabytes of blanks, on which patterns go quadratic.
+    """
+    body = text.lstrip()
+    if not body.startswith("```"):
+        return text
+    language, newline, rest = body[3:].partition("\n")
+    if not newline or (language.strip() and not language.strip().isalnum()):
+        return text
+    inner = rest.split("```", maxsplit=1)[0]
+    return inner.rstrip(" \t").removesuffix("\n")

@@ -1,0 +1,170 @@
+"""The challenger's scene, played by scripted models: exploring, answering, revising, every bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.inline import Inline
+from support.shop import CANCEL, Shop
+
+from selfchal.builtin_synthesizers.challenge_scene import LAST_STEP, ChallengeScene
+from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
+from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
+from selfchal.core.bench import Bench
+from selfchal.core.episode import End, Episode
+from selfchal.core.judge import Outcome, Stage
+from selfchal.core.judging import Judge
+from selfchal.core.sandbox import Limits
+from selfchal.core.synthesizer import Commission, Proposal, Workshop
+from selfchal.core.task import Task
+
+EXPLORE = "Let me look.\nAction:\nprint(get_user('ann'))\nEnd Action"
+
+
+def written(task: Task = CANCEL, **changes: Any) -> str:
+    parts = {"instruction": task.instruction, "evaluate": task.evaluate, "solution": task.solution} | changes
+    failures = "".join(f"<failure_case>\n{source}\n</failure_case>\n" for source in task.failures)
+    return (
+        f"Answer:\n<instruction>{parts['instruction']}</instruction>\n"
+        f"<evaluation_function>\n{parts['evaluate']}\n</evaluation_function>\n"
+        f"<solution>\n{parts['solution']}\n</solution>\n{failures}End Answer"
+    )
+
+
+@pytest.fixture
+def sandbox() -> Inline:
+    return Inline()
+
+
+def scene(sandbox: Inline, focus: tuple[str, ...] = (), **config: Any) -> ChallengeScene:
+    shop, limits = Shop(), Limits()
+    workshop = Workshop(shop, sandbox, limits, Judge(Bench(shop, sandbox, limits)))
+    return CodeAsTask(CodeAsTaskConfig(**config)).scene(Commission(7, 1, 0, focus), workshop)
+
+
+def play(scene: ChallengeScene, *texts: str) -> tuple[Proposal, list[str]]:
+    heard = [message.content for message in scene.start()]
+    for text in texts:
+        message = scene.step(text)
+        if message is None:
+            break
+        heard.append(message.content)
+    else:
+        pytest.fail(f"the scene went on after {texts[-1]!r}: {heard[-1]}")
+    scene.finish(Episode(scene.name, 0), None)
+    return scene.proposal, heard[2:]
+
+
+def test_the_first_line_says_challenger_and_the_prompt_is_filled(sandbox: Inline) -> None:
+    system, first = scene(sandbox, focus=("set_city",)).start()
+    assert "challenger" in system.content.splitlines()[0]
+    assert "cancel_order(order_id: str, reason: str)" in system.content
+    assert "user_id: ann" in first.content
+    assert "set_city" in first.content
+    for slot in ("{tools}", "{policy}", "{example}", "{start}", "{focus}", "{failure_form}"):
+        assert slot not in system.content + first.content
+
+
+def test_explores_then_answers(sandbox: Inline) -> None:
+    proposal, heard = play(scene(sandbox), EXPLORE, written())
+    assert heard[0].startswith("Observation:\n")
+    assert "Ann Lee" in heard[0]
+    assert proposal.verdict.passed, proposal.verdict.reason
+    assert proposal.task is not None
+    assert proposal.task.context == {"user_id": "ann"}
+    assert proposal.task.provenance["index"] == 7
+    assert proposal.audit["explored"] == 1
+
+
+def test_variables_stay_between_exploring_turns(sandbox: Inline) -> None:
+    first = "Action:\nuser = get_user('ann')\nEnd Action"
+    second = "Action:\nprint(user['name'])\nEnd Action"
+    _, heard = play(scene(sandbox), first, second, written())
+    assert "Ann Lee" in heard[1]
+
+
+def test_tracebacks_go_back_and_the_mended_task_counts(sandbox: Inline) -> None:
+    broken = written(solution='cancel_order("W9", reason="x")')
+    proposal, heard = play(scene(sandbox), broken, EXPLORE, written())
+    assert heard[0].startswith("Observation:\n")
+    assert "there is no 'W9'" in heard[0]
+    assert proposal.verdict.passed
+    assert proposal.revisions == 1
+
+
+def test_revisions_are_bounded(sandbox: Inline) -> None:
+    broken = written(solution="1 / 0")
+    proposal, heard = play(scene(sandbox, revisions=2), broken, broken, broken, broken)
+    assert (proposal.verdict.outcome, proposal.verdict.stage) == (Outcome.FAILED, Stage.RAN)
+    assert len(heard) == 2
+    proposal, heard = play(scene(sandbox, revisions=0), broken, broken)
+    assert not heard
+
+
+def test_exploration_is_bounded(sandbox: Inline) -> None:
+    proposal, heard = play(scene(sandbox, exploration_steps=2), EXPLORE, EXPLORE, EXPLORE)
+    assert LAST_STEP in heard[1]
+    assert proposal.verdict.stage == Stage.PARSED
+    assert proposal.task is None
+
+
+def test_chatter_gets_a_reminder_and_is_bounded(sandbox: Inline) -> None:
+    proposal, heard = play(scene(sandbox, exploration_steps=3), *["What a fine day."] * 9)
+    assert len(heard) == 3
+    assert proposal.verdict.reason == "no task was proposed"
+
+
+def test_exploration_off_takes_no_action(sandbox: Inline) -> None:
+    proposal, heard = play(scene(sandbox, exploration=False), EXPLORE)
+    assert (proposal.task, heard, sandbox.runs) == (None, [], 0)
+
+
+def test_failures_off_asks_for_none_and_needs_none(sandbox: Inline) -> None:
+    one = scene(sandbox, failures=False)
+    assert "failure" not in one.start()[0].content.lower()
+    proposal, _ = play(one, written())
+    assert proposal.verdict.passed, proposal.verdict.reason
+    assert proposal.task is not None
+    assert proposal.task.failures == ()
+
+
+def test_filters_off_keeps_what_parses(sandbox: Inline) -> None:
+    proposal, _ = play(scene(sandbox, filters="none"), written(solution="1 / 0"))
+    assert proposal.verdict.passed
+    assert sandbox.runs == 0
+
+
+def test_the_instruction_is_redacted(sandbox: Inline) -> None:
+    text = written(instruction="Cancel W2, the blue chair, because I no longer need it")
+    proposal, _ = play(scene(sandbox), text)
+    assert proposal.task is not None
+    assert proposal.task.instruction == "Cancel the order, the blue chair, because I no longer need it"
+    assert proposal.task.provenance["redacted"] is True
+
+
+def test_a_broken_sandbox_could_not_check(sandbox: Inline) -> None:
+    sandbox.broken = True
+    one = scene(sandbox)
+    proposal, _ = play(one, written())
+    assert proposal.verdict.outcome is Outcome.COULD_NOT_CHECK
+    other = scene(sandbox)
+    proposal, _ = play(other, EXPLORE)
+    assert proposal.verdict.outcome is Outcome.COULD_NOT_CHECK
+    episode = Episode(other.name, 0)
+    other.finish(episode, None)
+    assert (episode.end, episode.reward) == (End.INFRA, None)
+
+
+def test_cut_by_length_says_so(sandbox: Inline) -> None:
+    one = scene(sandbox)
+    one.start()
+    one.step(EXPLORE)
+    episode = Episode(one.name, 0)
+    one.finish(episode, End.LENGTH)
+    assert "context was full" in episode.reason
+
+
+def test_proposals_survive_json(sandbox: Inline) -> None:
+    proposal, _ = play(scene(sandbox), written())
+    assert Proposal.from_json(proposal.to_json()) == proposal
