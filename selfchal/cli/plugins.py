@@ -10,7 +10,7 @@ import click
 from selfchal.core.world import Json
 from selfchal.plugins import Plugins, load_plugins
 from selfchal.plugins.kinds import KINDS
-from selfchal.plugins.scaffold import scaffold
+from selfchal.plugins.scaffold import SCAFFOLDS, scaffold
 
 
 @click.group()
@@ -70,7 +70,7 @@ def _rows(found: Plugins) -> dict[str, Json]:
 
 
 @plugins.command("new")
-@click.argument("kind", type=click.Choice([kind.name for kind in KINDS]))
+@click.argument("kind", type=click.Choice(sorted(SCAFFOLDS)))
 @click.argument("name")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Where to write it (default: selfchal-NAME here)."

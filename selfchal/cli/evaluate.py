@@ -1,0 +1,123 @@
+"""``selfchal eval``: a run's model, a checkpoint, the oracle or doing nothing, on held-out test tasks."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from selfchal.cli.display import display
+from selfchal.cli.manifest import set_option
+from selfchal.cli.outcome import interval, percent
+from selfchal.cli.run import hooks_of
+from selfchal.core.errors import ManifestError
+from selfchal.core.manifest import Manifest, apply_overrides, read_manifest, validate
+from selfchal.core.store import MANIFEST, Store
+from selfchal.core.world import Json
+from selfchal.plugins import load_plugins
+
+START = "start"
+
+
+@click.command("eval")
+@click.argument("target")
+@click.option(
+    "--policy",
+    type=click.Choice(["model", "oracle", "nothing"]),
+    default="model",
+    help="Who acts (default: model).",
+)
+@click.option(
+    "--checkpoint",
+    help="A directory under RUN/checkpoints, or 'start' for the untrained model (default: the last).",
+)
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; progress goes to stderr.")
+def evaluate(
+    target: str, policy: str, checkpoint: str | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Measure on the environment's held-out test tasks.
+
+    TARGET is a run directory or a manifest; with --policy oracle or nothing also an environment's name.
+    """
+    from selfchal.core.exam import Policy, measure_policy  # imports numpy
+
+    plugins = load_plugins()
+    manifest = validate(_rows(target, policy, overrides), plugins)
+    console = Console(file=sys.stderr)
+    if policy == Policy.MODEL:
+        found = _measure(manifest, _weights(Path(target), checkpoint), console)
+    else:
+        with display(console) as watcher:
+            found = measure_policy(manifest, Policy(policy), watcher)
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        _print(found)
+
+
+def _measure(manifest: Manifest, weights: Path | None, console: Console) -> dict[str, Json]:
+    """In a store of its own, so that no earlier measurement with other settings is taken for this one."""
+    from selfchal.core.exam import measure_model
+
+    hooks = hooks_of(load_plugins())
+    with tempfile.TemporaryDirectory(prefix="selfchal-eval-") as directory:  # noqa: SIM117 — one resource a line
+        with Store.create(Path(directory), manifest.resolved()) as store, display(console) as watcher:
+            return measure_model(manifest, store, watcher, hooks, weights)
+
+
+def _rows(target: str, policy: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+    path = Path(target)
+    if path.is_dir():
+        return read_manifest(path / MANIFEST, overrides)
+    if path.exists() or policy == "model" or path.suffix:
+        return read_manifest(path, overrides)
+    # The model and the trainer are never made: the oracle acts, or nobody.
+    rows: dict[str, Any] = {
+        "environment": {"name": target},
+        "model": {"name": "seedling"},
+        "trainer": {"name": "grpo"},
+    }
+    apply_overrides(rows, overrides)
+    return rows
+
+
+def _weights(run: Path, checkpoint: str | None) -> Path | None:
+    """The directory of weights to load; None for the model as the manifest has it."""
+    if not run.is_dir():
+        if checkpoint is not None:
+            raise ManifestError(f"{run} is no run directory, so it has no checkpoint {checkpoint!r}")
+        return None
+    if checkpoint == START:
+        return None
+    places = run / "checkpoints"
+    if checkpoint is not None:
+        return places / checkpoint
+    finals = sorted(
+        places.glob("round_*/final"), key=lambda path: int(path.parent.name.removeprefix("round_"))
+    )
+    if not finals:
+        raise ManifestError(
+            f"{run} has no trained weights yet; name a checkpoint (--checkpoint round_1/step_…) or 'start'"
+        )
+    return finals[-1]
+
+
+def _print(found: Mapping[str, Json]) -> None:
+    if "intervals" in found:
+        for name, bounds in found["intervals"].items():
+            click.echo(f"{name:8} {percent(found[name])} {interval(bounds)}")
+    else:
+        click.echo(
+            f"pass@1 {percent(found['pass@1'])} {interval(found['interval'])} of {found['tasks']} tasks"
+        )
+        if found["failed"]:
+            click.echo(f"not solved: {', '.join(found['failed'][:10])}")
+    if found["could_not_judge"]:
+        click.echo(f"{found['could_not_judge']} episodes could not be judged and are left out")

@@ -1,0 +1,117 @@
+"""``selfchal tasks``: list, show and export the tasks of a run; judge tasks from anywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from selfchal.cli.export import FORMATS, export_tasks
+from selfchal.core.errors import ManifestError
+from selfchal.core.store import Store
+from selfchal.core.task import Task
+
+KEPT = "kept"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A task of a run: kept with its fate (train, validation, too easy …), or fallen with the reason."""
+
+    task: Task
+    round: int
+    fate: str
+    reason: str = ""
+
+
+@click.group()
+def tasks() -> None:
+    """List, show, export or judge tasks."""
+
+
+@tasks.command("list")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--rejected", is_flag=True, help="Show the proposals that were not kept, with the reason.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
+    """List the tasks that a run kept."""
+    with Store.read(run) as store:
+        rows = list(_rejected(store) if rejected else _kept(store))
+    for row in rows:
+        first = row.task.instruction.strip().partition("\n")[0]
+        if as_json:
+            click.echo(
+                json.dumps(
+                    {
+                        "id": row.task.id,
+                        "fate": row.fate,
+                        "reason": row.reason,
+                        "instruction": row.task.instruction,
+                    }
+                )
+            )
+        else:
+            why = f" ({row.reason.strip().partition(chr(10))[0][:100]})" if row.reason else ""
+            click.echo(f"{row.task.id}  {row.fate}{why}: {first[:120]}")
+    if not rows and not as_json:
+        click.echo("none")
+
+
+@tasks.command("show")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("task_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(run: Path, task_id: str, as_json: bool) -> None:
+    """Show one task whole; the beginning of its ID is enough."""
+    with Store.read(run) as store:
+        rows = [row for row in (*_kept(store), *_rejected(store)) if row.task.id.startswith(task_id)]
+    found = {row.task.id: row for row in reversed(rows)}
+    if len(found) != 1:
+        what = f"{len(found)} tasks begin with" if found else "no task begins with"
+        raise ManifestError(f"{run}: {what} {task_id!r}; see them with: selfchal tasks list {run}")
+    (row,) = found.values()
+    if as_json:
+        click.echo(json.dumps({**row.task.to_json(), "fate": row.fate, "reason": row.reason}, indent=2))
+        return
+    parts = [("fate", f"{row.fate}  {row.reason}".strip()), ("instruction", row.task.instruction)]
+    parts += [("evaluate", row.task.evaluate), ("solution", row.task.solution)]
+    parts += [(f"failure case {i}", code) for i, code in enumerate(row.task.failures, start=1)]
+    parts += [("context", json.dumps(row.task.context)), ("audit", json.dumps(row.task.audit, indent=1))]
+    click.echo(f"task {row.task.id}")
+    for title, text in parts:
+        click.secho(f"\n{title}", bold=True)
+        click.echo(text.strip("\n"))
+
+
+@tasks.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(sorted(FORMATS)), default="jsonl", help="See below.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The file to write (a folder for parquet)."
+)
+def export(run: Path, form: str, out: Path) -> None:
+    """Write a run's kept tasks, or its training episodes, for other programs.
+
+    \b
+    jsonl    one task a line, as `selfchal tasks judge` reads them
+    parquet  the same in a folder with a data set card
+    sft      TRL: prompt and completion of every solved training episode
+    dpo      TRL: prompt, chosen and rejected of tasks that were solved and failed
+    """
+    with Store.read(run) as store:
+        count = export_tasks(store, form, out)
+    click.echo(f"Wrote {count} rows to {out}")
+
+
+def _kept(store: Store) -> Iterator[Row]:
+    for task, fate in store.tasks():
+        yield Row(task, 0, fate)
+
+
+def _rejected(store: Store) -> Iterator[Row]:
+    for proposal in store.proposals():
+        if proposal.task is not None and not proposal.verdict.passed:
+            yield Row(proposal.task, proposal.round, f"not {proposal.verdict.stage}", proposal.verdict.reason)

@@ -1,0 +1,38 @@
+"""Writes a new plugin package: code, tests by the conformance kit, packaging; green from the start.
+
+The templates are files under ``scaffolds/KIND``; ``__NAME__`` and ``__MODULE__`` stand for the plugin's
+name and its Python module. A file name ends in ``.txt`` so that no tool takes a template for code.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from selfchal.core.errors import PluginError
+
+_TEMPLATES = files("selfchal.plugins") / "scaffolds"
+SCAFFOLDS = frozenset(
+    folder.name for folder in _TEMPLATES.iterdir() if folder.is_dir() and folder.name != "common"
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def scaffold(kind: str, name: str, folder: Path) -> Path:
+    """Write a package for a plugin of this kind. Raises PluginError for a bad name or a folder in the way."""
+    if not _NAME.fullmatch(name):
+        raise PluginError(f"{name!r} cannot be a plugin's name; use lower-case letters, digits and '_'")
+    if folder.exists():
+        raise PluginError(f"{folder} is there already; choose another place with --out")
+    module = f"selfchal_{name}"
+    for source in ("common", kind):
+        for template in (_TEMPLATES / source).iterdir():
+            target = folder / _filled(template.name.removesuffix(".txt").replace("+", "/"), name, module)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(_filled(template.read_text(encoding="utf-8"), name, module), encoding="utf-8")
+    return folder
+
+
+def _filled(text: str, name: str, module: str) -> str:
+    return text.replace("__NAME__", name).replace("__MODULE__", module)
