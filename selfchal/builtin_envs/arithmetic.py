@@ -12,9 +12,10 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-MAX_CHARACTERS = 2_000
+MAX_CHARACTERS = 10_000
 MAX_BITS = 12_000  # of an integer; CPython refuses to print integers of more than about 14,000 bits
-MAX_ITEMS = 10_000  # of a string or list that ``*`` makes
+MAX_ITEMS = 10_000  # characters and items, nested ones too, of a text or list that ``*`` makes
+MAX_ROUNDING = 400  # decimals; a float has about 300 digits before and after its point
 
 
 class CalculatorError(ValueError):
@@ -51,6 +52,27 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.In: lambda a, b: a in b,
     ast.NotIn: lambda a, b: a not in b,
 }
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    _bound(ast.Pow, base, exponent)
+    return base**exponent
+
+
+def _round(number: Any, digits: int | None = None) -> Any:
+    """``round(1, -10**9)`` would compute a power of ten of a billion digits."""
+    if digits is not None and abs(digits) > MAX_ROUNDING:
+        raise CalculatorError("that many digits cannot be rounded to")
+    return round(number, digits)
+
+
+def _sum(values: Any) -> Any:
+    """Numbers alone: adding up lists of lists takes time without bound."""
+    if any(not isinstance(value, int | float | complex) for value in values):
+        raise CalculatorError("only numbers can be summed")
+    return sum(values)
+
+
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": abs,
     "bool": bool,
@@ -60,11 +82,19 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "len": len,
     "max": max,
     "min": min,
-    "round": round,
+    "pow": _power,
+    "print": lambda *values: None,  # as in the originals, where nobody sees what it prints
+    "round": _round,
     "sorted": sorted,
     "str": str,
-    "sum": sum,
+    "sum": _sum,
 }
+
+
+_FAILURES = (
+    *(SyntaxError, ValueError, TypeError, ArithmeticError, LookupError),
+    *(RecursionError, MemoryError),  # of the parser, for thousands of parentheses
+)
 
 
 def evaluate(expression: str) -> Any:
@@ -75,7 +105,7 @@ def evaluate(expression: str) -> Any:
         return _value(ast.parse(expression.lstrip(" \t"), mode="eval").body)
     except CalculatorError:
         raise
-    except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
+    except _FAILURES as error:
         raise CalculatorError(f"{type(error).__name__}: {error}") from error
 
 
@@ -119,9 +149,19 @@ def _bound(kind: type[ast.operator], left: Any, right: Any) -> None:
         raise CalculatorError("the shift is too large")
     if kind is ast.Mult:
         for items, count in ((left, right), (right, left)):
-            sequence = isinstance(items, str | bytes | list | tuple)
-            if sequence and isinstance(count, int) and len(items) * count > MAX_ITEMS:
+            if isinstance(count, int) and not isinstance(items, int) and _size(items) * count > MAX_ITEMS:
                 raise CalculatorError("the result is too long")
+
+
+def _size(value: Any) -> int:
+    """Characters and items, nested ones too; 0 for a number, which ``*`` does not make longer."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, list | tuple | set):
+        return len(value) + sum(map(_size, value))
+    if isinstance(value, dict):
+        return len(value) + sum(_size(key) + _size(item) for key, item in value.items())
+    return 0
 
 
 def _boolean(node: ast.BoolOp) -> Any:
@@ -152,6 +192,12 @@ def _call(node: ast.Call) -> Any:
     return _FUNCTIONS[node.func.id](*map(_value, node.args))
 
 
+def _subscript(node: ast.Subscript) -> Any:
+    if isinstance(node.slice, ast.Slice):
+        raise CalculatorError("a slice is not arithmetic")
+    return _value(node.value)[_value(node.slice)]
+
+
 def _dict(node: ast.Dict) -> dict[Any, Any]:
     if None in node.keys:
         raise CalculatorError("'**' is not arithmetic here")
@@ -171,4 +217,5 @@ _VISITORS: tuple[tuple[type[ast.expr], Callable[[Any], Any]], ...] = (
     (ast.Set, lambda node: set(map(_value, node.elts))),
     (ast.Dict, _dict),
     (ast.Call, _call),
+    (ast.Subscript, _subscript),
 )

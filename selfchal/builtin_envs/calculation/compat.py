@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from selfchal.builtin_envs.arithmetic import CalculatorError, evaluate, product
+from selfchal.builtin_envs.arithmetic import product
 from selfchal.builtin_envs.calculation.travel import TravelTables
+from selfchal.builtin_envs.m3tooleval.functions import calculator
 
 Function = Callable[..., Any]
 
@@ -88,18 +89,11 @@ def convert_currency(base_price: Any, conversion_rate: Any) -> Any:
 
 
 def calculate_tariff(price: Any, tariff_rate: Any) -> Any:
-    return product(price, tariff_rate / 100)
+    return product(price, tariff_rate) / 100
 
 
 def estimate_final_value(price: Any, tariff: Any) -> Any:
     return price + tariff
-
-
-def calculator(expression: Any) -> Any:
-    try:
-        return evaluate(expression)
-    except (CalculatorError, TypeError):
-        return f"Failed to evaluate expression: {expression}"
 
 
 def find_minimum(*args: Any) -> Any:

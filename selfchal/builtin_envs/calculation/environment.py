@@ -29,6 +29,7 @@ Family = Literal[
 ]
 FAMILIES: tuple[str, ...] = get_args(Family)
 ORIGINAL = "original"
+_SHORT = dict(zip(FAMILIES, ("message", "dna", "trade", "travel"), strict=True))  # as the held-out tasks say
 
 _POLICY = (
     "Solve the task with the tools, then give the answer alone: a number, a string or a JSON list, "
@@ -107,8 +108,9 @@ class Calculation:
             return data.tasks(self._config.data, "calculation", self._families)
         from selfchal.builtin_envs.calculation import heldout
 
+        wanted = {_SHORT[family] for family in self._families}
         tasks = heldout.test_tasks(split)
-        return [task for task in tasks if task.family.partition("/")[0] in self._families]
+        return [task for task in tasks if task.family.partition("/")[0] in wanted]
 
     def grade(self, task: TestTask, world: World, answer: str | None, replies: Sequence[str]) -> bool:
         if self._config.profile == "compat" and answer is not None:

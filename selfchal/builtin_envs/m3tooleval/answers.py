@@ -1,12 +1,13 @@
 """M3ToolEval's answer check as it behaves, not as it was meant.
 
-Both sides are compared after ``int()`` and after ``float()``, where both sides have such a value (so a
-truncated integer passes for any float), or as texts. A comparison of lists never takes place: a list, a
-dict and a tuple must be spelt as Python spells them.
+Both sides are made numbers with ``int()``, where that fails with ``float()``: a float that is expected so
+loses its decimals, and "181" passes for 181.45. What is compared after that is the spelling of the answer
+read as a Python literal; the comparison of lists that the original has is never reached.
 """
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from selfchal.core.world import Json
@@ -14,17 +15,31 @@ from selfchal.core.world import Json
 
 def check(expected: Json, expected_type: str | None, answer: str) -> bool:
     """Does the original accept this answer? ``expected_type`` tells a tuple from a list."""
-    value = tuple(expected) if expected_type == "tuple" else expected
-    return _equal(int, value, answer) or _equal(float, value, answer) or str(value) == answer
-
-
-def _equal(convert: Any, expected: Any, answer: str) -> bool:
+    value = _typed(expected, expected_type)
+    seen: Any = answer
     try:
-        return bool(convert(expected) == convert(answer))
-    except (TypeError, ValueError, OverflowError):
-        return False
+        if answer == value or number_or_text(answer) == number_or_text(value):
+            return True
+        seen = ast.literal_eval(answer)
+        return str(seen) == str(value)
+    except (TypeError, ValueError, SyntaxError, OverflowError, RecursionError, MemoryError):
+        return str(seen) == str(value)
+
+
+def number_or_text(value: Any) -> Any:
+    """The value as an int, else as a float, else as it is. Raises TypeError for what is neither."""
+    for convert in (int, float):
+        try:
+            return convert(value)
+        except ValueError:
+            continue
+    return value
 
 
 def spelt(expected: Json, expected_type: str | None) -> str:
     """The answer that the original is sure to accept."""
-    return str(tuple(expected) if expected_type == "tuple" else expected)
+    return str(_typed(expected, expected_type))
+
+
+def _typed(expected: Json, expected_type: str | None) -> Any:
+    return tuple(expected) if expected_type == "tuple" else expected

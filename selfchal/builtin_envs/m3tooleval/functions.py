@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from selfchal.builtin_envs.arithmetic import CalculatorError, evaluate
 from selfchal.builtin_envs.m3tooleval.observation import (
     Observed,
     failure_seen,
@@ -44,3 +45,16 @@ def _placed(function: Function, args: Sequence[Json], kwargs: Mapping[str, Json]
         return inspect.signature(function).bind(*args, **kwargs).args
     except TypeError:
         return (*args, *kwargs.values())
+
+
+def calculator(expression: Any) -> Any:
+    """The calculator of the trade and web families: the original's ``eval``, without what it leaks.
+
+    It reads no variables and runs no code, so expressions that look into the original's own module fail.
+    """
+    try:
+        if isinstance(expression, str):
+            return evaluate(expression)
+    except CalculatorError:
+        pass  # told below, as for what is no text
+    return f"Failed to evaluate expression: {expression}"
