@@ -1,0 +1,74 @@
+"""kill -9 at random instants, then --resume: the run ends as one that nobody disturbed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfchal.core.store import Store
+
+ROOT = Path(__file__).parents[1]
+SMALL = [
+    "synthesizer.proposals=192",
+    "synthesizer.tasks=40",
+    "trainer.steps=4",
+    "rollout.batch=64",
+    "evaluation.tasks=24",
+    "evaluation.baselines=false",
+]
+KILLS = 10
+
+
+def start(directory: Path) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-m", "selfchal.cli.main", "run", str(ROOT / "examples" / "quickstart.yaml")]
+    options = [f"--set={change}" for change in SMALL]
+    return subprocess.Popen(
+        [*program, *options, f"--out={directory}", "--resume"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate(timeout=280)
+    assert process.returncode == 0, errors.decode()
+
+
+def outcome(directory: Path) -> dict[str, Any]:
+    weights = sorted((directory / "checkpoints" / "round_1" / "final").glob("*.safetensors"))
+    with Store.read(directory) as store:
+        return {
+            "kept": store.tasks(),
+            "proposals": [proposal.to_json() for proposal in store.proposals()],
+            "train": [(e.task, e.sample, e.ids, e.reward) for e in store.episodes("train")],
+            "after": [(e.task, e.sample, e.ids, e.reward) for e in store.episodes("evaluate")],
+            "weights": [path.read_bytes() for path in weights],
+        }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_killed_ten_times_it_ends_like_a_run_that_nobody_disturbed(tmp_path: Path) -> None:
+    finish(start(tmp_path / "whole"))
+    dice = random.Random(20)
+    for _ in range(KILLS):
+        process = start(tmp_path / "killed")
+        try:
+            process.wait(dice.uniform(1.0, 9.0))
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    finish(start(tmp_path / "killed"))
+    whole, killed = outcome(tmp_path / "whole"), outcome(tmp_path / "killed")
+    assert whole["weights"]
+    assert whole["kept"]
+    for part, value in whole.items():
+        assert killed[part] == value, part
