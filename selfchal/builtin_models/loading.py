@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -65,7 +66,7 @@ def load_network(config: TransformersConfig, *, path: str) -> Any:
         options |= _quantized(config.quantization, device)
     try:
         network = _from_pretrained(path, options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(_unloadable("weights", path, error)) from error
     if config.quantization is None:
         network = network.to(device)

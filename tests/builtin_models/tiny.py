@@ -58,6 +58,12 @@ def config(kind: str, vocabulary: int) -> Any:
             **shared, **SIZES, num_key_value_heads=2, num_hidden_layers=4, layer_types=layers,
             conv_L_cache=4, block_auto_adjust_ff_dim=False,
         )  # fmt: skip
+    if kind == "million":
+        layers = ["conv", "conv", "full_attention", "conv", "full_attention", "conv"]
+        return Lfm2Config(
+            **shared, hidden_size=128, intermediate_size=320, num_attention_heads=4, num_key_value_heads=2,
+            num_hidden_layers=6, layer_types=layers, conv_L_cache=4, block_auto_adjust_ff_dim=False,
+        )  # fmt: skip
     if kind == "llama":
         return LlamaConfig(**shared, **SIZES, num_key_value_heads=2, num_hidden_layers=3)
     if kind == "mistral":
