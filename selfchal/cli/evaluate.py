@@ -42,7 +42,7 @@ START = "start"
 def evaluate(
     target: str, policy: str, checkpoint: str | None, overrides: tuple[str, ...], as_json: bool
 ) -> None:
-    """Measure on the environment's held-out test tasks.
+    """Measure a run's model on the held-out test tasks.
 
     TARGET is a run directory or a manifest; with --policy oracle or nothing also an environment's name.
     """
