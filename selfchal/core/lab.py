@@ -15,6 +15,7 @@ from selfchal.core.bench import Bench
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Episode
 from selfchal.core.judging import Judge
+from selfchal.core.loggers import Log, open_loggers, write_metrics_file
 from selfchal.core.manifest import Choice, LimitsSection, Manifest, ManifestModel
 from selfchal.core.model import Message, Model, Sampling
 from selfchal.core.progress import Watcher
@@ -52,6 +53,7 @@ class Lab:
     judge: Judge
     bench: Bench
     setting: Setting
+    log: Log
 
     def seed(self, *purpose: object) -> int:
         """The seed of a random choice, made of the run's seed and of what it is for."""
@@ -106,15 +108,14 @@ def open_lab(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks) -
         model = _open_model(manifest.model, closing)
         challenger = _open_model(manifest.challenger, closing) if manifest.challenger else model
         teacher = _open_model(manifest.teacher, closing) if manifest.teacher else None
-        limits = Limits(
-            settings.limits.seconds, settings.limits.memory_mb * 2**20, calls=settings.limits.calls
-        )
-        bench = Bench(environment, sandbox, limits)
+        bench = Bench(environment, sandbox, limits_of(settings.limits))
         setting = setting_of(settings, environment, sandbox, chat_of(model, settings.rollout.max_tokens))
+        log = open_loggers(settings.run.loggers, store.directory, manifest.resolved(), closing)
+        write_metrics_file(store.directory, store.metrics())  # a kill may have cut its last line
         judge = Judge(bench, [choice.make() for choice in manifest.checks])
         yield Lab(
             manifest, store, watcher, hooks, environment, sandbox, model, challenger, teacher,
-            synthesizer, judge, bench, setting,
+            synthesizer, judge, bench, setting, log,
         )  # fmt: skip
 
 

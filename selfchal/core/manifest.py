@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from selfchal.core.errors import ManifestError
+from selfchal.core.loggers import LoggerName
 from selfchal.core.world import Json
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check"]
@@ -40,6 +41,8 @@ class RunSection(Section):
     """Names the run directory, ``runs/NAME``, where no --out is given."""
     seed: int = Field(0, ge=0)
     """Every random choice of the run follows from it."""
+    loggers: tuple[LoggerName, ...] = ()
+    """Where metrics go besides metrics.jsonl: trackio, wandb, tensorboard."""
 
 
 class RolloutSection(Section):
@@ -95,7 +98,7 @@ class EvaluationSection(Section):
 
 class BudgetSection(Section):
     minutes: float | None = Field(None, gt=0)
-    """Stop making proposals, then training, after so many minutes."""
+    """Stop making proposals after so many minutes of a round's challenge."""
     tokens: int | None = Field(None, ge=1)
     """Stop making proposals after so many sampled tokens."""
     proposals: int | None = Field(None, ge=1)
@@ -249,6 +252,11 @@ def _check_pairs(manifest: Manifest) -> None:
             f"trainer {trainer.name!r} needs {', '.join(sorted(missing))} from the model, and model "
             f"{model.name!r} with these options does not give that; choose another model for this trainer "
             "(transformers, seedling, or vllm with a server and a path)"
+        )
+    if manifest.teacher and Capability.LOGPROBS in trainer.plugin.needs:
+        raise ManifestError(
+            f"trainer {trainer.name!r} learns from its own rollouts, so a teacher cannot make them; leave "
+            "teacher out, or train with rft (distillation) or dpo"
         )
 
 

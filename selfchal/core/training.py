@@ -11,6 +11,7 @@ from typing import Any
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import StoreError
 from selfchal.core.lab import Lab
+from selfchal.core.loggers import append_metrics, write_metrics_file
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.rollout import Engine
 from selfchal.core.task import Task
@@ -98,6 +99,8 @@ class Recorder:
 
     def log(self, step: int, metrics: Metrics) -> None:
         self.lab.store.put_metrics(self._stage, step, metrics)
+        append_metrics(self.lab.store.directory, self._stage, step, metrics)
+        self.lab.log(self._stage, step, metrics)
         self.lab.watcher.metrics(step, metrics)
         self.lab.hooks.update_finished(step, dict(metrics))
 
@@ -121,6 +124,7 @@ class Recorder:
         step = int(steps[-1].name.removeprefix("step_"))
         self.model.load(steps[-1])
         self.lab.store.drop_metrics_after(self._stage, step)
+        write_metrics_file(self.lab.store.directory, self.lab.store.metrics())
         self.lab.watcher.note(f"training goes on after update {step}")
         return step, torch.load(steps[-1] / STATE, weights_only=True)
 
