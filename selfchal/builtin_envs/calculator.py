@@ -39,7 +39,7 @@ def calculate(expression: str) -> float | str:
     try:
         if not isinstance(expression, str):
             raise TypeError("eval() arg 1 must be a string, bytes or code object")
-        tree = compile(expression.lstrip(" "), "<string>", "eval", ast.PyCF_ONLY_AST)
+        tree = ast.parse(expression.lstrip(" "), "<string>", "eval")
         value = round(float(_value(tree.body)), 2)
     except Exception as error:
         raise RefusedExpression(str(error)) from error

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_environments() -> Iterable[type[Environment]]:
+    from selfchal.builtin_envs.airline.environment import Airline
     from selfchal.builtin_envs.calculation.environment import Calculation
+    from selfchal.builtin_envs.retail.environment import Retail
 
-    return [Calculation]
+    return [Airline, Calculation, Retail]

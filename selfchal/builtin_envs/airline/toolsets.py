@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from selfchal.builtin_envs.airline import reads, writes
-from selfchal.builtin_envs.tables.profiles import compat_toolset
+from selfchal.builtin_envs.airline import fixed, reads, writes
+from selfchal.builtin_envs.tables.profiles import checked_toolset, compat_toolset, mended
 
 READS = (
     reads.calculate,
@@ -24,3 +24,4 @@ WRITES = (
     writes.update_reservation_passengers,
 )
 COMPAT = compat_toolset("airline", READS, WRITES)
+FIXED = checked_toolset(mended(READS, fixed), mended(WRITES, fixed))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from selfchal.builtin_envs.retail import reads, writes
-from selfchal.builtin_envs.tables.profiles import compat_toolset
+from selfchal.builtin_envs.retail import fixed, reads, writes
+from selfchal.builtin_envs.tables.profiles import checked_toolset, compat_toolset, mended
 
 READS = (
     reads.calculate,
@@ -26,3 +26,4 @@ WRITES = (
     writes.return_delivered_order_items,
 )
 COMPAT = compat_toolset("retail", READS, WRITES)
+FIXED = checked_toolset(mended(READS, fixed), mended(WRITES, fixed))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from types import FunctionType
+from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType, ModuleType
 
 from selfchal.builtin_envs.tables.world import Arguments, Check, Function, Refused, Toolset
 from selfchal.core.arguments import mismatch
@@ -59,3 +59,18 @@ def _renamed(function: Function) -> Function:
     copy.__doc__ = function.__doc__
     copy.__qualname__ = _original(function.__name__)
     return copy
+
+
+def described_by(original: Function) -> Callable[[Function], Function]:
+    """Give a mended tool the documentation of the tool that it mends."""
+
+    def describe(function: Function) -> Function:
+        function.__doc__ = original.__doc__
+        return function
+
+    return describe
+
+
+def mended(functions: Iterable[Function], mends: ModuleType) -> list[Function]:
+    """The same tools, with those of ``mends`` in the place of their namesakes."""
+    return [vars(mends).get(function.__name__, function) for function in functions]

@@ -1,0 +1,39 @@
+"""The airline environment: our own airline, or tau-bench's and tau2-bench's where their data is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import ClassVar
+
+from selfchal.builtin_envs.airline.generate import carrier
+from selfchal.builtin_envs.airline.heldout import carrier_tasks
+from selfchal.builtin_envs.airline.toolsets import COMPAT, FIXED
+from selfchal.builtin_envs.service.desk import Desk
+from selfchal.builtin_envs.service.sources import Domain
+from selfchal.builtin_envs.tables.database import Database
+
+
+def traveller(database: Database, random: Random) -> str:
+    """A user who has reservations."""
+    users = database.rows("users")
+    return random.choice([user_id for user_id, row in users.items() if row["reservations"]])
+
+
+AIRLINE = Domain(
+    name="airline",
+    tables=("flights", "reservations", "users"),
+    splits=("test",),
+    toolsets={"compat": COMPAT, "fixed": FIXED},
+    generate=carrier,
+    own_tasks=carrier_tasks,
+    policy=Path(__file__).with_name("policy.md"),
+    person=traveller,
+    redact=str,
+    paper_split=True,
+)
+
+
+class Airline(Desk):
+    name: ClassVar[str] = "airline"
+    domain: ClassVar[Domain] = AIRLINE

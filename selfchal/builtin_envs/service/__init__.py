@@ -1,0 +1,1 @@
+"""What retail and airline share beside their tables: data files, simulated users, grading."""

@@ -1,0 +1,94 @@
+"""Where a desk's tables, policy and tasks come from: our own generator, tau-bench's files, tau2-bench's.
+
+Everything is loaded once a process and shared by all environments that ask for the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from random import Random
+
+from selfchal.builtin_envs.service import files
+from selfchal.builtin_envs.service.errands import RawTask
+from selfchal.builtin_envs.tables.database import Database, Row
+from selfchal.builtin_envs.tables.world import TableWorld, Toolset
+
+SEED = 2506  # of our own worlds and tasks
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """What makes retail retail and airline airline."""
+
+    name: str
+    tables: tuple[str, ...]
+    splits: tuple[str, ...]  # of tau-bench
+    toolsets: Mapping[str, Toolset]
+    generate: Callable[[int], dict[str, dict[str, Row]]]
+    own_tasks: Callable[[Database, Toolset, int], list[RawTask]]
+    policy: Path
+    person: Callable[[Database, Random], str]  # the id of a user worth exploring
+    redact: Callable[[str], str]
+    paper_split: bool = False  # the paper leaves out the tasks that doing nothing solves
+
+
+@dataclass(frozen=True)
+class Source:
+    """The tables, the policy, and by split how to get the tasks."""
+
+    database: Database
+    policy: str
+    tasks: Mapping[str, Callable[[], Sequence[RawTask]]]
+
+
+@cache
+def source(domain: Domain, profile: str, data: Path | None) -> Source:
+    """Raises EnvironmentDataError."""
+    if data is None:
+        return _own(domain, profile)
+    return _tau_bench(domain, profile, data)
+
+
+def _own(domain: Domain, profile: str) -> Source:
+    database = _own_world(domain)
+    make = cache(partial(domain.own_tasks, database, domain.toolsets[profile], SEED))
+    return Source(database, domain.policy.read_text(encoding="utf-8"), {"test": make})
+
+
+@cache
+def _own_world(domain: Domain) -> Database:
+    return Database(domain.generate(SEED))
+
+
+def _tau_bench(domain: Domain, profile: str, data: Path) -> Source:
+    folder = files.domain_folder(data, domain.name)
+    database = _tau_tables(domain, folder)
+    present = [split for split in domain.splits if files.has_tasks(folder, split)]
+    tasks: dict[str, Callable[[], Sequence[RawTask]]]
+    tasks = {split: cache(partial(files.read_tasks, folder, split)) for split in present}
+    if domain.paper_split and "test" in tasks:
+        tasks["paper"] = cache(partial(_changing, tasks["test"], database, domain.toolsets[profile]))
+    return Source(database, files.read_policy(folder), tasks)
+
+
+@cache
+def _tau_tables(domain: Domain, folder: Path) -> Database:
+    return Database(files.read_tables(folder, domain.tables))
+
+
+def _changing(
+    load: Callable[[], Sequence[RawTask]], database: Database, toolset: Toolset
+) -> Sequence[RawTask]:
+    """The tasks whose ground truth changes the database."""
+    world, rows = TableWorld(database, toolset), []
+    untouched = world.digest()
+    for index, row in enumerate(load()):
+        world.reset()
+        for action in row["actions"]:
+            world.call(action["name"], (), action["kwargs"])
+        if world.digest() != untouched:
+            rows.append({"index": index, **row})
+    return rows
