@@ -27,7 +27,7 @@ KILLS = 10
 
 
 def start(directory: Path) -> subprocess.Popen[bytes]:
-    program = [sys.executable, "-m", "selfchal.cli.main", "run", str(ROOT / "examples" / "quickstart.yaml")]
+    program = [sys.executable, "-m", "selfchal", "run", str(ROOT / "examples" / "quickstart.yaml")]
     options = [f"--set={change}" for change in SMALL]
     return subprocess.Popen(
         [*program, *options, f"--out={directory}", "--resume"],
