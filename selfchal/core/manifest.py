@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from selfchal.core.errors import ManifestError
 from selfchal.core.loggers import LoggerName
+from selfchal.core.model import Capability
 from selfchal.core.world import Json
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check"]

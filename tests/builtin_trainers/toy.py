@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,9 @@ class ToyProgress:
         self.steps = steps
 
 
-def training(model: ToyModel, progress: ToyProgress, *, count: int = 8, validation: int = 0, seed: int = 0):  # type: ignore[no-untyped-def]
+def training(
+    model: ToyModel, progress: ToyProgress, *, count: int = 8, validation: int = 0, seed: int = 0
+) -> Training:
     def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
         return play(model.network, chosen, samples, seed=seed)
 
@@ -145,6 +147,17 @@ def training(model: ToyModel, progress: ToyProgress, *, count: int = 8, validati
         progress=progress,
         seed=seed,
     )
+
+
+def recording(given: Training, played: list[Episode]) -> Training:
+    """The same training; every episode that it collects is also put into ``played``."""
+
+    def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
+        groups = given.collect(chosen, samples, seed=seed)
+        played.extend(episode for group in groups for episode in group.episodes)
+        return groups
+
+    return replace(given, collect=collect)
 
 
 def pass_rate(network: Any) -> float:
