@@ -6,7 +6,6 @@ from typing import Any
 
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.small_environment import small_environment
-
 from selfchal_library import desk
 from selfchal_library.held_out import held_out
 from selfchal_library.shelves import READERS, stock
