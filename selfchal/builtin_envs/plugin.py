@@ -16,5 +16,6 @@ def register_environments() -> Iterable[type[Environment]]:
     from selfchal.builtin_envs.airline.environment import Airline
     from selfchal.builtin_envs.calculation.environment import Calculation
     from selfchal.builtin_envs.retail.environment import Retail
+    from selfchal.builtin_envs.web_browsing.environment import WebBrowsing
 
-    return [Airline, Calculation, Retail]
+    return [Airline, Calculation, Retail, WebBrowsing]

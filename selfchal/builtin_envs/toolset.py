@@ -18,7 +18,8 @@ from selfchal.core.world import Json, ToolResult, ToolSpec
 
 
 class Toolset:
-    """The tools of one environment, by name, in the order in which a model is told of them."""
+    """The tools of one environment, by name, in the order in which a model is told of them. A tool may
+    return a ToolResult to say more than a value (that it was refused, without raising)."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._tools = {tool.spec.name: tool for tool in tools}
@@ -34,17 +35,19 @@ class Toolset:
     def call(
         self, lead: Sequence[Any], name: str, args: Sequence[Json], kwargs: Mapping[str, Json]
     ) -> ToolResult:
-        """Answer one call; ``lead`` are the tool's own first arguments (a world)."""
+        """Answer one call; ``lead`` are the first arguments of bound tools (a world's state)."""
         tool = self._tools.get(name)
         if tool is None:
             return refused(f"there is no tool {name!r}; the tools are {', '.join(self._tools)}")
         try:
             own_args, own_kwargs = copy.deepcopy((tuple(args), dict(kwargs)))
-            given, named = spread(tool.function, (*lead, *own_args), own_kwargs)
+            first = lead if tool.bound else ()
+            given, named = spread(tool.function, (*first, *own_args), own_kwargs)
             problem = mismatch(tool.function, tool.spec, given, named)
             if problem:
                 return refused(problem)
-            return answered(tool.function(*given, **named))
+            value = tool.function(*given, **named)
+            return value if isinstance(value, ToolResult) else answered(value)
         except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (invariant 3)
             return refused(str(error) or type(error).__name__)
 
