@@ -8,8 +8,8 @@ from typing import Any
 TODAY = 100  # days are counted
 READERS = (
     "Ada Blom", "Ben Okafor", "Chen Li", "Dora Weiss", "Emil Novak", "Fatima Zahra", "Goran Ilic",
-    "Hana Sato", "Ivan Petrov", "Julia Rossi", "Kofi Mensah", "Lena Holm", "Mateo Cruz", "Nora Byrne", "Omar Haddad",
-    "Priya Nair",
+    "Hana Sato", "Ivan Petrov", "Julia Rossi", "Kofi Mensah", "Lena Holm", "Mateo Cruz", "Nora Byrne",
+    "Omar Haddad", "Priya Nair",
 )  # fmt: skip
 _FIRST = ("Silent", "Northern", "Last", "Hidden", "Golden", "Broken", "Distant", "Paper")
 _SECOND = ("Harbour", "Orchard", "Lantern", "Atlas", "Winter")
