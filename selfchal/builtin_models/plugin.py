@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from selfchal.builtin_models.openai_model import OpenAIModel
 from selfchal.builtin_models.seedling_model import SeedlingModel
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.hookspecs import hookimpl
@@ -12,4 +13,4 @@ from selfchal.core.model import Model
 
 @hookimpl
 def register_models() -> Iterable[type[Model]]:
-    return [SeedlingModel, TransformersModel]
+    return [OpenAIModel, SeedlingModel, TransformersModel]

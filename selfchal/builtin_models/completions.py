@@ -1,0 +1,68 @@
+"""Generation over ``/v1/completions`` as vLLM serves it: token ids in, ids and log-probabilities out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from selfchal.builtin_models.endpoint import Endpoint
+from selfchal.builtin_models.generation.sampling import stream
+from selfchal.builtin_models.rendering import Renderer
+from selfchal.core.errors import ModelError
+from selfchal.core.model import Generation, Sampling
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Completions:
+    """``context`` is the most ids of a conversation."""
+
+    endpoint: Endpoint
+    renderer: Renderer
+    context: int
+
+    def generate(self, model: str, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        """One request a prompt, so that the samples of a group have seeds of their own."""
+        seen: Counter[tuple[int, ...]] = Counter()
+        bodies = []
+        for prompt in map(tuple, prompts):
+            bodies.append(self._body(model, prompt, sampling, seen[prompt]))
+            seen[prompt] += 1
+        return self.endpoint.map(self._ask, bodies)
+
+    def _body(
+        self, model: str, prompt: Sequence[int], sampling: Sampling, occurrence: int
+    ) -> dict[str, Json]:
+        return {
+            "model": model,
+            "prompt": list(prompt),
+            "max_tokens": min(sampling.max_tokens, self.context - len(prompt)),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": stream(sampling.seed, prompt, occurrence) >> 33,  # 31 bits: what every server takes
+            "stop": [*sampling.stop, *self.renderer.stops],
+            "stop_token_ids": sorted(self.renderer.ends),
+            "include_stop_str_in_output": True,
+            "skip_special_tokens": False,
+            "return_token_ids": True,
+            "logprobs": 0,
+        }
+
+    def _ask(self, body: dict[str, Json]) -> Generation:
+        if body["max_tokens"] <= 0:
+            return Generation((), (), "", finished=False)
+        answer = self.endpoint.post("/completions", body)
+        self.endpoint.ledger.count(answer.get("usage") or {})
+        choice = answer["choices"][0]
+        ids, logprobs = choice.get("token_ids"), (choice.get("logprobs") or {}).get("token_logprobs")
+        if ids is None or logprobs is None or len(ids) != len(logprobs):
+            raise ModelError(
+                f"{self.endpoint.base_url} gives no token ids with their log-probabilities (it ignores "
+                "return_token_ids or logprobs), so nothing can be trained on what it samples. Use a vLLM "
+                "server, or remove model.tokenizer to take its text alone."
+            )
+        finished = choice.get("finish_reason") == "stop"
+        return Generation(tuple(ids), tuple(map(float, logprobs)), self.renderer.text(ids), finished)

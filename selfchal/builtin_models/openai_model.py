@@ -1,0 +1,93 @@
+"""The model ``openai``: any OpenAI-compatible endpoint, hosted or on this machine.
+
+With ``tokenizer`` it works by token ids (vLLM and servers like it): its episodes can teach a policy of
+the same tokenizer exactly. Without, it works by text, which is enough to explore, to propose, to
+play users and to be measured. Its weights are elsewhere, so nothing trains it.
+Light: httpx and transformers come in when it is made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.core.model import Capability, Generation, Message, Sampling
+
+log = logging.getLogger(__name__)
+
+
+class OpenAIConfig(BaseModel):
+    """Where the endpoint is, how it is spoken to, and what it costs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    base_url: str = Field(description="The endpoint up to its version, as http://127.0.0.1:8000/v1.")
+    model: str = Field(description="The name the endpoint knows the model by.")
+    api_key_env: str | None = Field(
+        None, description="Name of the environment variable that holds the key; never the key itself."
+    )
+    tokenizer: str | None = Field(
+        None,
+        description="Directory or hub name of the model's tokenizer: speak in token ids, and ask for ids "
+        "and log-probabilities. Without it the endpoint is asked for text alone.",
+    )
+    chat_template: str | None = Field(
+        None, description="With tokenizer: a Jinja template instead of its own; empty for plain text."
+    )
+    context: int = Field(32_768, ge=8, description="The most tokens of a conversation.")
+    concurrency: int = Field(16, ge=1, description="The most requests under way at a time.")
+    retries: int = Field(5, ge=0, description="How often a request is tried again, with growing pauses.")
+    timeout: float = Field(300.0, gt=0, description="Seconds to wait for one answer.")
+    tokens_name: str = Field(
+        "max_tokens", description="What the endpoint calls its limit; max_completion_tokens on newer ones."
+    )
+    price_in: float = Field(0.0, ge=0, description="Price of a million prompt tokens, for the ledger.")
+    price_out: float = Field(0.0, ge=0, description="Price of a million sampled tokens, for the ledger.")
+    ledger: Path | None = Field(
+        None, description="File that keeps the sums of requests, tokens and cost across runs."
+    )
+
+
+class OpenAIModel:
+    """A Model behind an OpenAI-compatible endpoint."""
+
+    name: ClassVar[str] = "openai"
+    Config: ClassVar[type[BaseModel]] = OpenAIConfig
+
+    @classmethod
+    def provides(cls, config: OpenAIConfig) -> frozenset[Capability]:
+        exact = {Capability.TOKEN_IDS, Capability.LOGPROBS} if config.tokenizer is not None else set()
+        return frozenset({Capability.TEXT} | exact)
+
+    def __init__(self, config: OpenAIConfig) -> None:
+        """Raises ModelError for a missing key or tokenizer; the endpoint is first asked when needed."""
+        from selfchal.builtin_models.remote import open_remote
+
+        self._config = config
+        self._remote = open_remote(config)
+
+    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
+        return self._remote.render_prompt(messages)
+
+    def render_turn(self, generation: Generation, message: Message) -> list[int]:
+        return self._remote.render_turn(generation, message)
+
+    def encode(self, text: str) -> list[int]:
+        return self._remote.encode(text)
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        return self._remote.generate(prompts, sampling)
+
+    @property
+    def context_length(self) -> int:
+        return self._remote.context_length
+
+    def close(self) -> None:
+        """Close the connections; say what it cost."""
+        ledger = self._remote.endpoint.ledger
+        log.info("%s: %s", self._config.base_url, ledger.to_json())
+        self._remote.endpoint.close()

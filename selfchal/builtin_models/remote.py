@@ -1,0 +1,107 @@
+"""The two ways of speaking to an endpoint, by token ids or by text, behind one face. Heavy: imports httpx."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from selfchal.builtin_models import chat
+from selfchal.builtin_models.openai_model import OpenAIConfig
+from selfchal.core.errors import ModelError
+from selfchal.core.model import Generation, Message, Sampling
+
+try:
+    from selfchal.builtin_models.endpoint import Endpoint, Ledger, Patience
+except ImportError as error:
+    raise ModelError("The model openai needs httpx: pip install 'selfchal[openai]'.") from error
+
+if TYPE_CHECKING:
+    from selfchal.builtin_models.completions import Completions
+
+
+class Remote(Protocol):
+    """What differs between ids and text."""
+
+    @property
+    def endpoint(self) -> Endpoint: ...
+
+    @property
+    def context_length(self) -> int: ...
+
+    def render_prompt(self, messages: Sequence[Message]) -> list[int]: ...
+
+    def render_turn(self, generation: Generation, message: Message) -> list[int]: ...
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]: ...
+
+
+def open_remote(config: OpenAIConfig) -> Remote:
+    ledger = Ledger(config.price_in, config.price_out, config.ledger)
+    endpoint = Endpoint(
+        config.base_url,
+        key_env=config.api_key_env,
+        patience=Patience(timeout=config.timeout, retries=config.retries),
+        concurrency=config.concurrency,
+        ledger=ledger,
+    )
+    if config.tokenizer is None:
+        return ByText(endpoint, config.model, config.context, chat.Chat(endpoint, config.tokens_name))
+    from selfchal.builtin_models.completions import Completions
+    from selfchal.builtin_models.loading import load_tokenizer
+    from selfchal.builtin_models.rendering import Renderer
+
+    tokenizer = load_tokenizer(config.tokenizer)
+    ends = frozenset() if tokenizer.eos_token_id is None else frozenset({int(tokenizer.eos_token_id)})
+    renderer = Renderer(tokenizer, ends, config.chat_template)
+    return ByIds(endpoint, config.model, Completions(endpoint, renderer, config.context))
+
+
+@dataclass(frozen=True)
+class ByText:
+    endpoint: Endpoint
+    model: str
+    context: int
+    chat: chat.Chat
+
+    @property
+    def context_length(self) -> int:
+        """In this model's ids, which are bytes."""
+        return self.context * chat.BYTES_A_TOKEN
+
+    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
+        return chat.write_prompt(messages)
+
+    def render_turn(self, generation: Generation, message: Message) -> list[int]:
+        return chat.write_turn(message)
+
+    def encode(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        return self.chat.generate(self.model, prompts, sampling)
+
+
+@dataclass(frozen=True)
+class ByIds:
+    endpoint: Endpoint
+    model: str
+    completions: Completions
+
+    @property
+    def context_length(self) -> int:
+        return self.completions.context
+
+    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
+        return list(self.completions.renderer.prompt(tuple(messages)))
+
+    def render_turn(self, generation: Generation, message: Message) -> list[int]:
+        return self.completions.renderer.turn(generation, message)
+
+    def encode(self, text: str) -> list[int]:
+        return self.completions.renderer.encode(text)
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        return self.completions.generate(self.model, prompts, sampling)
