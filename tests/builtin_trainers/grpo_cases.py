@@ -63,6 +63,8 @@ def divergence(losses: ModuleType) -> None:
     logprobs, reference = torch.tensor([0.5, 0.2]).log(), torch.tensor([0.25, 0.6]).log()
     expected = [0.5 - math.log(0.5) - 1, 3 - math.log(3) - 1]
     close(losses.kl_to_reference(logprobs, reference), expected)
+    old = torch.tensor([0.4, 0.1]).log()
+    close(losses.kl_penalty(logprobs, old, reference), [1.25 * expected[0], 2 * expected[1]])
 
 
 CHECKS = [advantages, weights, surrogate, importance, divergence]

@@ -59,3 +59,9 @@ def kl_to_reference(logprobs: Tensor, reference: Tensor) -> Tensor:
     """Schulman's k3 estimate of KL(policy || reference) at each token: unbiased and never negative."""
     log_ratio = reference - logprobs  # [N]
     return torch.exp(log_ratio) - log_ratio - 1  # [N]
+
+
+def kl_penalty(logprobs: Tensor, old: Tensor, reference: Tensor) -> Tensor:
+    """The estimate times the importance ratio: only so is its gradient that of KL(policy || reference)
+    (arXiv 2512.02556), even on policy, where the ratio is 1 but its gradient is not 0."""
+    return torch.exp(logprobs - old) * kl_to_reference(logprobs, reference)  # [N]

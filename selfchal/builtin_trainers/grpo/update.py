@@ -95,9 +95,8 @@ def piece_loss(scores: Scores, piece: Piece, config: GrpoConfig) -> tuple[Tensor
         "kl_sampler": losses.kl_to_reference(piece.batch.sampled, logprobs.detach()).sum(),
     }
     if piece.reference is not None:
-        divergence = losses.kl_to_reference(logprobs, piece.reference)  # [N]
-        per_token = per_token + config.kl * divergence
-        sums["kl"] = divergence.detach().sum()
+        per_token = per_token + config.kl * losses.kl_penalty(logprobs, old, piece.reference)
+        sums["kl"] = losses.kl_to_reference(logprobs.detach(), piece.reference).sum()
     if config.entropy_bonus:
         per_token = per_token - config.entropy_bonus * scores.entropies
     return (per_token * piece.weights).sum(), sums

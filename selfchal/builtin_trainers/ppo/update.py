@@ -15,6 +15,7 @@ from selfchal.builtin_trainers.forward import Scores, score
 from selfchal.builtin_trainers.grpo.losses import (
     clipped_share,
     clipped_surrogate,
+    kl_penalty,
     kl_to_reference,
     truncated_importance,
 )
@@ -107,10 +108,9 @@ def piece_loss(
         "value_error": (piece.old_values - piece.returns).square().sum(),
     }
     if piece.reference is not None:
-        divergence = kl_to_reference(logprobs, piece.reference)  # [N]
-        sums["kl"] = divergence.detach().sum()
+        sums["kl"] = kl_to_reference(now, piece.reference).sum()
         if config.kl_in == "loss":
-            per_token = per_token + config.kl * divergence
+            per_token = per_token + config.kl * kl_penalty(logprobs, piece.old, piece.reference)
     if config.entropy_bonus:
         per_token = per_token - config.entropy_bonus * scores.entropies
     critic = losses.value_loss(values, piece.old_values, piece.returns, config.value_clip)  # [N]

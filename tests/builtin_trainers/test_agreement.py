@@ -1,0 +1,220 @@
+"""The same batch gives the same loss and gradients as other people's code, and as the bare equations."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from torch import Tensor
+from trl import GRPOConfig, GRPOTrainer
+
+from selfchal.builtin_trainers.batch import agent_tokens
+from selfchal.builtin_trainers.forward import score
+from selfchal.builtin_trainers.grpo import update as grpo
+from selfchal.builtin_trainers.grpo.config import GrpoConfig
+from selfchal.builtin_trainers.ppo import update as ppo
+from selfchal.builtin_trainers.ppo.config import PpoConfig
+from selfchal.builtin_trainers.ppo.critic import value_head, values_of
+from selfchal.builtin_trainers.trl_adapter import _no_text
+from selfchal.core.episode import Episode
+
+from .episodes import agrees, all_logprobs, gradients, groups_of, multi_turn
+from .toy import tiny_llama
+
+KINDS = {"token": "dapo", "sequence": "grpo", "constant": "dr_grpo"}
+
+
+def old_policy() -> Any:
+    return tiny_llama(seed=7)
+
+
+def reference_policy() -> Any:
+    return tiny_llama(seed=9)
+
+
+def ours(network: Any, episodes: list[Episode], config: GrpoConfig) -> tuple[float, Tensor]:
+    """Loss and gradients of the second epoch, when the policy is no longer the one that sampled."""
+    taught = grpo.lesson(groups_of(episodes), config)
+    reference = (lambda: nullcontext(reference_policy())) if config.kl else None
+    pieces = grpo.prepare(old_policy(), taught, config, reference)
+    network.zero_grad()
+    total = 0.0
+    for piece in pieces:
+        scores = score(network, piece.batch, entropy_gradient=config.entropy_bonus > 0)
+        loss, _ = grpo.piece_loss(scores, piece, config)
+        loss.backward()
+        total += float(loss.detach())
+    return total, gradients(network)
+
+
+def trl_inputs(episodes: list[Episode], advantages: Tensor, kl: bool) -> dict[str, Tensor]:
+    """Left-padded prompts, right-padded completions, as TRL's GRPO lays a batch out."""
+    firsts = [episode.mask.index(1) for episode in episodes]
+    prompt, rest = max(firsts), max(len(e.ids) - f for e, f in zip(episodes, firsts, strict=True))
+    names = ["prompt_ids", "prompt_mask", "completion_ids", "completion_mask", "tool_mask"]
+    rows = {name: torch.zeros(len(episodes), prompt if "prompt" in name else rest).long() for name in names}
+    scored = {
+        name: torch.zeros(len(episodes), rest) for name in ("old_per_token_logps", "ref_per_token_logps")
+    }
+    for row, (episode, first) in enumerate(zip(episodes, firsts, strict=True)):
+        ids, mask, length = torch.tensor(episode.ids), torch.tensor(episode.mask), len(episode.ids) - first
+        rows["prompt_ids"][row, prompt - first :] = ids[:first]
+        rows["prompt_mask"][row, prompt - first :] = 1
+        rows["completion_ids"][row, :length] = ids[first:]
+        rows["completion_mask"][row, :length] = 1
+        rows["tool_mask"][row, :length] = mask[first:]
+        scored["old_per_token_logps"][row, :length] = all_logprobs(old_policy(), episode)[first - 1 :]
+        scored["ref_per_token_logps"][row, :length] = all_logprobs(reference_policy(), episode)[first - 1 :]
+    tokens = torch.tensor(float(sum(map(agent_tokens, episodes))))
+    return {**rows, **scored, "advantages": advantages, "num_items_in_batch": tokens}
+
+
+def theirs(network: Any, episodes: list[Episode], config: GrpoConfig, scratch: Path) -> tuple[float, Tensor]:
+    arguments = GRPOConfig(
+        output_dir=str(scratch),
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        report_to="none",
+        loss_type=KINDS[config.loss],
+        epsilon=config.clip_low,
+        epsilon_high=config.clip_high,
+        max_completion_length=config.length_budget,
+        per_device_train_batch_size=8,
+        num_generations=4,
+        entropy_coef=config.entropy_bonus,
+    )
+    trainer = GRPOTrainer(
+        model=network,
+        reward_funcs=lambda **_: [],
+        args=arguments,
+        train_dataset=Dataset.from_list([{"prompt": "x"}] * 8),
+        processing_class=_no_text(),
+    )
+    trainer.beta = config.kl
+    trainer.current_gradient_accumulation_steps = 1
+    trainer.model.train()
+    advantages = grpo.lesson(groups_of(episodes), config).advantages
+    network.zero_grad()
+    loss = trainer._compute_loss(trainer.model, trl_inputs(episodes, advantages, config.kl > 0))
+    loss.backward()
+    return float(loss.detach()), gradients(network)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kl", [0.0, 0.05])
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_grpo_is_trls(kind: Any, kl: float, tmp_path: Path) -> None:
+    config = GrpoConfig(
+        loss=kind,
+        kl=kl,
+        clip_low=0.1,
+        clip_high=0.15,
+        epochs=2,
+        importance_cap=None,
+        length_budget=32,
+        micro_batch_tokens=40,
+    )
+    episodes = multi_turn()
+    loss, gradient = ours(tiny_llama(seed=1), episodes, config)
+    trl_loss, trl_gradient = theirs(tiny_llama(seed=1), episodes, config, tmp_path)
+    assert loss == pytest.approx(trl_loss, rel=1e-5, abs=1e-7)
+    agrees(gradient, trl_gradient)
+
+
+def test_grpo_entropy_bonus_is_trls(tmp_path: Path) -> None:
+    config = GrpoConfig(entropy_bonus=0.3, epochs=2, importance_cap=None)
+    episodes = multi_turn()
+    loss, gradient = ours(tiny_llama(seed=1), episodes, config)
+    trl_loss, trl_gradient = theirs(tiny_llama(seed=1), episodes, config, tmp_path)
+    assert loss == pytest.approx(trl_loss, rel=1e-5)
+    agrees(gradient, trl_gradient)
+
+
+def test_micro_batches_do_not_change_the_gradient() -> None:
+    config = GrpoConfig(epochs=2)
+    whole = ours(tiny_llama(seed=1), multi_turn(), config)
+    cut = ours(tiny_llama(seed=1), multi_turn(), config.model_copy(update={"micro_batch_tokens": 30}))
+    assert whole[0] == pytest.approx(cut[0], rel=1e-5, abs=1e-7)
+    agrees(cut[1], whole[1])
+
+
+def ppo_by_the_equations(
+    network: Any, before: Any, head: Any, episodes: list[Episode], config: PpoConfig
+) -> Tensor:
+    """PPO with loops over episodes and tokens; ``before`` is the critic as it was, ``head`` as it is."""
+    told: list[dict[str, Any]] = []
+    for episode in episodes:
+        places = [i for i, own in enumerate(episode.mask) if own]
+        ids = torch.tensor([episode.ids])
+        with torch.no_grad():
+            hidden = old_policy().model(input_ids=ids).last_hidden_state[0]
+        values = [float(before(hidden[i - 1]).detach()) for i in places]
+        old = [float(all_logprobs(old_policy(), episode)[i - 1]) for i in places]
+        anchor = [float(all_logprobs(reference_policy(), episode)[i - 1]) for i in places]
+        rewards = [-config.kl * (o - a) for o, a in zip(old, anchor, strict=True)]
+        rewards[-1] += float(episode.reward or 0.0)
+        advantages = []
+        for start in range(len(places)):
+            total = 0.0
+            for later in range(start, len(places)):
+                following = values[later + 1] if later + 1 < len(places) else 0.0
+                surprise = rewards[later] + config.gamma * following - values[later]
+                total += (config.gamma * config.gae_lambda) ** (later - start) * surprise
+            advantages.append(total)
+        told.append({"places": places, "ids": ids, "old": old, "values": values, "raw": advantages})
+    raw = torch.tensor([a for row in told for a in row["raw"]], dtype=torch.float64)
+    mean, deviation = float(raw.mean()), float(raw.std(unbiased=False))
+    loss = torch.zeros(())
+    for episode, row in zip(episodes, told, strict=True):
+        output = network(input_ids=row["ids"], output_hidden_states=True)
+        logits, hidden = output.logits[0], output.hidden_states[-1][0]
+        for n, i in enumerate(row["places"]):
+            logprob = torch.log_softmax(logits[i - 1], -1)[episode.ids[i]]
+            ratio = torch.exp(logprob - row["old"][n])
+            advantage = (row["raw"][n] - mean) / deviation
+            limited = min(max(float(ratio.detach()), 1 - config.clip_low), 1 + config.clip_high)
+            # the smaller of the two; where it is the limited one, nothing is learnt
+            better = (
+                ratio * advantage
+                if float(ratio.detach()) * advantage <= limited * advantage
+                else limited * advantage
+            )
+            weight = min(torch.exp(torch.tensor(row["old"][n] - episode.logprobs[i])).item(), 2.0)
+            value = head(hidden[i - 1].detach())[0]
+            goal, before = row["raw"][n] + row["values"][n], row["values"][n]
+            near = before + torch.clamp(value - before, -config.value_clip, config.value_clip)
+            loss = loss - weight * better + 0.5 * torch.maximum((value - goal) ** 2, (near - goal) ** 2)
+    return loss / raw.numel()
+
+
+@pytest.mark.parametrize("gae_lambda", [1.0, 0.8])
+def test_ppo_is_the_equations(gae_lambda: float) -> None:
+    config = PpoConfig(gae_lambda=gae_lambda, gamma=0.95, kl=0.1, clip_high=0.2, micro_batch_tokens=60)
+    episodes, network = multi_turn(), tiny_llama(seed=1)
+    before, head = value_head(network, seed=5), value_head(network, seed=5)
+    for one in (before, head):  # the last layer begins at 0: give it something to say
+        torch.manual_seed(11)
+        torch.nn.init.normal_(one[-1].weight, std=0.5)
+    pieces = ppo.prepare(old_policy(), before, episodes, config, lambda: nullcontext(reference_policy()))
+    torch.nn.init.normal_(head[-1].weight, std=0.6)  # the critic has moved since
+    torch.nn.init.normal_(network.lm_head.weight, std=0.15)
+    tokens, total = sum(map(agent_tokens, episodes)), 0.0
+    for piece in pieces:
+        scores = score(network, piece.batch)
+        policy, critic, _ = ppo.piece_loss(scores, values_of(head, scores.hidden), piece, config)
+        loss = (policy + critic) / tokens
+        loss.backward()
+        total += float(loss.detach())
+    mine = torch.cat([gradients(network), gradients(head)])
+
+    network.zero_grad()
+    head.zero_grad()
+    expected = ppo_by_the_equations(network, before, head, episodes, config)
+    expected.backward()
+    assert total == pytest.approx(float(expected.detach()), rel=1e-5)
+    agrees(mine, torch.cat([gradients(network), gradients(head)]))
