@@ -17,9 +17,12 @@ from selfchal.core.tools import Tool
 from selfchal.core.world import Json, ToolResult, ToolSpec
 
 
+class Said(Exception):  # noqa: N818 — an answer, not an error of the program
+    """A tool raises it to say no with a text that the calling code gets as the value."""
+
+
 class Toolset:
-    """The tools of one environment, by name, in the order in which a model is told of them. A tool may
-    return a ToolResult to say more than a value (that it was refused, without raising)."""
+    """The tools of one environment, by name, in the order in which a model is told of them."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._tools = {tool.spec.name: tool for tool in tools}
@@ -46,8 +49,9 @@ class Toolset:
             problem = mismatch(tool.function, tool.spec, given, named)
             if problem:
                 return refused(problem)
-            value = tool.function(*given, **named)
-            return value if isinstance(value, ToolResult) else answered(value)
+            return answered(tool.function(*given, **named))
+        except Said as said:
+            return ToolResult(str(said), ok=False)
         except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (invariant 3)
             return refused(str(error) or type(error).__name__)
 

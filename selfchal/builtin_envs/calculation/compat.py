@@ -55,10 +55,8 @@ _AMINO_ACIDS = {"AUG": "Methionine", "UUU": "Phenylalanine", "UUC": "Phenylalani
 
 
 def count_nucleotides(dna_sequence: Any) -> Any:
-    counts: Counter[Any] = Counter()
-    for nucleotide in dna_sequence:
-        counts[nucleotide] += 1
-    return dict(counts)
+    """Of an object the counts are its own values, of null there are none: what ``Counter`` makes of them."""
+    return dict(Counter(dna_sequence))
 
 
 def transcribe_dna_to_mrna(dna_sequence: Any) -> Any:

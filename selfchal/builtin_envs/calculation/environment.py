@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
@@ -50,8 +50,8 @@ class CalculationConfig(BaseModel):
 
 
 class Calculation:
-    """The tools of ``max``, ``min`` and ``sum`` (travel) hide Python's own in an agent's code, so ``fixed``
-    offers them only where the travel family is asked for alone."""
+    """The tool ``sum`` of the travel family hides Python's own in an agent's code, so ``fixed`` offers it,
+    with ``max`` and ``min``, only where that family is asked for alone."""
 
     name: ClassVar[str] = "calculation"
     Config: ClassVar[type[BaseModel]] = CalculationConfig
@@ -66,7 +66,8 @@ class Calculation:
             self._world = _compat_world(tables, self._families)
             self._tools = _described(config.data, self._families, everything.specs)
         else:
-            self._world = CalculationWorld(offered.names, partial(offered.call, ()), toolset.shown)
+            names = _without_pythons_own(offered.names)
+            self._world = CalculationWorld(names, partial(offered.call, ()), toolset.shown)
             self._tools = offered.specs
 
     @property
@@ -144,7 +145,13 @@ def _mended(tables: TravelTables, families: Sequence[str], *, hide_builtins: boo
 def _compat_world(tables: TravelTables, families: Sequence[str]) -> CalculationWorld:
     by_family = compat.families(tables)
     known = {function.__name__: function for family in families for function in by_family[family]}
-    return CalculationWorld(tuple(known), partial(functions.call, known), observation.shown)
+    return CalculationWorld(_without_pythons_own(known), partial(functions.call, known), observation.shown)
+
+
+def _without_pythons_own(names: Iterable[str]) -> tuple[str, ...]:
+    """The names that an agent's code gets from the world. The tools ``max`` and ``min`` are what Python has
+    under these names anyway, and Python's own take generators too, which no call to a world can."""
+    return tuple(name for name in names if name not in ("max", "min"))
 
 
 def _described(folder: Path | None, families: tuple[str, ...], own: Sequence[ToolSpec]) -> Sequence[ToolSpec]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from selfchal.builtin_envs.calculation.tools import calculator
+from selfchal.builtin_envs.toolset import Said
 from selfchal.builtin_envs.web_browsing.browser import LINES_A_SCREEN, Browser
 from selfchal.core.tools import tool
-from selfchal.core.world import ToolResult
 
 
-def click_url(browser: Browser, url: str) -> Any:
+def click_url(browser: Browser, url: str) -> str:
     """Clicks a link of the current page and shows the page that it leads to. A link looks like
     [Clickable '/page'] and may stand on any screen of the page.
 
@@ -19,26 +17,32 @@ def click_url(browser: Browser, url: str) -> Any:
     """
     name = url.strip(" '\"")
     if name not in browser.site.links[browser.page]:
-        return _said(f"[This page has no link to '{name}'.]")
+        raise Said(f"[This page has no link to '{name}'.]")
     if name not in browser.site.pages:
-        return _said(f"[The link to '{name}' is broken.]")
+        raise Said(f"[The link to '{name}' is broken.]")
     browser.open(name)
     return _opened(browser)
 
 
-def go_to_previous_page(browser: Browser) -> Any:
+def go_to_previous_page(browser: Browser) -> str:
     """Goes back to the page before this one and shows it from its top."""
-    return _opened(browser) if browser.back() else _said("[No previous page.]")
+    if not browser.back():
+        raise Said("[No previous page.]")
+    return _opened(browser)
 
 
-def scroll_down(browser: Browser) -> Any:
+def scroll_down(browser: Browser) -> str:
     """Shows the next screen of the current page."""
-    return view(browser) if browser.down() else _said("[Reached the bottom of the page.]")
+    if not browser.down():
+        raise Said("[Reached the bottom of the page.]")
+    return view(browser)
 
 
-def scroll_up(browser: Browser) -> Any:
+def scroll_up(browser: Browser) -> str:
     """Shows the screen of the current page before this one."""
-    return view(browser) if browser.up() else _said("[Reached the top of the page.]")
+    if not browser.up():
+        raise Said("[Reached the top of the page.]")
+    return view(browser)
 
 
 def view(browser: Browser) -> str:
@@ -48,11 +52,6 @@ def view(browser: Browser) -> str:
 
 def _opened(browser: Browser) -> str:
     return f"[Opened page: {browser.page}]\n{view(browser)}"
-
-
-def _said(text: str) -> ToolResult:
-    """The page stays; the code gets the text."""
-    return ToolResult(text, ok=False)
 
 
 _MOVES = (click_url, go_to_previous_page, scroll_down, scroll_up)
