@@ -17,6 +17,7 @@ from selfchal.core.world import Call, Json, ToolHost, ToolResult
 from selfchal.sandbox.runner import wire
 from selfchal.sandbox.runner.spawn import ChannelClosedError, ChannelTimeoutError, FrameTooLargeError
 
+_CALLS_ROOM = 4
 _SLACK = 32 * 2**10  # an error text and a message's own words, beside the value
 _EXIT_SECONDS = 5.0
 _SELF_REPORTED = {"ok", "exception", "memory", "output"}
@@ -51,6 +52,7 @@ class Answers:
     tools: ToolHost | None
     limits: Limits
     calls: list[Call] = field(default_factory=list)
+    waited: float = 0.0  # seconds spent inside tools
 
     def __post_init__(self) -> None:
         self._digested = self.tools if isinstance(self.tools, _Digested) else None
@@ -62,7 +64,9 @@ class Answers:
             return wire.encode(["raise", f"no tool is called {name}"])
         if len(self.calls) >= self.limits.calls:
             return wire.encode(["raise", f"more than {self.limits.calls} tool calls"])
+        before = time.monotonic()
         result = self.tools.call(name, args, kwargs)
+        self.waited += time.monotonic() - before
         try:
             payload = wire.encode(["raise" if result.raises else "value", _shown(result)])
         except wire.NotStrictError as error:
@@ -120,47 +124,41 @@ def exchange(channel: Channel, request: bytes, answers: Answers) -> Execution:
     """
     limits = answers.limits
     started = time.monotonic()
+    value = None
     try:
-        message, waited = _converse(channel, request, answers, started + limits.seconds)
+        message = _converse(channel, request, answers, started + limits.seconds)
         status, value, error = _judge(message)
     except ChannelTimeoutError:
         channel.kill()
-        status, value, error, waited = Status.TIMEOUT, None, f"longer than {limits.seconds:g} s", 0.0
+        status, error = Status.TIMEOUT, f"longer than {limits.seconds:g} s"
     except FrameTooLargeError:
         channel.kill()
-        status, value, error, waited = Status.OUTPUT, None, f"a message larger than {limits.value} bytes", 0.0
+        status, error = Status.OUTPUT, f"its messages are larger than {limits.value} bytes"
     except ChannelClosedError:
         status, error = _how_it_ended(channel.exit_status(_EXIT_SECONDS), tuple(answers.calls))
-        value, waited = None, 0.0
     except wire.NotStrictError as reason:
         channel.kill()
-        status, value, error, waited = (
-            Status.CRASH,
-            None,
-            f"its answer is no message: {reason}"[:_TEXT_CAP],
-            0.0,
-        )
+        status, error = Status.CRASH, f"its answer is no message: {reason}"[:_TEXT_CAP]
     printed = channel.stdout(limits.stdout).decode("utf-8", "replace")
-    seconds = time.monotonic() - started - waited
+    seconds = time.monotonic() - started - answers.waited
     return Execution(status, value, printed, error, tuple(answers.calls), seconds)
 
 
-def _converse(channel: Channel, request: bytes, answers: Answers, deadline: float) -> tuple[list[Any], float]:
-    """Answer calls until the ``done`` message; that and the seconds spent in tools."""
+def _converse(channel: Channel, request: bytes, answers: Answers, deadline: float) -> list[Any]:
+    """Answer calls until the ``done`` message; that."""
     cap = answers.limits.value + _SLACK
-    waited = 0.0
+    room = _CALLS_ROOM * answers.limits.value + _SLACK  # all that its calls may carry, kept in the record
     channel.send(request, deadline)
     while True:
-        message = wire.decode(channel.receive(deadline + waited, cap))
+        frame = channel.receive(deadline + answers.waited, min(cap, room))
+        room -= len(frame)
+        message = wire.decode(frame)
         if not isinstance(message, list) or not message or message[0] not in ("call", "done"):
             raise wire.NotStrictError("neither call nor done")
         if message[0] == "done":
-            return message, waited
-        name, args, kwargs = _checked_call(message)
-        before = time.monotonic()
-        payload = answers.answer(name, args, kwargs)
-        waited += time.monotonic() - before
-        channel.send(payload, deadline + waited)
+            return message
+        payload = answers.answer(*_checked_call(message))
+        channel.send(payload, deadline + answers.waited)
 
 
 def _checked_call(message: list[Any]) -> tuple[str, list[Json], dict[str, Json]]:
@@ -184,14 +182,13 @@ def _how_it_ended(wait_status: int | None, calls: tuple[Call, ...]) -> tuple[Sta
     if wait_status & 0x7F == 0:
         return Status.CRASH, f"the process ended with exit code {wait_status >> 8} and no answer"
     number = wait_status & 0x7F
-    name = signal.Signals(number).name
     if number == signal.SIGSYS:
         return Status.DENIED, "killed for a forbidden system call"
     if number == signal.SIGXCPU:
         return Status.TIMEOUT, "used up its CPU time"
     if number == signal.SIGKILL:
         return Status.MEMORY, "killed by the kernel, most likely for memory"
-    return Status.CRASH, f"the process died of {name}"
+    return Status.CRASH, f"the process died of a signal: {signal.strsignal(number)}"
 
 
 def unreadable(reason: wire.NotStrictError) -> Execution:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol, Self
 
@@ -13,6 +14,7 @@ from selfchal.sandbox.runner.wire import NotStrictError
 
 _LIVES_ON = (Status.OK, Status.EXCEPTION)
 _ATTEMPTS = 3
+_PAUSE_SECONDS = 0.2
 
 
 class SessionChannel(Channel, Protocol):
@@ -49,7 +51,8 @@ class ChannelSession:
         except NotStrictError as reason:
             return unreadable(reason)
         failure = InfrastructureError("")
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            time.sleep(attempt * _PAUSE_SECONDS)
             fresh = self._channel is None
             try:
                 with self._slots:

@@ -12,9 +12,9 @@ _NOTES = {
 _PARTIAL = {"A": (), "B": ("file_reads",), "C": ("file_reads", "file_writes")}
 
 
-def guarantees(tier: str) -> Guarantees:
+def guarantees(tier: str, passed_over: list[str]) -> Guarantees:
     levels = {name: Level.PARTIAL if name in _PARTIAL[tier] else Level.FULL for name in GUARANTEES}
-    return Guarantees("process", tier, levels, _NOTES[tier])
+    return Guarantees("process", tier, levels, "; ".join([_NOTES[tier], *passed_over]))
 
 
 def no_sandbox_here(reason: str) -> str:

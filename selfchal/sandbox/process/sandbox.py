@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -23,6 +24,7 @@ from selfchal.sandbox.runner.wire import NotStrictError
 from selfchal.sandbox.sessions import ChannelSession
 
 _ATTEMPTS = 3
+_PAUSE_SECONDS = 0.2  # lets a dying zygote die before the next attempt
 TIERS = ("A", "B", "C")
 
 
@@ -59,22 +61,22 @@ class ProcessSandbox:
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(config.parallel or 2 * _cores())
         self._pools: dict[int, Pool] = {}
-        tier, self._pools[0] = self._best_tier()
-        self._tier = tier
-        self._guarantees = promises.guarantees(tier)
+        self._tier, self._pools[0], passed_over = self._best_tier()
+        self._guarantees = promises.guarantees(self._tier, passed_over)
         with self._closing_on_error():
             canaries.release(self)
             self._check_required()
 
-    def _best_tier(self) -> tuple[str, Pool]:
+    def _best_tier(self) -> tuple[str, Pool, list[str]]:
+        """The tier, its first interpreter, and why better tiers were passed over."""
         if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
             raise SandboxUnavailableError(
                 promises.no_sandbox_here(f"{platform.system()} on {platform.machine()}")
             )
-        reasons = []
+        reasons: list[str] = []
         for tier in TIERS if self._config.tier == "auto" else (self._config.tier,):
             try:
-                return tier, self._start(tier, hash_seed=0)
+                return tier, self._start(tier, hash_seed=0), reasons
             except ZygoteError as error:
                 reasons.append(f"tier {tier}: {error}")
         raise SandboxUnavailableError(promises.no_sandbox_here("; ".join(reasons)))
@@ -114,7 +116,8 @@ class ProcessSandbox:
         except NotStrictError as reason:
             return unreadable(reason)
         failure = InfrastructureError("the sandbox is closed")
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            time.sleep(attempt * _PAUSE_SECONDS)
             answers = Answers(tools, limits)
             try:
                 with self._slots:

@@ -25,6 +25,7 @@ from . import kernel, landlock, seccomp, wire
 
 CHANNEL = 3
 NOT_LOCKED = 77  # exit code of a child that could not lock itself down
+_RESERVE = 4 * 2**20
 _ERROR_CAP = 16 * 2**10
 _SPARE_DESCRIPTORS = 200
 _FILENAME = "<task>"
@@ -163,10 +164,12 @@ def _execute(request: dict[str, Any], globals_: dict[str, Any], filename: str, b
     source: str = request["source"]
     linecache.cache[filename] = (len(source), None, f"{source}\n".splitlines(keepends=True), filename)
     status, value, error = "ok", None, None
+    reserve = bytearray(_RESERVE)  # never touched, so it costs nothing but room to speak when memory is gone
     try:
         exec(compile(source, filename, "exec", dont_inherit=True), globals_)
         value = _value(request, globals_)
     except MemoryError:
+        del reserve
         status, error = "memory", f"MemoryError: more than {request['memory']} bytes"
     except OutputLimitError as reason:
         status, error = "output", str(reason)
@@ -211,6 +214,10 @@ def _done(status: str, value: Any, error: str | None, request: dict[str, Any]) -
         value = _if_strict(value)
     try:
         data = wire.encode(["done", status, value, error])
+    except MemoryError:
+        return wire.encode(
+            ["done", "memory", None, "MemoryError: the value does not fit in the memory limit"]
+        )
     except wire.NotStrictError as reason:
         return wire.encode(["done", "output", None, f"the value is not strict JSON: {reason}"])
     if len(data) > request["value"]:

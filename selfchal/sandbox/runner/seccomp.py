@@ -73,10 +73,8 @@ _PLAIN: dict[str, tuple[int, int]] = {
     "clock_getres": (229, 114),
     "getrandom": (318, 278),
     "futex": (202, 98),
-    "set_robust_list": (273, 99),
     "restart_syscall": (219, 128),
     "sigaltstack": (131, 132),
-    "rseq": (334, 293),
     "ppoll": (271, 73),
     "pselect6": (270, 72),
     "sched_getaffinity": (204, 123),
@@ -89,8 +87,6 @@ _PLAIN: dict[str, tuple[int, int]] = {
     "select": (23, -1),
     "dup2": (33, -1),
     "readlink": (89, -1),
-    "getpgrp": (111, -1),
-    "arch_prctl": (158, -1),
     "time": (201, -1),
 }
 # name: numbers, the argument looked at, the values allowed (the kernel reads these as 32-bit).

@@ -7,6 +7,7 @@ Namespaces are entered once, by the zygote; Landlock and seccomp bind each child
 from __future__ import annotations
 
 import os
+import socket
 import sysconfig
 from dataclasses import dataclass
 
@@ -73,6 +74,7 @@ def enter_namespaces() -> None:
                 file.write(text)
     else:
         kernel.unshare(flags)
+    socket.sethostname("sandbox")
 
 
 def build_root(see: Visible) -> None:
