@@ -1,0 +1,89 @@
+"""Every manifest under examples/ is valid and says what it would do; siblings differ in one line alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from selfchal.cli.estimate import estimate_cost
+from selfchal.core.manifest import read_manifest, validate
+from selfchal.plugins import load_plugins
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+MANIFESTS = sorted(EXAMPLES.rglob("*.yaml"))
+NEEDS_LIBRARY = EXAMPLES / "selfchal-library" / "manifest.yaml"
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(EXAMPLES))
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=_name)
+def test_every_manifest_is_valid_and_its_cost_known(path: Path) -> None:
+    plugins = load_plugins()
+    if path == NEEDS_LIBRARY and "library" not in plugins.names("environment"):
+        pytest.skip("the package examples/selfchal-library is not installed here")
+    manifest = validate(read_manifest(path), plugins)
+    cost = estimate_cost(manifest)
+    assert cost.held_out_tasks > 0
+    assert cost.proposals >= cost.wanted_tasks > 0
+
+
+@pytest.mark.parametrize("folder", ["paper", "one_gpu"])
+def test_the_algorithm_is_one_line(folder: str) -> None:
+    siblings: dict[str, dict[str, list[str]]] = defaultdict(dict)
+    for path in (EXAMPLES / folder).glob("*.yaml"):
+        environment, _, algorithm = path.stem.rpartition("_")
+        siblings[environment][algorithm] = path.read_text().splitlines()
+    assert set(siblings) == {"calculation", "web_browsing", "retail", "airline"}
+    for found in siblings.values():
+        assert set(found) == {"rft", "dpo", "ppo", "grpo"}
+        for algorithm, lines in found.items():
+            for line, other in zip(lines, found["grpo"], strict=True):
+                assert line == other or line.startswith(f"trainer: {{name: {algorithm}")
+
+
+def test_the_papers_hyperparameters_are_what_a_manifest_resolves_to() -> None:
+    plugins = load_plugins()
+
+    def trainer(algorithm: str) -> dict[str, object]:
+        rows = read_manifest(EXAMPLES / "paper" / f"retail_{algorithm}.yaml")
+        found: dict[str, object] = validate(rows, plugins).resolved()["trainer"]
+        return found
+
+    rft = {"learning_rate": 1e-5, "batch_size": 8, "epochs": 6, "group_size": 15}
+    dpo = {"learning_rate": 2e-7, "batch_size": 8, "epochs": 6, "beta": 0.1}
+    ppo = {
+        "learning_rate": 1e-6,
+        "critic_learning_rate": None,
+        "tasks_per_step": 32,
+        "group_size": 8,
+        "kl": 0.001,
+    }
+    grpo = {
+        "learning_rate": 1e-6,
+        "clip_low": 0.1,
+        "clip_high": 0.1,
+        "tasks_per_step": 32,
+        "group_size": 8,
+        "kl": 0.001,
+    }
+    for algorithm, expected in {"rft": rft, "dpo": dpo, "ppo": ppo, "grpo": grpo}.items():
+        assert expected.items() <= trainer(algorithm).items()
+
+
+def test_a_dry_run_loads_no_model() -> None:
+    code = (
+        "import sys; from selfchal.cli.main import call;"
+        "code = call(['run', 'examples/paper/retail_grpo.yaml', '--dry-run']);"
+        "sys.exit(code or int(bool({'torch', 'transformers'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing was run" in done.stdout
+    assert "until 800 tasks are kept" in done.stdout
