@@ -12,7 +12,7 @@ from selfchal.core.environment import Environment
 from selfchal.core.errors import SandboxError
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.task import Task
-from selfchal.core.world import Json, World
+from selfchal.core.world import Json, ToolHost, World
 
 _LONGEST_ANSWER = 10_000  # characters of an answer that are read as a Python literal
 
@@ -112,11 +112,11 @@ class Bench:
             return Reward(1.0)
         return Reward(0.0, "evaluate returned False" if execution.ok else f"evaluate: {execution.status}")
 
-    def run(self, program: Program, world: World) -> Execution:
+    def run(self, program: Program, world: ToolHost) -> Execution:
         """Raises SandboxError when the sandbox failed."""
         return self._run(program, world)
 
-    def _run(self, program: Program, world: World) -> Execution:
+    def _run(self, program: Program, world: ToolHost) -> Execution:
         execution = self.sandbox.run(program, world, self.limits)
         if execution.status is Status.INFRA_ERROR:
             raise SandboxError(f"the sandbox {self.sandbox.name} failed: {execution.error}")

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import pairwise
+from functools import cached_property, partial
 
 from selfchal.core.bench import Bench, Evidence, Trial, answer_type
 from selfchal.core.errors import SandboxError
-from selfchal.core.judge import Check, Filter, Finding, Outcome, Stage, Verdict
+from selfchal.core.judge import FUNNEL, Check, Filter, Finding, Outcome, Stage, Verdict
+from selfchal.core.judging.completeness import Completeness
 from selfchal.core.judging.source import SourceError, parse_evaluate, parse_source
+from selfchal.core.judging.stability import Stability
+from selfchal.core.judging.strength import Strength
 from selfchal.core.sandbox import Execution, Status
 from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.core.world import Json
@@ -34,18 +36,18 @@ _LAST = {
 class Judge:
     """``judge(task)`` gives a verdict; several threads may ask at once.
 
-    ``checks`` are those past the paper's filter, in the order of the funnel.
+    Past the paper's filter come the standard checks and ``checks``, in the order of the funnel; of those
+    that have one name the last counts, so that a manifest can set a standard check's options.
     """
 
     bench: Bench
     checks: Sequence[Check] = ()
 
-    def __post_init__(self) -> None:
-        for one, other in pairwise(self.checks):
-            if list(Stage).index(one.stage) > list(Stage).index(other.stage):
-                raise ValueError(
-                    f"check {other.name} must stand before {one.name}: stages go in funnel order"
-                )
+    @cached_property
+    def _all_checks(self) -> list[Check]:
+        standard: list[Check] = [Stability(), Strength(), Completeness()]
+        by_name = {check.name: check for check in (*standard, *self.checks)}
+        return sorted(by_name.values(), key=lambda check: FUNNEL.index(check.stage))
 
     def __call__(
         self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
@@ -74,7 +76,7 @@ class Judge:
                 return case.verdict(finding)
             if stage is last:
                 return case.verdict(finding)
-        for check in self.checks:
+        for check in self._all_checks:
             case.stage = check.stage
             finding = check.examine(case.task, self.bench, case.evidence)
             case.audit |= {check.name: dict(finding.audit)} if finding.audit else {}

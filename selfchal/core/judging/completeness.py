@@ -1,0 +1,246 @@
+"""Complete, read off without a model: does the instruction hold what the solution needs and evaluate demands?
+
+Every value that the solution hands to a tool must be said in the instruction (or in what the agent is
+shown first), be the result of an earlier call, or be forced: no other value works and is accepted by
+evaluate too. A value that an agent has to look up (an order, a variant, a payment method) must be told
+apart from those that it stands beside: something true of it, and not of them, is in the instruction.
+The paper leaves this open; 30 % of its kept tasks punish correct behaviour because of it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.core.bench import Bench, Evidence
+from selfchal.core.judge import Finding, Stage
+from selfchal.core.judging.batch import evaluate_many
+from selfchal.core.judging.lookups import blurred
+from selfchal.core.judging.mutants import placed, replayed, with_argument
+from selfchal.core.judging.perturb import UnwrappableError
+from selfchal.core.judging.source import parse_evaluate, parse_source
+from selfchal.core.judging.survey import Survey, is_id, shape
+from selfchal.core.judging.wording import Wording, features
+from selfchal.core.task import Task
+from selfchal.core.world import Call, Json, World
+
+_MOST_ALTERNATIVES = 12
+_PLAIN_NUMBERS = frozenset((0, 1, 2, 10, 60, 24, 100, 1000, -1))  # units, not details of a task
+
+
+class CompletenessConfig(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    literals: bool = Field(True, description="Also ask of numbers in the solution's own arithmetic.")
+
+
+@dataclass(frozen=True)
+class Need:
+    """One value that the solution handed over: in which call, where, under which parameter."""
+
+    call: int
+    where: tuple[str | int, ...]
+    value: Json
+    parameter: str
+
+
+@dataclass(frozen=True)
+class Completeness:
+    config: CompletenessConfig = field(default_factory=CompletenessConfig)
+    name: ClassVar[str] = "completeness"
+    stage: ClassVar[Stage] = Stage.COMPLETE
+    Config: ClassVar[type[BaseModel]] = CompletenessConfig
+
+    def examine(self, task: Task, bench: Bench, evidence: Evidence) -> Finding:
+        environment = bench.environment
+        told = " ".join(str(value) for value in task.context.values())
+        wording = Wording(
+            f"{task.instruction}\n{told}\n{environment.observe_start(task.context)}",
+            task.instruction,
+        )
+        parameters = {tool.name: list(tool.parameters.get("properties", {})) for tool in environment.tools}
+        needs = list(_needs(evidence.solution.execution.calls, environment.wants_answer, parameters))
+        open_needs = [need for need in needs if not _is_told(need, wording)]
+        if environment.wants_answer:
+            missing = self._unsaid(task, evidence, open_needs, wording)
+        else:
+            missing = _undetermined(task, bench, evidence, needs, open_needs, wording)
+        looked_up = len(open_needs) - len(missing)
+        if not missing:
+            return Finding.passed(looked_up=looked_up)
+        named = "; ".join(missing[:4])
+        return Finding.failed(
+            f"the instruction does not say {named}",
+            f"The agent only gets the instruction, and it does not say {named}. "
+            "Rewrite the instruction so that it says everything that evaluate demands.",
+            looked_up=looked_up,
+            missing=missing,
+        )
+
+    def _unsaid(
+        self, task: Task, evidence: Evidence, open_needs: Sequence[Need], wording: Wording
+    ) -> list[str]:
+        """Where the answer counts: arguments that neither the instruction nor an earlier result holds."""
+        calls = evidence.solution.execution.calls
+        missing = []
+        for need in open_needs:
+            seen = [call.value for call in calls[: need.call]]
+            if not _derived(need.value, seen, wording):
+                missing.append(f"{need.value!r} ({need.parameter} of {calls[need.call].name})")
+        if self.config.literals:
+            results = [call.value for call in calls]
+            missing += [
+                f"{value!r}"
+                for value in _literals(task.solution)
+                if not wording.says(value) and not _derived(value, results, wording)
+            ]
+        return missing or blurred(calls, evidence.solution.execution.value, wording)
+
+
+def _needs(calls: Sequence[Call], answers: bool, parameters: Mapping[str, list[str]]) -> Iterator[Need]:
+    for number, call in enumerate(calls):
+        if not (call.changed or answers):
+            continue
+        names = parameters.get(call.name, [])
+        for where, value in placed([list(call.args), dict(call.kwargs)]):
+            place = where[1]
+            fields = [key for key in where[1:] if isinstance(key, str)]
+            positional = (
+                names[place] if isinstance(place, int) and where[0] == 0 and place < len(names) else ""
+            )
+            yield Need(number, where, value, fields[-1] if fields else positional)
+
+
+def _is_told(need: Need, wording: Wording) -> bool:
+    if wording.says(need.value):
+        return True
+    switch = isinstance(need.value, bool) or str(need.value).casefold() in ("yes", "no", "none")
+    return switch and bool(wording.mentioned(features([need.parameter])))
+
+
+def _derived(value: Json, seen: Sequence[Json], wording: Wording) -> bool:
+    """Is the value in an earlier result, or made of pieces each of which is there or in the instruction?"""
+    scalars = [inner for result in seen for _, inner in placed(result)]
+    if isinstance(value, int | float):
+        numbers = Wording(" ".join(str(scalar) for scalar in scalars))
+        return numbers.says(value) or _computed(float(value), numbers, wording)
+    text = str(value)
+    if any(text == scalar or text in str(scalar) for scalar in scalars):
+        return True
+    both = Wording(f"{wording.text} {' '.join(str(scalar) for scalar in scalars)}")
+    pieces = Wording(text)
+    numbers_known = all(number in _PLAIN_NUMBERS or both.says(number) for number in pieces.numbers)
+    words = [word for word in pieces.words if not word[0].isdigit()]
+    is_expression = bool(pieces.numbers) and not words
+    return numbers_known and is_expression
+
+
+def _computed(value: float, seen: Wording, wording: Wording) -> bool:
+    """One operation on two known numbers."""
+    known = sorted({*seen.numbers, *wording.numbers})[:60]
+    close = 1e-6 * max(1.0, abs(value))
+    return any(
+        abs(result - value) <= close
+        for i, one in enumerate(known)
+        for other in known[i:]
+        for result in (one + other, one - other, other - one, one * other, *_ratios(one, other))
+    )
+
+
+def _ratios(one: float, other: float) -> Iterator[float]:
+    if other:
+        yield one / other
+    if one:
+        yield other / one
+
+
+def _literals(source: str) -> Iterator[float]:
+    """Numbers in the solution's own arithmetic and in what it compares."""
+    for node in ast.walk(parse_source(source, "the solution")):
+        operands = [node.left, node.right] if isinstance(node, ast.BinOp) else []
+        for operand in operands:
+            value = operand.value if isinstance(operand, ast.Constant) else None
+            if isinstance(value, int | float) and value not in _PLAIN_NUMBERS:
+                yield value
+
+
+def _undetermined(
+    task: Task,
+    bench: Bench,
+    evidence: Evidence,
+    needs: Sequence[Need],
+    open_needs: Sequence[Need],
+    wording: Wording,
+) -> list[str]:
+    """Where the state counts: values that could as well be others, for all that the instruction says."""
+    if not open_needs:
+        return []
+    calls = evidence.solution.execution.calls
+    survey = _survey(task, bench, calls, needs)
+    used = {str(need.value) for need in needs}
+    tries: list[tuple[Need, Json, World]] = []
+    for need in open_needs:
+        for other in _alternatives(need, survey, used)[:_MOST_ALTERNATIVES]:
+            altered = with_argument(calls[need.call], need.where, other)
+            world = replayed(task, bench, [*calls[: need.call], altered, *calls[need.call + 1 :]])
+            if world is not None and world.digest() != evidence.solution.world.digest():
+                tries.append((need, other, world))
+    verdicts = _verdicts(task, bench, evidence, [world for _, _, world in tries])
+    missing: dict[str, None] = {}
+    for (need, other, _), verdict in zip(tries, verdicts, strict=True):
+        if verdict is False and not _told_apart(need.value, other, survey, wording):
+            missing[
+                f"{need.value!r} ({need.parameter} of {calls[need.call].name}), it could be {other!r}"
+            ] = None
+    by_value = {text.split(", it could be")[0]: text for text in reversed(missing)}
+    return list(reversed(by_value.values()))
+
+
+def _survey(task: Task, bench: Bench, calls: Sequence[Call], needs: Sequence[Need]) -> Survey:
+    survey = Survey(bench.environment.open(task.context), bench.environment.tools)
+    named: dict[str, set[Json]] = {}
+    for need in needs:
+        named.setdefault(need.parameter, set()).add(need.value)
+    starts = [str(value) for value in task.context.values() if isinstance(value, str)]
+    starts += [need.value for need in needs if isinstance(need.value, str) and is_id(need.value)]
+    survey.read(starts, named)
+    return survey
+
+
+def _alternatives(need: Need, survey: Survey, used: set[str]) -> list[Json]:
+    """Other values for this place: what stands beside it; where nothing is known, something made up."""
+    value = need.value
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        return [value + 1, value - 1]
+    beside = sorted(survey.siblings.get(value, set()))
+    alike = [other for other in beside if shape(other) == shape(value) and other not in used]
+    return alike or ([] if value in survey.described else [f"{value} else"])
+
+
+def _told_apart(value: Json, other: Json, survey: Survey, wording: Wording) -> bool:
+    """Does the instruction mention something that is true of this value and not of the other?"""
+    mine = wording.mentioned(features([value, *survey.described.get(str(value), ())]))
+    others = features([other, *survey.described.get(str(other), ())])
+    if str(value) not in survey.described:
+        return False
+    return bool(mine - others) or wording.cued
+
+
+def _verdicts(
+    task: Task, bench: Bench, evidence: Evidence, worlds: Sequence[World]
+) -> Sequence[bool | str | None]:
+    if not worlds:
+        return []
+    answer = evidence.solution.execution.value
+    jobs = [(0, place, answer) for place in range(len(worlds))]
+    try:
+        found = evaluate_many(bench, [parse_evaluate(task.evaluate)], worlds, jobs, turned=False)
+    except UnwrappableError:
+        found = None
+    return found if found is not None else [None] * len(worlds)

@@ -1,0 +1,218 @@
+"""Mutants: of a solution (its calls replayed with one left out or altered, its answer altered), of evaluate.
+
+A solution's recorded calls are replayed on the trusted side, where a call costs microseconds. The
+challenger's code is not run again.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from selfchal.core.bench import Bench, Evidence
+from selfchal.core.task import Task
+from selfchal.core.world import Call, Json, World
+
+_MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
+_MOST_VERIFIERS = 24
+_CLOSE = 0.02  # relative; nearer numbers may be the same answer, rounded
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """An outcome that is not the solution's: what was done to it, the final world, the answer."""
+
+    what: str
+    kind: str  # left out, argument, answer
+    world: World
+    answer: Json = None
+
+
+def left_out(task: Task, bench: Bench, evidence: Evidence) -> Iterator[Mutant]:
+    """The solution without one of its calls that changed something, for each of them."""
+    calls = evidence.solution.execution.calls
+    writes = [i for i, call in enumerate(calls) if call.changed]
+    final = evidence.solution.world.digest()
+    for i in writes if len(writes) > 1 else ():
+        world = replayed(task, bench, [call for j, call in enumerate(calls) if j != i])
+        if world is not None and world.digest() != final:
+            what = f"the solution without its call of {calls[i].name}"
+            yield Mutant(what, "left out", world, evidence.solution.execution.value)
+
+
+def altered_arguments(task: Task, bench: Bench, evidence: Evidence) -> Iterator[Mutant]:
+    """The solution with one argument of a changing call altered so that the call still works."""
+    calls = evidence.solution.execution.calls
+    final = evidence.solution.world.digest()
+    pool = _pool(evidence)
+    made = 0
+    for i, call in enumerate(calls):
+        for where, value in placed([list(call.args), dict(call.kwargs)]) if call.changed else ():
+            for other in _others(value, pool):
+                altered = with_argument(call, where, other)
+                world = replayed(task, bench, [*calls[:i], altered, *calls[i + 1 :]])
+                if world is None or world.digest() == final:
+                    continue
+                what = f"the solution with {other!r} for {value!r} in {call.name}"
+                yield Mutant(what, "argument", world, evidence.solution.execution.value)
+                made += 1
+                break
+            if made >= _MOST_ARGUMENTS:
+                return
+
+
+def altered_answers(task: Task, evidence: Evidence) -> Iterator[Mutant]:
+    """The solution's world with another answer: shifted, or a value met on the way to the right one."""
+    answer, world = evidence.solution.execution.value, evidence.solution.world
+    seen: list[Json] = []
+    for other in (*_shifted(answer), *_met(evidence)):
+        if not _same(other, answer) and not any(_same(other, one) for one in seen):
+            seen.append(other)
+            yield Mutant(f"the answer {other!r} instead of {answer!r}", "answer", world, other)
+
+
+def weakened(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
+    """evaluate with one condition dropped (taken as true), for each."""
+    for number in range(_MOST_VERIFIERS):
+        changed = copy.deepcopy(tree)
+        weakener = _Weakener(number)
+        weakener.visit(changed)
+        if not weakener.done:
+            return
+        yield weakener.done, ast.fix_missing_locations(changed)
+
+
+class _Weakener(ast.NodeTransformer):
+    """Drops the n-th condition: an assert, a comparison, a part of an ``and``."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.done = ""
+
+    def _hit(self, node: ast.AST) -> bool:
+        self.left -= 1
+        if self.left != -1:
+            return False
+        self.done = ast.unparse(node)[:120]
+        return True
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        if self._hit(node):
+            return ast.Constant(True)
+        return self.generic_visit(node)
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        if not isinstance(node.test, ast.Compare) and self._hit(node):
+            return ast.Pass()
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        # "if <wrong>: return False" is a condition that is dropped with the whole statement
+        refuses = (
+            len(node.body) == 1
+            and isinstance(node.body[0], ast.Return)
+            and isinstance(node.body[0].value, ast.Constant)
+            and node.body[0].value.value is False
+            and not node.orelse
+        )
+        if refuses:
+            return ast.Pass() if self._hit(node.test) else node
+        return self.generic_visit(node)
+
+
+def replayed(task: Task, bench: Bench, calls: Sequence[Call]) -> World | None:
+    """The world after these calls; None when one is refused that was not refused before."""
+    world = bench.environment.open(task.context)
+    for call in calls:
+        if not world.call(call.name, call.args, call.kwargs).ok and call.ok:
+            return None
+    return world
+
+
+def placed(value: Json, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+    """The scalars in a value, each with its place."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from placed(inner, (*where, key))
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            yield from placed(inner, (*where, i))
+    elif value is not None:
+        yield where, value
+
+
+def with_argument(call: Call, where: tuple[str | int, ...], value: Json) -> Call:
+    """The call with another value at this place (as ``placed`` names places) of its arguments."""
+    both: list[Json] = copy.deepcopy([list(call.args), dict(call.kwargs)])
+    inner: Json = both
+    for key in where[:-1]:
+        inner = inner[key]
+    inner[where[-1]] = value
+    return Call(call.name, tuple(both[0]), both[1], call.value, call.ok, call.changed)
+
+
+def _pool(evidence: Evidence) -> list[str]:
+    """Strings that the solution and the failure cases saw or said, in order of appearance."""
+    found: dict[str, None] = {}
+    for trial in (*evidence.failures, evidence.solution):
+        for call in trial.execution.calls:
+            for _, value in placed([list(call.args), dict(call.kwargs), call.value]):
+                if isinstance(value, str) and len(value) <= 80:
+                    found[value] = None
+            if isinstance(call.value, Mapping):
+                found |= dict.fromkeys(key for key in call.value if isinstance(key, str))
+                for inner in call.value.values():
+                    if isinstance(inner, Mapping):
+                        found |= dict.fromkeys(key for key in inner if isinstance(key, str))
+    return list(found)
+
+
+def _others(value: Json, pool: Sequence[str]) -> list[Json]:
+    """Values to try in place of this one, likely ones first."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        return [value + 1, value - 1]
+    shape = _shape(value)
+    alike = [other for other in pool if other != value and _shape(other) == shape]
+    return [*alike[:6], f"{value} else"] if shape.isalpha() or " " in shape else alike[:6]
+
+
+def _shape(text: str) -> str:
+    """``credit_card_123`` and ``credit_card_987`` have one shape, and so have ``Oslo`` and ``Rome``."""
+    return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "9", text))
+
+
+def _shifted(answer: Json) -> list[Json]:
+    if isinstance(answer, bool):
+        return [not answer]
+    if isinstance(answer, int | float):
+        return [answer * 1.1 + 1, answer * 0.9 - 1, -answer - 1, 0, answer * 2 + 3]
+    if isinstance(answer, str):
+        return ["", answer[::-1], "something else", answer[: len(answer) // 2]]
+    return [[], {}, "", 0] if isinstance(answer, list | dict) else []
+
+
+def _met(evidence: Evidence) -> list[Json]:
+    """Arguments and results on the solution's way: the short cuts that a lax verifier would accept."""
+    answer = evidence.solution.execution.value
+    number = isinstance(answer, int | float) and not isinstance(answer, bool)
+    met: list[Json] = []
+    for call in evidence.solution.execution.calls:
+        for _, value in placed([list(call.args), dict(call.kwargs), call.value]):
+            fits = isinstance(value, int | float) if number else isinstance(value, type(answer))
+            if fits and not isinstance(value, bool) and len(str(value)) < 200:
+                met.append(value)
+    return met[:20]
+
+
+def _same(one: Json, other: Json) -> bool:
+    """Could both be the right answer, said differently?"""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= _CLOSE * max(abs(one), abs(other), 1e-9)
+    if isinstance(one, str) and isinstance(other, str):
+        return bool(other) and one.strip().casefold() == other.strip().casefold()
+    return bool(one == other)

@@ -1,0 +1,95 @@
+"""Another world for the same code: sets iterate backwards, clocks are a year on, random numbers differ.
+
+Two hash seeds shuffle a set of two strings only half of the time, and a clock read twice within a
+second mostly agrees with itself. Code whose outcome must not depend on such things is therefore run
+once more with them turned upside down: sound code cannot tell the difference.
+"""
+
+from __future__ import annotations
+
+import ast
+
+PRELUDE = """
+import builtins as _b, random as _r, time as _t
+class _Set(_b.set):
+    def __iter__(self): return _b.reversed(_b.list(_b.set.__iter__(self)))
+    def pop(self):
+        first = _b.next(_b.iter(self), self)
+        if first is self: raise KeyError("pop from an empty set")
+        self.discard(first)
+        return first
+class _FrozenSet(_b.frozenset):
+    def __iter__(self): return _b.reversed(_b.list(_b.frozenset.__iter__(self)))
+def _mixed(value):
+    kind = _b.type(value)
+    return _Set(value) if kind is _b.set else _FrozenSet(value) if kind is _b.frozenset else value
+def _method(name, base):
+    plain = _b.getattr(base, name)
+    return lambda self, *others: _mixed(plain(self, *others))
+for _name in ("union", "intersection", "difference", "symmetric_difference", "copy"):
+    _b.setattr(_Set, _name, _method(_name, _b.set))
+    _b.setattr(_FrozenSet, _name, _method(_name, _b.frozenset))
+set, frozenset = _Set, _FrozenSet
+def _ahead(plain):
+    return lambda: plain() + 400 * 86400 + 5 * 3600 + 17 * 60 + 13.37
+for _name in ("time", "monotonic", "perf_counter"):
+    _b.setattr(_t, _name, _ahead(_b.getattr(_t, _name)))
+_r.seed(20240229)
+"""
+_LINES = PRELUDE.strip("\n") + "\n"
+
+
+class UnwrappableError(ValueError):
+    """This source cannot be put inside a function."""
+
+
+class _Upside(ast.NodeTransformer):
+    def visit_Set(self, node: ast.Set) -> ast.AST:
+        self.generic_visit(node)
+        return _called("set", ast.List(node.elts, ast.Load()))
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
+        self.generic_visit(node)
+        return _called("set", ast.ListComp(node.elt, node.generators))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor | ast.Sub):
+            return _called("_mixed", node)
+        return node
+
+
+def _called(name: str, argument: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(name, ast.Load()), [argument], [])
+
+
+def perturbed(tree: ast.Module) -> ast.Module:
+    """The tree with its sets and set operations turned; it needs PRELUDE before it. Alters ``tree``."""
+    turned = _Upside().visit(tree)
+    assert isinstance(turned, ast.Module), "a module stays one"
+    return turned
+
+
+def wrapped(tree: ast.Module, name: str, gives: str) -> ast.FunctionDef:
+    """``def name(): <module>; return gives``: the module's code as a function that can run again and again.
+
+    Raises UnwrappableError where that would change its meaning (``global``, star imports).
+    """
+    body = [node for node in tree.body if not _is_future(node)]
+    for node in ast.walk(tree):
+        star = isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+        if star or isinstance(node, ast.Global):
+            raise UnwrappableError("global statements and star imports only work in a module")
+    result = ast.parse(gives, mode="eval").body
+    arguments = ast.arguments([], [], None, [], [], None, [])
+    return ast.FunctionDef(name, arguments, [*body, ast.Return(result)], [], None, None)
+
+
+def _is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
+
+
+def source_of(functions: list[ast.FunctionDef], driver: str) -> str:
+    """One program: the prelude, the functions, then ``driver``."""
+    module = ast.Module(list(functions), [])
+    return _LINES + ast.unparse(ast.fix_missing_locations(module)) + "\n" + driver

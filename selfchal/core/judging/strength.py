@@ -1,0 +1,130 @@
+"""Strong: failure cases really do something, and evaluate notices what is not the solution's outcome.
+
+Refused is a task whose failure cases are all no-ops, whose evaluate accepts the solution with one of its
+changing calls left out, or accepts an answer that is not the solution's. What else mutants show (altered
+arguments, conditions of evaluate that nothing tests) is measured and kept with the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.core.bench import Bench, Evidence, Trial
+from selfchal.core.judge import Finding, Stage
+from selfchal.core.judging.batch import evaluate_many
+from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, weakened
+from selfchal.core.judging.perturb import UnwrappableError
+from selfchal.core.judging.source import parse_evaluate
+from selfchal.core.task import Task
+from selfchal.core.world import Json
+
+
+class StrengthConfig(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    noop_failures: bool = Field(False, description="Accept a task whose failure cases all change nothing.")
+    min_arguments: float = Field(
+        0.0, ge=0, le=1, description="Least share of altered arguments that evaluate must notice."
+    )
+
+
+@dataclass(frozen=True)
+class Strength:
+    config: StrengthConfig = field(default_factory=StrengthConfig)
+    name: ClassVar[str] = "strength"
+    stage: ClassVar[Stage] = Stage.STRONG
+    Config: ClassVar[type[BaseModel]] = StrengthConfig
+
+    def examine(self, task: Task, bench: Bench, evidence: Evidence) -> Finding:
+        audit: dict[str, Json] = {"footprint": footprint(evidence.solution)}
+        idle = [n for n, trial in enumerate(evidence.failures, start=1) if not _acts(trial)]
+        audit["noop_failures"] = idle
+        if evidence.failures and len(idle) == len(evidence.failures) and not self.config.noop_failures:
+            return Finding.failed(
+                "no failure case changes anything",
+                "Every failure case left the world as it was and gave no answer, so they only show that "
+                "doing nothing fails. Write failure cases whose calls work but do the wrong thing.",
+                **audit,
+            )
+        mutants = [
+            *left_out(task, bench, evidence),
+            *altered_arguments(task, bench, evidence),
+            *altered_answers(task, evidence),
+        ]
+        return self._measured(task, bench, evidence, mutants, audit)
+
+    def _measured(
+        self, task: Task, bench: Bench, evidence: Evidence, mutants: Sequence[Mutant], audit: dict[str, Json]
+    ) -> Finding:
+        verdicts = _verdicts(task, bench, evidence, mutants)
+        if verdicts is None:
+            return Finding.passed(**audit, mutants=None)
+        accepted = [mutant for mutant, verdict in zip(mutants, verdicts[0], strict=True) if verdict is True]
+        altered = [mutant for mutant in mutants if mutant.kind == "argument"]
+        unnoticed = [mutant.what for mutant in accepted if mutant.kind == "argument"]
+        conditions, untested = verdicts[1]
+        audit |= {
+            "mutants": len(mutants),
+            "arguments": [len(altered) - len(unnoticed), len(altered)],
+            "unnoticed": unnoticed[:5],
+            "conditions": [conditions - len(untested), conditions],
+            "untested": untested[:5],
+        }
+        for mutant in accepted:
+            if mutant.kind != "argument":
+                return Finding.failed(
+                    f"evaluate accepts {mutant.what}",
+                    f"evaluate also returned True for {mutant.what}. Make it stricter.",
+                    **audit,
+                )
+        if altered and len(unnoticed) > (1 - self.config.min_arguments) * len(altered):
+            return Finding.failed(f"evaluate does not notice {unnoticed[0]}", **audit)
+        return Finding.passed(**audit)
+
+
+def _acts(trial: Trial) -> bool:
+    return trial.changed or trial.execution.value is not None
+
+
+def footprint(trial: Trial) -> list[str]:
+    """The rows that a trial changed, as ``table/key``."""
+    return sorted({"/".join(map(str, change.path[:2])) for change in trial.world.difference()})
+
+
+def _verdicts(
+    task: Task, bench: Bench, evidence: Evidence, mutants: Sequence[Mutant]
+) -> tuple[list[bool | str], tuple[int, list[str]]] | None:
+    """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and
+    which of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
+    tree = parse_evaluate(task.evaluate)
+    weak = list(weakened(tree))
+    outcomes: list[tuple[Json, Json]] = [(mutant.world, mutant.answer) for mutant in mutants]
+    others = [*evidence.failures, evidence.nothing]
+    outcomes += [(trial.world, trial.execution.value) for trial in others]
+    jobs = [
+        (number, place, answer)
+        for number in range(1 + len(weak))
+        for place, (_, answer) in enumerate(outcomes)
+    ]
+    worlds = [world for world, _ in outcomes]
+    try:
+        trees = [tree, *(one for _, one in weak)]
+        found = evaluate_many(bench, trees, worlds, jobs, turned=False)
+    except UnwrappableError:
+        found = None
+    if found is None:
+        return None
+    rows = [found[start : start + len(outcomes)] for start in range(0, len(found), len(outcomes))]
+    untested = [
+        what for (what, _), row in zip(weak, rows[1:], strict=True) if True not in _newly(rows[0], row)
+    ]
+    return rows[0][: len(mutants)], (len(weak), untested)
+
+
+def _newly(plain: Sequence[bool | str], weak: Sequence[bool | str]) -> list[bool]:
+    """Which outcomes the weakened evaluate accepts and the plain one does not."""
+    return [after is True and before is not True for before, after in zip(plain, weak, strict=True)]

@@ -1,0 +1,130 @@
+"""A survey of what an agent could read: read tools called on ids, starting from what a task is about.
+
+It runs on the trusted side, on a throw-away world. From each observation come ids to read next, and what
+describes each id: the record that it stands in, and what reading it shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, product
+
+from selfchal.core.world import Json, ToolSpec, World
+
+_READS = 60  # observations
+_ATTEMPTS = 400
+_MISSES = 3  # a tool that refused so many ids of one shape gets no more of them
+_COMBINATIONS = 8
+
+
+def leaves(value: Json) -> Iterator[Json]:
+    """The scalars in a value, keys left out."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from leaves(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from leaves(inner)
+    else:
+        yield value
+
+
+def shape(text: str) -> str:
+    """``credit_card_123`` and ``credit_card_987`` have one shape; so have ``#W1234567`` and ``#W7654321``."""
+    return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", lambda digits: f"9{min(len(digits[0]), 4)}", text))
+
+
+def is_id(text: str) -> bool:
+    return len(text) >= 4 and " " not in text and any(character.isdigit() for character in text)
+
+
+@dataclass
+class Survey:
+    """``described`` maps an id to the scalars that describe it; ``siblings`` to ids it stands beside."""
+
+    world: World
+    tools: Sequence[ToolSpec]
+    described: dict[str, list[Json]] = field(default_factory=dict)
+    siblings: dict[str, set[str]] = field(default_factory=dict)
+
+    def read(self, starts: Iterable[str], named: Mapping[str, set[Json]]) -> None:
+        """Read on from these ids; ``named`` has values by parameter name, for tools of several parameters."""
+        single = [tool for tool in self._readers() if len(_required(tool)) == 1]
+        frontier = deque(dict.fromkeys(starts))
+        seen = set(frontier)
+        misses: dict[tuple[str, str], int] = {}
+        reads = attempts = 0
+        for observation in self._searches(named):
+            self._take(observation, frontier, seen)
+        while frontier and reads < _READS and attempts < _ATTEMPTS:
+            text = frontier.popleft()
+            for tool in single:
+                key = (tool.name, shape(text))
+                if misses.get(key, 0) >= _MISSES:
+                    continue
+                attempts += 1
+                result = self.world.call(tool.name, (), {_required(tool)[0]: text})
+                if not result.ok:
+                    misses[key] = misses.get(key, 0) + 1
+                    continue
+                misses[key] = -_ATTEMPTS
+                reads += 1
+                self.described.setdefault(text, []).extend(islice(leaves(result.value), 200))
+                self._take(result.value, frontier, seen)
+
+    def _readers(self) -> list[ToolSpec]:
+        return [tool for tool in self.tools if not tool.writes and not tool.ends_episode]
+
+    def _searches(self, named: Mapping[str, set[Json]]) -> Iterator[Json]:
+        """What tools of several parameters show for the values that go by their parameters' names."""
+        for tool in self._readers():
+            names = _required(tool)
+            if len(names) < 2 or not all(named.get(name) for name in names):
+                continue
+            choices = product(*(sorted(named[name], key=str) for name in names))
+            for values in islice(choices, _COMBINATIONS):
+                result = self.world.call(tool.name, (), dict(zip(names, values, strict=True)))
+                if result.ok:
+                    yield result.value
+
+    def _take(self, value: Json, frontier: deque[str], seen: set[str]) -> None:
+        for container in _containers(value):
+            group = _group(container)
+            ids = [text for text, _ in group]
+            for text, record in group:
+                self.described.setdefault(text, []).extend(islice(leaves(record), 60))
+                self.siblings.setdefault(text, set()).update(other for other in ids if other != text)
+                if text not in seen:
+                    seen.add(text)
+                    frontier.append(text)
+
+
+def _required(tool: ToolSpec) -> list[str]:
+    return list(tool.parameters.get("required", []))
+
+
+def _containers(value: Json) -> Iterator[Json]:
+    if isinstance(value, Mapping | list | tuple):
+        yield value
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _containers(inner)
+
+
+def _group(container: Json) -> list[tuple[str, Json]]:
+    """The ids in a container with the record that describes each: keys, members, fields of members."""
+    found: list[tuple[str, Json]] = []
+    if isinstance(container, Mapping):
+        found += [(key, inner) for key, inner in container.items() if isinstance(key, str) and is_id(key)]
+        found += [
+            (inner, container) for inner in container.values() if isinstance(inner, str) and is_id(inner)
+        ]
+        return found
+    for member in container:
+        if isinstance(member, str) and is_id(member):
+            found.append((member, member))
+        elif isinstance(member, Mapping):
+            found += [(inner, member) for inner in member.values() if isinstance(inner, str) and is_id(inner)]
+    return found

@@ -1,0 +1,136 @@
+"""Does a text say a value? Words by their stems, numbers in digits or words, dates in any usual form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from selfchal.core.world import Json
+
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_WORD = re.compile(r"[^\W_]+")
+_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december",
+)  # fmt: skip
+_COUNTS: Mapping[str, tuple[float, ...]] = {
+    "no": (0,), "none": (0,), "zero": (0,), "without": (0,), "a": (1,), "an": (1,), "one": (1,),
+    "single": (1,),
+    "once": (1,), "two": (2,), "twice": (2,), "double": (2,), "both": (2,), "pair": (2,), "couple": (2,),
+    "half": (0.5, 2), "three": (3,), "triple": (3,), "third": (3,), "four": (4,),
+    "quarter": (0.25, 4), "five": (5,),
+    "six": (6,), "seven": (7,), "week": (7,), "eight": (8,), "nine": (9,), "ten": (10,), "eleven": (11,),
+    "twelve": (12,), "dozen": (12,), "fifteen": (15,), "twenty": (20,), "thirty": (30,), "hundred": (100,),
+}  # fmt: skip
+# Words that pick one of several by a rule which reading alone cannot follow.
+CUES = frozenset({
+    "cheapest", "cheaper", "expensive", "most", "least", "first", "last", "latest", "earliest",
+    "newest", "oldest", "largest", "smallest", "biggest", "highest", "lowest", "longest", "shortest",
+    "other", "same", "all", "both", "every", "each", "only", "any", "either", "whichever", "different",
+    "more", "less", "than", "original", "maximum", "minimum", "best", "remaining", "rest", "entire",
+    "everything", "nearest",
+})  # fmt: skip
+_STOP = frozenset({
+    "the", "and", "for", "you", "your", "are", "was", "were", "with", "from", "that", "this", "have",
+    "has", "had", "not", "but", "its", "it", "is", "in", "on", "of", "to", "an", "by", "as", "at", "be",
+    "or", "if", "so", "do", "my", "me", "we", "our", "they", "them", "will", "would", "can", "could",
+    "should", "what", "which", "who", "how", "please", "want", "need", "like", "order", "orders",
+    "item", "items",
+})  # fmt: skip
+
+
+def tokens(text: str) -> list[str]:
+    """Lower-case words and numbers, in order; ``credit_card_12`` is three."""
+    return _WORD.findall(text.casefold())
+
+
+def stem(word: str) -> str:
+    """Enough of a word to know it by: needed, needing and need share one."""
+    return word if any(c.isdigit() for c in word) or len(word) <= 4 else word[:4]
+
+
+def features(values: Iterable[Json]) -> set[str]:
+    """The stems of content words and the numbers in these values."""
+    found: set[str] = set()
+    for value in values:
+        if isinstance(value, bool) or value is None:
+            continue
+        found |= {stem(word) for word in tokens(str(value)) if len(word) > 1 and word not in _STOP}
+        found |= {word for word in tokens(str(value)) if word.isdigit()}
+    return found
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What the agent is told: ``text`` is all of it, ``instruction`` the part in which cues count."""
+
+    text: str
+    instruction: str = ""
+
+    @cached_property
+    def words(self) -> list[str]:
+        return tokens(self.text)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return frozenset(stem(word) for word in self.words)
+
+    @cached_property
+    def numbers(self) -> frozenset[float]:
+        found = {float(number.replace(",", "")) for number in _NUMBER.findall(self.text) if len(number) < 300}
+        for word in self.words:
+            found |= set(_COUNTS.get(word, ()))
+        return frozenset(found)
+
+    @cached_property
+    def folded(self) -> str:
+        return " ".join(self.text.casefold().split())
+
+    @cached_property
+    def cued(self) -> bool:
+        return any(word in CUES for word in tokens(self.instruction))
+
+    def says(self, value: Json) -> bool:
+        """Is this value in the text: verbatim, as a number, as a date, or word by word?"""
+        if isinstance(value, bool) or value is None:
+            return True
+        if isinstance(value, int | float):
+            return self._says_number(float(value))
+        folded = " ".join(str(value).casefold().split())
+        if not folded or folded in self.folded:
+            return True
+        date = _ISO_DATE.fullmatch(folded)
+        if date:
+            return self._says_date(int(date[2]), int(date[3]))
+        return self._says_words(folded)
+
+    def _says_number(self, value: float) -> bool:
+        forms = (value, -value, value * 100, value / 100, 1 - value, 1 + value)
+        return any(abs(form - told) <= 1e-9 * max(1.0, abs(told)) for form in forms for told in self.numbers)
+
+    def _says_date(self, month: int, day: int) -> bool:
+        name = _MONTHS[month - 1] if 1 <= month <= 12 else "?"
+        month_said = any(word == name or (len(word) >= 3 and name.startswith(word)) for word in self.words)
+        day_said = any(re.fullmatch(rf"0?{day}(?:st|nd|rd|th)?", word) for word in self.words)
+        return (
+            (month_said and day_said)
+            or f"{month}/{day}" in self.folded
+            or f"{month:02}/{day:02}" in self.folded
+        )
+
+    def _says_words(self, text: str) -> bool:
+        words = tokens(text)
+        if any(character.isdigit() for character in text) and not text[0].isdigit() and "_" in text:
+            return False  # an id: its words alone do not name it
+        return bool(words) and all(
+            self._says_number(float(word))
+            if word.isdecimal() and len(word) < 300
+            else stem(word) in self.stems
+            for word in words
+        )
+
+    def mentioned(self, found: set[str]) -> set[str]:
+        return {feature for feature in found if feature in self.stems}
