@@ -2,5 +2,6 @@
 
 from selfchal.core.judge import STAGES
 from selfchal.core.judging.judge import Judge
+from selfchal.core.judging.rows import judge_rows
 
-__all__ = ["STAGES", "Judge"]
+__all__ = ["STAGES", "Judge", "judge_rows"]

@@ -1,0 +1,90 @@
+"""Judge anybody's tasks: rows of JSON in, one verdict a row out, in order, on every core."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+from selfchal.core.bench import Bench
+from selfchal.core.environment import Environment
+from selfchal.core.judge import Outcome, Stage, Verdict
+from selfchal.core.judging.judge import Judge
+from selfchal.core.judging.novelty import Novelty
+from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.task import Task
+from selfchal.core.world import Json
+
+_PARTS = ("instruction", "evaluate", "solution")
+
+
+def judge_rows(
+    environment: Environment,
+    sandbox: Sandbox,
+    rows: Iterable[Mapping[str, Any]],
+    limits: Limits | None = None,
+) -> Iterator[dict[str, Json]]:
+    """A verdict for each row (``instruction``, ``evaluate``, ``solution``, ``failures``, ``context``).
+
+    Each has ``id``, ``outcome``, ``stage`` (where it fell; ``kept`` when it passed), ``reason``, ``feedback``
+    and ``audit``. Near-duplicates and instructions that give away what the environment redacts are
+    noted in ``audit``, not refused: in a set of somebody's own they may be meant.
+    """
+    judge = Judge(Bench(environment, sandbox, limits or Limits()))
+    novelty = Novelty()
+    workers = 2 * (os.cpu_count() or 1)  # they mostly wait for the sandbox
+
+    def judged(row: Mapping[str, Any]) -> tuple[str, Task | None, Verdict]:
+        task = read_row(row)
+        if isinstance(task, str):
+            return str(row.get("id", "")) if isinstance(row, Mapping) else "", None, _refused(task)
+        return task.id, task, judge(task)
+
+    source = iter(rows)
+    with ThreadPoolExecutor(workers, thread_name_prefix="judge") as pool:
+        while batch := list(islice(source, 16 * workers)):
+            for name, task, verdict in pool.map(judged, batch):
+                yield _told(environment, name, task, verdict, novelty)
+
+
+def read_row(row: Any) -> Task | str:
+    """The task in a row, or what is wrong with the row."""
+    if not isinstance(row, Mapping):
+        return f"a task is a JSON object, not {type(row).__name__}"
+    missing = [part for part in (*_PARTS, "failures") if part not in row]
+    if missing:
+        return f"the row has no {', '.join(missing)}"
+    wrong = [part for part in _PARTS if not isinstance(row[part], str)]
+    if wrong:
+        return f"{', '.join(wrong)} must be text"
+    failures, context = row["failures"], row.get("context") or {}
+    if not isinstance(failures, list) or not all(isinstance(one, str) for one in failures):
+        return "failures must be a list of texts"
+    if not isinstance(context, Mapping):
+        return "context must be an object"
+    return Task.from_json({**row, "id": str(row.get("id") or ""), "audit": {}, "provenance": {}})
+
+
+def _refused(reason: str) -> Verdict:
+    return Verdict(Outcome.FAILED, Stage.PARSED, reason, reason)
+
+
+def _told(
+    environment: Environment, name: str, task: Task | None, verdict: Verdict, novelty: Novelty
+) -> dict[str, Json]:
+    audit = dict(verdict.audit)
+    if task is not None:
+        twin = novelty.twin(task)
+        audit |= {"near_duplicate_of": twin} if twin else {}
+        if environment.redact(task.instruction, task.context) != task.instruction:
+            audit["gives_away"] = "what the environment redacts"
+    return {
+        "id": name,
+        "outcome": str(verdict.outcome),
+        "stage": str(Stage.KEPT if verdict.passed else verdict.stage),
+        "reason": verdict.reason,
+        "feedback": verdict.feedback,
+        "audit": audit,
+    }
