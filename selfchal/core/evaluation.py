@@ -1,7 +1,7 @@
 """Evaluation on held-out tasks: sampled, greedy, and elicitation-only baselines beside the score.
 
 Elicitation-only: the same weights with the first action forced (the agent's first turn begins with
-``Action:``), sampled and greedy. A gain that such a baseline also gives is no new skill.
+``Action:``), decoded greedily. A gain that such a baseline also gives is no new skill.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ FORCED_OPENING = "Action:\n"
 class Mode(StrEnum):
     SAMPLED = "sampled"
     GREEDY = "greedy"
-    FORCED = "forced"
     FORCED_GREEDY = "forced_greedy"
 
 
@@ -65,7 +64,7 @@ def examine(lab: Lab, when: str, modes: Sequence[Mode]) -> dict[Mode, Score]:
 
 
 def _samples(lab: Lab, mode: Mode) -> int:
-    return lab.manifest.settings.evaluation.samples if mode in (Mode.SAMPLED, Mode.FORCED) else 1
+    return lab.manifest.settings.evaluation.samples if mode is Mode.SAMPLED else 1
 
 
 def _slice(
@@ -75,10 +74,10 @@ def _slice(
     key = f"{when}/{mode}/{start:06d}"
     if not lab.store.has("evaluate", key):
         section, samples = lab.manifest.settings.evaluation, _samples(lab, mode)
-        sampled = mode in (Mode.SAMPLED, Mode.FORCED)
+        sampled = mode is Mode.SAMPLED
         # the seed leaves ``when`` out: before and after are paired draws
         sampling = lab.sampling(section.temperature if sampled else GREEDY, lab.seed("evaluate", mode, start))
-        opening = FORCED_OPENING if mode in (Mode.FORCED, Mode.FORCED_GREEDY) else ""
+        opening = FORCED_OPENING if mode is Mode.FORCED_GREEDY else ""
         rollout = lab.manifest.settings.rollout
         engine = Engine(lab.model, sampling, rollout.batch, rollout.lockstep, opening)
         scenes = [lab.test_scene(task) for task in tasks for _ in range(samples)]

@@ -21,7 +21,7 @@ from selfchal.core.training import Rewrite, train
 from selfchal.core.world import Json
 
 SCORES = (Mode.SAMPLED, Mode.GREEDY)
-BASELINES = (Mode.FORCED, Mode.FORCED_GREEDY)
+BASELINES = (Mode.FORCED_GREEDY,)
 
 
 def run(

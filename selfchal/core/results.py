@@ -67,9 +67,7 @@ def summary(scores: Scores, samples: int) -> dict[str, Json]:
 
 def elicitation(before: Scores, after: Scores) -> dict[str, Json]:
     """The untrained model's best showing without training, and what the trained one adds to it."""
-    baselines = {
-        mode: before[mode] for mode in (Mode.GREEDY, Mode.FORCED, Mode.FORCED_GREEDY) if mode in before
-    }
+    baselines = {mode: before[mode] for mode in (Mode.GREEDY, Mode.FORCED_GREEDY) if mode in before}
     best = max(baselines, key=lambda mode: baselines[mode].rate)
     gains = {
         "difference": paired_difference(baselines[best].rows, after[Mode.SAMPLED].rows),
