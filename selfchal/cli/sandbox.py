@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from selfchal.cli.attacks import print_attacks
 from selfchal.cli.choices import choose_plugin
 from selfchal.core.errors import ManifestError
 from selfchal.core.sandbox import Execution, Limits, Program
@@ -55,6 +56,30 @@ def execute(
         place.close()
     _print_execution(execution, as_json)
     ctx.exit(0 if execution.ok else 1)
+
+
+@sandbox.command("check")
+@click.argument("name", default="process")
+@_SET
+@_JSON
+@click.pass_context
+def check(ctx: click.Context, name: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Attack the sandbox NAME (default: process) with all that hostile code would try.
+
+    The exit code is 1 when an attack got through that the sandbox promises to stop.
+    """
+    from selfchal.core.attacks import run_attacks
+
+    place: SandboxContract = choose_plugin("sandbox", name, overrides).make()
+    try:
+        report = run_attacks(place)
+    finally:
+        place.close()
+    if as_json:
+        click.echo(json.dumps(report.to_json()))
+    else:
+        print_attacks(report)
+    ctx.exit(1 if report.surprises else 0)
 
 
 def _print_execution(execution: Execution, as_json: bool) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from selfchal.cli.export import FORMATS, export_tasks
+from selfchal.cli.judging import judge_all, open_judge, read_tasks
 from selfchal.core.errors import ManifestError
+from selfchal.core.judge import Filter
 from selfchal.core.store import Store
 from selfchal.core.task import Task
 
@@ -104,6 +106,49 @@ def export(run: Path, form: str, out: Path) -> None:
     with Store.read(run) as store:
         count = export_tasks(store, form, out)
     click.echo(f"Wrote {count} rows to {out}")
+
+
+@tasks.command("judge")
+@click.argument("environment")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--sandbox", default="process", help="The sandbox that runs their code (default: process).")
+@click.option(
+    "--filter",
+    "filters",
+    type=click.Choice([str(part) for part in Filter]),
+    default=str(Filter.FULL),
+    help="How much of the judge decides: paper is the paper's filter, full (the default) is ours too.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the environment; as often as wanted.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that was measured.")
+def judge(
+    environment: str, file: Path, sandbox: str, filters: str, overrides: tuple[str, ...], as_json: bool
+) -> None:
+    """Judge the tasks of a JSONL file by running their code; one verdict a line.
+
+    Each line has instruction, evaluate, solution, failures, and context where the world needs one.
+    """
+    rows = read_tasks(file)
+    with open_judge(environment, sandbox, overrides) as judged:
+        for number, task_id, verdict in judge_all(judged, rows, Filter(filters)):
+            if as_json:
+                row = {
+                    "line": number,
+                    "id": task_id,
+                    "outcome": str(verdict.outcome),
+                    "stage": str(verdict.stage),
+                }
+                click.echo(json.dumps({**row, "reason": verdict.reason, "audit": verdict.audit}))
+            else:
+                why = f": {verdict.reason}" if verdict.reason else ""
+                place = f" at '{verdict.stage}'" if not verdict.passed else ""
+                click.echo(f"{number}  {task_id}  {verdict.outcome}{place}{why}")
 
 
 def _kept(store: Store) -> Iterator[Row]:
