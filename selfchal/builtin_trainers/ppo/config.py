@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class PpoConfig(BaseModel):
     """``steps`` updates, each on the episodes of ``tasks_per_step`` tasks, ``group_size`` a task."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     steps: int = Field(70, ge=1)
     """Updates (batches of rollouts). The paper's figure 3 ends after about 70."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class RftConfig(BaseModel):
     """Roll every task out once, fine-tune on the episodes that are kept."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     tasks_per_step: int = Field(32, ge=1)
     """Tasks rolled out at a time; every training task is rolled out once, before the first update."""
