@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.errors import SandboxUnavailableError
-from selfchal.core.sandbox import Execution, Guarantees, Level, Limits, Program, Status
+from selfchal.core.sandbox import Execution, Guarantees, Level, Limits, Program
 from selfchal.core.world import ToolHost
-from selfchal.sandbox.exchange import Answers, InfrastructureError, exchange, request_of, unreadable
+from selfchal.sandbox.exchange import InfrastructureError
 from selfchal.sandbox.process import canaries, promises
 from selfchal.sandbox.process.pool import Pool
 from selfchal.sandbox.runner.spawn import Child, ZygoteError, ZygoteSettings
-from selfchal.sandbox.runner.wire import NotStrictError
+from selfchal.sandbox.runs import Runs, cores
 from selfchal.sandbox.sessions import ChannelSession
 
-_ATTEMPTS = 3
-_PAUSE_SECONDS = 0.2  # lets a dying zygote die before the next attempt
 TIERS = ("A", "B", "C")
 
 
@@ -57,9 +53,8 @@ class ProcessSandbox:
         not met.
         """
         self._config = config
-        self._closed = False
         self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(config.parallel or 2 * _cores())
+        self._runs = Runs(self._take, config.parallel or 2 * cores())
         self._pools: dict[int, Pool] = {}
         self._tier, self._pools[0], passed_over = self._best_tier()
         self._guarantees = promises.guarantees(self._tier, passed_over)
@@ -83,7 +78,7 @@ class ProcessSandbox:
 
     def _start(self, tier: str, hash_seed: int) -> Pool:
         settings = ZygoteSettings(tier, hash_seed, self._config.clock, self._config.seed)
-        return Pool(settings, spares=2 * _cores())
+        return Pool(settings, spares=2 * cores())
 
     def _check_required(self) -> None:
         missing = self._guarantees.missing(self._config.require)
@@ -106,40 +101,13 @@ class ProcessSandbox:
         return self._guarantees
 
     def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
-        """Run one program in a fresh process.
-
-        A failure of the sandbox itself is retried as long as no tool was called; after that, or after
-        several, the status is infra_error.
-        """
-        try:
-            request = request_of(program, tools, limits, session=False)
-        except NotStrictError as reason:
-            return unreadable(reason)
-        failure = InfrastructureError("the sandbox is closed")
-        for attempt in range(_ATTEMPTS):
-            time.sleep(attempt * _PAUSE_SECONDS)
-            answers = Answers(tools, limits)
-            try:
-                with self._slots:
-                    return self._attempt(program.hash_seed, request, answers)
-            except InfrastructureError as error:
-                failure = error
-            if self._closed or answers.calls:
-                break
-        return Execution(Status.INFRA_ERROR, error=str(failure), calls=failure.calls)
-
-    def _attempt(self, hash_seed: int, request: bytes, answers: Answers) -> Execution:
-        child = self._pool(hash_seed).take()
-        try:
-            return exchange(child, request, answers)
-        finally:
-            child.close()
+        return self._runs.run(program, tools, limits)
 
     def session(self, tools: ToolHost | None, limits: Limits) -> ChannelSession:
-        return ChannelSession(self._session_channel, tools, limits, self._slots)
+        return self._runs.session(tools, limits)
 
-    def _session_channel(self) -> Child:
-        return self._pool(0).take()
+    def _take(self, hash_seed: int) -> Child:
+        return self._pool(hash_seed).take()
 
     def _pool(self, hash_seed: int) -> Pool:
         """The interpreter with this hash seed; others than the first start when they are first asked for."""
@@ -147,19 +115,19 @@ class ProcessSandbox:
         if pool is not None:
             return pool
         with self._lock:
-            if hash_seed not in self._pools and not self._closed:
+            if hash_seed not in self._pools and not self._runs.closed:
                 try:
                     self._pools[hash_seed] = self._start(self._tier, hash_seed)
                 except ZygoteError as error:
                     raise InfrastructureError(str(error)) from error
-            if self._closed:
+            if self._runs.closed:
                 raise InfrastructureError("the sandbox is closed")
             return self._pools[hash_seed]
 
     def close(self) -> None:
         """End every process of this sandbox; runs in progress end with infra_error."""
         with self._lock:
-            self._closed = True
+            self._runs.closed = True
             pools = list(self._pools.values())
         for pool in pools:
             pool.close()
@@ -169,7 +137,3 @@ class ProcessSandbox:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))

@@ -162,6 +162,25 @@ class Child:
                 raise ChannelClosedError
             self._ready = data.endswith(b"R")
 
+    def fileno(self) -> int:
+        return self._channel.fileno()
+
+    def read_some(self, cap: int) -> bytes:
+        """Whatever bytes are there; none when the child hung up. For a relay, which knows no frames."""
+        try:
+            return self._channel.recv(cap)
+        except OSError:
+            return b""
+
+    def write_some(self, data: bytes | bytearray) -> int | None:
+        """How many bytes went out now; None when the child hung up. For a relay."""
+        try:
+            return self._channel.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return None
+
     def send(self, payload: bytes, deadline: float) -> None:
         """One frame. Raises ChannelClosedError or ChannelTimeoutError."""
         view = memoryview(wire.HEADER.pack(len(payload)) + payload)

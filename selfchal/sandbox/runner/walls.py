@@ -1,6 +1,7 @@
 """The walls of a zygote, by tier.
 
-A: namespaces, Landlock and seccomp. B: Landlock and seccomp. C: namespaces and seccomp.
+A: namespaces, Landlock and seccomp. B: Landlock and seccomp. C: namespaces and seccomp. S: seccomp
+alone, which is only for the inside of a container that is itself the wall around files.
 Namespaces are entered once, by the zygote; Landlock and seccomp bind each child anew.
 """
 

@@ -1,0 +1,174 @@
+"""``sandbox: {name: docker}``: the process sandbox's runner behind a container's walls as well."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.core.errors import SandboxUnavailableError
+from selfchal.core.sandbox import GUARANTEES, Execution, Guarantees, Level, Limits, Program
+from selfchal.core.world import ToolHost
+from selfchal.sandbox.exchange import InfrastructureError
+from selfchal.sandbox.process import canaries
+from selfchal.sandbox.runs import Runs, cores
+from selfchal.sandbox.sessions import ChannelSession, SessionChannel
+
+
+class DockerConfig(BaseModel):
+    """Options of the docker sandbox; every one may be left out.
+
+    The engine is found as ``docker`` finds it (DOCKER_HOST, or the default socket; Podman's works too).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    require: Level = Field(Level.PARTIAL, description="refuse to run when any guarantee is below this level")
+    image: str | None = Field(
+        None,
+        description="image with Python 3.11 or later to build upon, or 'host' for a copy of the host's own Python; "
+        "none: python:3.11-slim, or 'host' where no registry can be reached",
+    )
+    runtime: str | None = Field(None, description="another runtime of the engine, such as runsc (gVisor)")
+    containers: int = Field(0, ge=0, description="how many containers; 0: one for each core")
+    parallel: int = Field(0, ge=0, description="executions at the same time; 0: two for each container")
+    memory: int = Field(2 * 2**30, ge=2**28, description="bytes of memory that one container may use")
+    clock: float | None = Field(
+        None, description="what time the code reads, in seconds since 1970 UTC; none: the real one"
+    )
+    seed: int | None = Field(None, description="seed of the random module in each process; none: a fresh one")
+
+
+class DockerSandbox:
+    """Long-lived containers, each with a relay and zygotes of its own; executions are spread over them."""
+
+    name: ClassVar[str] = "docker"
+    Config: ClassVar[type[BaseModel]] = DockerConfig
+
+    def __init__(self, config: DockerConfig) -> None:
+        """Start the containers and let canary attacks loose in one.
+
+        Raises SandboxUnavailableError where the ``docker`` package or an engine is missing, a container
+        is refused, a canary gets through, or ``require`` is not met.
+        """
+        self._config = config
+        self._client = _connect()
+        self._lock = threading.Lock()
+        count = config.containers or cores()
+        self._slots: list[Any] = [None] * count
+        self._next = itertools.cycle(range(count))
+        self._runs = Runs(self._take, config.parallel or 2 * count)
+        with self._closing_on_error():
+            self._start()
+
+    def _start(self) -> None:
+        from selfchal.sandbox.docker import container, image
+
+        container.remove_orphans(self._client)
+        self._image = image.ensure(self._client, self._config.image)
+        try:
+            tier = self._container(0).link.report["tier"]
+        except InfrastructureError as error:
+            raise SandboxUnavailableError(f"the sandbox's container does not start: {error}") from error
+        self._guarantees = _guarantees(tier, self._config.runtime)
+        canaries.release(self)
+        missing = self._guarantees.missing(self._config.require)
+        if missing:
+            raise SandboxUnavailableError(
+                f"sandbox docker, tier {tier}, gives less than 'require: {self._config.require}' for "
+                f"{', '.join(missing)}; lower 'require' or use another runtime"
+            )
+
+    @contextlib.contextmanager
+    def _closing_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def guarantees(self) -> Guarantees:
+        return self._guarantees
+
+    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
+        return self._runs.run(program, tools, limits)
+
+    def session(self, tools: ToolHost | None, limits: Limits) -> ChannelSession:
+        return self._runs.session(tools, limits)
+
+    def _take(self, hash_seed: int) -> SessionChannel:
+        with self._lock:
+            if self._runs.closed:
+                raise InfrastructureError("the sandbox is closed")
+            container = self._container(next(self._next))
+        return container.link.open(hash_seed)  # type: ignore[no-any-return]  # docker is imported lazily
+
+    def _container(self, slot: int) -> Any:
+        """The container of a slot, replaced when it died."""
+        from selfchal.sandbox.docker.container import Container, ContainerOptions, owner_of_this_process
+
+        if self._slots[slot] is None or self._slots[slot].link.dead:
+            if self._slots[slot] is not None:
+                self._slots[slot].close()
+            options = ContainerOptions(
+                owner=owner_of_this_process(),
+                memory=self._config.memory,
+                runtime=self._config.runtime,
+                clock=self._config.clock,
+                seed=self._config.seed,
+                spares=2 * cores(),
+            )
+            self._slots[slot] = Container(self._client, self._image, options)
+        return self._slots[slot]
+
+    def close(self) -> None:
+        """Kill and remove every container; runs in progress end with infra_error."""
+        with self._lock:
+            self._runs.closed = True
+            containers, self._slots = [slot for slot in self._slots if slot is not None], []
+        for container in containers:
+            container.close()
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _connect() -> Any:
+    try:
+        import docker
+    except ImportError as error:
+        raise SandboxUnavailableError(
+            "sandbox docker needs the docker package: pip install 'selfchal[docker]'"
+        ) from error
+    try:
+        client = docker.from_env()
+        client.ping()
+    except docker.errors.DockerException as error:
+        raise SandboxUnavailableError(
+            f"no container engine answers ({error}); start Docker or Podman, set DOCKER_HOST, "
+            "or use sandbox 'process'"
+        ) from error
+    return client
+
+
+def _guarantees(tier: str, runtime: str | None) -> Guarantees:
+    """The container walls off the host's files; what is inside is the image, which anybody may read."""
+    levels = dict.fromkeys(GUARANTEES, Level.FULL)
+    inside = {
+        "A": "namespaces, Landlock and seccomp",
+        "B": "Landlock and seccomp",
+        "C": "namespaces and seccomp",
+    }
+    notes = (
+        f"container without network, capabilities and writable files; inside it {inside.get(tier, 'seccomp')}"
+    )
+    return Guarantees("docker", f"{runtime or 'default'}/{tier}", levels, notes)
