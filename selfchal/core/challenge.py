@@ -5,10 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
+from selfchal.core.evaluation import held_out
+from selfchal.core.judge import FUNNEL, Stage
+from selfchal.core.judging.novelty import HeldOut, settle
 from selfchal.core.lab import Lab
 from selfchal.core.rollout import Engine
 from selfchal.core.synthesizer import Commission, Proposal, Workshop
+
+PAPER_STAGES = FUNNEL[: FUNNEL.index(Stage.FAILURES_FAILED) + 1]
 
 
 def challenge(lab: Lab, round_: int, focus: Sequence[str] = ()) -> list[Proposal]:
@@ -36,11 +42,21 @@ def _make(lab: Lab, round_: int, indices: Sequence[int], focus: Sequence[str]) -
     sampling = lab.sampling(rollout.temperature, lab.seed("proposals", round_, indices[0]), challenge=True)
     engine = Engine(lab.challenger, sampling, rollout.batch, rollout.lockstep)
     episodes = engine.roll(scenes, list(indices))
-    proposals = [scene.proposal for scene in scenes]
+    proposals = _settled(lab, [scene.proposal for scene in scenes])
     lab.store.put_proposals(round_, f"{round_}/{indices[0]:06d}", proposals, episodes)
     lab.hooks.proposals_judged(proposals)
     lab.hooks.episodes_finished("challenge", episodes)
     return proposals
+
+
+def _settled(lab: Lab, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Refuse near-duplicates of kept tasks and neighbours of held-out ones, where the judge goes so far:
+    whoever asks for the paper's filter gets the paper's set, twins included."""
+    if not any(p.verdict.passed and p.verdict.reached not in PAPER_STAGES for p in proposals):
+        return list(proposals)
+    earlier = [p.task for p in lab.store.proposals() if p.task and p.verdict.passed]
+    verdicts = settle([(p.task, p.verdict) for p in proposals], earlier, HeldOut.of(held_out(lab)))
+    return [replace(p, verdict=verdict) for p, verdict in zip(proposals, verdicts, strict=True)]
 
 
 def outcomes(proposals: Sequence[Proposal]) -> Counter[str]:
