@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from selfchal.builtin_envs.arithmetic import MAX_BITS
 from selfchal.core.arguments import mismatch, spread
 from selfchal.core.tools import Tool
 from selfchal.core.world import Json, ToolResult, ToolSpec
@@ -67,7 +68,10 @@ def answered(value: Any) -> ToolResult:
 
 
 def strict(value: Any) -> Json:
-    """The value with tuples as lists. Raises ValueError for infinities and NaN."""
+    """The value with tuples as lists. Raises ValueError for infinities, NaN, and integers that no program
+    would read back."""
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise ValueError("the result has too many digits")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"the result is {value}, which is no number to go on with")
     if isinstance(value, list | tuple):
@@ -78,7 +82,7 @@ def strict(value: Any) -> Json:
 
 
 def shown(result: ToolResult) -> str:
-    """The observation of a result: strings as they are, other values as JSON, refusals as an error."""
-    if not result.ok:
+    """The observation of a result: strings as they are, other values as JSON, what raises as an error."""
+    if result.raises:
         return f"Error: {result.value}"
     return result.value if isinstance(result.value, str) else json.dumps(result.value, ensure_ascii=False)

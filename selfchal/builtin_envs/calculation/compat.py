@@ -26,15 +26,15 @@ def reverse_string(string: Any) -> Any:
 
 
 def caesar_decode(message: Any, shift: Any) -> Any:
-    """Every letter of any alphabet lands in a to z: only ASCII is meant, all of Unicode is taken."""
+    """Letters of any alphabet that have a case land between A and Z: ASCII is meant, all of Unicode taken."""
     by = int(shift)
-    decoded = ""
+    decoded = []
     for letter in message:
-        if letter.isalpha():
+        if letter.isupper() or letter.islower():
             first = ord("A") if letter.isupper() else ord("a")
             letter = chr((ord(letter) - first - by) % 26 + first)
-        decoded += letter
-    return decoded
+        decoded.append(letter)
+    return "".join(decoded)
 
 
 def string_length(string: Any) -> Any:
@@ -69,13 +69,15 @@ def translate_mrna_to_amino_acid(mrna_sequence: Any) -> Any:
 
 
 def find_max_nucleotide(*args: Any) -> Any:
-    """A last nucleotide without a count is ignored; of equal counts the first wins."""
-    pairs = zip(args[::2], args[1::2], strict=False)
-    return max(pairs, key=lambda pair: pair[1])
+    """A last nucleotide without a count is ignored, of two counts of one nucleotide the later holds, of
+    equal counts the first wins."""
+    counts = dict(zip(args[::2], args[1::2], strict=False))
+    best = max(counts, key=lambda nucleotide: counts[nucleotide])
+    return best, counts[best]
 
 
 def is_valid_dna_sequence(dna_sequence: Any) -> Any:
-    return all(nucleotide in "ATCG" for nucleotide in dna_sequence)
+    return set(dna_sequence) <= set("ATCG")
 
 
 def reverse_transcribe_mrna_to_dna(mrna_sequence: Any) -> Any:

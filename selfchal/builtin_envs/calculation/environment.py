@@ -132,8 +132,12 @@ class Calculation:
 def _tables(folder: Path | None) -> TravelTables:
     if folder is None:
         return own_tables()
-    rows = data.read(folder, "travel_tables.json")
-    return TravelTables(rows["locations"], rows["flights"], rows["hotels"])
+    tables = data.read(folder, "travel_tables.json")
+    try:
+        return TravelTables(tables["locations"], tables["flights"], tables["hotels"])
+    except (KeyError, TypeError) as error:
+        message = f"{folder / 'travel_tables.json'} needs locations, flights and hotels: {error}"
+        raise EnvironmentDataError(message) from error
 
 
 def _mended(tables: TravelTables, families: Sequence[str], *, hide_builtins: bool) -> toolset.Toolset:

@@ -61,20 +61,20 @@ def string_length(string: str) -> int:
     return len(string)
 
 
-def minimum_value(*args: float) -> float:
+def minimum_value(*args: float | list[float]) -> float:
     """Finds the minimum value among the given numbers.
 
     Args:
-        *args: the numbers, one or more
+        *args: the numbers, one or more, or one list of them
     """
     return min(_numbers("minimum_value", args))
 
 
-def maximum_value(*args: float) -> float:
+def maximum_value(*args: float | list[float]) -> float:
     """Finds the maximum value among the given numbers.
 
     Args:
-        *args: the numbers, one or more
+        *args: the numbers, one or more, or one list of them
     """
     return max(_numbers("maximum_value", args))
 
@@ -204,20 +204,20 @@ def calculator(expression: str) -> float:
     return value
 
 
-def find_minimum(*args: float) -> float:
+def find_minimum(*args: float | list[float]) -> float:
     """Finds the minimum value among the given numbers.
 
     Args:
-        *args: the numbers, one or more
+        *args: the numbers, one or more, or one list of them
     """
     return min(_numbers("find_minimum", args))
 
 
-def find_maximum(*args: float) -> float:
+def find_maximum(*args: float | list[float]) -> float:
     """Finds the maximum value among the given numbers.
 
     Args:
-        *args: the numbers, one or more
+        *args: the numbers, one or more, or one list of them
     """
     return max(_numbers("find_maximum", args))
 
@@ -239,7 +239,7 @@ def budget_calculator(flight_price: float, hotel_price_per_night: float, num_nig
 def _travel_builtin(name: str, summary: str, total: Callable[[Sequence[float]], float]) -> Callable[..., Any]:
     """max, min and sum of the travel family: in an agent's code they hide Python's own."""
 
-    def function(*args: float) -> float:
+    def function(*args: float | list[float]) -> float:
         return total(_numbers(name, args))
 
     function.__name__ = name

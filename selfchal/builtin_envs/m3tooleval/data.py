@@ -29,9 +29,20 @@ def read(folder: Path, name: str) -> Any:
         raise EnvironmentDataError(f"{path} cannot be read: {error}") from error
 
 
+def rows(folder: Path, name: str, *keys: str) -> list[Mapping[str, Any]]:
+    """A JSON file that is a list of objects with these keys. Raises EnvironmentDataError."""
+    found = read(folder, name)
+    if not isinstance(found, list):
+        raise EnvironmentDataError(f"{folder / name} must be a list of objects, not {type(found).__name__}")
+    for number, row in enumerate(found):
+        if not isinstance(row, dict) or not all(key in row for key in keys):
+            raise EnvironmentDataError(f"{folder / name}, entry {number}: an object needs {', '.join(keys)}")
+    return found
+
+
 def tasks(folder: Path, paper_env: str, families: tuple[str, ...]) -> list[TestTask]:
     """The original's tasks of these families; ``truth`` has the answer and, for a tuple, its type."""
-    rows = [row for row in read(folder, "tasks.json") if row["paper_env"] == paper_env]
+    keys = ("name", "instruction", "expected", "expected_type", "family", "paper_env")
     return [
         TestTask(
             id=row["name"],
@@ -40,8 +51,8 @@ def tasks(folder: Path, paper_env: str, families: tuple[str, ...]) -> list[TestT
             truth={"answer": row["expected"], "type": row["expected_type"]},
             family=row["family"],
         )
-        for row in rows
-        if row["family"] in families
+        for row in rows(folder, "tasks.json", *keys)
+        if row["paper_env"] == paper_env and row["family"] in families
     ]
 
 
@@ -49,6 +60,9 @@ def specs(folder: Path, families: tuple[str, ...], own: Mapping[str, ToolSpec]) 
     """The tools of these families as the original tells a model of them (its descriptions and call
     forms, one of them wrong); the parameters are ours, for the original has no schema."""
     described = read(folder, "tools.json")
+    missing = [family for family in families if family not in described]
+    if missing:
+        raise EnvironmentDataError(f"{folder / 'tools.json'} does not describe {', '.join(missing)}")
     return tuple(
         ToolSpec(
             name=row["name"],

@@ -134,10 +134,11 @@ def _as_original(browser: Browser, name: str, args: Sequence[Json], kwargs: Mapp
 
 
 def _read_site(folder: Path, *, mended: bool) -> Site:
-    rows = data.read(folder, "web_pages.json")
-    pages = [(row["name"], row["content"]) for row in rows]
-    if not mended:
-        return make_site(pages)
-    for wrong, right in _BROKEN_LINKS.items():
+    rows = data.rows(folder, "web_pages.json", "name", "content")
+    pages = [(str(row["name"]), str(row["content"])) for row in rows]
+    for wrong, right in _BROKEN_LINKS.items() if mended else ():
         pages = [(name, content.replace(f"'{wrong}'", f"'{right}'")) for name, content in pages]
-    return make_site(pages)
+    site = make_site(pages)
+    if START not in site.pages:
+        raise EnvironmentDataError(f"{folder / 'web_pages.json'} has no page {START!r} to start from")
+    return site
