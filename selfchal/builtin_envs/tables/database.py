@@ -17,9 +17,8 @@ Row = dict[str, Any]
 T = TypeVar("T")
 
 
-def canonical(value: Json) -> str:
-    """Sorted, compact JSON: equal texts exactly for equal values (1, 1.0, true and "1" all differ)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+# Sorted, compact JSON: equal texts exactly for equal values (1, 1.0, true and "1" all differ).
+canonical: Callable[[Json], str] = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class StoredTable:

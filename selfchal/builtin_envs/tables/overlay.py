@@ -72,6 +72,8 @@ class Table:
 
     def differing(self) -> list[str]:
         """Keys of the rows that differ from the loaded ones, sorted."""
+        if not self.changed:
+            return []
         return sorted(key for key in self.changed if self.text(key) != self.stored.text(key))
 
     def share(self) -> dict[str, Row]:
@@ -101,7 +103,7 @@ class Overlay:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.tables = {name: Table(stored) for name, stored in database.tables.items()}
-        self._digest: tuple[int, str] | None = None
+        self._digest: tuple[list[int], str] | None = None
 
     def __getitem__(self, name: str) -> Table:
         return self.tables[name]
@@ -117,12 +119,9 @@ class Overlay:
         for table in self.tables.values():
             table.take({})
 
-    def _version(self) -> int:
-        return sum(table.version for table in self.tables.values())
-
     def digest(self) -> str:
         """Equal exactly for equal states of one database; the cost is that of the rows touched."""
-        version = self._version()
+        version = [table.version for table in self.tables.values()]
         if self._digest is None or self._digest[0] != version:
             state = sha256()
             for name, table in sorted(self.tables.items()):

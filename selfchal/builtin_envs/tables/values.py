@@ -6,6 +6,7 @@ What is stored must stay hashable and printable whatever a caller sends, so valu
 
 from __future__ import annotations
 
+import marshal
 import math
 from typing import Any
 
@@ -19,23 +20,21 @@ class NotJsonError(ValueError):
     """A value that is not JSON: the caller's mistake, shown to it as the observation."""
 
 
-def copy_json(value: Json, depth: int = MAX_DEPTH) -> Json:
+def copy_json(value: Json) -> Json:
     """A copy that shares no list and no dict with ``value``. Trusts that the value is JSON."""
-    if isinstance(value, dict):
-        return {
-            key: copy_json(part, depth) if part.__class__ in _NESTED else part for key, part in value.items()
-        }
-    if isinstance(value, list):
-        return [copy_json(part, depth) if part.__class__ in _NESTED else part for part in value]
-    return value
+    if value.__class__ in _FLAT:
+        return value
+    # The fastest deep copy that Python has for plain data; format 2 knows no shared references, so that
+    # what was one list in two places becomes two lists.
+    return marshal.loads(marshal.dumps(value, 2))
 
 
-_NESTED = (dict, list)
+_FLAT = frozenset((str, int, float, bool, type(None)))
 
 
 def take_json(value: Any, depth: int = MAX_DEPTH) -> Json:
     """A checked copy of an argument. Raises NotJsonError."""
-    if value is None or isinstance(value, (str, bool)):
+    if value.__class__ is str or value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
         if value.bit_length() > MAX_INT_BITS:
