@@ -1,5 +1,14 @@
 """Train tool-using LLM agents on tasks that they write themselves, each proven by running code."""
 
-from importlib.metadata import version
+from __future__ import annotations
 
-__version__ = version("selfchal")
+__version__: str
+
+
+def __getattr__(name: str) -> str:
+    """The version is looked up when it is asked for: reading package metadata is most of the start-up time."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("selfchal")
+    raise AttributeError(f"module 'selfchal' has no attribute {name!r}")

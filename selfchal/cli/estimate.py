@@ -31,8 +31,8 @@ def estimate_cost(manifest: Manifest) -> Cost:
     environment: Environment = manifest.environment.make()
     split = settings.evaluation.split or environment.splits()[0]
     tasks = len(list(environment.test_tasks(split))[: settings.evaluation.tasks])
-    before = 2 if settings.evaluation.baselines else 1
-    evaluation = tasks * (settings.evaluation.samples + 1) * (before + 1)
+    # before and after: sampled and greedy; before also greedy with the first action forced
+    evaluation = tasks * (2 * (settings.evaluation.samples + 1) + settings.evaluation.baselines)
     wishes = manifest.synthesizer.config.model_dump()
     most = min(wishes.get("proposals", 0), settings.budget.proposals or wishes.get("proposals", 0))
     proposals = most * settings.rounds

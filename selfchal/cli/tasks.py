@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from selfchal.cli.choices import choose_plugin
 from selfchal.cli.export import FORMATS, export_tasks
-from selfchal.cli.judging import judge_all, open_judge, read_tasks
+from selfchal.core.environment import Environment
 from selfchal.core.errors import ManifestError
-from selfchal.core.judge import Filter
+from selfchal.core.judge import Outcome
+from selfchal.core.judging.rows import judge_rows
+from selfchal.core.sandbox import Sandbox
 from selfchal.core.store import Store
 from selfchal.core.task import Task
+from selfchal.core.world import Json
 
 KEPT = "kept"
 
@@ -113,13 +117,6 @@ def export(run: Path, form: str, out: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--sandbox", default="process", help="The sandbox that runs their code (default: process).")
 @click.option(
-    "--filter",
-    "filters",
-    type=click.Choice([str(part) for part in Filter]),
-    default=str(Filter.FULL),
-    help="How much of the judge decides: paper is the paper's filter, full (the default) is ours too.",
-)
-@click.option(
     "--set",
     "overrides",
     multiple=True,
@@ -127,28 +124,41 @@ def export(run: Path, form: str, out: Path) -> None:
     help="An option of the environment; as often as wanted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that was measured.")
-def judge(
-    environment: str, file: Path, sandbox: str, filters: str, overrides: tuple[str, ...], as_json: bool
-) -> None:
+def judge(environment: str, file: Path, sandbox: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Judge the tasks of a JSONL file by running their code; one verdict a line.
 
     Each line has instruction, evaluate, solution, failures, and context where the world needs one.
     """
-    rows = read_tasks(file)
-    with open_judge(environment, sandbox, overrides) as judged:
-        for number, task_id, verdict in judge_all(judged, rows, Filter(filters)):
-            if as_json:
-                row = {
-                    "line": number,
-                    "id": task_id,
-                    "outcome": str(verdict.outcome),
-                    "stage": str(verdict.stage),
-                }
-                click.echo(json.dumps({**row, "reason": verdict.reason, "audit": verdict.audit}))
-            else:
-                why = f": {verdict.reason}" if verdict.reason else ""
-                place = f" at '{verdict.stage}'" if not verdict.passed else ""
-                click.echo(f"{number}  {task_id}  {verdict.outcome}{place}{why}")
+    rows = _rows_of(file)
+    place: Environment = choose_plugin("environment", environment, overrides).make()
+    box: Sandbox = choose_plugin("sandbox", sandbox).make()
+    try:
+        for number, verdict in enumerate(judge_rows(place, box, rows), start=1):
+            click.echo(json.dumps(verdict) if as_json else _line(number, verdict))
+    finally:
+        box.close()
+
+
+def _rows_of(path: Path) -> list[Json]:
+    """The file's lines; one that is no JSON stays text, and gets its verdict like any other."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"cannot read {path}: {error}") from error
+    return [_parsed(line) for line in lines if line.strip()]
+
+
+def _parsed(line: str) -> Json:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+
+
+def _line(number: int, verdict: Mapping[str, Json]) -> str:
+    place = "" if verdict["outcome"] == Outcome.PASSED else f" at '{verdict['stage']}'"
+    why = f": {verdict['reason']}" if verdict["reason"] else ""
+    return f"{number}  {verdict['id'] or '-'}  {verdict['outcome']}{place}{why}"
 
 
 def _kept(store: Store) -> Iterator[Row]:

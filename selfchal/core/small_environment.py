@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from selfchal.core.arguments import mismatch
 from selfchal.core.environment import Chat, User
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask, task_id
@@ -67,6 +68,9 @@ class SmallWorld:
         if name not in self._tools:
             return ToolResult(f"no tool named {name!r}", ok=False, raises=True)
         used = self._tools[name]
+        wrong = mismatch(used.function, used.spec, (None, *args), kwargs)  # None stands for the state
+        if wrong:
+            return ToolResult(wrong, ok=False, raises=True)
         state = copy.deepcopy(self._state)
         result = used.call(state, args, kwargs)
         if not result.ok:

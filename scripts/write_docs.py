@@ -1,0 +1,132 @@
+"""Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md, and the
+examples in README.md and docs/plugins.md.
+
+python scripts/write_docs.py           write them
+python scripts/write_docs.py --check   exit 1 when they are not what the program prints
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from selfchal.cli.main import COMMANDS, cli
+from selfchal.core.manifest import ManifestModel
+from selfchal.plugins import load_plugins
+
+WIDTH = 100
+
+
+def cli_page() -> str:
+    parts = ["# The command line", "", "Written by `make docs`; every text is the program's own.", ""]
+    for path, command in [("selfchal", cli), *_commands()]:
+        context = click.Context(command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH)
+        parts += [f"## {path}", "", "```", command.get_help(context).rstrip(), "```", ""]
+    return "\n".join(parts)
+
+
+def _commands() -> Iterator[tuple[str, click.Command]]:
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        yield f"selfchal {name}", command
+        for inner, sub in getattr(command, "commands", {}).items():
+            yield f"selfchal {name} {inner}", sub
+
+
+def manifest_page() -> str:
+    parts = [
+        "# The manifest",
+        "",
+        "YAML or TOML. Written by `make docs` from the program's own schema. A section that names a plugin",
+        "(`environment`, `model`, `challenger`, `teacher`, `synthesizer`, `sandbox`, `trainer`, each of",
+        "`checks`) holds `name` and that plugin's own options; an option that it does not have is an error.",
+        "",
+        *_sections(ManifestModel),
+    ]
+    for item in load_plugins().all():
+        if item.package == "selfchal":
+            parts += [f"## {item.kind} `{item.name}`", "", item.summary, "", *_table(item.cls.Config)]
+    return "\n".join(parts)
+
+
+def _sections(model: type[BaseModel]) -> Iterator[str]:
+    plain = {}
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
+        if is_section and inner.model_config.get("extra") == "forbid":  # a plugin's section allows more
+            yield from (f"## `{name}`", "", *_table(inner))
+        elif name in ("rounds",):
+            plain[name] = field
+    yield from ("## At the top", "", *_rows(plain), "")
+
+
+def _table(model: type[BaseModel]) -> list[str]:
+    return [*_rows(model.model_fields), ""] if model.model_fields else ["No options.", ""]
+
+
+def _rows(fields: Any) -> Iterator[str]:
+    yield "| option | type | default | |"
+    yield "| --- | --- | --- | --- |"
+    for name, field in fields.items():
+        kind = _kind(field.annotation).replace("|", "\\|")
+        default = "required" if field.is_required() else f"`{_default(field)}`"
+        text = " ".join((field.description or "").split()).replace("|", "\\|")
+        yield f"| `{name}` | {kind} | {default} | {text} |"
+
+
+def _default(field: Any) -> str:
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        return "…"
+    return "null" if value is None else str(value)
+
+
+def _kind(annotation: Any) -> str:
+    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
+        return annotation.__name__
+    return str(annotation).replace("typing.", "").replace("selfchal.", "").replace("pathlib.", "")
+
+
+def with_examples(path: Path) -> str:
+    """The page with every file between ``<!-- begin FILE -->`` and ``<!-- end -->`` put in anew."""
+
+    def block(found: re.Match[str]) -> str:
+        code = (ROOT / found[1]).read_text(encoding="utf-8")
+        return f"<!-- begin {found[1]} -->\n```python\n{code}```\n<!-- end -->"
+
+    return _EXAMPLE.sub(block, path.read_text(encoding="utf-8"))
+
+
+ROOT = Path(__file__).parents[1]
+_EXAMPLE = re.compile(r"<!-- begin (\S+) -->.*?<!-- end -->", re.DOTALL)
+PAGES: dict[Path, Callable[[], str]] = {
+    ROOT / "docs" / "cli.md": cli_page,
+    ROOT / "docs" / "manifest.md": manifest_page,
+    ROOT / "docs" / "plugins.md": lambda: with_examples(ROOT / "docs" / "plugins.md"),
+    ROOT / "README.md": lambda: with_examples(ROOT / "README.md"),
+}
+
+
+def main() -> int:
+    stale = []
+    for path, page in PAGES.items():
+        text = page()
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(path.name)
+    if stale:
+        print(f"out of date: {', '.join(stale)}; run: make docs", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

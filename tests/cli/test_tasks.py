@@ -1,0 +1,132 @@
+"""Tasks of a run: listed, shown, exported; tasks from anywhere: judged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfchal.core.episode import End, Episode
+from selfchal.core.judge import Outcome, Stage, Verdict
+from selfchal.core.model import Message
+from selfchal.core.store import Store
+from selfchal.core.synthesizer import Proposal
+from selfchal.core.task import Task
+
+MANIFEST = {"run": {"name": "demo"}, "environment": {"name": "calculation"}, "model": {"name": "seedling"}}
+
+
+def _task(name: str, instruction: str) -> Task:
+    return Task(
+        name, "calculation", {}, instruction, "def evaluate(a): return a == 1", "result = 1", ("a", "b", "c")
+    )
+
+
+def _episode(task: str, reward: float | None, said: str) -> Episode:
+    messages = [Message("system", "tools"), Message("user", "do it"), Message("assistant", said)]
+    return Episode(task, 0, messages, [1, 2], [0, 1], [0.0, -0.5], end=End.ANSWER, reward=reward)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    directory = tmp_path / "run"
+    with Store.create(directory, MANIFEST) as store:
+        store.put_tasks(
+            1, [(_task("abc1", "First\nline two"), "train"), (_task("abc2", "Second"), "validation")]
+        )
+        fell = Verdict(Outcome.FAILED, Stage.SOLUTION_PASSED, "evaluate returned False\nmore")
+        store.put_proposals(1, "1/0", [Proposal(0, 1, fell, _task("def3", "Third"))], [])
+        episodes = [_episode("abc1", reward, f"said {i}") for i, reward in enumerate([1.0, 0.0, 1.0, None])]
+        store.put_episodes("train", "1/0", [*episodes, _episode("abc2", 0.0, "no")])
+    return directory
+
+
+def test_list(selfchal: Any, run: Path) -> None:
+    assert selfchal("tasks", "list", run).out.splitlines() == [
+        "abc1  train: First",
+        "abc2  validation: Second",
+    ]
+    (row,) = selfchal("tasks", "list", run, "--rejected", "--json").lines
+    assert (row["id"], row["fate"]) == ("def3", "not solution passed")
+    assert row["reason"].startswith("evaluate returned False")
+
+
+def test_show_takes_the_beginning_of_an_id(selfchal: Any, run: Path) -> None:
+    shown = selfchal("tasks", "show", run, "abc1").out
+    for part in ("First\nline two", "def evaluate(a)", "result = 1", "failure case 3"):
+        assert part in shown
+    assert selfchal("tasks", "show", run, "d", "--json").json["fate"] == "not solution passed"
+    assert "2 tasks begin with 'abc'" in selfchal("tasks", "show", run, "abc").err
+    missing = selfchal("tasks", "show", run, "zzz")
+    assert (missing.code, "no task begins with" in missing.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("form", "rows"),
+    [
+        ("jsonl", 2),
+        ("sft", 2),
+        ("dpo", 1),  # one failed episode, so one pair
+    ],
+)
+def test_export(selfchal: Any, run: Path, tmp_path: Path, form: str, rows: int) -> None:
+    out = tmp_path / "out.jsonl"
+    assert selfchal("tasks", "export", run, "--format", form, "--out", out).code == 0
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(found) == rows
+    if form == "sft":
+        assert found[0]["prompt"] == [
+            {"role": "system", "content": "tools"},
+            {"role": "user", "content": "do it"},
+        ]
+        assert found[0]["completion"] == [{"role": "assistant", "content": "said 0"}]
+    if form == "dpo":
+        assert (found[0]["chosen"][0]["content"], found[0]["rejected"][0]["content"]) == ("said 0", "said 1")
+
+
+@pytest.mark.slow
+def test_export_as_parquet_with_a_card(selfchal: Any, run: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="needs the extra trl")
+    out = tmp_path / "set"
+    assert selfchal("tasks", "export", run, "--format", "parquet", "--out", out).code == 0
+    table = datasets.Dataset.from_parquet(str(out / "tasks.parquet"), cache_dir=str(tmp_path / "cache"))
+    assert table["id"][:] == ["abc1", "abc2"]
+    assert "2 tasks on the environment `calculation`" in (out / "README.md").read_text()
+
+
+def test_an_export_that_cannot_be_written_is_a_sentence(selfchal: Any, run: Path) -> None:
+    ended = selfchal("tasks", "export", run, "--out", "/proc/nowhere/x")
+    assert (ended.code, "cannot write /proc/nowhere/x" in ended.err) == (2, True)
+
+
+GOOD = {
+    "instruction": "Decode the hexadecimal text 4869 and answer with the text.",
+    "evaluate": "def evaluate(answer):\n    return answer == convert_hex_to_ascii('4869')",
+    "solution": "result = convert_hex_to_ascii('4869')",
+    "failures": [f"result = {text}" for text in ("'hi'", "'4869'", "convert_hex_to_ascii('48')")],
+}
+
+
+def test_judge_gives_one_verdict_a_line(selfchal: Any, tmp_path: Path) -> None:
+    always = {**GOOD, "evaluate": "def evaluate(answer):\n    return True"}
+    lines = [json.dumps(GOOD), json.dumps(always), "{not json", json.dumps({"instruction": "x"})]
+    file = tmp_path / "tasks.jsonl"
+    file.write_text("\n".join(lines) + "\n")
+    rows = selfchal("tasks", "judge", "calculation", file, "--json").lines
+    assert [row["outcome"] for row in rows] == ["passed", "failed", "failed", "failed"]
+    assert [str(row["stage"]) for row in rows[1:]] == ["failure cases failed", "parsed", "parsed"]
+    shown = selfchal("tasks", "judge", "calculation", file).out.splitlines()
+    assert len(shown) == 4
+    assert " passed" in shown[0]
+    assert "failed at 'parsed'" in shown[3]
+    assert "evaluate" in shown[3]
+
+
+@pytest.mark.slow
+def test_sandbox_check_finds_no_surprise(selfchal: Any) -> None:
+    ended = selfchal("sandbox", "check", "process", "--json")
+    assert ended.code == 0
+    assert ended.json["surprises"] == 0
+    assert ended.json["attacks"] >= 90

@@ -1,0 +1,77 @@
+"""The documentation says what the code does: help texts, options, hooks, examples, links."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selfchal.core import hookspecs
+from selfchal.plugins import load_plugins
+from selfchal.plugins.conformance import Case, environment_cases
+from selfchal.plugins.kinds import KINDS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+HOOKS = [
+    name
+    for name, value in vars(hookspecs).items()
+    if inspect.isfunction(value) and hasattr(value, "selfchal_spec")
+]
+
+
+def test_what_the_program_writes_is_up_to_date() -> None:
+    program = [sys.executable, str(ROOT / "scripts" / "write_docs.py"), "--check"]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_documented_with_its_arguments(hook: str) -> None:
+    arguments = ", ".join(inspect.signature(getattr(hookspecs, hook)).parameters)
+    assert f"`{hook}({arguments})`" in (ROOT / "docs" / "plugins.md").read_text()
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_called_by_a_test(hook: str) -> None:
+    tests = (ROOT / "tests" / "plugins" / "test_registry.py").read_text()
+    assert hook in tests or hook in {kind.hook for kind in KINDS}  # those are walked by the registry's tests
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_files_that_are_named_exist(page: Path) -> None:
+    text = page.read_text()
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", text):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for named in re.findall(r"`((?:examples|scripts|benchmarks|docs|selfchal)/[\w./-]+\.\w+)`", text):
+        assert (ROOT / named).exists(), f"{page.name} names {named}"
+
+
+def _coffee_bar() -> type:
+    """The README's example, run as it stands there."""
+    block = re.search(
+        r"<!-- begin examples/coffee_bar.py -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S
+    )
+    assert block, "the README has no example"
+    namespace: dict[str, object] = {}
+    exec(compile(block[1], "README.md", "exec"), namespace)
+    (cls,) = namespace["register_environments"]()  # type: ignore[operator]
+    return cls
+
+
+@pytest.mark.parametrize("case", environment_cases(_coffee_bar(), calls=200), ids=str)
+def test_the_example_of_the_readme_keeps_the_contract(case: Case) -> None:
+    case()
+
+
+def test_the_example_of_the_readme_has_twenty_lines_of_code() -> None:
+    lines = (ROOT / "examples" / "coffee_bar.py").read_text().splitlines()
+    assert len([line for line in lines if line.strip()]) <= 20
+
+
+def test_every_builtin_plugin_has_a_summary() -> None:
+    assert not [f"{item.kind} {item.name}" for item in load_plugins().all() if not item.summary]
