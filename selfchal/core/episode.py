@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -47,7 +47,8 @@ class Episode:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Json]:
-        return asdict(self)
+        # not asdict: it copies every token, and thousands of episodes are stored
+        return {**vars(self), "messages": [vars(message) for message in self.messages]}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Episode:
