@@ -111,17 +111,28 @@ class Endpoint:
         finally:
             self.ledger.write()
 
-    def post(self, path: str, body: Mapping[str, Json], params: Mapping[str, str] | None = None) -> Json:
+    def post(self, path: str, body: Mapping[str, Json]) -> Json:
+        """The JSON that answers this request."""
+        return _decoded(self._send("POST", path, body))
+
+    def get(self, path: str) -> Json:
+        return _decoded(self._send("GET", path, None))
+
+    def command(self, path: str, body: Mapping[str, Json]) -> None:
+        """A request that is answered by being done."""
+        self._send("POST", path, body)
+
+    def _send(self, method: str, path: str, body: Mapping[str, Json] | None) -> httpx.Response:
         """The answer to one request, tried again while what is wrong may pass."""
         url = f"{self.base_url}{path}"
         for attempt in range(self._patience.retries + 1):
             try:
-                answer = self._client.post(url, json=dict(body), params=dict(params or {}))
+                answer = self._client.request(method, url, json=body)
             except httpx.TransportError as error:
                 wrong, wait = f"{type(error).__name__}: {error}", None
             else:
                 if answer.is_success:
-                    return _decoded(answer, url)
+                    return answer
                 if answer.status_code not in PASSING:
                     raise ModelError(self._refused(url, answer))
                 wrong, wait = f"status {answer.status_code}: {answer.text[:200]}", _retry_after(answer)
@@ -130,7 +141,7 @@ class Endpoint:
                 time.sleep(self._pause(attempt) if wait is None else min(wait, self._patience.most))
         raise ModelError(
             f"{url} did not answer in {self._patience.retries + 1} tries; last: {wrong}. "
-            "Is the server up, and is model.base_url right?"
+            "Is the server up, and is the address right?"
         )
 
     def _pause(self, attempt: int) -> float:
@@ -159,11 +170,11 @@ def _key(name: str) -> str:
     return key
 
 
-def _decoded(answer: httpx.Response, url: str) -> Json:
+def _decoded(answer: httpx.Response) -> Json:
     try:
-        return answer.json() if answer.content else None
+        return answer.json()
     except ValueError as error:
-        raise ModelError(f"{url} answered something that is no JSON: {answer.text[:200]!r}") from error
+        raise ModelError(f"{answer.url} answered something that is no JSON: {answer.text[:200]!r}") from error
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

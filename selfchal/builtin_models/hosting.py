@@ -64,10 +64,7 @@ class Host:
 
     def load(self, directory: Path) -> None:
         """Put saved weights into the present network; its tensors stay the same objects."""
-        if self.adapted:
-            _load_adapter(self.network, directory)
-        else:
-            _load_weights(self.network, directory)
+        load_into(self.network, directory, adapted=self.adapted)
         self.weights_changed()
 
 
@@ -79,8 +76,8 @@ def host(config: TransformersConfig, path: str) -> Host:
         torch.set_num_threads(config.threads)
     tokenizer = loading.load_tokenizer(path)
     network = loading.load_network(config, path=path)
-    renderer = Renderer(tokenizer, loading.end_ids(network, tokenizer), config.chat_template)
-    context = config.context or _own_context(network)
+    renderer = Renderer(tokenizer, loading.end_ids(path, tokenizer), config.chat_template)
+    context = config.context or loading.max_positions(path)
     return Host(
         network,
         tokenizer,
@@ -107,9 +104,12 @@ def make_decoder(network: Any, config: TransformersConfig, context: int) -> Deco
     return Decoder(core, layout, context=context, rows=config.batch, cache_bytes=cache_bytes)
 
 
-def _own_context(network: Any) -> int:
-    text = network.config.get_text_config(decoder=True)
-    return int(getattr(text, "max_position_embeddings", None) or 4096)
+def load_into(network: Any, directory: Path, *, adapted: bool) -> None:
+    """Put saved weights, or a saved adapter, into this network. Raises ModelError where they do not fit."""
+    if adapted:
+        _load_adapter(network, directory)
+    else:
+        _load_weights(network, directory)
 
 
 def _load_weights(network: Any, directory: Path) -> None:

@@ -6,12 +6,13 @@ Heavy: imports torch and transformers. No remote code is ever run.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging as transformers_logging
 
 from selfchal.core.errors import ModelError
@@ -91,13 +92,22 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "cpu" else torch.bfloat16
 
 
-def end_ids(network: Any, tokenizer: Any) -> frozenset[int]:
+def end_ids(path: str, tokenizer: Any) -> frozenset[int]:
     """The ids that end a generation by the model's own files."""
+    sources = [tokenizer, AutoConfig.from_pretrained(path)]
+    with suppress(OSError):  # not every model has one
+        sources.append(GenerationConfig.from_pretrained(path))
     ids: set[int] = set()
-    for source in (network.generation_config, network.config, tokenizer):
+    for source in sources:
         found = getattr(source, "eos_token_id", None)
         ids.update([found] if isinstance(found, int) else found or [])
     return frozenset(ids)
+
+
+def max_positions(path: str) -> int:
+    """How many tokens the model was made for."""
+    text = AutoConfig.from_pretrained(path).get_text_config(decoder=True)
+    return int(getattr(text, "max_position_embeddings", None) or 4096)
 
 
 def _from_pretrained(path: str, options: dict[str, Any]) -> Any:

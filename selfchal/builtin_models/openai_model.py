@@ -82,6 +82,9 @@ class OpenAIModel:
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         return self._remote.generate(prompts, sampling)
 
+    def forget(self) -> None:
+        """What an endpoint keeps is its own affair."""
+
     @property
     def context_length(self) -> int:
         return self._remote.context_length
