@@ -58,13 +58,14 @@ class Calculation:
 
     def __init__(self, config: CalculationConfig) -> None:
         self._config = config
+        self._data = None if config.data is None else data.place(config.data)
         self._families = FAMILIES if config.family == "all" else (config.family,)
-        tables = _tables(config.data)
+        tables = _tables(self._data)
         offered = _mended(tables, self._families, hide_builtins=config.family == "all")
         if config.profile == "compat":
             everything = _mended(tables, self._families, hide_builtins=False)
             self._world = _compat_world(tables, self._families)
-            self._tools = _described(config.data, self._families, everything.specs)
+            self._tools = _described(self._data, self._families, everything.specs)
         else:
             names = _without_pythons_own(offered.names)
             self._world = CalculationWorld(names, partial(offered.call, ()), toolset.shown)
@@ -97,7 +98,7 @@ class Calculation:
 
     def splits(self) -> Sequence[str]:
         """With the original's data its tasks alone: our own need our own travel tables."""
-        return ("test", "dev") if self._config.data is None else (ORIGINAL,)
+        return ("test", "dev") if self._data is None else (ORIGINAL,)
 
     def test_tasks(self, split: str) -> Sequence[TestTask]:
         """Raises EnvironmentDataError for a split that this configuration does not have."""
@@ -105,8 +106,8 @@ class Calculation:
             raise EnvironmentDataError(
                 f"calculation has no split {split!r} here; it has {', '.join(self.splits())}"
             )
-        if self._config.data is not None:
-            return data.tasks(self._config.data, "calculation", self._families)
+        if self._data is not None:
+            return data.tasks(self._data, "calculation", self._families)
         from selfchal.builtin_envs.calculation import heldout
 
         wanted = {_SHORT[family] for family in self._families}

@@ -29,6 +29,11 @@ def read(folder: Path, name: str) -> Any:
         raise EnvironmentDataError(f"{path} cannot be read: {error}") from error
 
 
+def place(folder: Path) -> Path:
+    """The folder itself, or its ``m3tooleval`` where it holds several benchmarks."""
+    return folder / "m3tooleval" if (folder / "m3tooleval").is_dir() else folder
+
+
 def rows(folder: Path, name: str, *keys: str) -> list[Mapping[str, Any]]:
     """A JSON file that is a list of objects with these keys. Raises EnvironmentDataError."""
     found = read(folder, name)

@@ -52,12 +52,13 @@ class WebBrowsing:
 
     def __init__(self, config: WebBrowsingConfig) -> None:
         self._config = config
+        self._data = None if config.data is None else data.place(config.data)
         self._compat = config.profile == "compat"
-        self._site = own_site() if config.data is None else _read_site(config.data, mended=not self._compat)
+        self._site = own_site() if self._data is None else _read_site(self._data, mended=not self._compat)
         self._offered = toolset.Toolset(tools.TOOLS)
         self._tools: Sequence[ToolSpec] = self._offered.specs
-        if config.data is not None and self._compat:
-            self._tools = data.specs(config.data, _FAMILY, {spec.name: spec for spec in self._tools})
+        if self._data is not None and self._compat:
+            self._tools = data.specs(self._data, _FAMILY, {spec.name: spec for spec in self._tools})
 
     @property
     def tools(self) -> Sequence[ToolSpec]:
@@ -101,7 +102,7 @@ class WebBrowsing:
         return instruction
 
     def splits(self) -> Sequence[str]:
-        return ("test", "dev") if self._config.data is None else (ORIGINAL,)
+        return ("test", "dev") if self._data is None else (ORIGINAL,)
 
     def test_tasks(self, split: str) -> Sequence[TestTask]:
         """Raises EnvironmentDataError for a split that this configuration does not have."""
@@ -109,9 +110,9 @@ class WebBrowsing:
             raise EnvironmentDataError(
                 f"web_browsing has no split {split!r} here; it has {', '.join(self.splits())}"
             )
-        if self._config.data is None:
+        if self._data is None:
             return heldout.test_tasks(split)
-        return data.tasks(self._config.data, "web_browsing", _FAMILY)
+        return data.tasks(self._data, "web_browsing", _FAMILY)
 
     def grade(self, task: TestTask, world: World, answer: str | None, replies: Sequence[str]) -> bool:
         if self._compat and answer is not None:

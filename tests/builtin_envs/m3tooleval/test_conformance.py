@@ -210,3 +210,8 @@ def test_the_oracle_solves_every_original_task_and_doing_nothing_none(profile: s
             assert env.grade(task, env.open({}), said.removeprefix("Answer: "), [])
             assert not env.grade(task, env.open({}), None, [])
             assert not env.grade(task, env.open({}), "", [])
+
+
+def test_data_may_be_a_folder_of_several_benchmarks() -> None:
+    env = WebBrowsing(WebBrowsingConfig(data=benchmark_data("envdata/m3tooleval").parent))
+    assert len(env.test_tasks("original")) == 34
