@@ -6,7 +6,7 @@ __version__: str
 
 
 def __getattr__(name: str) -> str:
-    """The version is looked up when it is asked for: reading package metadata is most of the start-up time."""
+    """The version, looked up when asked for: reading package metadata is most of the start-up time."""
     if name == "__version__":
         from importlib.metadata import version
 
