@@ -35,5 +35,7 @@ AIRLINE = Domain(
 
 
 class Airline(Desk):
+    """An airline's desk, after tau-bench: bookings, changes and cancellations for a simulated user."""
+
     name: ClassVar[str] = "airline"
     domain: ClassVar[Domain] = AIRLINE

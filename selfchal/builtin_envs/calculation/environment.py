@@ -50,8 +50,11 @@ class CalculationConfig(BaseModel):
 
 
 class Calculation:
-    """The tool ``sum`` of the travel family hides Python's own in an agent's code, so ``fixed`` offers it,
-    with ``max`` and ``min``, only where that family is asked for alone."""
+    """Decoding messages, DNA, trade and travel, by small tools.
+
+    The tool ``sum`` of the travel family hides Python's own in an agent's code, so ``fixed`` offers it,
+    with ``max`` and ``min``, only where that family is asked for alone.
+    """
 
     name: ClassVar[str] = "calculation"
     Config: ClassVar[type[BaseModel]] = CalculationConfig

@@ -42,5 +42,7 @@ RETAIL = Domain(
 
 
 class Retail(Desk):
+    """A shop's desk, after tau-bench: orders, returns and exchanges for a simulated user."""
+
     name: ClassVar[str] = "retail"
     domain: ClassVar[Domain] = RETAIL

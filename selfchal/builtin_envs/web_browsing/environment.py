@@ -47,6 +47,8 @@ class WebBrowsingConfig(BaseModel):
 
 
 class WebBrowsing:
+    """A site to click through: pages, links, screens, facts that need several clicks."""
+
     name: ClassVar[str] = "web_browsing"
     Config: ClassVar[type[BaseModel]] = WebBrowsingConfig
 
