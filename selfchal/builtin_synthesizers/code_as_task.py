@@ -14,6 +14,8 @@ from selfchal.core.synthesizer import Commission, Workshop
 
 @dataclass(frozen=True)
 class CodeAsTask:
+    """The paper's challenger: explores, then proposes instruction, verifier, solution and failure cases."""
+
     config: CodeAsTaskConfig
     name: ClassVar[str] = "code_as_task"
     Config: ClassVar[type[BaseModel]] = CodeAsTaskConfig

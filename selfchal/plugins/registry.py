@@ -97,8 +97,11 @@ class Plugins:
         self._tell("update_finished", step=step, metrics=dict(metrics))
 
     def _tell(self, hook: str, **values: object) -> None:
+        known = len(self._failures)
         for _ in self._call(hook, **values):
             pass
+        for failure in self._failures[known:]:
+            _log.warning("%s", failure)
 
     def _call(self, hook: str, **values: object) -> Iterator[tuple[Source, Any]]:
         """What each plugin answers. One that raises is left out from then on, with a failure to show."""
@@ -110,7 +113,6 @@ class Plugins:
                 self._manager.unregister(name=source.id)
                 message = f"its hook {hook} raised {type(error).__name__}: {error}; it is left out now."
                 self._failures.append(source.failure(message))
-                _log.warning("%s", self._failures[-1])
             else:
                 yield source, answer
 
