@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from selfchal.builtin_envs.airline import fixed, reads, writes
-from selfchal.builtin_envs.tables.profiles import checked_toolset, compat_toolset, mended
+from selfchal.builtin_envs.airline import fixed, reads, tau2, writes
+from selfchal.builtin_envs.tables.profiles import capitalised, checked_toolset, compat_toolset, mended
 
 READS = (
     reads.calculate,
@@ -25,3 +25,5 @@ WRITES = (
 )
 COMPAT = compat_toolset("airline", READS, WRITES)
 FIXED = checked_toolset(mended(READS, fixed), mended(WRITES, fixed))
+_TAU2_READS = [*(read for read in READS if read is not reads.think), tau2.get_flight_status]
+TAU2 = checked_toolset(mended(_TAU2_READS, tau2), mended(WRITES, tau2), capitalised)

@@ -29,7 +29,7 @@ MAX_TURNS = 12  # of an oracle: fewer than the paper's 15 steps
 class DeskConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    profile: Literal["fixed", "compat"] | None = Field(
+    profile: Literal["fixed", "compat", "tau2"] | None = Field(
         None,
         description="How the tools behave: compat is tau-bench to the byte, fixed mends its faults, tau2 is "
         "tau2-bench (needs its data). Default: fixed in our own world, compat where data is given.",

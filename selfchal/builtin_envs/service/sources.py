@@ -11,10 +11,11 @@ from functools import cache, partial
 from pathlib import Path
 from random import Random
 
-from selfchal.builtin_envs.service import files
+from selfchal.builtin_envs.service import files, tau2
 from selfchal.builtin_envs.service.errands import RawTask
 from selfchal.builtin_envs.tables.database import Database, Row
 from selfchal.builtin_envs.tables.world import TableWorld, Toolset
+from selfchal.core.errors import EnvironmentDataError
 
 SEED = 2506  # of our own worlds and tasks
 
@@ -48,7 +49,15 @@ class Source:
 def source(domain: Domain, profile: str, data: Path | None) -> Source:
     """Raises EnvironmentDataError."""
     if data is None:
+        if profile == "tau2":
+            raise EnvironmentDataError(
+                "The profile tau2 needs tau2-bench's data: set environment.data to a checkout of it."
+            )
         return _own(domain, profile)
+    if profile == "tau2":
+        loaded = tau2.load(data, domain.name, domain.tables)
+        tasks = {split: partial(list[RawTask], rows) for split, rows in loaded.tasks.items()}
+        return Source(Database(loaded.tables), loaded.policy, tasks)
     return _tau_bench(domain, profile, data)
 
 

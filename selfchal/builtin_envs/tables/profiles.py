@@ -18,9 +18,16 @@ def compat_toolset(domain: str, reads: Iterable[Function], writes: Iterable[Func
     return Toolset(_tools(map(_renamed, reads), map(_renamed, writes)), _as_python_does(domain))
 
 
-def checked_toolset(reads: Iterable[Function], writes: Iterable[Function]) -> Toolset:
+def checked_toolset(
+    reads: Iterable[Function], writes: Iterable[Function], wording: Callable[[str], str] = str
+) -> Toolset:
     """Tools whose arguments must fit their schema, and whose failing calls leave nothing behind."""
-    return Toolset(_tools(reads, writes), _by_schema, atomic=True)
+    return Toolset(_tools(reads, writes), _by_schema, wording, atomic=True)
+
+
+def capitalised(reason: str) -> str:
+    """tau2-bench's error texts are tau-bench's, but for the first letter."""
+    return reason[:1].upper() + reason[1:]
 
 
 def _tools(reads: Iterable[Function], writes: Iterable[Function]) -> dict[str, Tool]:

@@ -27,12 +27,13 @@ Rows = Overlay  # what a tool gets as its first argument
 class Toolset:
     """The tools of one profile.
 
-    ``check`` looks at the arguments of a call before the tool sees them. ``atomic`` undoes what a call
-    wrote before it failed.
+    ``check`` looks at the arguments of a call before the tool sees them. ``wording`` turns the reason of
+    a refusal into what is said. ``atomic`` undoes what a call wrote before it failed.
     """
 
     tools: Mapping[str, Tool]
     check: Check
+    wording: Callable[[str], str] = str
     atomic: bool = False
 
 
@@ -65,7 +66,7 @@ class TableWorld:
         except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (invariant 3)
             if undo is not None:
                 self.overlay.restore(undo)
-            return ToolResult(f"Error: {error}", ok=False)
+            return ToolResult(f"Error: {self._toolset.wording(str(error))}", ok=False)
 
     def _run(self, tool: Tool, args: Sequence[Json], kwargs: Mapping[str, Json]) -> Json:
         own_args: list[Json] = [take_json(arg) for arg in args]
