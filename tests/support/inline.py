@@ -66,6 +66,7 @@ class InlineSession:
         if self.sandbox.broken:
             return Execution(Status.INFRA_ERROR, error="unplugged")
         printed, started, self.calls = io.StringIO(), time.perf_counter(), []
+        clocks = {name: getattr(time, name) for name in ("time", "monotonic", "perf_counter")}
         try:
             with contextlib.redirect_stdout(printed):
                 exec(compile(program.source, "<program>", "exec"), self.space)
@@ -77,6 +78,8 @@ class InlineSession:
             status, error = Status.OK, None
         except BaseException:  # noqa: BLE001 — whatever the code raises is the answer
             value, status, error = None, Status.EXCEPTION, traceback.format_exc(limit=-1)
+        for name, clock in clocks.items():  # perturbed code turns them
+            setattr(time, name, clock)
         seconds = time.perf_counter() - started
         return Execution(status, value, printed.getvalue(), error, tuple(self.calls), seconds)
 

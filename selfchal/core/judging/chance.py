@@ -38,9 +38,19 @@ def asks_chance(tree: ast.Module) -> str | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             asked = _of_call(node, _dotted(node.func, names), seeded)
-            if asked:
-                return asked
+        elif isinstance(node, ast.Attribute | ast.Name):
+            asked = _of_name(_dotted(node, names))
+        else:
+            asked = None
+        if asked:
+            return asked
     return None
+
+
+def _of_name(dotted: str) -> str | None:
+    """Naming such a function is enough: it may be called under another name."""
+    module, _, name = dotted.rpartition(".")
+    return dotted if module in _WHOLE or name in _ALWAYS.get(module, ()) else None
 
 
 def _of_call(node: ast.Call, called: str, seeded: bool) -> str | None:
@@ -50,7 +60,7 @@ def _of_call(node: ast.Call, called: str, seeded: bool) -> str | None:
     if called == "__import__" and node.args and isinstance(node.args[0], ast.Constant):
         imported = str(node.args[0].value)
         return imported if imported in _MODULES - {"os"} else None
-    if module in _WHOLE or name in _ALWAYS.get(module, ()):
+    if _of_name(called):
         return called
     fewest = _WITHOUT_ARGUMENT.get(module, {}).get(name)
     if fewest is not None and len(node.args) <= fewest and not node.keywords:

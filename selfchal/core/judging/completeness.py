@@ -10,13 +10,15 @@ The paper leaves this open; 30 % of its kept tasks punish correct behaviour beca
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.bench import Bench, Evidence
+from selfchal.core.environment import Environment
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import evaluate_many
 from selfchal.core.judging.lookups import blurred
@@ -180,27 +182,81 @@ def _undetermined(
     if not open_needs:
         return []
     calls = evidence.solution.execution.calls
-    survey = _survey(task, bench, calls, needs)
+    survey = survey_of(task, bench, needs)
+    docs = Documents(bench.environment)
+    missing: dict[Need, str] = {}
+    open_needs = [need for need in open_needs if not _worked_out(need, needs, survey, docs, wording)]
+    for need in open_needs:
+        if _from_nowhere(need, survey, docs) and str(need.value) in task.evaluate:
+            missing[need] = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
     used = {str(need.value) for need in needs}
     tries: list[tuple[Need, Json, World]] = []
     for need in open_needs:
-        for other in _alternatives(need, survey, used)[:_MOST_ALTERNATIVES]:
+        others = _alternatives(need, survey, used, docs.choices(calls[need.call].name, need.parameter))
+        for other in others[:_MOST_ALTERNATIVES] if need not in missing else ():
             altered = with_argument(calls[need.call], need.where, other)
             world = replayed(task, bench, [*calls[: need.call], altered, *calls[need.call + 1 :]])
             if world is not None and world.digest() != evidence.solution.world.digest():
                 tries.append((need, other, world))
     verdicts = _verdicts(task, bench, evidence, [world for _, _, world in tries])
-    missing: dict[str, None] = {}
     for (need, other, _), verdict in zip(tries, verdicts, strict=True):
-        if verdict is False and not _told_apart(need.value, other, survey, wording):
-            missing[
-                f"{need.value!r} ({need.parameter} of {calls[need.call].name}), it could be {other!r}"
-            ] = None
-    by_value = {text.split(", it could be")[0]: text for text in reversed(missing)}
-    return list(reversed(by_value.values()))
+        if verdict is False and not told_apart(need.value, other, survey, wording):
+            what = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
+            missing.setdefault(need, f"{what}, it could be {other!r}")
+    return list(missing.values())
 
 
-def _survey(task: Task, bench: Bench, calls: Sequence[Call], needs: Sequence[Need]) -> Survey:
+@dataclass(frozen=True)
+class Documents:
+    """What every agent is told besides the task: the policy and the tools."""
+
+    environment: Environment
+
+    @cached_property
+    def wording(self) -> Wording:
+        tools = " ".join(f"{tool.description} {tool.parameters}" for tool in self.environment.tools)
+        return Wording(f"{self.environment.policy} {tools}")
+
+    def choices(self, tool: str, parameter: str) -> list[Json]:
+        """The values that a tool's schema allows for a parameter; empty when it allows any."""
+        for spec in self.environment.tools:
+            if spec.name == tool:
+                schema = spec.parameters.get("properties", {}).get(parameter, {})
+                return list(schema.get("enum", ()))
+        return []
+
+
+def _from_nowhere(need: Need, survey: Survey, docs: Documents) -> bool:
+    """A text that no reading shows and no document names: only the instruction could have said it."""
+    return isinstance(need.value, str) and need.value not in survey.seen and not docs.wording.says(need.value)
+
+
+def _worked_out(need: Need, needs: Sequence[Need], survey: Survey, docs: Documents, wording: Wording) -> bool:
+    """A number that follows by one operation from one that is told, and one that can be read."""
+    if isinstance(need.value, bool) or not isinstance(need.value, int | float):
+        return False
+    told = {*wording.digits, *docs.wording.digits}
+    beside = [
+        float(other.value)
+        for other in needs
+        if other.call == need.call
+        and isinstance(other.value, int | float)
+        and not isinstance(other.value, bool)
+    ]
+    return any(_one_step(value, told, survey.numbers) for value in beside)
+
+
+def _one_step(value: float, told: Iterable[float], read: Iterable[float]) -> bool:
+    return any(
+        abs(result - value) < 1e-6
+        for one in told
+        for other in read
+        for result in (one + other, other - one, one * other)
+    )
+
+
+def survey_of(task: Task, bench: Bench, needs: Sequence[Need]) -> Survey:
+    """What can be read from the ids of the context and of these needs on."""
     survey = Survey(bench.environment.open(task.context), bench.environment.tools)
     named: dict[str, set[Json]] = {}
     for need in needs:
@@ -211,9 +267,11 @@ def _survey(task: Task, bench: Bench, calls: Sequence[Call], needs: Sequence[Nee
     return survey
 
 
-def _alternatives(need: Need, survey: Survey, used: set[str]) -> list[Json]:
-    """Other values for this place: what stands beside it; where nothing is known, something made up."""
+def _alternatives(need: Need, survey: Survey, used: set[str], choices: Sequence[Json]) -> list[Json]:
+    """Other values for this place: what the schema offers, what stands beside it, or something made up."""
     value = need.value
+    if choices:
+        return [other for other in choices if other != value]
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int | float):
@@ -223,7 +281,7 @@ def _alternatives(need: Need, survey: Survey, used: set[str]) -> list[Json]:
     return alike or ([] if value in survey.described else [f"{value} else"])
 
 
-def _told_apart(value: Json, other: Json, survey: Survey, wording: Wording) -> bool:
+def told_apart(value: Json, other: Json, survey: Survey, wording: Wording) -> bool:
     """Does the instruction mention something that is true of this value and not of the other?"""
     mine = wording.mentioned(features([value, *survey.described.get(str(value), ())]))
     others = features([other, *survey.described.get(str(other), ())])

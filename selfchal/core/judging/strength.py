@@ -50,11 +50,10 @@ class Strength:
                 "doing nothing fails. Write failure cases whose calls work but do the wrong thing.",
                 **audit,
             )
-        mutants = [
-            *left_out(task, bench, evidence),
-            *altered_arguments(task, bench, evidence),
-            *altered_answers(task, evidence),
-        ]
+        if bench.environment.wants_answer:  # there the world is only read, or walked through
+            mutants = list(altered_answers(task, evidence))
+        else:
+            mutants = [*left_out(task, bench, evidence), *altered_arguments(task, bench, evidence)]
         return self._measured(task, bench, evidence, mutants, audit)
 
     def _measured(

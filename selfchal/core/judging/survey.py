@@ -16,7 +16,7 @@ from selfchal.core.world import Json, ToolSpec, World
 
 _READS = 60  # observations
 _ATTEMPTS = 400
-_MISSES = 3  # a tool that refused so many ids of one shape gets no more of them
+_MISSES = 3  # a tool that refused so many ids of one shape gets only those that go by its parameter's name
 _COMBINATIONS = 8
 
 
@@ -43,37 +43,44 @@ def is_id(text: str) -> bool:
 
 @dataclass
 class Survey:
-    """``described`` maps an id to the scalars that describe it; ``siblings`` to ids it stands beside."""
+    """``described`` maps an id to the scalars that describe it; ``siblings`` to ids it stands beside;
+    ``seen`` holds every text and ``numbers`` every number (and length of a list) that was read."""
 
     world: World
     tools: Sequence[ToolSpec]
     described: dict[str, list[Json]] = field(default_factory=dict)
     siblings: dict[str, set[str]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    numbers: set[float] = field(default_factory=set)
+    _names: dict[str, set[str]] = field(default_factory=dict)  # the fields that an id was found under
 
     def read(self, starts: Iterable[str], named: Mapping[str, set[Json]]) -> None:
         """Read on from these ids; ``named`` has values by parameter name, for tools of several parameters."""
         single = [tool for tool in self._readers() if len(_required(tool)) == 1]
         frontier = deque(dict.fromkeys(starts))
-        seen = set(frontier)
+        met = set(frontier)
+        for name, values in named.items():
+            for value in values:
+                self._names.setdefault(str(value), set()).add(name)
         misses: dict[tuple[str, str], int] = {}
         reads = attempts = 0
         for observation in self._searches(named):
-            self._take(observation, frontier, seen)
+            self._take(observation, frontier, met)
         while frontier and reads < _READS and attempts < _ATTEMPTS:
             text = frontier.popleft()
             for tool in single:
                 key = (tool.name, shape(text))
-                if misses.get(key, 0) >= _MISSES:
+                called = _required(tool)[0] in self._names.get(text, ())
+                if misses.get(key, 0) >= _MISSES and not called:
                     continue
                 attempts += 1
                 result = self.world.call(tool.name, (), {_required(tool)[0]: text})
                 if not result.ok:
                     misses[key] = misses.get(key, 0) + 1
                     continue
-                misses[key] = -_ATTEMPTS
                 reads += 1
                 self.described.setdefault(text, []).extend(islice(leaves(result.value), 200))
-                self._take(result.value, frontier, seen)
+                self._take(result.value, frontier, met)
 
     def _readers(self) -> list[ToolSpec]:
         return [tool for tool in self.tools if not tool.writes and not tool.ends_episode]
@@ -90,15 +97,25 @@ class Survey:
                 if result.ok:
                     yield result.value
 
-    def _take(self, value: Json, frontier: deque[str], seen: set[str]) -> None:
+    def _take(self, value: Json, frontier: deque[str], met: set[str]) -> None:
+        for leaf in leaves(value):
+            if isinstance(leaf, str):
+                self.seen.add(leaf)
+            elif isinstance(leaf, int | float):
+                self.numbers.add(float(leaf))
         for container in _containers(value):
+            self.numbers.add(float(len(container)))
+            if isinstance(container, Mapping):
+                for name, inner in container.items():
+                    if isinstance(inner, str):
+                        self._names.setdefault(inner, set()).add(name)
             group = _group(container)
             ids = [text for text, _ in group]
             for text, record in group:
                 self.described.setdefault(text, []).extend(islice(leaves(record), 60))
                 self.siblings.setdefault(text, set()).update(other for other in ids if other != text)
-                if text not in seen:
-                    seen.add(text)
+                if text not in met:
+                    met.add(text)
                     frontier.append(text)
 
 

@@ -29,8 +29,8 @@ _COUNTS: Mapping[str, tuple[float, ...]] = {
 CUES = frozenset({
     "cheapest", "cheaper", "expensive", "most", "least", "first", "last", "latest", "earliest",
     "newest", "oldest", "largest", "smallest", "biggest", "highest", "lowest", "longest", "shortest",
-    "other", "same", "all", "both", "every", "each", "only", "any", "either", "whichever", "different",
-    "more", "less", "than", "original", "maximum", "minimum", "best", "remaining", "rest", "entire",
+    "other", "same", "all", "both", "every", "each", "only", "either", "whichever", "different",
+    "less", "original", "maximum", "minimum", "best", "remaining", "rest", "entire",
     "everything", "nearest",
 })  # fmt: skip
 _STOP = frozenset({
@@ -84,6 +84,13 @@ class Wording:
         for word in self.words:
             found |= set(_COUNTS.get(word, ()))
         return frozenset(found)
+
+    @cached_property
+    def digits(self) -> frozenset[float]:
+        """The numbers that are said as such: in digits, or as two and more in words."""
+        found = {float(number.replace(",", "")) for number in _NUMBER.findall(self.text) if len(number) < 300}
+        words = {word for word in self.words if word in _COUNTS} - {"a", "an", "no", "one", "single", "once"}
+        return frozenset(found | {count for word in words for count in _COUNTS[word]})
 
     @cached_property
     def folded(self) -> str:

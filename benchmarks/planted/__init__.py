@@ -1,0 +1,1 @@
+"""Sound tasks for every built-in environment, and faults planted in them, for measuring the judge."""
