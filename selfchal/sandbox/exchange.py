@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 from selfchal.core.sandbox import Execution, Limits, Program, Status
 from selfchal.core.world import Call, Json, ToolHost, ToolResult
 from selfchal.sandbox.runner import wire
-from selfchal.sandbox.runner.spawn import ChannelClosedError, ChannelTimeoutError, FrameTooLargeError
+from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError, FrameTooLargeError
 
 _CALLS_ROOM = 4
 _SLACK = 32 * 2**10  # an error text and a message's own words, beside the value

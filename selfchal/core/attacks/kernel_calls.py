@@ -1,4 +1,7 @@
-"""System calls that no task needs: each must be refused before the kernel looks at its arguments."""
+"""System calls that no task needs: each must be refused before the kernel looks at its arguments.
+
+The arguments are such that a call that does get through changes nothing on the machine.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ _CALLS: list[tuple[str, int | None, int | None, str]] = [
     ("ptrace", 101, 117, "0, 0, None, None"),
     ("process_vm_writev", 311, 271, "host['pid'], None, 0, None, 0, 0"),
     ("kcmp", 312, 272, "host['pid'], os.getpid(), 1, 0, 0"),
-    ("mount", 165, 40, "b'none', b'/tmp', b'tmpfs', 0, None"),
-    ("umount", 166, 39, "b'/', 2"),
+    ("mount", 165, 40, "None, None, None, 0, None"),
+    ("umount", 166, 39, "None, 2"),
     ("the new mount calls", 430, 430, "b'tmpfs', 0"),
     ("chroot", 161, 51, "b'/'"),
     ("pivot_root", 155, 41, "b'/', b'/'"),
@@ -30,17 +33,17 @@ _CALLS: list[tuple[str, int | None, int | None, str]] = [
     ("swapon", 167, 224, "b'/x', 0"),
     ("the kernel log", 103, 116, "3, None, 0"),
     ("quotas", 179, 60, "0, None, 0, None"),
-    ("accounting", 163, 89, "None"),
+    ("accounting", 163, 89, "b'/nowhere/at/all'"),
     ("the clock", 227, 112, "0, None"),
-    ("the host name", 170, 161, "b'x', 1"),
+    ("the host name", 170, 161, "None, -1"),
     ("becoming root", 117, 147, "0, 0, 0"),
     ("groups", 116, 159, "0, None"),
     ("capabilities", 126, 91, "None, None"),
     ("personality", 135, 92, "0x0040000"),
-    ("shared memory", 29, 194, "0, 4096, 0o1600"),
-    ("message queues", 68, 186, "0, 0o1600"),
-    ("semaphores", 64, 190, "0, 1, 0o1600"),
-    ("posix message queues", 240, 180, "b'x', 0o102, 0o600, None"),
+    ("shared memory", 29, 194, "0, 0, 0"),
+    ("message queues", 68, 186, "12345678, 0"),
+    ("semaphores", 64, 190, "12345678, 1, 0"),
+    ("posix message queues", 240, 180, "b'selfchal-nowhere', 0, 0, None"),
     ("secret memory", 447, 447, "0"),
     ("file watches", 294, 26, "0"),
     ("file system watches", 300, 262, "0, 0"),

@@ -67,7 +67,6 @@ _VALUES = {
     "a value of 200 MB": "'x' * (200 * 2 ** 20)",
     "not a number": "float('nan')",
     "infinity": "[1, {'a': float('inf')}]",
-    "a lone surrogate": "'\\ud800'",
     "a value of bytes": "b'bytes'",
     "a set": "{1, 2}",
     "an object": "object()",
@@ -94,8 +93,16 @@ ATTACKS = (
         for name, value in _VALUES.items()
     ]
     + [
+        # An interpreter that replaces it at once has nothing to hide.
+        Attack(
+            "a lone surrogate",
+            "output",
+            "verdict_forging",
+            "no value comes back",
+            caught("x = '\\ud800'\nreturn None if x.encode('utf-8', 'ignore') else x"),
+        ),
         Attack(
             "a value nested 100,000 deep", "output", "verdict_forging", "no value comes back", _DEEP, _NOT_OK
-        )
+        ),
     ]
 )

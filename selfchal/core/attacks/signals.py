@@ -1,4 +1,7 @@
-"""Code that signals other processes, the host first."""
+"""Code that signals other processes, the host first.
+
+Real signals go to the suite's own victim only; what is asked about others changes nothing there.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +23,8 @@ if host['victim'] not in (1, os.getpid()):
 import os
 os.killpg(host['victim'], 9)
 """,
-    "killing the parent": """
-import os
-os.kill(os.getppid(), 9)
-return 'sent'
-""",
-    "killing everybody": """
-import os
-os.kill(-1, 9)
-return 'sent'
-""",
-    "stopping everybody": """
-import os
-os.kill(-1, 19)
-return 'sent'
-""",
+    "asking for the parent": "import os\nos.kill(os.getppid(), 0)\nreturn 'it can be signalled'",
+    "asking for everybody": "import os\nos.kill(-1, 0)\nreturn 'somebody can be signalled'",
     "tracing a process of the host": """
 import ctypes
 if ctypes.CDLL(None).ptrace(16, host['victim'], None, None) == 0:

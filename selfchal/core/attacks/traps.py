@@ -21,6 +21,8 @@ from selfchal.core.world import Json
 
 _PUBLIC = ("PATH", "LANG", "HOME", "PWD", "SHELL", "TERM", "HOSTNAME", "PYTHONPATH", "VIRTUAL_ENV")
 _SHORT = 8  # values shorter than this are no secrets
+# What writing attacks make where they get through.
+_PLANTED = (Path(os.__file__).parent / "selfchal_attack.py", Path(__file__).parents[2] / "selfchal_attack.py")
 _TEXT_SLACK = 64 * 2**10
 
 
@@ -35,7 +37,9 @@ class Traps:
         self._secret.write_text(f"token = {self._token!r}\nprint(token)\n")
         self._secret.chmod(0o666)
         self._victim = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"], stdin=subprocess.DEVNULL
+            [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a group of its own to be killed
         )
         self._tcp = socket.create_server(("127.0.0.1", 0))
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -112,8 +116,7 @@ class Traps:
             self._secret.read_bytes(),
             (stat.st_mode, stat.st_uid, stat.st_mtime, stat.st_nlink),
             sorted(os.listdir(self._folder)),
-            sorted(name for name in os.listdir(self._package) if name != "__pycache__"),
-            (Path(os.__file__).parent / "selfchal_attack.py").exists(),
+            *(path.exists() for path in _PLANTED),
         )
 
     def __enter__(self) -> Self:
@@ -122,6 +125,8 @@ class Traps:
     def __exit__(self, *exc: object) -> None:
         self._victim.kill()
         self._victim.wait()
+        for path in _PLANTED:
+            path.unlink(missing_ok=True)
         for listener in self._listeners:
             listener.close()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -79,7 +79,7 @@ open(os.path.dirname(os.__file__) + '/selfchal_attack.py', 'w').write('x')
 return 'wrote it'
 """,
     "the program itself": """
-open(host['package'] + '/attack.py', 'w').write('x')
+open(host['package'] + '/selfchal_attack.py', 'w').write('x')
 return 'wrote it'
 """,
     "a lock on a shared file": """
@@ -89,20 +89,22 @@ return 'locked it'
 """,
 }
 _FILL = """
-import os, tempfile
+import os
 def attack(host):
-    written = 0
     own = ('.', '/tmp', '/var/tmp', '/dev/shm', '/run', '/scratch', os.path.expanduser('~'))
     for folder in (*own, host['folder']):
-        for number in range(8):
-            try:
-                with open(f'{folder}/fill{number}', 'wb') as file:
-                    for _ in range(32):
-                        written += file.write(bytes(2 ** 20))
-            except OSError:
-                pass
-    if written > 64 * 2 ** 20:
-        return f'wrote {written} bytes'
+        written = 0
+        path = f'{folder}/selfchal-fill'
+        try:
+            with open(path, 'wb') as file:
+                for _ in range(128):
+                    written += file.write(bytes(2 ** 20))
+        except OSError:
+            pass
+        if os.path.exists(path):
+            os.unlink(path)
+        if written > 64 * 2 ** 20:
+            return f'wrote {written} bytes to {folder}'
 """
 _ANONYMOUS = """
 import os

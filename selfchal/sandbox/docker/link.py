@@ -16,7 +16,7 @@ from typing import Protocol
 
 from selfchal.sandbox.exchange import InfrastructureError
 from selfchal.sandbox.runner import relay, wire
-from selfchal.sandbox.runner.spawn import ChannelClosedError, ChannelTimeoutError, FrameTooLargeError
+from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError, FrameTooLargeError
 
 _LARGEST_PACKET = 2**20  # a relay reads 64 KiB at a time; more means that it is no relay
 _READY_SECONDS = 60.0

@@ -30,8 +30,8 @@ class DockerConfig(BaseModel):
     require: Level = Field(Level.PARTIAL, description="refuse to run when any guarantee is below this level")
     image: str | None = Field(
         None,
-        description="image with Python 3.11 or later to build upon, or 'host' for a copy of the host's own Python; "
-        "none: python:3.11-slim, or 'host' where no registry can be reached",
+        description="image with Python 3.11 or later to build upon, or 'host' for a copy of this machine's "
+        "Python; none: python:3.11-slim, or 'host' where no registry can be reached",
     )
     runtime: str | None = Field(None, description="another runtime of the engine, such as runsc (gVisor)")
     containers: int = Field(0, ge=0, description="how many containers; 0: one for each core")

@@ -7,14 +7,8 @@ import time
 from collections import deque
 
 from selfchal.sandbox.exchange import InfrastructureError
-from selfchal.sandbox.runner.spawn import (
-    ChannelClosedError,
-    ChannelTimeoutError,
-    Child,
-    Zygote,
-    ZygoteError,
-    ZygoteSettings,
-)
+from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError
+from selfchal.sandbox.runner.spawn import Child, Zygote, ZygoteError, ZygoteSettings
 
 _REASON_CAP = 2000
 _READY_SECONDS = 30.0  # locking down takes milliseconds; this is for a machine that swaps

@@ -61,7 +61,7 @@ def become_child(channel: int, stdout: int, walls: Walls) -> None:
         os._exit(NOT_LOCKED)
     try:
         os.write(CHANNEL, b"R")
-        _serve(walls)
+        serve(walls)
     finally:
         os._exit(0)
 
@@ -95,7 +95,8 @@ def _lock_down(walls: Walls) -> None:
     seccomp.install(walls.filter_address)
 
 
-def _serve(walls: Walls) -> None:
+def serve(walls: Walls) -> None:
+    """Run what comes over the channel until the host hangs up."""
     globals_: dict[str, Any] = {}
     number = 0
     while (frame := wire.read_frame(CHANNEL)) is not None:

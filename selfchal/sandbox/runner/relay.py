@@ -17,7 +17,8 @@ import time
 from typing import NoReturn
 
 from . import kernel
-from .spawn import ChannelClosedError, ChannelTimeoutError, Child, Zygote, ZygoteError, ZygoteSettings
+from .frames import ChannelClosedError, ChannelTimeoutError
+from .spawn import Child, Zygote, ZygoteError, ZygoteSettings
 
 PACKET = struct.Struct("!BII")
 WINDOW = 256 * 2**10

@@ -13,11 +13,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import wire
+from .frames import ChannelClosedError, Frames
 
 START_SECONDS = 60.0  # for a machine under heavy load
 _HANG_UP_SECONDS = 5.0
@@ -27,18 +26,6 @@ _EXIT_SIZE = 4
 
 class ZygoteError(Exception):
     """A zygote could not be started, or is gone."""
-
-
-class ChannelClosedError(Exception):
-    """The child hung up."""
-
-
-class ChannelTimeoutError(Exception):
-    """The deadline passed."""
-
-
-class FrameTooLargeError(Exception):
-    """The child announced a frame above its cap."""
 
 
 @dataclass(frozen=True)
@@ -142,19 +129,16 @@ class Child:
 
     def __init__(self, channel: socket.socket, status: int, stdout: int) -> None:
         self._channel = channel
-        self._channel.setblocking(False)
+        self._frames = Frames(channel)
         self._status = status
         self._stdout = stdout
         self._pidfd: int | None = None
         self._ready = False
-        self._buffer = bytearray()
-        self._poll = select.poll()
-        self._poll.register(channel, select.POLLIN)
 
     def wait_ready(self, deadline: float) -> None:
         """Wait for the child's lock-down. Raises ChannelClosedError or ChannelTimeoutError."""
         while not self._ready:
-            self._wait(select.POLLIN, deadline)
+            self._frames.wait_readable(deadline)
             data, descriptors, _, _ = socket.recv_fds(self._channel, 2, 1)
             if descriptors:
                 self._pidfd = descriptors[0]
@@ -183,53 +167,14 @@ class Child:
 
     def send(self, payload: bytes, deadline: float) -> None:
         """One frame. Raises ChannelClosedError or ChannelTimeoutError."""
-        view = memoryview(wire.HEADER.pack(len(payload)) + payload)
-        while view:
-            try:
-                view = view[self._channel.send(view) :]
-            except BlockingIOError:
-                self._wait(select.POLLOUT, deadline)
-            except OSError as error:
-                raise ChannelClosedError from error
+        self._frames.send(payload, deadline)
 
     def receive(self, deadline: float, cap: int) -> bytes:
         """One frame. Raises ChannelClosedError, ChannelTimeoutError or FrameTooLargeError."""
-        size = wire.HEADER.size
-        while len(self._buffer) < size:
-            self._fill(deadline)
-        length: int = wire.HEADER.unpack_from(self._buffer)[0]
-        if length > cap:
-            raise FrameTooLargeError
-        while len(self._buffer) < size + length:
-            self._fill(deadline)
-        payload = bytes(self._buffer[size : size + length])
-        del self._buffer[: size + length]
-        return payload
-
-    def _fill(self, deadline: float) -> None:
-        self._wait(select.POLLIN, deadline)
-        try:
-            data = self._channel.recv(_CHUNK)
-        except OSError as error:
-            raise ChannelClosedError from error
-        if not data:
-            raise ChannelClosedError
-        self._buffer += data
-
-    def _wait(self, event: int, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if event == select.POLLIN:
-            ready = self._poll.poll(max(left, 0) * 1000)
-        else:
-            both = select.poll()
-            both.register(self._channel, event)
-            ready = both.poll(max(left, 0) * 1000)
-        if not ready:
-            raise ChannelTimeoutError
+        return self._frames.receive(deadline, cap)
 
     def quiet(self) -> bool:
-        """True while nothing unasked has come in: a child has nothing to say between two runs."""
-        return not self._buffer and not self._poll.poll(0)
+        return self._frames.quiet()
 
     def stdout(self, cap: int) -> bytes:
         """The first ``cap`` bytes of what it printed since the last ``forget_stdout``."""

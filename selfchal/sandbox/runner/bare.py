@@ -1,0 +1,20 @@
+"""A child without any wall, for the ``unsafe-subprocess`` sandbox alone: only rlimits hold it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from .child import CHANNEL, Walls, serve
+
+# Address space that an interpreter takes before it runs anything; generous, since this is no promise.
+_BASE_MEMORY = 2**29
+
+
+def main() -> NoReturn:
+    """Entry point: one argument, the descriptor of the channel."""
+    os.dup2(int(sys.argv[1]), CHANNEL)
+    sys.argv[:] = [""]
+    serve(Walls(None, 0, _BASE_MEMORY, None))
+    os._exit(0)

@@ -1,0 +1,1 @@
+"""A plain subprocess for code that is trusted already: no sandbox, and it says so."""

@@ -1,0 +1,138 @@
+"""``sandbox: {name: unsafe-subprocess, allow: true}``: runs code as you, with your files and your network.
+
+It exists for machines without a real sandbox and for code that somebody has read. It needs the option
+and SELFCHAL_ALLOW_UNSAFE=1 both, so that no manifest alone can switch it on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.core.errors import SandboxUnavailableError
+from selfchal.core.sandbox import GUARANTEES, Execution, Guarantees, Level, Limits, Program
+from selfchal.core.world import ToolHost
+from selfchal.sandbox.runner.frames import Frames
+from selfchal.sandbox.runs import Runs, cores
+from selfchal.sandbox.sessions import ChannelSession
+
+VARIABLE = "SELFCHAL_ALLOW_UNSAFE"
+_PROGRAM = "import sys; sys.path.insert(0, {!r}); from runner.bare import main; main()"
+_HELD = {"wall_time": Level.FULL, "memory": Level.PARTIAL, "cpu": Level.PARTIAL, "determinism": Level.PARTIAL}
+WARNING = "UNSAFE: code ran as a plain subprocess, with the files, the network and the rights of the user"
+
+
+class UnsafeSubprocessConfig(BaseModel):
+    """Options of unsafe-subprocess."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allow: bool = Field(False, description=f"must be true, and {VARIABLE}=1 set, or nothing runs")
+    parallel: int = Field(0, ge=0, description="executions that run at the same time; 0: one for each core")
+
+
+class UnsafeSubprocessSandbox:
+    """A fresh interpreter for each execution, behind rlimits only."""
+
+    name: ClassVar[str] = "unsafe-subprocess"
+    Config: ClassVar[type[BaseModel]] = UnsafeSubprocessConfig
+
+    def __init__(self, config: UnsafeSubprocessConfig) -> None:
+        """Raises SandboxUnavailableError unless both switches are on."""
+        if not config.allow or os.environ.get(VARIABLE) != "1":
+            raise SandboxUnavailableError(
+                "unsafe-subprocess runs untrusted code with all your rights; if you want that, set "
+                f"'allow: true' in the sandbox section and {VARIABLE}=1 in the environment, or use sandbox "
+                "'process' or 'docker'"
+            )
+        warnings.warn(WARNING, stacklevel=2)
+        self._runs = Runs(_start, config.parallel or cores())
+
+    @property
+    def guarantees(self) -> Guarantees:
+        levels = {name: _HELD.get(name, Level.NONE) for name in GUARANTEES}
+        return Guarantees("unsafe-subprocess", "none", levels, WARNING)
+
+    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
+        return self._runs.run(program, tools, limits)
+
+    def session(self, tools: ToolHost | None, limits: Limits) -> ChannelSession:
+        return self._runs.session(tools, limits)
+
+    def close(self) -> None:
+        self._runs.closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _start(hash_seed: int) -> PlainChild:
+    return PlainChild(hash_seed)
+
+
+class PlainChild:
+    """The host's end of one plain subprocess, as ``exchange`` wants it."""
+
+    def __init__(self, hash_seed: int) -> None:
+        here, there = socket.socketpair()
+        self._frames = Frames(here)
+        self._stdout = tempfile.TemporaryFile()  # noqa: SIM115 — closed in close()
+        folder = str(Path(__file__).parent.parent)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-s", "-S", "-B", "-c", _PROGRAM.format(folder), str(there.fileno())],
+            env={"PYTHONHASHSEED": str(hash_seed), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            pass_fds=(there.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=self._stdout,
+            stderr=self._stdout,
+            start_new_session=True,
+            cwd=tempfile.gettempdir(),
+        )
+        there.close()
+
+    def send(self, payload: bytes, deadline: float) -> None:
+        self._frames.send(payload, deadline)
+
+    def receive(self, deadline: float, cap: int) -> bytes:
+        return self._frames.receive(deadline, cap)
+
+    def quiet(self) -> bool:
+        return self._frames.quiet()
+
+    def stdout(self, cap: int) -> bytes:
+        return os.pread(self._stdout.fileno(), cap, 0)
+
+    def forget_stdout(self) -> None:
+        os.ftruncate(self._stdout.fileno(), 0)
+        os.lseek(self._stdout.fileno(), 0, os.SEEK_SET)
+
+    def exit_status(self, seconds: float) -> int | None:
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        return -code if code < 0 else code << 8
+
+    def kill(self) -> None:
+        """The whole group, since this sandbox cannot keep code from making processes."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # none left, or a zombie (macOS)
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        self.kill()
+        self._process.wait()
+        self._frames.socket.close()
+        self._stdout.close()
