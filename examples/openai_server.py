@@ -77,7 +77,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/v1/models":
-            self._answer(200, {"object": "list", "data": [{"id": self.server.name, "object": "model"}]})
+            context = self.server.batcher.model.context_length
+            card = {"id": self.server.name, "object": "model", "max_model_len": context}
+            self._answer(200, {"object": "list", "data": [card]})
         else:
             self._answer(404, {"error": {"message": f"no {self.path} here"}})
 
@@ -145,8 +147,10 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, model: TransformersModel, name: str, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(
+        self, model: TransformersModel, name: str, port: int = 0, handler: type[Handler] = Handler
+    ) -> None:
+        super().__init__(("127.0.0.1", port), handler)
         self.name = name
         self.batcher = Batcher(model)
         self.batcher.start()

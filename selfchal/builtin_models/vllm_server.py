@@ -118,7 +118,7 @@ def start_server(
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=_environment(options),
             start_new_session=True,
         )
         address = f"http://127.0.0.1:{port}"
@@ -132,7 +132,7 @@ def start_server(
             raise ModelError(f"{error}\nIts last lines:\n{tail}") from error
 
 
-def _environment() -> dict[str, str]:
+def _environment(options: Mapping[str, Any]) -> dict[str, str]:
     """What the server needs to be trained with, without network or reports to anybody."""
     wanted = {
         "VLLM_SERVER_DEV_MODE": "1",
@@ -140,6 +140,9 @@ def _environment() -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
     }
+    if options.get("enforce_eager"):
+        # vLLM's samplers are compiled even so, which needs a C++ compiler and, on a CPU, minutes.
+        wanted["TORCH_COMPILE_DISABLE"] = "1"
     # This process's Python settings are not those of the other environment.
     inherited = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     return {**wanted, **inherited}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +15,20 @@ import torch
 from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
 from tests.builtin_models.tiny import write_model
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "openai_server.py"
 Make = Callable[..., TransformersModel]
+
+
+@cache
+def example_server() -> Any:
+    """The module ``examples/openai_server.py``."""
+    spec = importlib.util.spec_from_file_location("openai_server", EXAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(autouse=True, scope="session")

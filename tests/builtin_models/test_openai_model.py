@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,20 +21,8 @@ from selfchal.builtin_models.openai_model import OpenAIConfig, OpenAIModel
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Capability, Message, Sampling
-from tests.builtin_models.conftest import Make
+from tests.builtin_models.conftest import Make, example_server
 from tests.builtin_models.talks import go_on, plain_logprobs, prompts
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "openai_server.py"
-
-
-def _example() -> Any:
-    spec = importlib.util.spec_from_file_location("openai_server", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +32,7 @@ def local(make_model: Make) -> TransformersModel:
 
 @pytest.fixture(scope="module")
 def url(local: TransformersModel) -> Iterator[str]:
-    server = _example().Server(local, "tiny")
+    server = example_server().Server(local, "tiny")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.url
     server.shutdown()

@@ -66,6 +66,9 @@ def config(kind: str, vocabulary: int) -> Any:
         )  # fmt: skip
     if kind == "llama":
         return LlamaConfig(**shared, **SIZES, num_key_value_heads=2, num_hidden_layers=3)
+    if kind == "wide":  # heads of 32, the smallest that vLLM was seen to take
+        wide: dict[str, Any] = {**SIZES, "hidden_size": 128}
+        return LlamaConfig(**shared, **wide, num_key_value_heads=2, num_hidden_layers=2)
     if kind == "mistral":
         return MistralConfig(**shared, **SIZES, num_key_value_heads=2, num_hidden_layers=2, sliding_window=8)
     if kind == "gemma3":
