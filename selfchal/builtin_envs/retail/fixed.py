@@ -7,17 +7,15 @@ nothing behind; see selfchal.builtin_envs.tables.profiles.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Literal
+from typing import Any
 
 from selfchal.builtin_envs.retail import reads, writes
 from selfchal.builtin_envs.tables.profiles import described_by
 from selfchal.builtin_envs.tables.world import Refused, Rows
 
-Reason = Literal["no longer needed", "ordered by mistake"]
-
 
 @described_by(writes.cancel_pending_order)
-def cancel_pending_order(db: Rows, order_id: str, reason: Reason) -> dict[str, Any]:
+def cancel_pending_order(db: Rows, order_id: str, reason: writes.Reason) -> dict[str, Any]:
     # After a change of payment the original refunds its refund too, and a gift card gains by it.
     writes.pending_order(db, order_id, "cancelled")
     order = db["orders"].edit(order_id)

@@ -6,12 +6,12 @@ leaves behind.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from selfchal.builtin_envs.tables.values import copy_json
 from selfchal.builtin_envs.tables.world import Refused, Rows
 
-CANCEL_REASONS = ("no longer needed", "ordered by mistake")
+Reason = Literal["no longer needed", "ordered by mistake"]
 
 
 def pending_order(db: Rows, order_id: str, deed: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def credit(db: Rows, order: dict[str, Any], method_id: str, amount: float) -> No
     method["balance"] = round(method["balance"], 2)
 
 
-def cancel_pending_order(db: Rows, order_id: str, reason: str) -> dict[str, Any]:
+def cancel_pending_order(db: Rows, order_id: str, reason: Reason) -> dict[str, Any]:
     """Cancel a pending order and refund it: at once to a gift card, otherwise in 5 to 7 business days.
     The user must have confirmed the order and the reason.
 
@@ -50,7 +50,7 @@ def cancel_pending_order(db: Rows, order_id: str, reason: str) -> dict[str, Any]
         reason: 'no longer needed' or 'ordered by mistake'.
     """
     pending_order(db, order_id, "cancelled")
-    if reason not in CANCEL_REASONS:
+    if reason not in get_args(Reason):
         raise Refused("invalid reason")
     order = db["orders"].edit(order_id)
     refunds = []

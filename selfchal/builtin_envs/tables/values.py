@@ -7,13 +7,13 @@ What is stored must stay hashable and printable whatever a caller sends, so valu
 from __future__ import annotations
 
 import marshal
-import math
 from typing import Any
 
 from selfchal.core.world import Json
 
 MAX_DEPTH = 64
 MAX_INT_BITS = 8192  # CPython refuses to print integers of more than 4,300 digits
+MAX_FLOAT = 1e200  # so that prices and balances never overflow to infinity, which JSON does not have
 
 
 class NotJsonError(ValueError):
@@ -41,8 +41,8 @@ def take_json(value: Any, depth: int = MAX_DEPTH) -> Json:
             raise NotJsonError("an argument is too large an integer")
         return value
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise NotJsonError(f"{value} is not a JSON number")
+        if not abs(value) <= MAX_FLOAT:  # so written, it is true of NaN as well
+            raise NotJsonError(f"{value} is too large a number, or none")
         return value
     if depth == 0:
         raise NotJsonError("an argument is nested too deeply")
