@@ -15,9 +15,10 @@ from selfchal.core.environment import Chat, Environment, User
 from selfchal.core.episode import End, Episode
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Execution, Limits, Sandbox, Session, Status
+from selfchal.core.tool_calls import ActionFormat, Invoke, parse_tool_turn, tool_schema
 from selfchal.core.world import Json, ToolSpec, World
 
-PROMPT = files("selfchal.core") / "prompts" / "agent.txt"
+PROMPTS: Mapping[ActionFormat, str] = {"code": "agent.txt", "tools": "agent_tools.txt"}
 CLOSINGS = {
     True: "When you know it, give the final answer, a value and nothing else:\nAnswer: <value>",
     False: "To speak to the user, write:\nAnswer: <what you say>",
@@ -42,6 +43,7 @@ class Setting:
     max_steps: int = 15
     observation_chars: int = 10_000
     chat: Chat | None = None
+    action_format: ActionFormat = "code"
 
 
 Grade = Callable[[World, str | None, Sequence[str]], Reward]  # final world, answer, replies to the user
@@ -74,18 +76,20 @@ class AgentScene:
         said = self.user.open() if self.user else self.instruction
         seen = environment.observe_start(self.context)
         return [
-            Message("system", system_prompt(environment, self.setting.max_steps)),
+            Message("system", system_prompt(environment, self.setting.max_steps, self.setting.action_format)),
             Message("user", f"{said}\n\n{seen}" if seen else said),
         ]
 
     def step(self, text: str) -> Message | None:
         self.steps += 1
-        turn = parse_turn(text)
+        turn = parse_turn(text) if self.setting.action_format == "code" else parse_tool_turn(text)
         if isinstance(turn, Malformed):
             self.invalid += 1
             observation: str | None = turn.reminder
         elif isinstance(turn, Act):
             observation = self._act(turn.code)
+        elif isinstance(turn, Invoke):
+            observation = self._invoke(turn)
         else:
             observation = self._say(turn.text)
         if observation is None or self.steps >= self.setting.max_steps:
@@ -105,6 +109,17 @@ class AgentScene:
             self.end = End.TOOL
             return None
         return observation_of(execution, self.setting.observation_chars)
+
+    def _invoke(self, call: Invoke) -> str | None:
+        """One native tool call. It runs no code of the agent, so it needs no sandbox."""
+        result = self.world.call(call.name, (), call.arguments)
+        self.calls += 1
+        self.invalid += not result.ok
+        if self.world.ended:
+            self.end = End.TOOL
+            return None
+        seen = _cut(self.world.show(result), self.setting.observation_chars)
+        return f"<tool_response>\n{seen}\n</tool_response>"
 
     def _say(self, text: str) -> str | None:
         if self.user is None:
@@ -139,15 +154,19 @@ def observation_of(execution: Execution, limit: int) -> str:
     if not execution.ok and execution.status is not Status.EXCEPTION:
         error = f"The code was stopped ({execution.status}): {error}"
     text = "\n".join(part for part in (execution.stdout.rstrip("\n"), error.rstrip("\n")) if part)
-    if len(text) > limit:
-        text = f"{text[:limit]}...\n[output truncated]"
-    return f"Observation:\n{text}"
+    return f"Observation:\n{_cut(text, limit)}"
 
 
-def system_prompt(environment: Environment, steps: int) -> str:
-    return PROMPT.read_text().format(
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}...\n[output truncated]"
+
+
+def system_prompt(environment: Environment, steps: int, action_format: ActionFormat = "code") -> str:
+    describe = describe_tool if action_format == "code" else tool_schema
+    prompt = files("selfchal.core") / "prompts" / PROMPTS[action_format]
+    return prompt.read_text().format(
         policy=environment.policy,
-        tools="\n".join(describe_tool(tool) for tool in environment.tools),
+        tools="\n".join(describe(tool) for tool in environment.tools),
         closing=CLOSINGS[environment.wants_answer],
         steps=steps,
     )

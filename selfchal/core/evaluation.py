@@ -1,13 +1,13 @@
 """Evaluation on held-out tasks: sampled, greedy, and elicitation-only baselines beside the score.
 
 Elicitation-only: the same weights with the first action forced (the agent's first turn begins with
-``Action:``), decoded greedily. A gain that such a baseline also gives is no new skill.
+``Action:`` or a native tool call), decoded greedily. A gain that such a baseline also gives is no new skill.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,9 +17,10 @@ from selfchal.core.lab import GREEDY, Lab
 from selfchal.core.rollout import Engine
 from selfchal.core.statistics import Rows, mean_reward
 from selfchal.core.task import TestTask
+from selfchal.core.tool_calls import ActionFormat
 
 SLICE = 64  # tasks stored at once: what a kill can cost
-FORCED_OPENING = "Action:\n"
+FORCED_OPENINGS: Mapping[ActionFormat, str] = {"code": "Action:\n", "tools": "<tool_call>\n"}
 
 
 class Mode(StrEnum):
@@ -77,8 +78,8 @@ def _slice(
         sampled = mode is Mode.SAMPLED
         # the seed leaves ``when`` out: before and after are paired draws
         sampling = lab.sampling(section.temperature if sampled else GREEDY, lab.seed("evaluate", mode, start))
-        opening = FORCED_OPENING if mode is Mode.FORCED_GREEDY else ""
         rollout = lab.manifest.settings.rollout
+        opening = FORCED_OPENINGS[rollout.action_format] if mode is Mode.FORCED_GREEDY else ""
         engine = Engine(lab.model, sampling, rollout.batch, rollout.lockstep, opening)
         scenes = [lab.test_scene(task) for task in tasks for _ in range(samples)]
         numbers = [n for _ in tasks for n in range(samples)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -69,7 +70,8 @@ def play_oracle(setting: Setting, tasks: Sequence[TestTask], watcher: Watcher) -
     """Every task played by its environment's own solution, through the agent's scene and sandbox."""
     episodes = []
     for done, task in enumerate(tasks, start=1):
-        scene, episode = scene_of_test(task, setting), Episode(task.id, 0)
+        # an environment's own solutions are code, whatever the models of the manifest write
+        scene, episode = scene_of_test(task, replace(setting, action_format="code")), Episode(task.id, 0)
         episode.messages = list(scene.start())
         for turn in setting.environment.oracle(task):
             if scene.step(turn) is None:

@@ -24,6 +24,7 @@ from selfchal.core.seeds import seed_of
 from selfchal.core.store import Store
 from selfchal.core.synthesizer import Proposal, Synthesizer
 from selfchal.core.task import Task, TestTask
+from selfchal.core.tool_calls import CALL_END
 from selfchal.core.world import Json, World
 
 GREEDY = 0.0
@@ -63,7 +64,8 @@ class Lab:
         rollout = self.manifest.settings.rollout
         tokens = rollout.challenge_tokens if challenge else rollout.max_tokens
         top_p = rollout.top_p if temperature != GREEDY else 1.0
-        return Sampling(temperature, top_p, tokens, stop=STOPS, seed=seed)
+        code = challenge or rollout.action_format == "code"
+        return Sampling(temperature, top_p, tokens, stop=STOPS if code else (CALL_END,), seed=seed)
 
     def describe_sandbox(self) -> dict[str, Json]:
         """The sandbox's guarantees, stored with the verdicts that it gave."""
@@ -123,8 +125,15 @@ def setting_of(
     settings: ManifestModel, environment: Environment, sandbox: Sandbox, chat: Chat | None
 ) -> Setting:
     rollout = settings.rollout
-    limits = limits_of(settings.limits)
-    return Setting(environment, sandbox, limits, rollout.max_steps, rollout.observation_chars, chat)
+    return Setting(
+        environment,
+        sandbox,
+        limits_of(settings.limits),
+        rollout.max_steps,
+        rollout.observation_chars,
+        chat,
+        rollout.action_format,
+    )
 
 
 def _open_model(choice: Choice, closing: ExitStack) -> Model:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from selfchal.core.errors import ManifestError
 from selfchal.core.loggers import LoggerName
 from selfchal.core.model import Capability
+from selfchal.core.tool_calls import ActionFormat
 from selfchal.core.world import Json
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check"]
@@ -51,6 +52,9 @@ class RolloutSection(Section):
     """Episodes under way at once."""
     max_steps: int = Field(15, ge=1)
     """Turns of an episode (paper: 15)."""
+    action_format: ActionFormat = "code"
+    """How agents act: code (Python in the sandbox, as in the paper) or tools (one native tool call a turn).
+    Challengers always act in code."""
     max_tokens: int = Field(512, ge=1)
     """Tokens of one turn of an agent."""
     challenge_tokens: int = Field(1024, ge=1)

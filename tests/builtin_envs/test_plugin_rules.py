@@ -9,9 +9,9 @@ from selfchal.builtin_envs.web_browsing.environment import WebBrowsing
 from selfchal.plugins.conformance import Case, environment_cases
 
 CASES = [
-    *environment_cases(Calculation),
-    *environment_cases(WebBrowsing),
-    *environment_cases(WebBrowsing, {"profile": "compat"}),
+    *environment_cases(Calculation, calls=150),
+    *environment_cases(WebBrowsing, calls=150),
+    *environment_cases(WebBrowsing, {"profile": "compat"}, calls=150),
 ]
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -32,7 +34,7 @@ class Talkative(Shop):
 
 
 def play(
-    sandbox: Sandbox, turns: Sequence[str], environment: Shop | None = None, **options: int
+    sandbox: Sandbox, turns: Sequence[str], environment: Shop | None = None, **options: Any
 ) -> tuple[Episode, list[Message], AgentScene]:
     setting = Setting(environment or Desk(), sandbox, Limits(seconds=2), **options)
 
@@ -117,3 +119,38 @@ def test_the_prompt_names_every_tool_and_how_to_act(environment: Shop) -> None:
     assert "End Action" in prompt
     assert "{" not in prompt
     assert "challenger" not in prompt.splitlines()[0]
+
+
+def native(name: str, **arguments: object) -> str:
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
+
+
+def test_native_tool_calls_act_on_the_world_and_show_what_it_shows(process_sandbox: Sandbox) -> None:
+    turns = [native("get_user", user_id="ann"), native("get_user", nobody=1), "<tool_call>{", "Answer: 2"]
+    episode, messages, scene = play(process_sandbox, turns, action_format="tools")
+    seen, refused, reminded = [message.content for message in messages[2:]]
+    assert "W1" in seen
+    assert seen.startswith("<tool_response>\n")
+    assert refused.startswith("<tool_response>\n")
+    assert "That is no tool call" in reminded
+    assert (episode.end, episode.answer, episode.reward) == (End.ANSWER, "2", 1.0)
+    assert (episode.steps, episode.tool_calls, episode.invalid_actions) == (4, 2, 2)
+    assert scene.session is None  # no code ran, no sandbox was asked
+
+
+def test_native_tool_calls_write_and_are_cut(process_sandbox: Sandbox) -> None:
+    turns = [native("cancel_order", order_id="W1", reason="no"), "Answer: done"]
+    episode, messages, scene = play(
+        process_sandbox, turns, Shop(), action_format="tools", observation_chars=10
+    )
+    assert scene.world.difference()
+    assert episode.reward == 1.0
+    assert "[output truncated]" in messages[2].content
+
+
+def test_the_prompt_for_native_calls_has_schemas_and_no_code() -> None:
+    prompt = system_prompt(Desk(), 15, "tools")
+    for tool in Desk().tools:
+        assert f'"name": "{tool.name}"' in prompt
+    assert "<tool_call>" in prompt
+    assert "Python" not in prompt
