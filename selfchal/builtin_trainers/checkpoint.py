@@ -59,6 +59,12 @@ def validate(training: Training, position: Position, samples: int) -> dict[str, 
     return {"validation_reward": reward, "best_step": float(position.best.step)}
 
 
+class Stateful(Protocol):
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Any) -> None: ...
+
+
 class Ending(Protocol):
     """The options of a trainer that concern the end of an update; see ``GrpoConfig``."""
 
@@ -73,7 +79,7 @@ def conclude(
     position: Position,
     options: Ending,
     metrics: dict[str, float],
-    optimizer: torch.optim.Optimizer,
+    optimizer: Stateful,
     *parts: nn.Module,
 ) -> None:
     """The end of an update: report it; where a checkpoint is due, validate and save.
@@ -95,7 +101,7 @@ def conclude(
         progress.save(step, pack(position, optimizer, *parts))
 
 
-def pack(position: Position, optimizer: torch.optim.Optimizer, *parts: nn.Module) -> dict[str, Any]:
+def pack(position: Position, optimizer: Stateful, *parts: nn.Module) -> dict[str, Any]:
     """``parts`` are trained modules that are not in the model (PPO's critic)."""
     course, best = position.course, position.best
     return {
@@ -113,7 +119,7 @@ def unpack(
     step: int,
     state: Mapping[str, Any],
     position: Position,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Stateful,
     *parts: nn.Module,
 ) -> None:
     """Make everything, the random generators too, what it was after ``step``."""

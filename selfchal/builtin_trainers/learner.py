@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
+from selfchal.builtin_trainers.parallel import Team, sharded_copy, whole_weights
 from selfchal.core.errors import TrainingError
 
 Reference = Callable[[], AbstractContextManager[nn.Module]]
@@ -37,29 +39,98 @@ def rate(options: Optimisation, step: int) -> float:
     return 1.0 - done if options.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
 
-def adamw(network: nn.Module, options: Optimisation) -> torch.optim.AdamW:
-    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [{"params": trainable, "peak": options.learning_rate}]
-    return torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
+class Stepper:
+    """AdamW over the network's trainable weights, alone or with a team.
 
-
-def clip_and_step(optimizer: torch.optim.AdamW, options: Optimisation, step: int) -> float:
-    """One optimiser step with the rate of update ``step``; the norm that the policy's gradient had.
-
-    Each parameter group (policy, critic) is clipped on its own, so that neither can starve the other.
-    Raises TrainingError where a gradient is not finite, before any weight is touched.
+    Weights of less than float32 have float32 masters that the steps are made on: at a rate of 1e-6
+    hardly any step is large enough to move a bfloat16 weight. ``network`` is what to compute the loss
+    with: the model's own, or with ``shard`` this process's part of a sharded copy.
     """
-    norms = []
-    for group in optimizer.param_groups:
-        norms.append(float(torch.nn.utils.clip_grad_norm_(group["params"], options.max_grad_norm)))
-        group["lr"] = group["peak"] * rate(options, step)
-    if not all(map(math.isfinite, norms)):
-        raise TrainingError(
-            f"the gradient of update {step} is not finite; lower learning_rate, or use precision: float32"
-        )
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return norms[0]
+
+    def __init__(self, network: nn.Module, options: Optimisation, team: Team, *, shard: bool = False) -> None:
+        self.rolls_out, self.options, self.team = network, options, team
+        self.sharded = shard and team.size > 1
+        self.network = sharded_copy(network) if self.sharded else network
+        self.masters: list[tuple[Tensor, Tensor]] = []
+        weights = [self._master(p) for p in self.network.parameters() if p.requires_grad]
+        groups = [{"params": weights, "peak": options.learning_rate}]
+        self.adamw = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
+        self.whole_state = team.together(self._whole_state)
+
+    def _master(self, weight: Tensor) -> Tensor:
+        if weight.dtype == torch.float32:
+            return weight
+        self.masters.append((weight, weight.detach().float()))
+        return self.masters[-1][1]
+
+    def add(self, module: nn.Module, learning_rate: float) -> None:
+        """Train ``module`` too (a critic), with its own rate and its own clipping."""
+        group = {"params": list(module.parameters()), "lr": learning_rate, "peak": learning_rate}
+        self.adamw.add_param_group(group)
+
+    def step(self, update: int) -> float:
+        """One step on the gradients of all processes; the norm that the network's gradient had.
+
+        Each parameter group (policy, critic) is clipped on its own, so that neither can starve the
+        other. Raises TrainingError where a gradient is not finite, before any weight is touched.
+        """
+        self._take_gradients()
+        norms = []
+        for group in self.adamw.param_groups:
+            norm = torch.nn.utils.clip_grad_norm_(group["params"], self.options.max_grad_norm)
+            norms.append(float(norm.full_tensor() if isinstance(norm, DTensor) else norm))
+            group["lr"] = group["peak"] * rate(self.options, update)
+        if not all(map(math.isfinite, norms)):
+            raise TrainingError(
+                f"the gradient of update {update} is not finite; lower learning_rate, "
+                "or use precision: float32"
+            )
+        self.adamw.step()
+        self.adamw.zero_grad(set_to_none=True)
+        self._give_weights()
+        return norms[0]
+
+    def _take_gradients(self) -> None:
+        for weight, master in self.masters:
+            master.grad = None if weight.grad is None else weight.grad.float()
+            weight.grad = None
+        policy, *others = [group["params"] for group in self.adamw.param_groups]
+        if not self.sharded:  # sharding sums by itself
+            self.team.sum_gradients(policy)
+        for critic in others:
+            self.team.sum_gradients(critic)
+
+    def _give_weights(self) -> None:
+        with torch.no_grad():
+            for weight, master in self.masters:
+                weight.copy_(master)
+        if self.sharded:
+            self.rolls_out.load_state_dict(whole_weights(self.network), strict=False)
+
+    def _whole_state(self) -> dict[str, Any]:
+        masters = [master for _, master in self.masters]
+        if not self.sharded:
+            return {"adamw": self.adamw.state_dict(), "masters": masters}
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict
+
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        return {"adamw": get_optimizer_state_dict(self.network, self.adamw, options=options), "masters": []}
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint; the leader's call, in which all take part."""
+        return self.whole_state()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        with torch.no_grad():
+            for (_, master), value in zip(self.masters, state["masters"], strict=True):
+                master.copy_(value)
+        if not self.sharded:
+            self.adamw.load_state_dict(state["adamw"])
+            return
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict
+
+        options = StateDictOptions(full_state_dict=True)
+        set_optimizer_state_dict(self.network, self.adamw, state["adamw"], options=options)
 
 
 def trainable_copy(network: nn.Module) -> dict[str, Tensor]:

@@ -30,7 +30,6 @@ class OfflineOptions(Protocol):
     weight_decay: float
     max_grad_norm: float
     precision: Any
-    gradient_checkpointing: bool
     checkpoint_every: int
     validation_samples: int
 

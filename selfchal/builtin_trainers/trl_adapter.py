@@ -114,7 +114,7 @@ def _run(
                 weight_decay=options.weight_decay,
                 max_grad_norm=options.max_grad_norm,
                 bf16=options.precision == "bfloat16",
-                gradient_checkpointing=options.gradient_checkpointing,
+                gradient_checkpointing=network.is_gradient_checkpointing,
                 use_cpu=next(network.parameters()).device.type == "cpu",
                 train_sampling_strategy="sequential",
                 logging_steps=1,

@@ -16,6 +16,7 @@ from selfchal.builtin_trainers.batch import agent_tokens
 from selfchal.builtin_trainers.forward import score
 from selfchal.builtin_trainers.grpo import update as grpo
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
+from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.ppo import update as ppo
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.ppo.critic import value_head, values_of
@@ -40,7 +41,7 @@ def ours(network: Any, episodes: list[Episode], config: GrpoConfig) -> tuple[flo
     """Loss and gradients of the second epoch, when the policy is no longer the one that sampled."""
     taught = grpo.lesson(groups_of(episodes), config)
     reference = (lambda: nullcontext(reference_policy())) if config.kl else None
-    pieces = grpo.prepare(old_policy(), taught, config, reference)
+    pieces = grpo.prepare(old_policy(), taught, config, reference, Team())
     network.zero_grad()
     total = 0.0
     for piece in pieces:
@@ -200,7 +201,9 @@ def test_ppo_is_the_equations(gae_lambda: float) -> None:
     for one in (before, head):  # the last layer begins at 0: give it something to say
         torch.manual_seed(11)
         torch.nn.init.normal_(one[-1].weight, std=0.5)
-    pieces = ppo.prepare(old_policy(), before, episodes, config, lambda: nullcontext(reference_policy()))
+    pieces = ppo.prepare(
+        old_policy(), before, episodes, config, lambda: nullcontext(reference_policy()), Team()
+    )
     torch.nn.init.normal_(head[-1].weight, std=0.6)  # the critic has moved since
     torch.nn.init.normal_(network.lm_head.weight, std=0.15)
     tokens, total = sum(map(agent_tokens, episodes)), 0.0

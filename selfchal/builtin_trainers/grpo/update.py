@@ -13,7 +13,8 @@ from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens, micro_batc
 from selfchal.builtin_trainers.forward import Scores, score
 from selfchal.builtin_trainers.grpo import losses
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
-from selfchal.builtin_trainers.learner import Reference, clip_and_step, rate
+from selfchal.builtin_trainers.learner import Reference, Stepper, rate
+from selfchal.builtin_trainers.parallel import Team
 from selfchal.core.episode import Episode, Group
 
 
@@ -50,18 +51,21 @@ class Piece:
     weights: Tensor
     old: Tensor | None  # the trainer's log-probabilities before the first epoch; None: of this very pass
     reference: Tensor | None
+    counts: bool  # False: a repeat that only keeps the other processes company
 
 
 def prepare(
-    network: nn.Module, taught: Lesson, config: GrpoConfig, reference: Reference | None
+    network: nn.Module, taught: Lesson, config: GrpoConfig, reference: Reference | None, team: Team
 ) -> list[Piece]:
+    """This process's micro-batches."""
     device = next(network.parameters()).device
     lengths = torch.tensor([agent_tokens(e) for e in taught.episodes])
     weights = losses.token_weights(lengths, config.loss, config.length_budget).to(device)  # [B]
     advantages = taught.advantages.to(device)  # [B]
     bfloat16 = config.precision == "bfloat16"
     pieces = []
-    for cpu_batch in micro_batches(taught.episodes, config.micro_batch_tokens):
+    batches, counting = team.portion(micro_batches(taught.episodes, config.micro_batch_tokens))
+    for place, cpu_batch in enumerate(batches):
         batch = cpu_batch.to(device)
         old = anchor = None
         with torch.no_grad():
@@ -71,7 +75,7 @@ def prepare(
                 with reference() as frozen:
                     anchor = score(frozen, batch, bfloat16=bfloat16).logprobs
         rows = batch.row_of_token
-        pieces.append(Piece(batch, advantages[rows], weights[rows], old, anchor))
+        pieces.append(Piece(batch, advantages[rows], weights[rows], old, anchor, place < counting))
     return pieces
 
 
@@ -103,19 +107,16 @@ def piece_loss(scores: Scores, piece: Piece, config: GrpoConfig) -> tuple[Tensor
 
 
 def update(
-    network: nn.Module,
-    optimizer: torch.optim.AdamW,
-    taught: Lesson,
-    config: GrpoConfig,
-    step: int,
-    reference: Reference | None = None,
+    stepper: Stepper, config: GrpoConfig, reference: Reference | None, taught: Lesson, step: int
 ) -> dict[str, float]:
     """``epochs`` optimiser steps on one batch; means over the agent's tokens for the metrics.
 
     Raises TrainingError where a gradient is not finite.
     """
-    pieces = prepare(network, taught, config, reference)
+    network = stepper.network.train()
+    pieces = prepare(network, taught, config, reference, stepper.team)
     sums: dict[str, float] = defaultdict(float)
+    norm = 0.0
     for _ in range(config.epochs):
         for piece in pieces:
             scores = score(
@@ -125,15 +126,15 @@ def update(
                 entropy_gradient=config.entropy_bonus > 0,
             )
             loss, parts = piece_loss(scores, piece, config)
-            loss.backward()
-            sums["loss"] += float(loss.detach())
-            for name, value in parts.items():
-                sums[name] += float(value)
-        sums["grad_norm"] += clip_and_step(optimizer, config, step)
+            (loss * piece.counts).backward()
+            for name, value in {"loss": loss.detach(), **parts}.items():
+                sums[name] += float(value) * piece.counts
+        norm += stepper.step(step)
+    network.eval()
     tokens = sum(map(agent_tokens, taught.episodes))
-    summed_per_epoch = {"loss", "grad_norm"}
-    metrics = {
-        name: value / config.epochs / (1 if name in summed_per_epoch else tokens)
-        for name, value in sums.items()
+    totals = stepper.team.sum(sums)
+    return {
+        **{name: total / config.epochs / (1 if name == "loss" else tokens) for name, total in totals.items()},
+        "grad_norm": norm / config.epochs,
+        "learning_rate": config.learning_rate * rate(config, step),
     }
-    return {**metrics, "learning_rate": config.learning_rate * rate(config, step)}

@@ -60,9 +60,7 @@ class PpoConfig(BaseModel):
     micro_batch_tokens: int = Field(16384, ge=1)
     """Padded tokens of one forward pass; more is faster and takes more memory. One episode at least."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: the forward pass under autocast; weights and optimiser stay as the model loaded them."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third more time."""
+    """bfloat16: the forward pass under autocast. The optimiser always steps on float32 weights."""
     parallel: Literal["replicate", "shard"] = "replicate"
     """Under torchrun or accelerate launch. replicate: every process holds the whole network and a share
     of each batch. shard: FSDP, parameters and optimiser state are split over the processes."""

@@ -19,7 +19,8 @@ from selfchal.builtin_trainers.grpo.losses import (
     kl_to_reference,
     truncated_importance,
 )
-from selfchal.builtin_trainers.learner import Reference, clip_and_step, rate
+from selfchal.builtin_trainers.learner import Reference, Stepper, rate
+from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.ppo import losses
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.ppo.critic import values_of
@@ -36,6 +37,7 @@ class Piece:
     advantages: Tensor
     returns: Tensor
     reference: Tensor | None
+    counts: bool = True  # False: a repeat that only keeps the other processes company
 
 
 def prepare(
@@ -44,17 +46,21 @@ def prepare(
     episodes: Sequence[Episode],
     config: PpoConfig,
     reference: Reference | None,
+    team: Team,
 ) -> list[Piece]:
-    """Score everything with the present weights and estimate the advantages, whitened over the batch."""
+    """Score this process's micro-batches with the present weights and estimate their advantages,
+    whitened over the batches of all processes."""
     device = next(network.parameters()).device
-    pieces = []
-    for cpu_batch in micro_batches(episodes, config.micro_batch_tokens):
-        batch = cpu_batch.to(device)
-        with torch.no_grad():
-            pieces.append(_estimated(network, head, batch, episodes, config, reference))
-    white = losses.whitened(torch.cat([piece.advantages for piece in pieces]))
-    parts = white.split([len(piece.advantages) for piece in pieces])
-    return [replace(piece, advantages=part) for piece, part in zip(pieces, parts, strict=True)]
+    batches, counting = team.portion(micro_batches(episodes, config.micro_batch_tokens))
+    with torch.no_grad():
+        pieces = [_estimated(network, head, b.to(device), episodes, config, reference) for b in batches]
+    own = [piece.advantages for piece in pieces[:counting]]
+    everyones = team.everyones(torch.cat([*own, torch.zeros(0, device=device)]))
+    white = losses.whitened(torch.cat(everyones)).split([len(part) for part in everyones])[team.rank]
+    parts = white.split([len(part) for part in own])
+    return [replace(piece, advantages=part) for piece, part in zip(pieces[:counting], parts, strict=True)] + [
+        replace(piece, counts=False) for piece in pieces[counting:]
+    ]
 
 
 def _estimated(
@@ -118,19 +124,19 @@ def piece_loss(
 
 
 def update(
-    network: nn.Module,
+    stepper: Stepper,
     head: nn.Module,
-    optimizer: torch.optim.AdamW,
-    episodes: Sequence[Episode],
     config: PpoConfig,
+    reference: Reference | None,
+    episodes: Sequence[Episode],
     step: int,
-    reference: Reference | None = None,
 ) -> dict[str, float]:
     """``epochs`` optimiser steps on one batch; means over the agent's tokens for the metrics.
 
     Raises TrainingError where a gradient is not finite.
     """
-    pieces = prepare(network, head, episodes, config, reference)
+    network = stepper.network.train()
+    pieces = prepare(network, head, episodes, config, reference, stepper.team)
     tokens = sum(map(agent_tokens, episodes))
     sums: dict[str, float] = defaultdict(float)
     norm = 0.0
@@ -144,13 +150,14 @@ def update(
             )
             values = values_of(head, scores.hidden)
             policy, critic, parts = piece_loss(scores, values, piece, config)
-            ((policy + critic) / tokens).backward()
+            ((policy + critic) * piece.counts / tokens).backward()
             for name, value in {**parts, "loss": policy.detach(), "value_loss": critic.detach()}.items():
-                sums[name] += float(value)
-        norm += clip_and_step(optimizer, config, step)
-    metrics = {name: value / config.epochs / tokens for name, value in sums.items()}
+                sums[name] += float(value) * piece.counts
+        norm += stepper.step(step)
+    network.eval()
+    totals = stepper.team.sum(sums)
     return {
-        **metrics,
+        **{name: total / config.epochs / tokens for name, total in totals.items()},
         "grad_norm": norm / config.epochs,
         "learning_rate": config.learning_rate * rate(config, step),
     }

@@ -39,9 +39,7 @@ class RftConfig(BaseModel):
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients are scaled down to this L2 norm."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: the forward pass under autocast; weights and optimiser stay as the model loaded them."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third more time."""
+    """bfloat16: the forward pass under autocast. The optimiser always steps on float32 weights."""
 
     checkpoint_every: int = Field(10, ge=1)
     """Updates between checkpoints, which are also the candidates for the best one."""
