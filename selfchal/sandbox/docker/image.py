@@ -89,6 +89,11 @@ def _from_dockerfile(client: Any, name: str, base: str | None) -> str:
 
 
 def _from_host(client: Any, name: str) -> str:
+    if sys.platform != "linux":
+        raise SandboxUnavailableError(
+            "the Python of this machine cannot run in a Linux container, and python:3.11-slim cannot be had; "
+            "name a local image with Python 3.11 or later as 'image' in the sandbox section"
+        )
     repository, tag = name.split(":")
     changes = ["USER 65534:65534", "WORKDIR /", f"LABEL {LABEL}=sandbox"]
     with tempfile.NamedTemporaryFile(suffix=".tar") as file:

@@ -55,17 +55,16 @@ class Pool:
             raise ZygoteError("the sandbox is closed")
         if not self._zygote.alive():
             self._restart()
-        child = self._spares.popleft() if self._spares else self._zygote.fork()
-        self._refill()
-        return child
+        self._refill(one_more=1)
+        return self._spares.popleft()
 
     def _restart(self) -> None:
         self._drop_spares()
         self._zygote.close()
         self._zygote = Zygote(self._settings)
 
-    def _refill(self) -> None:
-        while len(self._spares) < self._wanted:
+    def _refill(self, one_more: int = 0) -> None:
+        while len(self._spares) < self._wanted + one_more:
             self._spares.append(self._zygote.fork())
 
     def _drop_spares(self) -> None:

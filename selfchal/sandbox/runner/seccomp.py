@@ -105,10 +105,11 @@ _CLONE3 = 435
 def build_filter(machine: str | None = None) -> bytes:
     """The BPF program for this machine (``os.uname().machine``). Raises KeyError for another architecture."""
     machine = machine or os.uname().machine
+    arch = _AUDIT_ARCH[machine]
     column = list(_AUDIT_ARCH).index(machine)
     code = [
         (_LOAD, 0, 0, _ARCH_OFFSET),
-        (_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
+        (_EQUAL, 1, 0, arch),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, _NR_OFFSET),
     ]

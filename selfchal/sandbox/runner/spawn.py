@@ -91,20 +91,24 @@ class Zygote:
         return self._process.poll() is None
 
     def fork(self) -> Child:
-        """Ask for a child; it gets ready in the background. Raises ZygoteError when the zygote is gone."""
-        channel, far_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        status, far_status = os.pipe()
-        stdout = os.memfd_create("stdout")
+        """Ask for a child; it gets ready in the background.
+
+        Raises ZygoteError when the zygote is gone or this process has no descriptors left.
+        """
         try:
-            socket.send_fds(self._control, [b"F"], [far_channel.fileno(), far_status, stdout])
+            with contextlib.ExitStack() as undo:
+                channel, far_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+                undo.callback(channel.close)
+                with far_channel:
+                    status, far_status = os.pipe()
+                    undo.callback(os.close, status)
+                    with os.fdopen(far_status, "wb"):
+                        stdout = os.memfd_create("stdout")
+                        undo.callback(os.close, stdout)
+                        socket.send_fds(self._control, [b"F"], [far_channel.fileno(), far_status, stdout])
+                undo.pop_all()
         except OSError as error:
-            channel.close()
-            os.close(status)
-            os.close(stdout)
-            raise ZygoteError(f"the zygote is gone: {error}") from error
-        finally:
-            far_channel.close()
-            os.close(far_status)
+            raise ZygoteError(f"no child can be asked for: {error}") from error
         return Child(channel, status, stdout)
 
     def close(self) -> None:

@@ -1,0 +1,215 @@
+"""The process sandbox: tiers, requirements, survival, and what it leaves behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from selfchal.core.errors import SandboxUnavailableError
+from selfchal.core.sandbox import Level, Limits, Program, Sandbox, Status
+from selfchal.sandbox.process import canaries, promises
+from selfchal.sandbox.process.sandbox import ProcessConfig, ProcessSandbox
+from tests.sandbox.counting import Counting
+
+LIMITS = Limits(seconds=10.0)
+
+
+@pytest.fixture
+def own() -> ProcessSandbox:
+    """A sandbox that a test may harm."""
+    try:
+        sandbox = ProcessSandbox(ProcessConfig())
+    except SandboxUnavailableError as error:
+        pytest.skip(str(error))
+    return sandbox
+
+
+def test_full_guarantees_can_be_required(process: Sandbox) -> None:
+    if process.guarantees.tier != "A":
+        pytest.skip(f"tier A cannot be had: {process.guarantees.notes}")
+    ProcessSandbox(ProcessConfig(require=Level.FULL)).close()
+
+
+def test_less_than_required_is_refused_by_name(own: ProcessSandbox) -> None:
+    own.close()
+    with pytest.raises(SandboxUnavailableError, match="file_reads") as refused:
+        ProcessSandbox(ProcessConfig(tier="B", require=Level.FULL))
+    assert "network" not in str(refused.value)
+
+
+def test_another_system_is_told_what_it_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    with pytest.raises(SandboxUnavailableError, match=r"Darwin.*'docker'.*'monty'.*SELFCHAL_ALLOW_UNSAFE"):
+        ProcessSandbox(ProcessConfig())
+
+
+def test_a_canary_that_gets_through_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, own: ProcessSandbox
+) -> None:
+    own.close()
+    monkeypatch.setattr(canaries, "_SOURCE", "def attack(*args):\n    return ['read a file of the host']")
+    with pytest.raises(SandboxUnavailableError, match="read a file of the host"):
+        ProcessSandbox(ProcessConfig())
+
+
+def test_canaries_that_cannot_fly_stop_the_start(
+    monkeypatch: pytest.MonkeyPatch, own: ProcessSandbox
+) -> None:
+    own.close()
+    monkeypatch.setattr(canaries, "_SOURCE", "def attack(*args):\n    raise ValueError('broken')")
+    with pytest.raises(SandboxUnavailableError, match="could not be tried"):
+        ProcessSandbox(ProcessConfig())
+
+
+def test_the_death_of_a_zygote_is_no_verdict(own: ProcessSandbox) -> None:
+    with own:
+        for _ in range(3):
+            os.kill(own._pools[0].zygote_pid, signal.SIGKILL)
+            execution = own.run(Program("result = 1"), None, LIMITS)
+            assert (execution.status, execution.value) == (Status.OK, 1)
+
+
+def test_the_death_of_a_zygote_during_a_run_is_retried(own: ProcessSandbox) -> None:
+    with own:
+        pid = own._pools[0].zygote_pid
+        threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+        execution = own.run(Program("import time\ntime.sleep(0.6)\nresult = 1"), None, LIMITS)
+        assert (execution.status, execution.value) == (Status.OK, 1)
+        assert own._pools[0].zygote_pid != pid
+
+
+def test_after_a_tool_call_the_caller_must_retry(own: ProcessSandbox) -> None:
+    """The world has been touched: only the caller can begin with a fresh one."""
+    with own:
+        threading.Timer(0.3, os.kill, (own._pools[0].zygote_pid, signal.SIGKILL)).start()
+        tools = Counting()
+        source = "import time\nkeep(1)\ntime.sleep(5)\nresult = 1"
+        execution = own.run(Program(source), tools, LIMITS)
+        assert (execution.status, execution.value, tools.asked) == (Status.INFRA_ERROR, None, 1)
+        assert execution.calls[0].name == "keep"
+
+
+def test_a_session_survives_its_zygote_as_infra_error(own: ProcessSandbox) -> None:
+    with own, own.session(None, LIMITS) as session:
+        assert session.run("x = 1").ok
+        os.kill(own._pools[0].zygote_pid, signal.SIGKILL)
+        time.sleep(0.2)
+        assert session.run("print(x)").status in (Status.INFRA_ERROR, Status.CRASH)
+        assert session.run("x = 2\nprint(x)").stdout == "2\n"
+
+
+def test_closing_ends_what_runs(own: ProcessSandbox) -> None:
+    threading.Timer(0.3, own.close).start()
+    before = time.monotonic()
+    execution = own.run(Program("while True: pass"), None, LIMITS)
+    assert execution.status is Status.INFRA_ERROR
+    assert time.monotonic() - before < 5
+    assert own.run(Program("result = 1"), None, LIMITS).status is Status.INFRA_ERROR
+
+
+def test_nothing_is_left_behind(own: ProcessSandbox) -> None:
+    before = (_descriptors(), _mounts(), _own_files())
+    with ProcessSandbox(ProcessConfig()) as sandbox:
+        pid = sandbox._pools[0].zygote_pid
+        for number in range(100):
+            sandbox.run(Program("result = add(1, 2)", hash_seed=number % 2), Counting(), LIMITS)
+        with sandbox.session(None, LIMITS) as session:
+            session.run("x = 1")
+        during = _family(pid)
+        assert len(during) < 30  # zygote, spares; no zombies that pile up
+    own.close()
+    gc.collect()
+    assert _family(pid) == []
+    after = (_descriptors(), _mounts(), _own_files())
+    assert after[0] <= before[0]
+    assert after[1:] == before[1:]
+
+
+def test_a_host_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    program = (
+        "import os, sys, time\n"
+        "from selfchal.sandbox.process.sandbox import *\n"
+        "sandbox = ProcessSandbox(ProcessConfig())\n"
+        "print(sandbox._pools[0].zygote_pid, flush=True)\n"
+        "sandbox.run(Program('while True: pass'), None, Limits(seconds=60))\n"
+    )
+    host = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert host.stdout is not None
+    zygote = int(host.stdout.readline())
+    time.sleep(0.3)
+    host.kill()
+    host.wait()
+    host.stdout.close()
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{zygote}/cmdline") and _cmdline(zygote) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _cmdline(zygote)
+
+
+def test_the_clock_and_the_seed_can_be_fixed() -> None:
+    source = (
+        "import datetime, random, time\n"
+        "now = datetime.datetime.now()\n"
+        "result = [time.time(), now.isoformat(), datetime.date.today().isoformat(), random.random(),"
+        " isinstance(now, datetime.datetime), time.strftime('%Y'), time.localtime().tm_year]"
+    )
+    try:
+        sandbox = ProcessSandbox(ProcessConfig(clock=1_700_000_000.0, seed=7))
+    except SandboxUnavailableError as error:
+        pytest.skip(str(error))
+    with sandbox:
+        first, second = (sandbox.run(Program(source, hash_seed=seed), None, LIMITS).value for seed in (0, 1))
+    assert first == second
+    assert first[:3] == [1_700_000_000.0, "2023-11-14T22:13:20", "2023-11-14"]
+    assert first[4:] == [True, "2023", 2023]
+
+
+def test_promises_say_what_is_partial() -> None:
+    assert promises.guarantees("A", []).missing(Level.FULL) == []
+    assert promises.guarantees("B", []).missing(Level.FULL) == ["file_reads"]
+    assert promises.guarantees("C", ["tier A: x"]).notes.endswith("tier A: x")
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def _own_files() -> list[str]:
+    return sorted(name for name in os.listdir(tempfile.gettempdir()) if name.startswith("selfchal"))
+
+
+def _mounts() -> str:
+    return Path("/proc/self/mountinfo").read_text()
+
+
+def _cmdline(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _family(pid: int) -> list[str]:
+    """The process and its descendants, from /proc."""
+    parents: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                text = Path(f"/proc/{name}/stat").read_text()
+            except OSError:
+                continue
+            parents[int(name)] = int(text.rpartition(")")[2].split()[1])
+    found = {pid} if pid in parents else set()
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(map(str, found))
