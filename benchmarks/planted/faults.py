@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from planted.sound import Sound, run, verdict
-
 from selfchal.core.environment import Environment
 from selfchal.core.task import Task
 
@@ -30,22 +30,19 @@ DETAILS: Mapping[str, tuple[str, ...]] = {
         r" on 2024-\d{2}-\d{2}",
     ),
     "calculation": (r"'[^']+'", r"(?<![\w.'])\d+(?:\.\d+)?(?![\w'])"),
-    "web_browsing": (
-        r" (?:of|at|for|from|in) (?:the )?[A-Z]\w+(?: [A-Z]\w+)*(?: of the [A-Z]\w+(?: [A-Z]\w+)*)?",
-        r" one jar of [a-z ]+?(?= cost)",
-        r" before \d\d:\d\d",
-        r" of [a-z]+(?=\?)",
-    ),
 }
+
+
+FLAGS = defaultdict(int, web_browsing=re.IGNORECASE)
 
 
 def detail_removed(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:
     """A detail is gone from the instruction, and no other place of it says the same."""
     text = sound.task.instruction
-    patterns = list(DETAILS[environment.name])
+    patterns = list(DETAILS.get(environment.name) or _page_names(sound.task))
     rng.shuffle(patterns)
     for pattern in patterns:
-        spans = [match.span() for match in re.finditer(pattern, text)]
+        spans = [match.span() for match in re.finditer(pattern, text, FLAGS[environment.name])]
         rng.shuffle(spans)
         for start, end in spans:
             gone = text[start:end].strip()
@@ -54,6 +51,12 @@ def detail_removed(environment: Environment, sound: Sound, rng: random.Random) -
                 continue
             return replace(sound.task, instruction=" ".join(rest.split()))
     return None
+
+
+def _page_names(task: Task) -> list[str]:
+    """How the instruction names the pages at the end of the solution's way."""
+    pages = re.findall(r"click_url\('[^']*/([^'/]+)'\)", task.solution)
+    return [r"(?:the )?" + r"\W{0,2}s?\W?".join(map(re.escape, page.split("_"))) for page in pages[-1:]]
 
 
 def _needed(task: Task, gone: str) -> bool:

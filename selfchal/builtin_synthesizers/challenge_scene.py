@@ -151,6 +151,7 @@ class ChallengeScene:
             "seed": self.commission.seed,
             "revisions": self.judged,
             "redacted": instruction != draft.instruction,
+            "footprint": self.config.footprint,
         }
         return Task(
             id=task_id(self.context, instruction, draft.evaluate, draft.solution, *failures),

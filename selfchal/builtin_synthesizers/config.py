@@ -24,6 +24,9 @@ class CodeAsTaskConfig(BaseModel):
         description="What decides: none, verifier, solution, paper (the paper's three), full (ours too).",
     )
     failures: bool = Field(True, description="Ask for failure cases; false leaves them out of the prompt.")
+    footprint: bool = Field(
+        False, description="Episodes that change rows which the solution leaves alone get no reward."
+    )
     observation_chars: int = Field(4_000, ge=100, description="Characters of an observation that are shown.")
 
 

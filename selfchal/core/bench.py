@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from selfchal.core.agent import Reward
-from selfchal.core.environment import Environment
+from selfchal.core.environment import Chat, Environment
 from selfchal.core.errors import SandboxError
+from selfchal.core.rating import rate
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.task import Task
 from selfchal.core.world import Json, ToolHost, World
@@ -75,6 +76,7 @@ class Bench:
     sandbox: Sandbox
     limits: Limits
     solver: Solver | None = None
+    chat: Chat | None = None  # the model that rates the episodes of tasks without an evaluate (PAE)
 
     def try_code(self, task: Task, source: str, hash_seed: int = 0) -> Trial:
         """Run ``source`` (a solution or a failure case) on a fresh world and evaluate the outcome.
@@ -103,6 +105,12 @@ class Bench:
         An answer is text, the solution's was a value: the text is read as the type of value that the
         judge saw (``audit["answer_type"]``). No reward where the sandbox failed (invariant 2).
         """
+        if not task.evaluate:
+            if self.chat is None:
+                return Reward(None, "the task has no evaluate, and there is no model to rate it")
+            return Reward(float(rate(task, world, answer, self.chat)), "rated by the model")
+        if outside := self._outside(task, world):
+            return Reward(0.0, f"changed what the task does not touch: {', '.join(outside[:3])}")
         value = read_answer(answer, str(task.audit.get("answer_type", "")))
         try:
             execution = self.verdict(task, world, value)
@@ -111,6 +119,13 @@ class Bench:
         if execution.value is True and execution.ok:
             return Reward(1.0)
         return Reward(0.0, "evaluate returned False" if execution.ok else f"evaluate: {execution.status}")
+
+    def _outside(self, task: Task, world: World) -> list[str]:
+        """Rows that were changed though the solution leaves them alone, where the task asks for that."""
+        if not task.provenance.get("footprint"):
+            return []
+        allowed = set(task.audit.get("strength", {}).get("footprint", ()))
+        return [row for row in changed_rows(world) if row not in allowed]
 
     def run(self, program: Program, world: ToolHost) -> Execution:
         """Raises SandboxError when the sandbox failed."""
@@ -121,6 +136,11 @@ class Bench:
         if execution.status is Status.INFRA_ERROR:
             raise SandboxError(f"the sandbox {self.sandbox.name} failed: {execution.error}")
         return execution
+
+
+def changed_rows(world: World) -> list[str]:
+    """The rows that differ from the start, as ``table/key``."""
+    return sorted({"/".join(map(str, change.path[:2])) for change in world.difference()})
 
 
 def read_answer(text: str | None, answer_type: str) -> Json:

@@ -110,8 +110,9 @@ def open_lab(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks) -
         model = _open_model(manifest.model, closing)
         challenger = _open_model(manifest.challenger, closing) if manifest.challenger else model
         teacher = _open_model(manifest.teacher, closing) if manifest.teacher else None
-        bench = Bench(environment, sandbox, limits_of(settings.limits))
-        setting = setting_of(settings, environment, sandbox, chat_of(model, settings.rollout.max_tokens))
+        chat = chat_of(model, settings.rollout.max_tokens)
+        bench = Bench(environment, sandbox, limits_of(settings.limits), chat=chat)
+        setting = setting_of(settings, environment, sandbox, chat)
         log = open_loggers(settings.run.loggers, store.directory, manifest.resolved(), closing)
         write_metrics_file(store.directory, store.metrics())  # a kill may have cut its last line
         judge = Judge(bench, [choice.make() for choice in manifest.checks])

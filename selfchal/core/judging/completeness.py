@@ -10,6 +10,7 @@ The paper leaves this open; 30 % of its kept tasks punish correct behaviour beca
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +22,7 @@ from selfchal.core.bench import Bench, Evidence
 from selfchal.core.environment import Environment
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import evaluate_many
-from selfchal.core.judging.lookups import blurred
+from selfchal.core.judging.lookups import blurred, strayed
 from selfchal.core.judging.mutants import placed, replayed, with_argument
 from selfchal.core.judging.perturb import UnwrappableError
 from selfchal.core.judging.source import parse_evaluate, parse_source
@@ -30,6 +31,7 @@ from selfchal.core.judging.wording import Wording, features
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json, World
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST_ALTERNATIVES = 12
 _PLAIN_NUMBERS = frozenset((0, 1, 2, 10, 60, 24, 100, 1000, -1))  # units, not details of a task
 
@@ -100,12 +102,15 @@ class Completeness:
                 for value in _literals(task.solution)
                 if not wording.says(value) and not _derived(value, results, wording)
             ]
-        return missing or blurred(calls, evidence.solution.execution.value, wording)
+        return missing or [
+            *strayed(calls, wording),
+            *blurred(calls, evidence.solution.execution.value, wording),
+        ]
 
 
 def _needs(calls: Sequence[Call], answers: bool, parameters: Mapping[str, list[str]]) -> Iterator[Need]:
     for number, call in enumerate(calls):
-        if not (call.changed or answers):
+        if call.changed == answers:  # where the answer counts, a changing call walks from page to page
             continue
         names = parameters.get(call.name, [])
         for where, value in placed([list(call.args), dict(call.kwargs)]):
@@ -187,7 +192,8 @@ def _undetermined(
     missing: dict[Need, str] = {}
     open_needs = [need for need in open_needs if not _worked_out(need, needs, survey, docs, wording)]
     for need in open_needs:
-        if _from_nowhere(need, survey, docs) and str(need.value) in task.evaluate:
+        unsaid = _from_nowhere(need, needs, survey, docs) and str(need.value) in task.evaluate
+        if unsaid or _unnamed(need, needs, survey, wording):
             missing[need] = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
     used = {str(need.value) for need in needs}
     tries: list[tuple[Need, Json, World]] = []
@@ -226,9 +232,38 @@ class Documents:
         return []
 
 
-def _from_nowhere(need: Need, survey: Survey, docs: Documents) -> bool:
-    """A text that no reading shows and no document names: only the instruction could have said it."""
-    return isinstance(need.value, str) and need.value not in survey.seen and not docs.wording.says(need.value)
+def _from_nowhere(need: Need, needs: Sequence[Need], survey: Survey, docs: Documents) -> bool:
+    """A text that no reading shows and no document names: only the instruction could have said it.
+
+    Dates are everywhere: one that is read counts only in a record that the same call is about.
+    """
+    if not isinstance(need.value, str) or docs.wording.says(need.value):
+        return False
+    if _DATE.fullmatch(need.value):
+        about = [other for other in needs if other.call == need.call and other.value != need.value]
+        return not any(need.value in survey.described.get(str(other.value), ()) for other in about)
+    return need.value not in survey.seen
+
+
+def _unnamed(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording) -> bool:
+    """An id about which the instruction says nothing that is not just as true of the ids beside it: others
+    that could be meant, or others in the same list."""
+    if need.value not in survey.described or wording.cued:
+        return False
+    named = wording.mentioned(features([need.value, *survey.described[need.value]]))
+    used = {other.value for other in needs}
+    rivals = [
+        other
+        for other in survey.siblings.get(need.value, ())
+        if need.value in survey.readable and shape(other) == shape(need.value) and other not in used
+    ]
+    in_list = [
+        other.value
+        for other in needs
+        if other.call == need.call and other.where[:-1] == need.where[:-1] and other.value != need.value
+    ] if isinstance(need.where[-1], int) and len(need.where) > 2 else []  # fmt: skip
+    about = {other: features([other, *survey.described.get(other, ())]) for other in (*rivals, *in_list)}
+    return any(not named - theirs for theirs in about.values())
 
 
 def _worked_out(need: Need, needs: Sequence[Need], survey: Survey, docs: Documents, wording: Wording) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from selfchal.core.bench import Bench, Evidence, Trial, answer_type
+from selfchal.core.coverage import uses
 from selfchal.core.errors import SandboxError
 from selfchal.core.judge import FUNNEL, Check, Filter, Finding, Outcome, Stage, Verdict
 from selfchal.core.judging.completeness import Completeness
@@ -125,6 +126,10 @@ class _Case:
         failures = tuple(bench.try_code(task, source) for source in sources)
         self.evidence = Evidence(solution, failures, bench.try_nothing(task))
         self.audit["answer_type"] = answer_type(solution.execution.value)
+        parameters = {
+            tool.name: list(tool.parameters.get("properties", {})) for tool in bench.environment.tools
+        }
+        self.audit["uses"] = uses(solution.execution, parameters)
         for what, trial in self._named(solution, failures):
             fault = _fault(what, trial)
             if fault:

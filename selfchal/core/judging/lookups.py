@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from selfchal.core.judging.survey import shape
@@ -29,6 +30,48 @@ def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> list[str]:
         rivals = [i for i in alike if not mine - _about(lines, i)]
         return [f"which line gives {answer!r}"] if rivals and not wording.cued else []
     return []
+
+
+def strayed(calls: Sequence[Call], wording: Wording) -> list[str]:
+    """Pages that the solution picked out of a list of links without the instruction naming them."""
+    visited = {str(arg) for call in calls for arg in _addresses(call)}
+    missing: dict[str, None] = {}
+    pages: list[str] = []
+    for call in calls:
+        for address in _addresses(call):
+            beside = _links_beside(address, pages)
+            rivals = [link for link in beside if link not in visited]
+            mine = wording.mentioned(_named(address))
+            on_the_way = any(other.startswith(f"{address}/") for other in visited)
+            if not on_the_way and any(not mine - _named(link) for link in rivals):
+                missing[f"which page is meant ({address!r})"] = None
+        if isinstance(call.value, str):
+            pages.append(call.value)
+    return list(missing)
+
+
+def _addresses(call: Call) -> list[str]:
+    values = (*call.args, *call.kwargs.values())
+    return (
+        [value for value in values if isinstance(value, str) and value.startswith("/")]
+        if call.changed
+        else []
+    )
+
+
+def _links_beside(address: str, pages: Sequence[str]) -> list[str]:
+    """The links to sister pages on the newest page that has any; it may show only part of its links."""
+    parent = address.rsplit("/", 1)[0]
+    pattern = re.compile(re.escape(parent) + r"/[\w.-]+(?![\w/.-])")
+    for page in reversed(pages):
+        links = list(dict.fromkeys(pattern.findall(page)))
+        if links:
+            return [link for link in links if link != address]
+    return []
+
+
+def _named(address: str) -> set[str]:
+    return features([address.rsplit("/", 1)[1]])
 
 
 def _about(lines: Sequence[str], at: int) -> set[str]:

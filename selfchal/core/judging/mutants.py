@@ -29,6 +29,9 @@ class Mutant:
     kind: str  # left out, argument, answer
     world: World
     answer: Json = None
+    call: int = -1  # which call an argument was altered in, and what stood and stands there
+    value: Json = None
+    other: Json = None
 
 
 def left_out(task: Task, bench: Bench, evidence: Evidence) -> Iterator[Mutant]:
@@ -57,7 +60,8 @@ def altered_arguments(task: Task, bench: Bench, evidence: Evidence) -> Iterator[
                 if world is None or world.digest() == final:
                     continue
                 what = f"the solution with {other!r} for {value!r} in {call.name}"
-                yield Mutant(what, "argument", world, evidence.solution.execution.value)
+                answer = evidence.solution.execution.value
+                yield Mutant(what, "argument", world, answer, i, value, other)
                 made += 1
                 break
             if made >= _MOST_ARGUMENTS:

@@ -13,11 +13,12 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selfchal.core.bench import Bench, Evidence, Trial
+from selfchal.core.bench import Bench, Evidence, Trial, changed_rows
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import evaluate_many
 from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, weakened
 from selfchal.core.judging.perturb import UnwrappableError
+from selfchal.core.judging.slack import first_slack
 from selfchal.core.judging.source import parse_evaluate
 from selfchal.core.task import Task
 from selfchal.core.world import Json
@@ -40,7 +41,7 @@ class Strength:
     Config: ClassVar[type[BaseModel]] = StrengthConfig
 
     def examine(self, task: Task, bench: Bench, evidence: Evidence) -> Finding:
-        audit: dict[str, Json] = {"footprint": footprint(evidence.solution)}
+        audit: dict[str, Json] = {"footprint": changed_rows(evidence.solution.world)}
         idle = [n for n, trial in enumerate(evidence.failures, start=1) if not _acts(trial)]
         audit["noop_failures"] = idle
         if evidence.failures and len(idle) == len(evidence.failures) and not self.config.noop_failures:
@@ -80,6 +81,13 @@ class Strength:
                     f"evaluate also returned True for {mutant.what}. Make it stricter.",
                     **audit,
                 )
+        slack = first_slack(task, bench, evidence, altered, accepted)
+        if slack is not None:
+            return Finding.failed(
+                f"evaluate accepts {slack.what}, although the instruction says it",
+                f"evaluate also returned True for {slack.what}. Make it check that too.",
+                **audit,
+            )
         if altered and len(unnoticed) > (1 - self.config.min_arguments) * len(altered):
             return Finding.failed(f"evaluate does not notice {unnoticed[0]}", **audit)
         return Finding.passed(**audit)
@@ -87,11 +95,6 @@ class Strength:
 
 def _acts(trial: Trial) -> bool:
     return trial.changed or trial.execution.value is not None
-
-
-def footprint(trial: Trial) -> list[str]:
-    """The rows that a trial changed, as ``table/key``."""
-    return sorted({"/".join(map(str, change.path[:2])) for change in trial.world.difference()})
 
 
 def _verdicts(

@@ -38,7 +38,8 @@ def shape(text: str) -> str:
 
 
 def is_id(text: str) -> bool:
-    return len(text) >= 4 and " " not in text and any(character.isdigit() for character in text)
+    """A name that is looked up, like ``#W123``, ``credit_card_12``, ``ZFA04Y`` or ``AYFPWR``."""
+    return len(text) >= 4 and " " not in text and (any(map(str.isdigit, text)) or text.isupper())
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Survey:
     tools: Sequence[ToolSpec]
     described: dict[str, list[Json]] = field(default_factory=dict)
     siblings: dict[str, set[str]] = field(default_factory=dict)
+    readable: set[str] = field(default_factory=set)  # ids that a tool shows
     seen: set[str] = field(default_factory=set)
     numbers: set[float] = field(default_factory=set)
     _names: dict[str, set[str]] = field(default_factory=dict)  # the fields that an id was found under
@@ -75,10 +77,13 @@ class Survey:
                     continue
                 attempts += 1
                 result = self.world.call(tool.name, (), {_required(tool)[0]: text})
-                if not result.ok:
+                if not result.ok or not isinstance(
+                    result.value, Mapping | list
+                ):  # a calculator reads nothing
                     misses[key] = misses.get(key, 0) + 1
                     continue
                 reads += 1
+                self.readable.add(text)
                 self.described.setdefault(text, []).extend(islice(leaves(result.value), 200))
                 self._take(result.value, frontier, met)
 

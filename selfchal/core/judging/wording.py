@@ -139,5 +139,10 @@ class Wording:
             for word in words
         )
 
+    @cached_property
+    def own(self) -> frozenset[str]:
+        return frozenset(stem(word) for word in tokens(self.instruction or self.text))
+
     def mentioned(self, found: set[str]) -> set[str]:
-        return {feature for feature in found if feature in self.stems}
+        """Which of these features the instruction itself names."""
+        return found & self.own

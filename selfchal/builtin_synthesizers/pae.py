@@ -1,0 +1,96 @@
+"""The paper's baseline PAE: proposer, agent, evaluator. An instruction alone; a model rates the episodes.
+
+There is no exploration, no code and no filter: whatever has an instruction is kept. The rating is asked
+for in ``selfchal.core.rating`` when an episode ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from selfchal.builtin_synthesizers.answer import Draft, parse_answer
+from selfchal.builtin_synthesizers.config import PaeConfig
+from selfchal.builtin_synthesizers.prompting import describe_start, describe_tools, fill, prompt_sections
+from selfchal.core.episode import End, Episode
+from selfchal.core.judge import Outcome, Stage, Verdict
+from selfchal.core.model import Message
+from selfchal.core.synthesizer import Commission, Proposal, Workshop
+from selfchal.core.task import Task, task_id
+from selfchal.core.world import Json
+
+
+@dataclass
+class InstructionScene:
+    commission: Commission
+    workshop: Workshop
+    context: dict[str, Json] = field(init=False)
+    proposal: Proposal = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.context = dict(self.workshop.environment.exploration_context(self.commission.seed))
+        self.proposal = self._proposal(Verdict(Outcome.FAILED, Stage.PARSED, "no instruction was proposed"))
+
+    @property
+    def name(self) -> str:
+        return f"proposal-{self.commission.round}-{self.commission.index}"
+
+    def start(self) -> Sequence[Message]:
+        environment = self.workshop.environment
+        sections = prompt_sections("pae", environment.name)
+        system = {"policy": environment.policy, "tools": describe_tools(environment.tools)}
+        focus = ", ".join(self.commission.focus)
+        first = {
+            "start": describe_start(environment, self.context),
+            "focus": f"Tasks so far leave these out: {focus}.\n" if focus else "",
+        }
+        return [
+            Message("system", fill(sections["system"], system)),
+            Message("user", fill(sections["first"], first).strip()),
+        ]
+
+    def step(self, text: str) -> Message | None:
+        draft = parse_answer(text, needs_code=False)
+        if not isinstance(draft, Draft):
+            verdict = Verdict(Outcome.FAILED, Stage.PARSED, draft.reason)
+            self.proposal = self._proposal(verdict, raw=text)
+            return None
+        environment = self.workshop.environment
+        instruction = environment.redact(draft.instruction, self.context)
+        task = Task(
+            id=task_id(self.context, instruction),
+            environment=environment.name,
+            context=self.context,
+            instruction=instruction,
+            evaluate="",
+            solution="",
+            failures=(),
+            provenance={"synthesizer": "pae", "round": self.commission.round, "index": self.commission.index},
+        )
+        verdict = Verdict(Outcome.PASSED, Stage.PARSED)
+        self.proposal = self._proposal(verdict, task, text, draft.forgiven)
+        return None
+
+    def _proposal(
+        self, verdict: Verdict, task: Task | None = None, raw: str = "", forgiven: tuple[str, ...] = ()
+    ) -> Proposal:
+        return Proposal(self.commission.index, self.commission.round, verdict, task, raw, 0, forgiven)
+
+    def finish(self, episode: Episode, cut: End | None) -> None:
+        episode.end = cut or End.ANSWER
+        episode.steps = 1
+        episode.reward = float(self.proposal.verdict.passed)
+        episode.reason = self.proposal.verdict.reason
+
+
+@dataclass(frozen=True)
+class Pae:
+    config: PaeConfig
+    name: ClassVar[str] = "pae"
+    Config: ClassVar[type[BaseModel]] = PaeConfig
+
+    def scene(self, commission: Commission, workshop: Workshop) -> InstructionScene:
+        return InstructionScene(commission, workshop)
