@@ -21,6 +21,17 @@ from selfchal.core.progress import Watcher
 
 PLAIN_EVERY = 10.0  # seconds between two lines of one stage
 CURVE_WIDTH = 48
+# Of all that a trainer logs, what is worth a line; metrics.jsonl has the rest.
+SHOWN = (
+    "reward",
+    "groups_silent",
+    "entropy",
+    "kl",
+    "invalid_actions",
+    "loss",
+    "seconds_rollout",
+    "seconds_update",
+)
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -48,6 +59,11 @@ def counts_line(counts: Mapping[str, int]) -> str:
     """Counts as words, the greatest first."""
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     return ", ".join(f"{name} {count}" for name, count in ordered if count)
+
+
+def metrics_line(metrics: Metrics) -> str:
+    """The metrics that are shown, as words."""
+    return ", ".join(f"{name.replace('_', ' ')} {metrics[name]:.3g}" for name in SHOWN if name in metrics)
 
 
 def clock(seconds: float) -> str:
@@ -104,7 +120,7 @@ class PlainDisplay(Display):
 
     def metrics(self, step: int, metrics: Metrics) -> None:
         self._done = step
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        shown = metrics_line(metrics)
         left = self._pace.left(step, self._now())
         self._say(f"  update {step}: {shown}{f' ({left})' if left else ''}")
 
@@ -176,7 +192,7 @@ class LiveDisplay(Display):
         self.advance(step, self._counts)
         if "reward" in metrics:
             self._rewards.append(metrics["reward"])
-        self._latest = "  ".join(f"{name} {value:.3g}" for name, value in list(metrics.items())[:6])
+        self._latest = metrics_line(metrics)
 
     def note(self, text: str) -> None:
         self._live.console.print(Text(text, style="yellow"))
