@@ -188,7 +188,7 @@ def _how_it_ended(wait_status: int | None, calls: tuple[Call, ...]) -> tuple[Sta
         return Status.TIMEOUT, "used up its CPU time"
     if number == signal.SIGKILL:
         return Status.MEMORY, "killed by the kernel, most likely for memory"
-    return Status.CRASH, f"the process died of a signal: {signal.strsignal(number)}"
+    return Status.CRASH, f"the process died of signal {number}"
 
 
 def unreadable(reason: wire.NotStrictError) -> Execution:

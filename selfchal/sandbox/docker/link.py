@@ -86,9 +86,10 @@ class Link:
                 buffer += data
                 if not self._take_packets(buffer):
                     break
-        except OSError:
-            pass  # the connection broke: the same as its end
-        self._die()
+        except (OSError, ValueError):
+            pass  # the connection broke, or what came is no relay's speech: the same as its end
+        finally:
+            self._die()
 
     def _take_packets(self, buffer: bytearray) -> bool:
         """Hand on every whole packet; False when what comes is no packet."""
@@ -111,6 +112,8 @@ class Link:
 
     def _note_start(self, payload: bytes) -> None:
         report = json.loads(payload)
+        if self._started.is_set() or not isinstance(report, dict):
+            raise ValueError("a relay starts once")
         self.report = {str(key): str(value) for key, value in report.items()}
         self._started.set()
 
@@ -150,7 +153,7 @@ class LinkChannel:
                 self._text = payload
             elif kind == relay.CLOSED:
                 self._closed = True
-                self._status = int.from_bytes(payload, "big", signed=True) if payload else None
+                self._status = int.from_bytes(payload, "big", signed=True) if len(payload) == 4 else None
             self._changed.notify_all()
 
     def _wait(self, done: Callable[[], bool], deadline: float) -> None:
