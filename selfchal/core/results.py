@@ -97,8 +97,11 @@ def by_family(families: Mapping[str, str], before: Scores, after: Scores) -> dic
 
 
 def funnel(proposals: Sequence[Proposal], lab: Lab) -> dict[str, int]:
-    """How many proposals reached each step, from proposed to kept."""
-    reached = [FUNNEL.index(proposal.verdict.reached) for proposal in proposals]
+    """How many proposals reached each step, from proposed to kept.
+
+    A proposal that passed went through every step that was asked for, so it counts as having reached all.
+    """
+    reached = [FUNNEL.index(Stage.KEPT if p.verdict.passed else p.verdict.reached) for p in proposals]
     counts = {str(stage): sum(r >= i for r in reached) for i, stage in enumerate(FUNNEL)}
     last_fates = {task.id: fate for task, fate in lab.store.tasks()}
     aside = sum(fate in (TOO_EASY, TOO_HARD) for fate in last_fates.values())

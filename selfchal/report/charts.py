@@ -10,7 +10,7 @@ from selfchal.core.world import Json
 
 CURVE_WIDTH, CURVE_HEIGHT = 600, 120
 SMOOTHING = 0.85  # weight of the past in the running mean that is drawn over the raw curve
-FIRST_CURVES = ("reward", "entropy", "kl", "loss", "invalid_actions")
+FIRST_CURVES = ("reward", "groups_silent", "entropy", "kl", "loss", "invalid_actions", "length")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Curve:
     first: float
     last: float
     updates: int
+    first_rank: bool
 
 
 def score_bars(results: Mapping[str, Json]) -> list[Bar]:
@@ -80,6 +81,7 @@ def _curve(name: str, values: Sequence[float]) -> Curve:
         first=finite[0] if finite else math.nan,
         last=finite[-1] if finite else math.nan,
         updates=len(values),
+        first_rank=name in FIRST_CURVES,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from selfchal.core.episode import Episode
 from selfchal.core.errors import StoreError
-from selfchal.core.judge import FUNNEL
+from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.store import Store
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
@@ -82,7 +82,7 @@ def _results(directory: Path) -> dict[str, Json]:
 
 
 def _funnel(proposals: Iterable[Proposal]) -> dict[str, int]:
-    reached = [FUNNEL.index(proposal.verdict.reached) for proposal in proposals]
+    reached = [FUNNEL.index(Stage.KEPT if p.verdict.passed else p.verdict.reached) for p in proposals]
     return {str(stage): sum(place >= i for place in reached) for i, stage in enumerate(FUNNEL)}
 
 
