@@ -15,19 +15,19 @@ Answer:
 <instruction>Cancel it.</instruction>
 <evaluation_function>
 def evaluate():
-    return get_order("W2")["status"] == "cancelled"
+    return get_order("W102")["status"] == "cancelled"
 </evaluation_function>
 <solution>
-cancel_order("W2", "x")
+cancel_order("W102", "x")
 </solution>
 <failure_case>
-cancel_order("W1", "x")
+cancel_order("W101", "x")
 </failure_case>
 <failure_case>
 pass
 </failure_case>
 <failure_case>
-get_order("W2")
+get_order("W102")
 </failure_case>
 End Answer"""
 DRAFT = parse_answer(PLAIN)
@@ -36,14 +36,14 @@ DRAFT = parse_answer(PLAIN)
 def test_plain_answer() -> None:
     assert isinstance(DRAFT, Draft)
     assert DRAFT.instruction == "Cancel it."
-    assert DRAFT.solution == 'cancel_order("W2", "x")'
-    assert DRAFT.failures == ('cancel_order("W1", "x")', "pass", 'get_order("W2")')
+    assert DRAFT.solution == 'cancel_order("W102", "x")'
+    assert DRAFT.failures == ('cancel_order("W101", "x")', "pass", 'get_order("W102")')
     assert DRAFT.forgiven == ()
 
 
 FORGIVEN = {
     "fence": PLAIN.replace("<solution>", "<solution>\n```python").replace("</solution>", "```\n</solution>"),
-    "indentation": PLAIN.replace('\ncancel_order("W2", "x")\n', '\n    cancel_order("W2", "x")\n'),
+    "indentation": PLAIN.replace('\ncancel_order("W102", "x")\n', '\n    cancel_order("W102", "x")\n'),
     "missing end tag": PLAIN.replace("</solution>\n", "").replace("</failure_case>\n", ""),
     "<evaluate>": PLAIN.replace("evaluation_function>", "evaluate>"),
     "<failure>": PLAIN.replace("failure_case>", "failure>"),
@@ -66,7 +66,7 @@ def test_upper_case_and_carriage_returns_are_read() -> None:
     text = PLAIN.replace("\n", "\r\n").replace("<instruction>", "<INSTRUCTION>")
     draft = parse_answer(text)
     assert isinstance(draft, Draft)
-    assert draft.solution == 'cancel_order("W2", "x")'
+    assert draft.solution == 'cancel_order("W102", "x")'
 
 
 @pytest.mark.parametrize("tag", ["instruction", "evaluation_function", "solution"])

@@ -85,10 +85,10 @@ def test_variables_stay_between_exploring_turns(sandbox: Inline) -> None:
 
 
 def test_tracebacks_go_back_and_the_mended_task_counts(sandbox: Inline) -> None:
-    broken = written(solution='cancel_order("W9", reason="x")')
+    broken = written(solution='cancel_order("W109", reason="x")')
     proposal, heard = play(scene(sandbox), broken, EXPLORE, written())
     assert heard[0].startswith("Observation:\n")
-    assert "there is no 'W9'" in heard[0]
+    assert "there is no 'W109'" in heard[0]
     assert proposal.verdict.passed
     assert proposal.revisions == 1
 
@@ -136,7 +136,7 @@ def test_filters_off_keeps_what_parses(sandbox: Inline) -> None:
 
 
 def test_the_instruction_is_redacted(sandbox: Inline) -> None:
-    text = written(instruction="Cancel W2, the blue chair, because I no longer need it")
+    text = written(instruction="Cancel W102, the blue chair, because I no longer need it")
     proposal, _ = play(scene(sandbox), text)
     assert proposal.task is not None
     assert proposal.task.instruction == "Cancel the order, the blue chair, because I no longer need it"

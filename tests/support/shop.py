@@ -18,13 +18,13 @@ from selfchal.core.world import Change, Json, ToolResult, ToolSpec
 
 ROWS: dict[str, Any] = {
     "users": {
-        "ann": {"name": "Ann Lee", "orders": ["W1", "W2"]},
-        "bob": {"name": "Bob Day", "orders": ["W3"]},
+        "ann": {"name": "Ann Lee", "orders": ["W101", "W102"]},
+        "bob": {"name": "Bob Day", "orders": ["W103"]},
     },
     "orders": {
-        "W1": {"user": "ann", "item": "red lamp", "status": "pending", "city": "Oslo"},
-        "W2": {"user": "ann", "item": "blue chair", "status": "pending", "city": "Oslo"},
-        "W3": {"user": "bob", "item": "green table", "status": "delivered", "city": "Rome"},
+        "W101": {"user": "ann", "item": "red lamp", "status": "pending", "city": "Oslo"},
+        "W102": {"user": "ann", "item": "blue chair", "status": "pending", "city": "Oslo"},
+        "W103": {"user": "bob", "item": "green table", "status": "delivered", "city": "Rome"},
     },
 }
 
@@ -140,7 +140,7 @@ class Shop:
         return {"user_id": ["ann", "bob"][seed % 2]}
 
     def redact(self, instruction: str, context: Mapping[str, Json]) -> str:
-        return re.sub(r"\bW\d\b", "the order", instruction)
+        return re.sub(r"\bW\d+\b", "the order", instruction)
 
     def splits(self) -> Sequence[str]:
         return ["test"]
@@ -172,14 +172,14 @@ CANCEL = Task(
     instruction="You are Ann Lee. Cancel your order of the blue chair because you no longer need it.",
     evaluate="""\
 def evaluate():
-    order = get_order("W2")
-    return order["status"] == "cancelled" and get_order("W1")["status"] == "pending"
+    order = get_order("W102")
+    return order["status"] == "cancelled" and get_order("W101")["status"] == "pending"
 """,
-    solution='cancel_order("W2", reason="no longer need it")',
+    solution='cancel_order("W102", reason="no longer need it")',
     failures=(
-        'cancel_order("W1", reason="no longer need it")',
-        'set_city("W2", "Rome")',
-        'cancel_order("W1", reason="other")\ncancel_order("W2", reason="other")',
+        'cancel_order("W101", reason="no longer need it")',
+        'set_city("W102", "Rome")',
+        'cancel_order("W101", reason="other")\ncancel_order("W102", reason="other")',
     ),
 )
 COUNT = Task(

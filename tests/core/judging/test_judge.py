@@ -38,14 +38,14 @@ FALLS = [
     ({"evaluate": "async def evaluate(): return True"}, Stage.PARSED, "async"),
     ({"solution": "(" * 500}, Stage.PARSED, "does not compile"),
     ({"failures": CANCEL.failures[:2]}, Stage.PARSED, "2 failure cases"),
-    ({"solution": "get_order('W9')"}, Stage.RAN, "there is no 'W9'"),
+    ({"solution": "get_order('W109')"}, Stage.RAN, "there is no 'W109'"),
     ({"failures": (*CANCEL.failures[:2], "1 / 0")}, Stage.RAN, "case 3 does not run: ZeroDivisionError"),
     ({"evaluate": "def evaluate(): return 1"}, Stage.RAN, "must return True or False"),
-    ({"evaluate": "def evaluate(): return get_order('W2')['paid']"}, Stage.RAN, "KeyError"),
-    ({"solution": "get_order('W2')"}, Stage.SOLUTION_PASSED, "does not pass"),
+    ({"evaluate": "def evaluate(): return get_order('W102')['paid']"}, Stage.RAN, "KeyError"),
+    ({"solution": "get_order('W102')"}, Stage.SOLUTION_PASSED, "does not pass"),
     ({"failures": (*CANCEL.failures[:2], CANCEL.solution)}, Stage.FAILURES_FAILED, "failure case 3 passes"),
     (
-        {"evaluate": "def evaluate(): return get_order('W1')['status'] == 'pending'",
+        {"evaluate": "def evaluate(): return get_order('W101')['status'] == 'pending'",
          "failures": (CANCEL.failures[0],) * 3},
         Stage.NOOP_FAILED,
         "doing nothing",
@@ -70,7 +70,7 @@ def test_a_broken_sandbox_is_never_a_verdict_of_failed(judge: Judge) -> None:
 
 def test_filters_stop_where_they_say(judge: Judge) -> None:
     lax = replace(CANCEL, evaluate="def evaluate(): return True")
-    wrong = replace(CANCEL, solution="get_order('W2')")
+    wrong = replace(CANCEL, solution="get_order('W102')")
     mute = replace(CANCEL, evaluate="def evaluate(): return 1")
     table = {
         Filter.NONE: (True, True, True),
@@ -84,5 +84,5 @@ def test_filters_stop_where_they_say(judge: Judge) -> None:
 
 
 def test_reached_is_the_last_stage_before_the_fall(judge: Judge) -> None:
-    assert judge(replace(CANCEL, solution="get_order('W2')")).reached is Stage.RAN
+    assert judge(replace(CANCEL, solution="get_order('W102')")).reached is Stage.RAN
     assert judge(replace(CANCEL, instruction="")).reached is Stage.PROPOSED
