@@ -32,6 +32,8 @@ class AttemptsConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Attempts:
+    """Complete, by trying: do solvers that get only the instruction agree with the task's verifier?"""
+
     config: AttemptsConfig
     name: ClassVar[str] = "attempts"
     stage: ClassVar[Stage] = Stage.COMPLETE

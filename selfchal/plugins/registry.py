@@ -128,10 +128,16 @@ class Plugins:
             if wrong:
                 self._failures.append(source.failure(wrong))
             else:
-                summary = (inspect.getdoc(cls) or "").partition("\n")[0]
+                summary = _summary(cls)
                 yield Registered(
                     kind.name, cls.name, source.package, source.version, source.plugin, summary, cls
                 )
+
+
+def _summary(cls: type[Any]) -> str:
+    """The first line of the class's docstring; what dataclass writes there by itself is none."""
+    first = (inspect.getdoc(cls) or "").partition("\n")[0]
+    return "" if first.startswith(f"{cls.__name__}(") else first
 
 
 def _clash(offers: list[Registered]) -> Failure:
