@@ -40,8 +40,10 @@ _POLICY = (
 class CalculationConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    profile: Literal["fixed", "compat"] = Field(
-        "fixed", description="fixed: mended tools and answer check; compat: M3ToolEval's, quirk for quirk"
+    profile: Literal["fixed", "compat"] | None = Field(
+        None,
+        description="fixed: mended tools and answer check; compat: M3ToolEval's, quirk for quirk. "
+        "Default: fixed with our own data, compat where the original's is given",
     )
     family: Literal["all"] | Family = Field("all", description="offer the tools and tasks of one family only")
     data: Path | None = Field(
@@ -60,12 +62,12 @@ class Calculation:
     Config: ClassVar[type[BaseModel]] = CalculationConfig
 
     def __init__(self, config: CalculationConfig) -> None:
-        self._config = config
         self._data = None if config.data is None else data.place(config.data)
+        self._compat = (config.profile or ("compat" if self._data else "fixed")) == "compat"
         self._families = FAMILIES if config.family == "all" else (config.family,)
         tables = _tables(self._data)
         offered = _mended(tables, self._families, hide_builtins=config.family == "all")
-        if config.profile == "compat":
+        if self._compat:
             everything = _mended(tables, self._families, hide_builtins=False)
             self._world = _compat_world(tables, self._families)
             self._tools = _described(self._data, self._families, everything.specs)
@@ -118,7 +120,7 @@ class Calculation:
         return [task for task in tasks if task.family.partition("/")[0] in wanted]
 
     def grade(self, task: TestTask, world: World, answer: str | None, replies: Sequence[str]) -> bool:
-        if self._config.profile == "compat" and answer is not None:
+        if self._compat and answer is not None:
             return answers.check(task.truth["answer"], task.truth.get("type"), answer)
         return same_answer(task.truth["answer"], answer)
 

@@ -38,8 +38,10 @@ _POLICY = (
 class WebBrowsingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    profile: Literal["fixed", "compat"] = Field(
-        "fixed", description="fixed: mended browser and answer check; compat: M3ToolEval's, quirk for quirk"
+    profile: Literal["fixed", "compat"] | None = Field(
+        None,
+        description="fixed: mended tools and answer check; compat: M3ToolEval's, quirk for quirk. "
+        "Default: fixed with our own data, compat where the original's is given",
     )
     data: Path | None = Field(
         None, description="folder with M3ToolEval's data as JSON: its pages and its tasks are used"
@@ -53,9 +55,8 @@ class WebBrowsing:
     Config: ClassVar[type[BaseModel]] = WebBrowsingConfig
 
     def __init__(self, config: WebBrowsingConfig) -> None:
-        self._config = config
         self._data = None if config.data is None else data.place(config.data)
-        self._compat = config.profile == "compat"
+        self._compat = (config.profile or ("compat" if self._data else "fixed")) == "compat"
         self._site = own_site() if self._data is None else _read_site(self._data, mended=not self._compat)
         self._offered = toolset.Toolset(tools.TOOLS)
         self._tools: Sequence[ToolSpec] = self._offered.specs

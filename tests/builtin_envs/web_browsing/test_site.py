@@ -86,5 +86,17 @@ def test_other_pages_can_be_given(tmp_path: Path) -> None:
         {"name": "/next", "content": "Bye"},
     ]
     (tmp_path / "web_pages.json").write_text(json.dumps(rows))
-    world = WebBrowsing(WebBrowsingConfig(data=tmp_path)).open({})
+    world = WebBrowsing(WebBrowsingConfig(profile="fixed", data=tmp_path)).open({})
     assert "Bye" in world.show(world.call("click_url", ["/next"], {}))
+
+
+def test_the_originals_data_comes_with_the_originals_behaviour_unless_told_otherwise() -> None:
+    data = benchmark_data("envdata/m3tooleval")
+    quirk = "[Reached the top of the page.]\n"
+    for config, said in (
+        (WebBrowsingConfig(data=data), quirk),
+        (WebBrowsingConfig(profile="fixed", data=data), quirk.strip()),
+        (WebBrowsingConfig(), quirk.strip()),
+    ):
+        world = WebBrowsing(config).open({})
+        assert world.show(world.call("scroll_up", (), {})) == said
