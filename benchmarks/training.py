@@ -28,7 +28,7 @@ from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.grpo.update import lesson, update
 from selfchal.builtin_trainers.learner import Stepper
 from selfchal.builtin_trainers.parallel import Team
-from selfchal.builtin_trainers.trl_adapter import _no_text
+from selfchal.builtin_trainers.trl_runner import no_text
 from selfchal.core.episode import Episode, Group
 
 GROUP = 8
@@ -105,7 +105,7 @@ def trl_trainer(model: Any, scratch: str, episodes: int) -> Any:
         reward_funcs=lambda **_: [],
         args=arguments,
         train_dataset=rows,
-        processing_class=_no_text(),
+        processing_class=no_text(),
     )
     trainer.model.train()
     return trainer

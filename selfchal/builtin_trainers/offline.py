@@ -93,7 +93,7 @@ class Schedule:
     max_grad_norm: float
 
     @classmethod
-    def of(cls, options: OfflineOptions, steps: int) -> Optimisation:
+    def of(cls, options: Any, steps: int) -> Optimisation:
         names = ("learning_rate", "schedule", "warmup_steps", "weight_decay", "max_grad_norm")
         return cls(steps, *(getattr(options, name) for name in names))
 
@@ -104,7 +104,7 @@ class Keeper:
 
     training: Training
     position: Position
-    options: OfflineOptions
+    options: Any  # with checkpoint_every and validation_samples
     steps: int
 
     def __call__(self, metrics: dict[str, float], optimizer: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import ClassVar
@@ -12,6 +13,7 @@ from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.rft.config import RftConfig
+from selfchal.builtin_trainers.trl_grpo.config import TrlGrpoConfig
 from selfchal.core.errors import PluginError
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.model import Capability
@@ -88,11 +90,32 @@ class Dpo:
         train(self.config, training)
 
 
+class TrlGrpo:
+    """TRL's GRPOTrainer fed by our rollouts, for its kernels, DeepSpeed and loss variants."""
+
+    name: ClassVar[str] = "trl_grpo"
+    Config: ClassVar[type[BaseModel]] = TrlGrpoConfig
+    needs: ClassVar[frozenset[Capability]] = ON_POLICY
+
+    def __init__(self, config: TrlGrpoConfig) -> None:
+        self.config = config
+
+    def train(self, training: Training) -> None:
+        _require_trl(self.name)
+        from selfchal.builtin_trainers.trl_grpo.loop import train
+
+        train(self.config, training)
+
+
 def _require_trl(name: str) -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise PluginError(
+            f"trainer {name!r} trains in one process; start it without torchrun, or take grpo or ppo"
+        )
     if find_spec("trl") is None:
         raise PluginError(f"trainer {name!r} needs TRL, which is not installed: pip install 'selfchal[trl]'")
 
 
 @hookimpl
 def register_trainers() -> Iterable[type[Trainer]]:
-    return [Grpo, Ppo, Rft, Dpo]
+    return [Grpo, Ppo, Rft, Dpo, TrlGrpo]

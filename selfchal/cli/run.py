@@ -14,6 +14,7 @@ from selfchal.cli.display import display
 from selfchal.cli.estimate import estimate_cost, print_cost
 from selfchal.cli.manifest import describe, set_option
 from selfchal.cli.outcome import print_outcome
+from selfchal.core.following import follow, is_follower
 from selfchal.core.lab import Hooks
 from selfchal.core.manifest import Manifest, read_manifest, validate
 from selfchal.core.store import Store
@@ -49,6 +50,9 @@ def run(
     directory = out or Path("runs") / manifest.settings.run.name
     if dry_run:
         print_cost(manifest, directory, estimate_cost(manifest), as_json)
+        return
+    if is_follower():
+        follow(manifest)
         return
     try:
         _run(manifest, directory, plugins, resume, as_json)

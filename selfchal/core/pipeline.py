@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from selfchal.core.challenge import challenge
 from selfchal.core.evaluation import Mode, examine
+from selfchal.core.following import END, tell_followers
 from selfchal.core.lab import Hooks, Lab, open_lab
 from selfchal.core.manifest import Manifest
 from selfchal.core.progress import Watcher
@@ -42,6 +43,7 @@ def run(
                 tasks, validation = select(lab, round_, proposals)
             with _timed(lab, f"train {round_}"):  # RL with the verifiers' sparse reward (section 4.3)
                 train(lab, round_, tasks, validation, rewrite)
+        tell_followers(END)
         with _timed(lab, "evaluate after"):  # on held-out tasks that nobody has seen (section 5)
             after = examine(lab, "after", SCORES)
         return write_results(lab, before, after)

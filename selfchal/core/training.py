@@ -10,6 +10,7 @@ from typing import Any
 
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import StoreError
+from selfchal.core.following import TRAIN, tell_followers
 from selfchal.core.lab import Lab
 from selfchal.core.loggers import append_metrics, write_metrics_file
 from selfchal.core.model import Capability, Metrics, TrainableModel
@@ -36,6 +37,7 @@ def train(
         return
     trainer: Trainer = lab.manifest.trainer.make()
     lab.watcher.stage(f"train {round_}", None, "updates")
+    tell_followers(TRAIN)
     trainer.train(
         Training(
             model=model,

@@ -20,7 +20,7 @@ from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.ppo import update as ppo
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.ppo.critic import value_head, values_of
-from selfchal.builtin_trainers.trl_adapter import _no_text
+from selfchal.builtin_trainers.trl_runner import no_text
 from selfchal.core.episode import Episode
 
 from .episodes import agrees, all_logprobs, gradients, groups_of, multi_turn
@@ -94,7 +94,7 @@ def theirs(network: Any, episodes: list[Episode], config: GrpoConfig, scratch: P
         reward_funcs=lambda **_: [],
         args=arguments,
         train_dataset=Dataset.from_list([{"prompt": "x"}] * 8),
-        processing_class=_no_text(),
+        processing_class=no_text(),
     )
     trainer.beta = config.kl
     trainer.current_gradient_accumulation_steps = 1

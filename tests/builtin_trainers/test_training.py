@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from selfchal.builtin_trainers.plugin import Dpo, Grpo, Ppo, Rft
+from selfchal.builtin_trainers.plugin import Dpo, Grpo, Ppo, Rft, TrlGrpo
 from selfchal.builtin_trainers.rollouts import Course
 from selfchal.core.episode import Group
 from selfchal.core.errors import TrainingError
@@ -24,6 +24,7 @@ LEARNS: list[tuple[Any, dict[str, Any], float]] = [  # options and the pass rate
     (Grpo, {"steps": 30, "group_size": 8, "learning_rate": 3e-3, "epochs": 2, "loss": "sequence"}, 0.8),
     (Grpo, {"steps": 30, "learning_rate": 5e-3, "advantage": "centred", "loss": "constant", "kl": 0.01}, 0.8),
     (Ppo, {"steps": 40, "group_size": 8, "learning_rate": 3e-3, "critic_learning_rate": 5e-3}, 0.7),
+    (TrlGrpo, {"steps": 40, "group_size": 8, "learning_rate": 5e-3}, 0.7),
     (Rft, {"steps": 40, "group_size": 32, "learning_rate": 5e-3, "batch_size": 16}, 0.7),
     (Dpo, {"steps": 60, "group_size": 64, "learning_rate": 1e-3, "batch_size": 16}, 0.4),
 ]
@@ -50,6 +51,7 @@ QUICK: list[tuple[Any, dict[str, Any]]] = [
     (Ppo, {"epochs": 2, "kl": 0.01, "group_size": 8}),
     (Rft, {"batch_size": 4, "micro_batch": 2, "group_size": 32}),
     (Dpo, {"batch_size": 4, "group_size": 32}),
+    (TrlGrpo, {"group_size": 8, "micro_batch": 32}),
 ]
 
 
@@ -109,7 +111,7 @@ def rewarding(training: Training, reward: float | None) -> Training:
     return replace(training, collect=collect)
 
 
-@pytest.mark.parametrize("trainer", [Grpo, Ppo, Rft, Dpo], ids=lambda trainer: trainer.name)
+@pytest.mark.parametrize("trainer", [Grpo, Ppo, Rft, Dpo, TrlGrpo], ids=lambda trainer: trainer.name)
 @pytest.mark.parametrize(
     ("reward", "reason"),
     [
@@ -129,7 +131,7 @@ def test_without_signal_the_reason_is_said(trainer: Any, reward: float | None, r
     assert all(torch.equal(before[name], value) for name, value in model.network.state_dict().items())
 
 
-@pytest.mark.parametrize("trainer", [Grpo, Ppo, Rft, Dpo], ids=lambda trainer: trainer.name)
+@pytest.mark.parametrize("trainer", [Grpo, Ppo, Rft, Dpo, TrlGrpo], ids=lambda trainer: trainer.name)
 def test_no_task_is_an_error(trainer: Any) -> None:
     model = toy.ToyModel()
     with pytest.raises(TrainingError, match="no task to train on"):

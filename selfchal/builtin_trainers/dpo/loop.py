@@ -9,6 +9,7 @@ from selfchal.builtin_trainers import offline, trl_adapter
 from selfchal.builtin_trainers.checkpoint import Position
 from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.rollouts import course_for, rollout_metrics, why_silent
+from selfchal.builtin_trainers.trl_runner import Job
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
@@ -28,8 +29,8 @@ def train(config: DpoConfig, training: Training) -> None:
     steps = offline.updates(config, len(pairs))
     training.progress.total(steps)
     order = offline.order(len(pairs), steps * config.batch_size, training.seed)
-    job = trl_adapter.Job(training, position, config, steps)
-    trl_adapter.prefer(job, pairs, order, config.beta)
+    job = Job(training, position, config, steps)
+    trl_adapter.prefer(job, config, pairs, order, config.beta)
 
     position.best.restore(training.model.network)
     training.model.weights_changed()

@@ -9,6 +9,7 @@ from selfchal.builtin_trainers import offline, trl_adapter
 from selfchal.builtin_trainers.checkpoint import Position
 from selfchal.builtin_trainers.rft.config import RftConfig
 from selfchal.builtin_trainers.rollouts import course_for, judged, rollout_metrics, why_silent
+from selfchal.builtin_trainers.trl_runner import Job
 from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
 
@@ -26,8 +27,8 @@ def train(config: RftConfig, training: Training) -> None:
     steps = offline.updates(config, len(episodes))
     training.progress.total(steps)
     order = offline.order(len(episodes), steps * config.batch_size, training.seed)
-    job = trl_adapter.Job(training, position, config, steps)
-    trl_adapter.fine_tune(job, [episodes[place] for place in order])
+    job = Job(training, position, config, steps)
+    trl_adapter.fine_tune(job, config, [episodes[place] for place in order])
 
     position.best.restore(training.model.network)
     training.model.weights_changed()

@@ -1,0 +1,175 @@
+"""Runs one of TRL's trainers our way: our order, learning rate, checkpoints and resuming.
+
+The trainer gets the examples of the updates that are left, in order, and starts from our optimiser
+state. What is relied on in TRL (pyproject pins a minor version): ``create_scheduler``, the
+``on_train_begin`` and ``on_log`` callbacks, and that it trains the network that it is given.
+"""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from datasets import Dataset
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
+from transformers.utils import logging
+
+from selfchal.builtin_trainers.checkpoint import Best, Position, unpack
+from selfchal.builtin_trainers.learner import is_adapted, rate
+from selfchal.builtin_trainers.offline import Keeper, Schedule
+from selfchal.core.trainer import Training
+
+REFERENCE = "ref"  # what TRL calls the adapter it adds
+
+
+class TrlOptions(Protocol):
+    """See ``RftConfig`` for their meaning."""
+
+    learning_rate: float
+    schedule: Any
+    warmup_steps: int
+    weight_decay: float
+    max_grad_norm: float
+    precision: Any
+    checkpoint_every: int
+    validation_samples: int
+
+
+@dataclass
+class Job:
+    training: Training
+    position: Position
+    options: TrlOptions
+    steps: int
+    extra: dict[str, float] = field(default_factory=dict)  # metrics to log beside TRL's
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of one update: rows of the dataset, examples, and examples in a forward pass."""
+
+    rows: int
+    batch: int
+    micro: int
+
+
+def run(
+    job: Job,
+    checkpoint: tuple[int, Any] | None,
+    rows: list[dict[str, Any]],
+    sizes: Sizes,
+    trainer: Any,
+    arguments: Any,
+    **parts: Any,
+) -> None:
+    """``rows``: the whole training's, in order. To be called inside ``untouched``."""
+    network, options = job.training.model.network, job.options
+    start = checkpoint[0] if checkpoint else 0
+    if checkpoint and start == job.steps:  # killed after the last update
+        job.position.best = Best(**checkpoint[1]["best"])
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        trl = trainer(
+            model=network,
+            args=arguments(
+                output_dir=scratch,
+                max_steps=job.steps - start,
+                per_device_train_batch_size=sizes.micro,
+                gradient_accumulation_steps=sizes.batch // sizes.micro,
+                learning_rate=options.learning_rate,
+                weight_decay=options.weight_decay,
+                max_grad_norm=options.max_grad_norm,
+                bf16=options.precision == "bfloat16",
+                gradient_checkpointing=network.is_gradient_checkpointing,
+                use_cpu=next(network.parameters()).device.type == "cpu",
+                train_sampling_strategy="sequential",
+                logging_steps=1,
+                save_strategy="no",
+                report_to="none",
+                disable_tqdm=True,
+                dataloader_pin_memory=False,
+                seed=job.training.seed,
+            ),
+            train_dataset=Dataset.from_list(rows[start * sizes.rows :]),
+            processing_class=no_text(),
+            **parts,
+        )
+        trl.rate_at = lambda done: rate(Schedule.of(options, job.steps), start + done + 1)
+        trl.remove_callback(PrinterCallback)
+        trl.add_callback(_Reports(job, checkpoint))
+        trl.train()
+
+
+class OurSchedule:
+    """Mixed into a trainer: an update's learning rate is ``rate_at`` of those done in this process."""
+
+    rate_at: Any
+    lr_scheduler: Any
+    optimizer: Any
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self.rate_at)
+        return self.lr_scheduler
+
+
+class _Reports(TrainerCallback):  # type: ignore[misc]  # transformers is not followed by mypy here
+    def __init__(self, job: Job, checkpoint: tuple[int, Any] | None) -> None:
+        self.job, self.checkpoint = job, checkpoint
+        self.keeper = Keeper(job.training, job.position, job.options, job.steps)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.checkpoint is not None:
+            unpack(*self.checkpoint, self.job.position, kwargs["optimizer"])
+
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        logs = kwargs["logs"]
+        if "loss" in logs:  # the summary at the end has none
+            numbers = {name: float(value) for name, value in logs.items() if isinstance(value, (int, float))}
+            self.keeper(numbers | self.job.extra, kwargs["optimizer"])
+
+
+@contextmanager
+def untouched(network: Any) -> Iterator[None]:
+    """Undoes what TRL does besides training: it patches ``forward``, writes its tokenizer's special ids
+    into the configs, announces that, and adds a reference adapter beside a LoRA one.
+
+    Inside, trainable weights are float32 (see ``Stepper`` for why), so checkpoints belong inside too.
+    """
+    inner = network.get_base_model() if is_adapted(network) else network
+    configs = [inner.config.__dict__, inner.generation_config.__dict__]
+    before = [copy.deepcopy(config) for config in configs]
+    narrow = [(p, p.dtype) for p in network.parameters() if p.requires_grad and p.dtype != torch.float32]
+    for parameter, _ in narrow:
+        parameter.data = parameter.data.float()
+    loudness = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logging.set_verbosity(loudness)
+        for parameter, dtype in narrow:
+            parameter.data = parameter.data.to(dtype)
+        inner.__dict__.pop("forward", None)
+        for config, old in zip(configs, before, strict=True):
+            config.clear()
+            config.update(old)
+        if is_adapted(network) and REFERENCE in network.peft_config:
+            network.delete_adapter(REFERENCE)
+        network.eval()
+
+
+def no_text() -> PreTrainedTokenizerFast:
+    """TRL insists on a tokenizer; nothing is tokenised here, so this one knows a single word."""
+    from tokenizers import Tokenizer, models
+
+    words = Tokenizer(models.WordLevel({"<pad>": 0}, unk_token="<pad>"))
+    return PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<pad>")
