@@ -88,6 +88,8 @@ class InstructionScene:
 
 @dataclass(frozen=True)
 class Pae:
+    """Proposer-agent-evaluator, the baseline of the paper: instructions alone, judged by the model itself."""
+
     config: PaeConfig
     name: ClassVar[str] = "pae"
     Config: ClassVar[type[BaseModel]] = PaeConfig
