@@ -67,7 +67,7 @@ def load_network(config: TransformersConfig, *, path: str) -> Any:
         options |= _quantized(config.quantization, device)
     try:
         network = _from_pretrained(path, options)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # RuntimeError: sizes differ
         raise ModelError(_unloadable("weights", path, error)) from error
     if config.quantization is None:
         network = network.to(device)
