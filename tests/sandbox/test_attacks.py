@@ -11,6 +11,7 @@ import pytest
 
 from selfchal.core.attacks import Result, all_attacks, run_attacks
 from selfchal.core.sandbox import Level
+from selfchal.sandbox.runs import cores
 from tests.sandbox.conftest import Sandboxes
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,8 @@ print(len(report.outcomes), [outcome for outcome in report.surprises])
 def test_no_attack_succeeds(sandboxes: Sandboxes, name: str) -> None:
     report = run_attacks(sandboxes.get(name))
     assert report.surprises == []
-    assert report.seconds < 60
+    if os.getloadavg()[0] < 2 * cores():  # the promise is for a machine that has nothing else to do
+        assert report.seconds < 60
     stopped = [outcome for outcome in report.outcomes if outcome.result is Result.STOPPED]
     assert len(stopped) >= len(all_attacks()) - 1  # tier B shows the metadata of files, and says so
 
@@ -75,7 +77,8 @@ def test_the_suite_is_large_and_its_names_are_unique() -> None:
     assert len(attacks) >= 90
     assert len({(attack.kind, attack.name) for attack in attacks}) == len(attacks)
     for attack in attacks:
-        compile(attack.source, attack.name, "exec")
+        for source in filter(None, (attack.source, attack.first)):
+            compile(source, attack.name, "exec")  # an attack with a slip in it would always be "stopped"
 
 
 @pytest.mark.slow

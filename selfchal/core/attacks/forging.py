@@ -8,15 +8,15 @@ from selfchal.core.sandbox import Status
 
 _NOT_OK = ANY - {Status.OK}
 _ENDS = {
-    "exit code 0": "import os\n    os._exit(0)",
-    "sys.exit(0)": "import sys\n    sys.exit(0)",
+    "exit code 0": "import os\nos._exit(0)",
+    "sys.exit(0)": "import sys\nsys.exit(0)",
     "SystemExit(True)": "raise SystemExit(True)",
     "KeyboardInterrupt": "raise KeyboardInterrupt",
     "a segmentation fault": """
 import ctypes
 ctypes.string_at(8)
 """,
-    "abort": "import os\n    os.abort()",
+    "abort": "import os\nos.abort()",
     "closing every descriptor": """
 import os
 os.closerange(0, 1024)
@@ -149,9 +149,9 @@ ATTACKS = [
         """
 import os
 def attack(host):
-for f in ('/tmp/left', '/scratch/left', 'left'):
-    if os.path.exists(f):
-        return 'found ' + f
+    for f in ('/tmp/left', '/scratch/left', 'left'):
+        if os.path.exists(f):
+            return 'found ' + f
 """,
         first="""
 def attack(host):

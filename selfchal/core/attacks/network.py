@@ -69,7 +69,7 @@ ATTACKS = [
         "network",
         "kernel_surface",
         "refused",
-        caught(f"import socket\n    socket.socket({numbers})\n    return 'made it'"),
+        caught(f"import socket\nsocket.socket({numbers})\nreturn 'made it'"),
         needs=Level.FULL,
     )
     for name, numbers in _FAMILIES.items()

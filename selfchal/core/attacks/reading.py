@@ -213,7 +213,7 @@ ATTACKS = (
             first="""
 kept = 'a secret left-by-another execution'
 def attack(host):
-return None
+    return None
 """,
         ),
     ]

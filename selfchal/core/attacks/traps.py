@@ -23,6 +23,7 @@ _PUBLIC = ("PATH", "LANG", "HOME", "PWD", "SHELL", "TERM", "HOSTNAME", "PYTHONPA
 _SHORT = 8  # values shorter than this are no secrets
 # What writing attacks make where they get through.
 _PLANTED = (Path(os.__file__).parent / "selfchal_attack.py", Path(__file__).parents[2] / "selfchal_attack.py")
+_HOME = os.path.expanduser("~")
 _TEXT_SLACK = 64 * 2**10
 
 
@@ -34,8 +35,7 @@ class Traps:
         self._folder = Path(tempfile.mkdtemp(prefix="selfchal-attacks-"))
         self._folder.chmod(0o777)  # only the sandbox is to stand in the way
         self._secret = self._folder / "secret.py"
-        self._secret.write_text(f"token = {self._token!r}\nprint(token)\n")
-        self._secret.chmod(0o666)
+        self._plant()
         self._victim = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"],
             stdin=subprocess.DEVNULL,
@@ -52,6 +52,10 @@ class Traps:
             listener.setblocking(False)
         self._package = Path(__file__).parents[2]
         self._before = self._look()
+
+    def _plant(self) -> None:
+        self._secret.write_text(f"token = {self._token!r}\nprint(token)\n")
+        self._secret.chmod(0o666)
 
     def _unix_sockets(self) -> tuple[socket.socket, socket.socket | None]:
         unix = socket.socket(socket.AF_UNIX)
@@ -75,10 +79,8 @@ class Traps:
             "secret": str(self._secret),
             "folder": str(self._folder),
             "package": str(self._package),
-            "home": str(Path.home()),
-            "home_sha256": _sha256(ascii(sorted(os.listdir(Path.home()))).encode())
-            if Path.home().is_dir()
-            else "",
+            "home": _HOME,
+            "home_sha256": _sha256(ascii(_names(_HOME)).encode()),
             "command": os.path.basename(sys.argv[0]) or "python",
             "port": self._tcp.getsockname()[1],
             "udp_port": self._udp.getsockname()[1],
@@ -105,12 +107,15 @@ class Traps:
                 return "a socket of the host was reached"
         now = self._look()
         if now != self._before:
-            self._before = now
+            self._plant()  # for the attacks that follow
+            self._before = self._look()
             return "a file of the host was changed"
         return None
 
     def _look(self) -> tuple[object, ...]:
         """Everything that writing attacks aim at."""
+        if not self._secret.exists():
+            return ("deleted",)
         stat = self._secret.stat()
         return (
             self._secret.read_bytes(),
@@ -148,6 +153,12 @@ def _is_secret(name: str, value: str) -> bool:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _names(folder: str) -> list[str]:
+    with contextlib.suppress(OSError):
+        return sorted(os.listdir(folder))
+    return []
 
 
 def _read(path: str) -> bytes:
