@@ -21,6 +21,8 @@ KINDS: dict[str, tuple[str, ...]] = {
         "[reverse|flip|mirror] the [letters|order] of {x}",
         "[write|spell|read] {x} [backwards|from right to left]",
         "turn {x} [around|backwards]",
+        "[show|write|give me] the reverse of {x}",
+        "[show|write] the letters of {x} from last to first",
     ),
     "caesar": (
         "[decode|solve|undo] {x} with a [caesar shift|shift|caesar key] of {y}",
@@ -77,6 +79,8 @@ KINDS: dict[str, tuple[str, ...]] = {
         "find what is {y} more than {x}",
         "[calculate|find|work out|give me] {x} plus {y}",
         "[increase|raise] {x} by {y}",
+        "[show|pick|find] the number that is {y} [more than|above|over] {x}",
+        "[show|give me] {x} and {y} added up",
         "make {x} [|larger by ]{y} [more|higher]",
         "[find|work out] the sum of {x} and {y}",
     ),
@@ -86,16 +90,20 @@ KINDS: dict[str, tuple[str, ...]] = {
         "[lower|reduce|cut] {x} by {y}",
         "make {x} {y} [less|lower|smaller]",
         "take {y} off {x}",
+        "[show|pick|find] the number that is {y} [less than|below|under] {x}",
     ),
     "multiply": (
         "multiply {x} [by|with] {y}",
         "[calculate|find|work out|give me] {x} times {y}",
         "[scale|multiply up] {x} by [|a factor of ]{y}",
         "[find|work out] the product of {x} and {y}",
+        "[show|find] what {y} times {x} is",
+        "[show|find] {x} by a factor {y}",
         "make {x} {y} times [larger|higher]",
     ),
     "budget": (
-        "[find|work out|calculate|plan] the [budget|trip budget] [for|of] a flight of {x} and {z} nights at {y}",
+        "[find|work out|calculate|plan] the [budget|trip budget] [for|of] "
+        "a flight of {x} and {z} nights at {y}",
         "[budget|plan] a trip with a flight of {x} and a hotel at {y} for {z} nights",
         "[find|work out] what a trip costs with flight {x}, hotel {y} and {z} nights",
         "[find|give me] the trip cost for {z} nights at {y} after a flight of {x}",
@@ -112,34 +120,37 @@ KINDS: dict[str, tuple[str, ...]] = {
         "[find|book] the cheapest of three [tickets|offers], {x}, {y} and {z}",
     ),
     "dearest": (
-        "[find|take|pick|book] the [dearest|most expensive] [|flight |ticket |hotel |fare ]of {x}, {y} and {z}",
+        "[find|take|pick|book] the [dearest|most expensive] "
+        "[|flight |ticket |hotel |fare ]of {x}, {y} and {z}",
         "[find|pick|tell me] which of the fares {x}, {y} and {z} is [dearest|most expensive]",
         "[find|book] the dearest of three [tickets|offers], {x}, {y} and {z}",
     ),
 }
 
+# The same openings for one step and for several: they must not tell how long a task is.
+_OPENERS = (
+    "[Please|Now|First|Task:|Your task:|I want you to|Please now|Start:|Please start:|Please first|"
+    "Please just|Here is a task:|This is your task:|I have a task:|Now just|For me,|Now,|Next,|Last task:|"
+    "Start here:|Please do this:|I want you to do this:|Now do this:|Your last task:]"
+)
+_TAILS = "[||| now| for me| please| and stop there|, nothing more]"
+_JOINS = (
+    "[, then | and then |, and then |; then |; and then |. Then |. After that |. After that, |"
+    " and after that |; after that |. Next |. Next, |, next | and next |; next |. With that done, |"
+    "; take the outcome and |: ]"
+)
 # Frames by number of steps: {0} is the first step's phrase, {1} the second's, {2} the third's.
 FRAMES: dict[int, tuple[str, ...]] = {
-    1: ("Please {0}.", "Task: {0}.", "Now {0}.", "First {0}.", "I want you to {0}.", "Your task: {0}.", "Please now {0}.", "Start here: {0}.",
-        "Please do one thing: {0}.", "Last task: {0}."),
+    1: (f"{_OPENERS} {{0}}{_TAILS}.",),
     2: (
-        "[Please|Now|Task:|First|Your task:] {0}, then {1}.",
-        "[Please|Now|First|Task:] {0} and then {1}.",
-        "[Please|Now|First|Task:] {0}. [Then|After that|Next] {1}.",
-        "[Please|I want you to] {0}; [then|next|after that] {1}.",
-        "[Please|Task:] {0} and [next|after that] {1}.",
-        "[Please do|I have] two [things|parts]: {0}, then {1}.",
-        "[Start: {0}|Please start: {0}], then {1}.",
+        f"{_OPENERS} {{0}}{_JOINS}{{1}}.",
+        "[Please do|I have] two [things|parts]: {0}, [then|and] {1}.",
         "First {0}, last {1}.",
     ),
     3: (
-        "[Please|Now|Task:|First] {0}, then {1}, then {2}.",
-        "[Please|Now|First] {0}. [Then|After that|Next] {1}. [Then|After that|Next] {2}.",
-        "[Please|Task:] {0} and then {1}. [Then|After that|Next] {2}.",
-        "[Please|I want you to] {0}; then {1}; [then|next|after that] {2}.",
-        "[Task:|First] {0}, [next|after that] {1} and then {2}.",
-        "[Please do|I have] three [things|parts]: {0}, then {1}, [then|last] {2}.",
-        "[Start: {0}|Please start: {0}], then {1}, and last {2}.",
+        f"{_OPENERS} {{0}}{_JOINS}{{1}}{_JOINS}{{2}}.",
+        f"{_OPENERS} {{0}}{_JOINS}{{1}}, and last {{2}}.",
+        "[Please do|I have] three [things|parts]: {0}, then {1}, [then|last|and] {2}.",
     ),
 }
 REFERENCES = ("it", "that", "the result", "the outcome", "this", "what you have now")
@@ -159,5 +170,9 @@ def expand(pattern: str) -> list[str]:
     return [re.sub(" +", " ", "".join(choice)) for choice in product(*choices)]
 
 
-PHRASES = {kind: [phrase for pattern in patterns for phrase in expand(pattern)] for kind, patterns in KINDS.items()}
-CONNECTORS = {n: [frame for pattern in patterns for frame in expand(pattern)] for n, patterns in FRAMES.items()}
+PHRASES = {
+    kind: [phrase for pattern in patterns for phrase in expand(pattern)] for kind, patterns in KINDS.items()
+}
+CONNECTORS = {
+    n: [frame for pattern in patterns for frame in expand(pattern)] for n, patterns in FRAMES.items()
+}

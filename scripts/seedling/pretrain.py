@@ -1,4 +1,4 @@
-"""Pretrain the embedded model: ``python scripts/seedling/pretrain.py --seed 0 --out DIR [--minutes 9]``.
+"""Pretrain the embedded model: ``python scripts/seedling/pretrain.py --seed 0 --out DIR [--threads 2]``.
 
 Writes a directory that transformers loads: config, float16 weights, tokenizer, chat template.
 """
@@ -28,7 +28,12 @@ Row = tuple[list[int], list[int]]  # ids, and labels (-100 where nothing is lear
 def texts() -> list[str]:
     """Every word that may stand in an instruction. Held-out wording gives its words (not its phrases):
     the few that the training phrases lack get a token of their own, which stays untrained."""
-    own = [p for table in (phrases.PHRASES, phrases.CONNECTORS, phrases.NOUNS) for ps in table.values() for p in ps]
+    own = [
+        p
+        for table in (phrases.PHRASES, phrases.CONNECTORS, phrases.NOUNS)
+        for ps in table.values()
+        for p in ps
+    ]
     held = [p for w in (TEST, DEV) for table in (w.phrases, w.frames) for ps in table.values() for p in ps]
     return [*own, *phrases.REFERENCES, *held, *TEST.references, *DEV.references]
 
@@ -87,16 +92,27 @@ def loss_of(network: Lfm2ForCausalLM, batch: list[Row]) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(network.lm_head(hidden[learnt]), wanted[learnt])
 
 
-def pretrain(seed: int, updates: int, lr: float, batch: int, mix: transcripts.Mix, out: Path) -> None:
+UPDATES = 1000
+RATE = 0.01  # falls linearly to 0
+
+
+def pretrain(seed: int, batch: int, out: Path) -> None:
     torch.manual_seed(seed)
+    mix = transcripts.Mix()
     tokenizer = tokens.save(texts(), out)
     network = Lfm2ForCausalLM(config(len(tokenizer)))
     network.train()
-    opts = optimisers(network, lr)
-    source = batches(rows(random.Random(seed), tokenizer, mix), batch)
+    train(network, batches(rows(random.Random(seed), tokenizer, mix), batch))
+    save(network, out)
+    record = {"seed": seed, "batch": batch, "updates": UPDATES, "rate": RATE, "mix": asdict(mix)}
+    (out / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def train(network: Lfm2ForCausalLM, source: Iterator[list[Row]]) -> None:
+    opts = optimisers(network, RATE)
     started, seen, smooth = time.monotonic(), 0, 0.0
-    for update in range(updates):
-        scale = min(1.0, (update + 1) / 50) * (1 - update / updates)
+    for update in range(UPDATES):
+        scale = min(1.0, (update + 1) / 50) * (1 - update / UPDATES)
         for opt in opts:
             for group in opt.param_groups:
                 group["lr"] = group.setdefault("base", group["lr"]) * scale
@@ -109,14 +125,10 @@ def pretrain(seed: int, updates: int, lr: float, batch: int, mix: transcripts.Mi
             opt.zero_grad(set_to_none=True)
         seen += sum(len(ids) for ids, _ in data)
         smooth = loss.item() if update == 0 else 0.97 * smooth + 0.03 * loss.item()
-        if update % 100 == 99 or update == updates - 1:
+        if update % 100 == 99 or update == UPDATES - 1:
             seconds = time.monotonic() - started
-            print(f"update {update + 1}/{updates} loss {smooth:.3f} {seconds:.0f} s {seen / seconds:.0f} tokens/s", flush=True)
-        if update % 500 == 499:
-            save(network, out)
-    save(network, out)
-    record = {"seed": seed, "updates": updates, "lr": lr, "batch": batch, "mix": asdict(mix)}
-    (out / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
+            rate = f"{seconds:.0f} s, {seen / seconds:.0f} tokens/s"
+            print(f"update {update + 1}/{UPDATES}: loss {smooth:.3f}, {rate}", flush=True)
 
 
 def save(network: Lfm2ForCausalLM, out: Path) -> None:
@@ -129,18 +141,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--updates", type=int, default=2400)
-    parser.add_argument("--lr", type=float, default=0.01)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--double", type=float, help="share of whole two-step conversations")
-    parser.add_argument("--excerpt", type=float, help="share of first calls of longer tasks")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
-    chosen = {name: getattr(options, name) for name in ("double", "excerpt") if getattr(options, name) is not None}
-    mix = transcripts.Mix(**chosen)
-    pretrain(options.seed, options.updates, options.lr, options.batch, mix, options.out)
+    pretrain(options.seed, options.batch, options.out)
 
 
 if __name__ == "__main__":

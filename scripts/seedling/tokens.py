@@ -1,4 +1,4 @@
-"""The tokenizer of the embedded model: a stock fast tokenizer whose pieces are words, code and single characters.
+"""The tokenizer of the embedded model: a stock fast tokenizer of words, code and single characters.
 
 A Unigram model in which every piece costs the same cuts a text into the fewest pieces. Digits and the
 letters of quoted strings stay single, so that a value is copied character by character. Lower-case words
@@ -55,7 +55,8 @@ and 'challenger' in messages[0]['content'].split('\\n')[0] -%}
 {{- '<challenger>' if challenger else '<agent>' -}}
 {%- for message in messages -%}
 {%- if message['role'] == 'user' -%}
-{%- if not challenger or message['content'].startswith('Observation:') -%}{{- '<user>' + message['content'] -}}{%- endif -%}
+{%- if not challenger or message['content'].startswith('Observation:') -%}
+{{- '<user>' + message['content'] -}}{%- endif -%}
 {%- elif message['role'] == 'assistant' -%}{{- '<assistant>' + message['content'] + '<end>' -}}{%- endif -%}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{- '<assistant>' -}}{%- endif -%}"""

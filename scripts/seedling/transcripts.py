@@ -1,6 +1,6 @@
 """Pretraining conversations: an agent that practises mostly single calls, and a challenger that composes.
 
-The agent sees whole two-step conversations rarely and three-step ones never: all of a longer task that it
+The agent sees whole conversations of two and three steps very rarely: all of a longer task that it
 practises otherwise is the first call (``excerpt``). No demonstration is wrong on purpose. The challenger
 explores step by step and writes tasks of one to three steps; some of its verifiers and solutions are off.
 """
@@ -26,12 +26,13 @@ WORDING = Wording(phrases.PHRASES, phrases.CONNECTORS, phrases.REFERENCES)
 class Mix:
     """Shares of the kinds of conversation, and how often a challenger slips."""
 
-    single: float = 0.34
-    double: float = 0.015
-    excerpt: float = 0.12
-    challenger: float = 0.44
-    drill: float = 0.085
-    challenger_steps: tuple[float, float, float] = (0.2, 0.5, 0.3)
+    single: float = 0.4
+    double: float = 0.0012
+    triple: float = 0.0012
+    excerpt: float = 0.25
+    challenger: float = 0.3
+    drill: float = 0.05
+    challenger_steps: tuple[float, float, float] = (0.1, 0.45, 0.45)
     lax: float = 0.12
     wrong_value: float = 0.06
     wrong_call: float = 0.06
@@ -39,14 +40,14 @@ class Mix:
 
 
 def sample(rng: random.Random, mix: Mix) -> list[Segment]:
-    shares = {"single": mix.single, "double": mix.double, "excerpt": mix.excerpt, "challenger": mix.challenger}
-    kind = rng.choices([*shares, "drill"], [*shares.values(), mix.drill])[0]
+    steps = {"single": 1, "double": 2, "triple": 3, "excerpt": rng.choice((2, 2, 3))}
+    shares = (mix.single, mix.double, mix.triple, mix.excerpt, mix.challenger, mix.drill)
+    kind = rng.choices((*steps, "challenger", "drill"), shares)[0]
     if kind == "challenger":
         return challenger(rng, mix)
     if kind == "drill":
         return drill(rng)
-    steps = {"single": 1, "double": 2}.get(kind) or rng.choice((2, 2, 3))
-    return agent(rng, chain(rng, steps), whole=kind != "excerpt")
+    return agent(rng, chain(rng, steps[kind]), whole=kind != "excerpt")
 
 
 def chain(rng: random.Random, steps: int) -> Chain:
@@ -151,7 +152,11 @@ def solution(rng: random.Random, mix: Mix, made: Chain) -> str:
 def failures(rng: random.Random, mix: Mix, made: Chain) -> list[str]:
     """Three close attempts: a step left out, a wrong argument, the bare argument, another tool."""
     calls = [call.replace("'' + ", "") for call in by_name(made)]
-    cases = [f"result = {made.steps[0].literals['x']}", _other_argument(rng, made), _other_argument(rng, made)]
+    cases = [
+        f"result = {made.steps[0].literals['x']}",
+        _other_argument(rng, made),
+        _other_argument(rng, made),
+    ]
     cases += [source(calls[:length]) for length in range(1, len(calls))]
     chosen = rng.sample(cases, 3)
     if rng.random() < mix.wrong_failure:

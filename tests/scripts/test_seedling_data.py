@@ -66,7 +66,9 @@ def test_no_held_out_connector_occurs(conversations: list[str]) -> None:
     frames = [frame for wording in (TEST, DEV) for group in wording.frames.values() for frame in group]
     patterns = [re.compile("[^<]+".join(map(re.escape, re.split(r"\{\d\}", frame)))) for frame in frames]
     instructions = [re.split("<assistant>", text)[0].removeprefix("<agent><user>") for text in conversations]
-    instructions += [m for text in conversations for m in re.findall(r"<instruction>(.*?)</instruction>", text)]
+    instructions += [
+        m for text in conversations for m in re.findall(r"<instruction>(.*?)</instruction>", text)
+    ]
     assert not [i for i in instructions for pattern in patterns if pattern.fullmatch(i)]
 
 

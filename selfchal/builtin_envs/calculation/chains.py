@@ -8,6 +8,7 @@ How a chain is worded is no business of this file.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,49 +17,47 @@ from typing import Any
 from selfchal.builtin_envs.calculation import tools
 
 FAMILIES = ("message", "dna", "trade", "travel")
-WORDS = tuple(
-    [
-        "map",
-        "key",
-        "sun",
-        "code",
-        "ship",
-        "wolf",
-        "gate",
-        "moon",
-        "star",
-        "lamp",
-        "rose",
-        "tiger",
-        "river",
-        "stone",
-        "cloud",
-        "bird",
-        "fish",
-        "tree",
-        "wind",
-        "fire",
-        "gold",
-        "iron",
-        "salt",
-        "milk",
-        "rain",
-        "snow",
-        "leaf",
-        "door",
-        "book",
-        "ring",
-        "king",
-        "road",
-        "sand",
-        "wave",
-        "hill",
-        "lake",
-        "corn",
-        "bell",
-        "desk",
-        "farm",
-    ]
+WORDS = (
+    "map",
+    "key",
+    "sun",
+    "code",
+    "ship",
+    "wolf",
+    "gate",
+    "moon",
+    "star",
+    "lamp",
+    "rose",
+    "tiger",
+    "river",
+    "stone",
+    "cloud",
+    "bird",
+    "fish",
+    "tree",
+    "wind",
+    "fire",
+    "gold",
+    "iron",
+    "salt",
+    "milk",
+    "rain",
+    "snow",
+    "leaf",
+    "door",
+    "book",
+    "ring",
+    "king",
+    "road",
+    "sand",
+    "wave",
+    "hill",
+    "lake",
+    "corn",
+    "bell",
+    "desk",
+    "farm",
 )
 Pairs = Sequence[tuple[str, str]]  # names of neighbouring kinds
 MAX_DIGITS = 6  # a value that takes more characters than this is no fun to copy
@@ -149,7 +148,7 @@ class Chain:
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
         names = [step.kind.name for step in self.steps]
-        return tuple(zip(names, names[1:], strict=False))
+        return tuple(itertools.pairwise(names))
 
     def calls(self) -> list[str]:
         """Each call with the value it is fed written out, as an agent makes them."""
@@ -176,7 +175,7 @@ def sample_chain(
 
 
 def _names_in_pairs(kinds: Sequence[tuple[Kind, str]]) -> Pairs:
-    return [(a.name, b.name) for (a, _), (b, _) in zip(kinds, kinds[1:], strict=False)]
+    return [(a.name, b.name) for (a, _), (b, _) in itertools.pairwise(kinds)]
 
 
 def _sample_kinds(rng: random.Random, family: str, length: int) -> list[tuple[Kind, str]] | None:
