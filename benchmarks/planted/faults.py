@@ -160,7 +160,7 @@ def clock(environment: Environment, sound: Sound, rng: random.Random) -> Task | 
         "datetime.date.today().day < 40",
         "now().second < 61",
         "time.strftime('%Y') > '2000'",
-    )), "import time, datetime\nnow = datetime.datetime.utcnow\nfrom datetime import datetime as _unused\n")  # fmt: skip
+    )), "import time, datetime\nnow = datetime.datetime.utcnow\n")  # fmt: skip
 
 
 def chance(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:

@@ -237,12 +237,12 @@ def _from_nowhere(need: Need, needs: Sequence[Need], survey: Survey, docs: Docum
 
     Dates are everywhere: one that is read counts only in a record that the same call is about.
     """
-    if not isinstance(need.value, str) or docs.wording.says(need.value):
+    if not isinstance(need.value, str):
         return False
     if _DATE.fullmatch(need.value):
-        about = [other for other in needs if other.call == need.call and other.value != need.value]
+        about = [other for other in needs if other.call == need.call and other.value in survey.readable]
         return not any(need.value in survey.described.get(str(other.value), ()) for other in about)
-    return need.value not in survey.seen
+    return need.value not in survey.seen and not docs.wording.says(need.value)
 
 
 def _unnamed(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording) -> bool:

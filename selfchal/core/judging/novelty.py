@@ -113,8 +113,8 @@ def settle(
     In order: of two twins the earlier stays. ``earlier`` are tasks kept before (in other rounds).
     """
     novelty = Novelty(near)
-    for task in earlier:
-        novelty.twin(task)
+    for before in earlier:
+        novelty.twin(before)
     settled = []
     for task, verdict in verdicts:
         reason = _reason(task, novelty, held_out, near) if task is not None and verdict.passed else ""

@@ -1,7 +1,8 @@
 """Slack: a value that the instruction says and the solution sets, and that evaluate does not look at.
 
 A verifier may be lenient by design and look at a status alone. One that looks at other values of the
-same call, but not at this one, has forgotten it.
+same call, but not at this one, has forgotten it: when the instruction says the value, or when it is the
+only one of many.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from selfchal.core.judging.wording import Wording
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 
+_MANY = 4  # values of a call that are looked at: then the only one that is not was forgotten
+
 
 def first_slack(
     task: Task, bench: Bench, evidence: Evidence, altered: Sequence[Mutant], accepted: Sequence[Mutant]
@@ -28,7 +31,8 @@ def first_slack(
         others = [other for other in altered if other.call == mutant.call and other.value != mutant.value]
         looks_closely = any(id(other) not in passing and repr(other.value) in after for other in others)
         forgotten = id(mutant) in passing and looks_closely and repr(mutant.value) in after
-        if forgotten and _said(task, bench, mutant, wording):
+        alone = len(others) >= _MANY and not any(id(other) in passing for other in others)
+        if forgotten and (alone or _said(task, bench, mutant, wording)):
             return mutant
     return None
 

@@ -119,14 +119,12 @@ class Wording:
         return any(abs(form - told) <= 1e-9 * max(1.0, abs(told)) for form in forms for told in self.numbers)
 
     def _says_date(self, month: int, day: int) -> bool:
+        """Month and day beside each other (May 3, 3rd of May, 5/3): "may" alone is no month."""
         name = _MONTHS[month - 1] if 1 <= month <= 12 else "?"
-        month_said = any(word == name or (len(word) >= 3 and name.startswith(word)) for word in self.words)
-        day_said = any(re.fullmatch(rf"0?{day}(?:st|nd|rd|th)?", word) for word in self.words)
-        return (
-            (month_said and day_said)
-            or f"{month}/{day}" in self.folded
-            or f"{month:02}/{day:02}" in self.folded
-        )
+        months = rf"(?:{name}|{name[:3]}\.?|{name[:4]}\.?)"
+        days = rf"0?{day}(?:st|nd|rd|th)?"
+        forms = rf"\b(?:{months} {days}|{days} (?:of )?{months}|0?{month}/0?{day})(?!\w)"
+        return re.search(forms, self.folded) is not None
 
     def _says_words(self, text: str) -> bool:
         words = tokens(text)
