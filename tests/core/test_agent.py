@@ -60,7 +60,7 @@ def test_it_acts_sees_what_was_printed_and_answers(process_sandbox: Sandbox) -> 
         "Answer: 2",
     ]
     episode, messages, _ = play(process_sandbox, turns)
-    assert [m.content for m in messages[2:]] == ["Observation:\n['W1', 'W2']", "Observation:\n2"]
+    assert [m.content for m in messages[2:]] == ["Observation:\n['W101', 'W102']", "Observation:\n2"]
     assert (episode.end, episode.answer, episode.reward) == (End.ANSWER, "2", 1.0)
     assert (episode.steps, episode.tool_calls, episode.invalid_actions) == (3, 1, 0)
 
@@ -78,7 +78,7 @@ def test_errors_are_observations(process_sandbox: Sandbox) -> None:
 
 def test_what_the_agent_does_changes_its_own_world_only(process_sandbox: Sandbox) -> None:
     episode, _, scene = play(
-        process_sandbox, [ACT.format('cancel_order("W1", "no")'), "Answer: done"], Shop()
+        process_sandbox, [ACT.format('cancel_order("W101", "no")'), "Answer: done"], Shop()
     )
     assert episode.reward == 1.0
     assert scene.world.difference()
@@ -86,7 +86,7 @@ def test_what_the_agent_does_changes_its_own_world_only(process_sandbox: Sandbox
 
 
 def test_running_out_of_steps_earns_nothing(process_sandbox: Sandbox) -> None:
-    episode, _, _ = play(process_sandbox, [ACT.format('cancel_order("W1", "no")')] * 3, Shop(), max_steps=2)
+    episode, _, _ = play(process_sandbox, [ACT.format('cancel_order("W101", "no")')] * 3, Shop(), max_steps=2)
     assert (episode.end, episode.reward, episode.steps) == (End.STEPS, 0.0, 2)
 
 
@@ -129,7 +129,7 @@ def test_native_tool_calls_act_on_the_world_and_show_what_it_shows(process_sandb
     turns = [native("get_user", user_id="ann"), native("get_user", nobody=1), "<tool_call>{", "Answer: 2"]
     episode, messages, scene = play(process_sandbox, turns, action_format="tools")
     seen, refused, reminded = [message.content for message in messages[2:]]
-    assert "W1" in seen
+    assert "W101" in seen
     assert seen.startswith("<tool_response>\n")
     assert refused.startswith("<tool_response>\n")
     assert "That is no tool call" in reminded
@@ -139,7 +139,7 @@ def test_native_tool_calls_act_on_the_world_and_show_what_it_shows(process_sandb
 
 
 def test_native_tool_calls_write_and_are_cut(process_sandbox: Sandbox) -> None:
-    turns = [native("cancel_order", order_id="W1", reason="no"), "Answer: done"]
+    turns = [native("cancel_order", order_id="W101", reason="no"), "Answer: done"]
     episode, messages, scene = play(
         process_sandbox, turns, Shop(), action_format="tools", observation_chars=10
     )
