@@ -2,10 +2,11 @@
 
     python benchmarks/sandbox.py [--seconds 3] [--json FILE]
 
-Every row runs the same trivial program with one tool call (for those that can: others run the program
-alone, which favours them). All rows are measured in one run on one machine, one after the other, so the
-ratios hold where the machine is shared and the absolute figures do not. The rows for containers need a
-Docker engine (DOCKER_HOST), the one for bubblewrap needs ``bwrap``; what is missing is said, not guessed.
+Every row runs the same trivial program with one tool call (others run the program alone, which
+favours them). All rows are measured in one run on one machine, one after the other, so the
+ratios hold where the machine is shared and the absolute figures do not; cpu ms is the CPU time of all
+processes below the benchmark for each execution (a container's processes are not below it). The rows
+for containers need a Docker engine (DOCKER_HOST), the one for bubblewrap needs ``bwrap``; what is missing is said, not guessed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -48,6 +50,7 @@ class Row:
     median_ms: float
     p99_ms: float
     executions: int
+    cpu_ms: float  # of all processes below this one, for each execution; a container's are not below
 
 
 class Tools:
@@ -67,9 +70,26 @@ class Tools:
         return ToolResult(self._orders[args[0]] if name == "order" else f"{args[0]} cancelled")
 
 
+def cpu_seconds() -> float:
+    """CPU time of this process and all below it, the ended ones too; it depends little on load."""
+    total = sum(os.times()[:4])
+    parents, used = {}, {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(name)], used[int(name)] = int(fields[1]), sum(map(int, fields[11:15]))
+    found = {os.getpid()}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return total + sum(used[pid] for pid in found - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(name: str, one: Callable[[], object], seconds: float, threads: int = THREADS) -> Row:
     """Latencies of ``one`` called alone, and its throughput from several threads at once."""
     one()
+    cpu_before = cpu_seconds()
     alone = []
     until = time.monotonic() + seconds / 2
     while time.monotonic() < until or len(alone) < 3:
@@ -88,13 +108,9 @@ def measure(name: str, one: Callable[[], object], seconds: float, threads: int =
         list(executor.map(many, range(threads)))
     elapsed = time.monotonic() - started
     alone.sort()
-    return Row(
-        name,
-        sum(counts) / elapsed,
-        statistics.median(alone),
-        alone[int(len(alone) * 0.99)],
-        len(alone) + sum(counts),
-    )
+    cpu_ms = (cpu_seconds() - cpu_before) * 1000 / (len(alone) + sum(counts))
+    p99 = alone[int(len(alone) * 0.99)]
+    return Row(name, sum(counts) / elapsed, statistics.median(alone), p99, len(alone) + sum(counts), cpu_ms)
 
 
 def sandbox_rows(sandbox: Sandbox, name: str, seconds: float) -> Iterator[Row]:
@@ -121,13 +137,8 @@ def _tool_call(sandbox: Sandbox, name: str, tools: Tools) -> Row:
     )
     with sandbox.session(tools, Limits(seconds=60.0, calls=10_000)) as session:
         times = sorted(value * 1000 for value in session.run(source).value)
-    return Row(
-        f"{name}: a tool call",
-        1000 / statistics.mean(times),
-        statistics.median(times),
-        times[-30],
-        len(times),
-    )
+    mean = statistics.mean(times)
+    return Row(f"{name}: a tool call", 1000 / mean, statistics.median(times), times[-30], len(times), 0.0)
 
 
 _SOLUTION = """
@@ -228,10 +239,17 @@ def main() -> None:
     console.print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}")
     rows = list(all_rows(options.seconds, console.print))
     base = rows[0].per_second
-    table = Table("what", "a second", "median ms", "p99 ms", "times slower than the first row")
+    table = Table("what", "a second", "median ms", "p99 ms", "cpu ms", "times slower than the first row")
     for row in rows:
         ratio = f"{base / row.per_second:.1f}"
-        table.add_row(row.name, f"{row.per_second:.1f}", f"{row.median_ms:.3f}", f"{row.p99_ms:.2f}", ratio)
+        table.add_row(
+            row.name,
+            f"{row.per_second:.1f}",
+            f"{row.median_ms:.3f}",
+            f"{row.p99_ms:.2f}",
+            f"{row.cpu_ms:.2f}",
+            ratio,
+        )
     console.print(table)
     if options.json:
         with open(options.json, "w") as file:
