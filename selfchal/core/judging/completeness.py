@@ -26,7 +26,7 @@ from selfchal.core.judging.lookups import blurred, strayed
 from selfchal.core.judging.mutants import placed, replayed, with_argument
 from selfchal.core.judging.perturb import UnwrappableError
 from selfchal.core.judging.source import parse_evaluate, parse_source
-from selfchal.core.judging.survey import Survey, is_id, shape
+from selfchal.core.judging.survey import Survey, is_id
 from selfchal.core.judging.wording import Wording, features
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json, World
@@ -255,7 +255,7 @@ def _unnamed(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording
     rivals = [
         other
         for other in survey.siblings.get(need.value, ())
-        if need.value in survey.readable and shape(other) == shape(need.value) and other not in used
+        if need.value in survey.readable and survey.alike(other, need.value) and other not in used
     ]
     in_list = [
         other.value
@@ -312,7 +312,7 @@ def _alternatives(need: Need, survey: Survey, used: set[str], choices: Sequence[
     if isinstance(value, int | float):
         return [value + 1, value - 1]
     beside = sorted(survey.siblings.get(value, set()))
-    alike = [other for other in beside if shape(other) == shape(value) and other not in used]
+    alike = [other for other in beside if survey.alike(other, value) and other not in used]
     return alike or ([] if value in survey.described else [f"{value} else"])
 
 

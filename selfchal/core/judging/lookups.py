@@ -41,13 +41,19 @@ def strayed(calls: Sequence[Call], wording: Wording) -> list[str]:
         for address in _addresses(call):
             beside = _links_beside(address, pages)
             rivals = [link for link in beside if link not in visited]
-            mine = wording.mentioned(_named(address))
-            on_the_way = any(other.startswith(f"{address}/") for other in visited)
+            mine = wording.mentioned(_named(address)) | (_named(address) & _read_in(pages, address))
+            on_the_way = any(other.startswith(f"{address.rstrip('/')}/") for other in visited - {address})
             if not on_the_way and any(not mine - _named(link) for link in rivals):
                 missing[f"which page is meant ({address!r})"] = None
         if isinstance(call.value, str):
             pages.append(call.value)
     return list(missing)
+
+
+def _read_in(pages: Sequence[str], address: str) -> set[str]:
+    """What earlier pages say besides links to this place: a page may name the next one."""
+    parent = address.rsplit("/", 1)[0] + "/"
+    return features(line for page in pages for line in page.splitlines() if parent not in line)
 
 
 def _addresses(call: Call) -> list[str]:

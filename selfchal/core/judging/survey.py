@@ -51,7 +51,7 @@ class Survey:
     tools: Sequence[ToolSpec]
     described: dict[str, list[Json]] = field(default_factory=dict)
     siblings: dict[str, set[str]] = field(default_factory=dict)
-    readable: set[str] = field(default_factory=set)  # ids that a tool shows
+    readable: dict[str, set[str]] = field(default_factory=dict)  # ids, and the tools that show them
     seen: set[str] = field(default_factory=set)
     numbers: set[float] = field(default_factory=set)
     _names: dict[str, set[str]] = field(default_factory=dict)  # the fields that an id was found under
@@ -83,9 +83,15 @@ class Survey:
                     misses[key] = misses.get(key, 0) + 1
                     continue
                 reads += 1
-                self.readable.add(text)
+                self.readable.setdefault(text, set()).add(tool.name)
                 self.described.setdefault(text, []).extend(islice(leaves(result.value), 200))
                 self._take(result.value, frontier, met)
+
+    def alike(self, one: str, other: str) -> bool:
+        """Are these ids of one kind: of one shape, or shown by one tool?"""
+        return shape(one) == shape(other) or bool(
+            self.readable.get(one, set()) & self.readable.get(other, set())
+        )
 
     def _readers(self) -> list[ToolSpec]:
         return [tool for tool in self.tools if not tool.writes and not tool.ends_episode]
