@@ -6,7 +6,8 @@ Every row runs the same trivial program with one tool call (others run the progr
 favours them). All rows are measured in one run on one machine, one after the other, so the
 ratios hold where the machine is shared and the absolute figures do not; cpu ms is the CPU time of all
 processes below the benchmark for each execution (a container's processes are not below it). The rows
-for containers need a Docker engine (DOCKER_HOST), the one for bubblewrap needs ``bwrap``; what is missing is said, not guessed.
+for containers need a Docker engine (DOCKER_HOST), the one for bubblewrap needs ``bwrap``; what is missing
+is said, not guessed.
 """
 
 from __future__ import annotations
