@@ -1,8 +1,8 @@
 """The held-out tasks of calculation: 240 in the split ``test``, 120 in ``dev``, always the same ones.
 
-Nine in ten (of dev: five in six) take two or three tool calls, each fed by the one before, over all four families;
-their words, their connectors and about a third of the pairs of steps occur in nothing that the embedded
-model was pretrained on. ``dev`` is for choosing settings; ``test`` is for measuring alone.
+Nine in ten (of dev: five in six) take two or three tool calls, each fed by the one before, over all four
+families; their phrases, their connectors and about a third of the pairs of steps occur in nothing that the
+embedded model was pretrained on. ``dev`` is for choosing settings; ``test`` is for measuring alone.
 """
 
 from __future__ import annotations
