@@ -90,7 +90,12 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     command = [sys.executable, "-m", "selfchal", "run", str(QUICKSTART), f"--out={directory}", *SMALL]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )
     while not (directory / "store.sqlite").exists() and process.poll() is None:
         time.sleep(0.05)
