@@ -24,7 +24,7 @@ _DEV_COUNTS = {1: 5, 2: 15, 3: 10}
 def test_tasks(split: str) -> tuple[TestTask, ...]:
     """The tasks of ``test`` or ``dev``. ``truth`` holds ``answer`` (text) and ``turns``, the agent's
     turns that solve the task. Raises KeyError for another split."""
-    wording, counts, seed = {"test": (TEST, _TEST_COUNTS, 7001), "dev": (DEV, _DEV_COUNTS, 7002)}[split]
+    wording, counts, seed = {"test": (TEST, _TEST_COUNTS, 7003), "dev": (DEV, _DEV_COUNTS, 7002)}[split]
     rng = random.Random(seed)
     tasks: dict[str, TestTask] = {}
     for family in FAMILIES:
