@@ -122,6 +122,7 @@ def sharded_copy(network: Any) -> Any:
     for module in replica.modules():
         if isinstance(module, torch.distributed.fsdp.FSDPModule):
             module.set_gradient_divide_factor(1.0)
+            module.set_force_sum_reduction_for_comms(True)  # gloo has no scaled sum
     return replica
 
 
