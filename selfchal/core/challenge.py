@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from selfchal.core.coverage import focus
 from selfchal.core.evaluation import held_out
 from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.judging.novelty import HeldOut, settle
@@ -17,26 +18,31 @@ from selfchal.core.synthesizer import Commission, Proposal, Workshop
 PAPER_STAGES = FUNNEL[: FUNNEL.index(Stage.FAILURES_FAILED) + 1]
 
 
-def challenge(lab: Lab, round_: int, focus: Sequence[str] = ()) -> list[Proposal]:
-    """All proposals of a round, judged. Batches that are stored are not made again."""
+def challenge(lab: Lab, round_: int) -> list[Proposal]:
+    """All proposals of a round, judged. Batches that are stored are not made again.
+
+    After the first round the challenger is asked for what the tasks so far leave out.
+    """
     settings, config = lab.manifest.settings, lab.manifest.synthesizer.config
     wanted: int = config.tasks  # type: ignore[attr-defined]  # every synthesizer's Config says how many
     most: int = config.proposals  # type: ignore[attr-defined]
     most = min(most, settings.budget.proposals or most)
     lab.watcher.stage(f"challenge {round_}", most, "proposals")
     proposals = list(lab.store.proposals(round_))
+    earlier = [task for past in range(1, round_) for task, _ in lab.store.tasks(past)]
+    wanted_tools = focus(lab.environment, earlier)
     started, batch = time.monotonic(), settings.rollout.batch
     while len(proposals) < most and _kept(proposals) < wanted and not _spent(lab, started):
         indices = range(len(proposals), min(most, len(proposals) + batch))
-        proposals += _make(lab, round_, indices, focus)
+        proposals += _make(lab, round_, indices, wanted_tools)
         lab.watcher.advance(len(proposals), outcomes(proposals))
     return proposals
 
 
-def _make(lab: Lab, round_: int, indices: Sequence[int], focus: Sequence[str]) -> list[Proposal]:
+def _make(lab: Lab, round_: int, indices: Sequence[int], tools: Sequence[str]) -> list[Proposal]:
     workshop = Workshop(lab.environment, lab.sandbox, lab.setting.limits, lab.judge)
     seeds = [lab.seed("challenge", round_, index) for index in indices]
-    commissions = [Commission(i, round_, seed, tuple(focus)) for i, seed in zip(indices, seeds, strict=True)]
+    commissions = [Commission(i, round_, seed, tuple(tools)) for i, seed in zip(indices, seeds, strict=True)]
     scenes = [lab.synthesizer.scene(commission, workshop) for commission in commissions]
     rollout = lab.manifest.settings.rollout
     sampling = lab.sampling(rollout.temperature, lab.seed("proposals", round_, indices[0]), challenge=True)

@@ -6,19 +6,20 @@ import platform
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from selfchal.core.actions import STOPS
 from selfchal.core.agent import AgentScene, Reward, Setting
-from selfchal.core.bench import Bench
+from selfchal.core.bench import Attempt, Bench, Solver
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Episode
 from selfchal.core.judging import Judge
 from selfchal.core.loggers import Log, open_loggers, write_metrics_file
-from selfchal.core.manifest import Choice, LimitsSection, Manifest, ManifestModel
+from selfchal.core.manifest import Choice, LimitsSection, Manifest, ManifestModel, RolloutSection
 from selfchal.core.model import Message, Model, Sampling
 from selfchal.core.progress import Watcher
+from selfchal.core.rollout import Engine
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.seeds import seed_of
 from selfchal.core.store import Store
@@ -111,8 +112,9 @@ def open_lab(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks) -
         challenger = _open_model(manifest.challenger, closing) if manifest.challenger else model
         teacher = _open_model(manifest.teacher, closing) if manifest.teacher else None
         chat = chat_of(model, settings.rollout.max_tokens)
-        bench = Bench(environment, sandbox, limits_of(settings.limits), chat=chat)
         setting = setting_of(settings, environment, sandbox, chat)
+        plain = Bench(environment, sandbox, limits_of(settings.limits), chat=chat)
+        bench = replace(plain, solver=solver_of(model, setting, plain, settings.rollout))
         log = open_loggers(settings.run.loggers, store.directory, manifest.resolved(), closing)
         write_metrics_file(store.directory, store.metrics())  # a kill may have cut its last line
         judge = Judge(bench, [choice.make() for choice in manifest.checks])
@@ -153,6 +155,27 @@ def chat_of(model: Model, max_tokens: int) -> Chat:
             return model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0].text
 
     return chat
+
+
+def solver_of(model: Model, setting: Setting, bench: Bench, rollout: RolloutSection) -> Solver:
+    """Attempts at a task from its instruction alone, for checks of the judge; one task at a time."""
+    lock = threading.Lock()
+
+    def solve(task: Task, attempts: int) -> list[Attempt]:
+        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+            return bench.reward(task, world, answer)
+
+        seed = seed_of("attempts", task.id)
+        sampling = Sampling(rollout.temperature, rollout.top_p, rollout.max_tokens, STOPS, seed)
+        scenes = [
+            AgentScene(task.id, task.instruction, task.context, setting, grade) for _ in range(attempts)
+        ]
+        with lock:
+            episodes = Engine(model, sampling, rollout.batch).roll(scenes)
+        ends = zip(episodes, scenes, strict=True)
+        return [Attempt(e.reward == 1.0, scene.world.digest(), e.answer) for e, scene in ends]
+
+    return solve
 
 
 def describe_versions() -> dict[str, Json]:
