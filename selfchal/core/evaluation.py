@@ -20,7 +20,7 @@ from selfchal.core.task import TestTask
 from selfchal.core.tool_calls import ActionFormat
 
 SLICE = 64  # tasks stored at once: what a kill can cost
-FORCED_OPENINGS: Mapping[ActionFormat, str] = {"code": "Action:\n", "tools": "<tool_call>\n"}
+FORCED_OPENINGS: Mapping[ActionFormat, str] = {"code": "Action:\nprint(", "tools": "<tool_call>\n"}
 
 
 class Mode(StrEnum):
