@@ -46,12 +46,16 @@ def test_learns_the_game(case: tuple[Any, dict[str, Any], float]) -> None:
     assert all(step == n for n, (step, _) in enumerate(progress.logged, 1))
 
 
-QUICK: list[tuple[Any, dict[str, Any]]] = [
+QUICK: list[Any] = [
     (Grpo, {"epochs": 2, "kl": 0.01, "group_size": 8}),
     (Ppo, {"epochs": 2, "kl": 0.01, "group_size": 8}),
     (Rft, {"batch_size": 4, "micro_batch": 2, "group_size": 32}),
     (Dpo, {"batch_size": 4, "group_size": 32}),
-    (TrlGrpo, {"group_size": 8, "micro_batch": 32}),
+    pytest.param(
+        TrlGrpo,
+        {"group_size": 8, "micro_batch": 32},
+        marks=pytest.mark.xfail(reason="TRL's loop draws its batches anew after a restart: docs/trainers.md"),
+    ),
 ]
 
 
