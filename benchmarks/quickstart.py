@@ -84,9 +84,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 @click.command(help=__doc__)
 @click.option("--manifest", type=click.Path(path_type=Path), default=Path("examples/quickstart.yaml"))
 @click.option("--seeds", default="0,1,2", help="Comma-separated.")
-@click.option(
-    "--control/--no-control", default=True, help="Also run the control on the first seed."
-)
+@click.option("--control/--no-control", default=True, help="Also run the control on the first seed.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/benchmark"))
 def main(manifest: Path, seeds: str, control: bool, out: Path) -> None:
     numbers = [int(seed) for seed in seeds.split(",")]
