@@ -150,14 +150,21 @@ ATTACKS = [
 import os
 def attack(host):
     for f in ('/tmp/left', '/scratch/left', 'left'):
-        if os.path.exists(f):
+        try:
+            with open(f) as file:
+                said = file.read()
+            os.remove(f)
+        except OSError:
+            continue
+        if said == 'by another execution':
             return 'found ' + f
 """,
         first="""
 def attack(host):
     for f in ('/tmp/left', '/scratch/left', 'left'):
         try:
-            open(f, 'w').close()
+            with open(f, 'w') as file:
+                file.write('by another execution')
         except OSError:
             pass
 """,
