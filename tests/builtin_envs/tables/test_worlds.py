@@ -137,21 +137,33 @@ def aimed(database: Database, name: str) -> st.SearchStrategy[tuple[str, list[An
             st.sampled_from(list(database.rows("reservations"))),
         )
     orders = list(database.rows("orders").values())
-    return st.builds(
-        lambda row, reason: ("cancel_pending_order", [row["order_id"], reason], {}),
-        st.sampled_from(orders),
-        st.sampled_from(["no longer needed", "ordered by mistake", "-"]),
-    ) | st.builds(
-        lambda row: (
-            "return_delivered_order_items",
-            [
-                row["order_id"],
-                [item["item_id"] for item in row["items"]],
-                row["payment_history"][0]["payment_method_id"],
-            ],
-            {},
-        ),
-        st.sampled_from(orders),
+    return (
+        st.builds(
+            lambda row, reason: ("cancel_pending_order", [row["order_id"], reason], {}),
+            st.sampled_from(orders),
+            st.sampled_from(["no longer needed", "ordered by mistake", "-"]),
+        )
+        | st.builds(
+            lambda row: (
+                "return_delivered_order_items",
+                [
+                    row["order_id"],
+                    [item["item_id"] for item in row["items"]],
+                    row["payment_history"][0]["payment_method_id"],
+                ],
+                {},
+            ),
+            st.sampled_from(orders),
+        )
+        | st.builds(
+            lambda user, number: (
+                "modify_user_address",
+                [user, f"{number} Elm Street", "Suite 2", "Austin", "TX", "USA", "78701"],
+                {},
+            ),
+            st.sampled_from(list(database.rows("users"))),
+            st.integers(1, 99),
+        )
     )
 
 
@@ -250,7 +262,7 @@ def test_random_calls(name: str, profile: str) -> None:
 
     run()
     assert len(set(texts.values())) == len(texts)  # different states, different digests
-    assert changed > SEQUENCES // 4  # the calls are not all refused; how many change something is chance
+    assert changed > SEQUENCES
     assert whole_text({table: dict(database.rows(table)) for table in domain.tables}) == pristine
 
 
