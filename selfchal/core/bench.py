@@ -84,7 +84,7 @@ class Bench:
         Raises SandboxError when the sandbox failed.
         """
         world = self.environment.open(task.context)
-        execution = self._run(Program(source, hash_seed=hash_seed), world)
+        execution = self.run(Program(source, hash_seed=hash_seed), world)
         if not execution.ok:
             return Trial(execution, world)
         return Trial(execution, world, self.verdict(task, world, execution.value, hash_seed))
@@ -97,7 +97,7 @@ class Bench:
     def verdict(self, task: Task, world: World, answer: Json, hash_seed: int = 0) -> Execution:
         """``evaluate`` on a throw-away copy of this world, with this very value. Raises SandboxError."""
         program = Program(task.evaluate, call="evaluate", args=(answer,), hash_seed=hash_seed)
-        return self._run(program, world.fork())
+        return self.run(program, world.fork())
 
     def reward(self, task: Task, world: World, answer: str | None) -> Reward:
         """The reward of an agent's episode: ``evaluate`` on its final world and its final answer.
@@ -127,12 +127,9 @@ class Bench:
         allowed = set(task.audit.get("strength", {}).get("footprint", ()))
         return [row for row in changed_rows(world) if row not in allowed]
 
-    def run(self, program: Program, world: ToolHost) -> Execution:
+    def run(self, program: Program, world: ToolHost, limits: Limits | None = None) -> Execution:
         """Raises SandboxError when the sandbox failed."""
-        return self._run(program, world)
-
-    def _run(self, program: Program, world: ToolHost) -> Execution:
-        execution = self.sandbox.run(program, world, self.limits)
+        execution = self.sandbox.run(program, world, limits or self.limits)
         if execution.status is Status.INFRA_ERROR:
             raise SandboxError(f"the sandbox {self.sandbox.name} failed: {execution.error}")
         return execution

@@ -2,43 +2,85 @@
 
 The paper's stages run every piece in a process of its own. The further checks only look for
 disagreement with those verdicts, so they may share one: worlds are switched on the trusted side by a
-call, functions are made afresh for each run, and what one run writes is gone before the next.
+call, functions are made afresh for each run, and what one run writes is gone before the next. What a
+reading tool answered is remembered until a writing tool is called, for most verifiers of a batch read the
+same few rows.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from selfchal.core.bench import Bench
 from selfchal.core.judging.perturb import perturbed, source_of, wrapped
-from selfchal.core.sandbox import Program
+from selfchal.core.sandbox import Limits, Program
 from selfchal.core.world import Json, ToolResult, World
 
 SWITCH = "_selfchal_world"
 RAISED = "raised"  # a run that raised, in the place of its value
+_PATIENCE = 3  # times the time of one run, for a batch
 
-_EVALUATIONS = f"""
-def _evaluations(jobs):
-    out = []
-    for number, world, answer in jobs:
-        {SWITCH}(world)
-        try:
-            function = _b.globals()[f"_make_{{number}}"]()
-            value = function(*[answer][:function.__code__.co_argcount])
-            out.append(value if _b.isinstance(value, bool) else "{RAISED}")
-        except Exception:
-            out.append("{RAISED}")
+_HEAD = f"""
+import json as _json
+_known, _written = {{}}, []
+def _remembering(name, call):
+    def remembered(*args, **kwargs):
+        key = name, _b.repr(args), _b.repr(kwargs)
+        if key not in _known:
+            _known[key] = _json.dumps(call(*args, **kwargs))
+        return _json.loads(_known[key])
+    return remembered
+def _forgetting(call):
+    def forgot(*args, **kwargs):
+        _known.clear()
+        _written.append(1)
+        return call(*args, **kwargs)
+    return forgot
+def _tools(reading, writing):
+    space = _b.globals()
+    for name in reading: space[name] = _remembering(name, space[name])
+    for name in writing: space[name] = _forgetting(space[name])
+def _switch(place):
+    _known.clear()
+    _written.clear()
+    {SWITCH}(place)
+def _verdict(number, answer):
+    try:
+        function = _b.globals()[f"_make_{{number}}"]()
+        value = function(*[_json.loads(answer)][:function.__code__.co_argcount])
+        return value if _b.isinstance(value, bool) else "{RAISED}"
+    except Exception:
+        return "{RAISED}"
+"""
+_EVALUATIONS = """
+def _evaluations(reading, writing, answers, turns, count):
+    _tools(reading, writing)
+    out, settled = [], set()
+    for place, answer in enumerate(answers):
+        _turn[0] = turns[place]
+        _switch(place)
+        row = []
+        for number in range(count):
+            if number and (row[0] is True or number in settled):
+                row.append(None)
+                continue
+            if _written: _switch(place)
+            row.append(_verdict(number, answer))
+            if number and row[number] is True: settled.add(number)
+        out.append(row)
     return out
 """
 _CODES = f"""
-def _codes(count):
+def _codes(turns):
     out = []
-    for number in range(count):
+    for number, turn in enumerate(turns):
+        _turn[0] = turn
         {SWITCH}(number)
         try:
-            out.append([True, _b.globals()[f"_make_{{number}}"]()])
+            out.append([True, _b.globals()[f"_make_{{number % {{count}}}}"]()])
         except Exception as error:
             out.append([False, str(error)])
     return out
@@ -70,43 +112,64 @@ class Switchboard:
         return ToolResult(None)
 
 
-def evaluate_many(
-    bench: Bench,
-    verifiers: Sequence[ast.Module],
-    worlds: Sequence[World],
-    jobs: Sequence[tuple[int, int, Json]],
-    turned: bool = True,
-) -> list[bool | str] | None:
-    """The verdict of each job (verifier, world, answer); RAISED for one that raised or gave no truth value.
+@dataclass(frozen=True)
+class Ending:
+    """How something ended: the final world, and the answer that goes to evaluate. ``turn`` is how sets
+    iterate (see ``perturb``) when a perturbed evaluate looks at it."""
 
-    None where the process as a whole gave nothing (too slow, too large). Raises SandboxError,
+    world: World
+    answer: Json = None
+    turn: int = 0
+
+
+def evaluate_many(
+    bench: Bench, verifiers: Sequence[ast.Module], endings: Sequence[Ending], turned: bool
+) -> list[list[bool | str | None]] | None:
+    """For each ending the verdict of each verifier; RAISED for one that raised or gave no truth value.
+
+    The verifiers past the first are variants of it: only what they newly accept counts, so None stands
+    where the first accepts too, and after the first ending that a variant newly accepted.
+    None for all where the process as a whole gave nothing (too slow, too large). Raises SandboxError,
     UnwrappableError.
     """
     trees = [perturbed(tree) if turned else tree for tree in verifiers]
     functions = [wrapped(tree, f"_make_{number}", "evaluate") for number, tree in enumerate(trees)]
+    tools = bench.environment.tools
+    writing = [tool.name for tool in tools if tool.writes or tool.ends_episode]
+    reading = [tool.name for tool in tools if tool.name not in writing]
+    answers = [json.dumps(ending.answer) for ending in endings]
+    turns = [ending.turn for ending in endings]
     program = Program(
-        source_of(functions, _EVALUATIONS),
+        source_of(functions, _HEAD + _EVALUATIONS),
         call="_evaluations",
-        args=([list(job) for job in jobs],),
+        args=(reading, writing, answers, turns, len(trees)),
         hash_seed=1,
     )
-    execution = bench.run(program, Switchboard(worlds, keep=False))
+    host = Switchboard([ending.world for ending in endings], keep=False)
+    execution = bench.run(program, host, _limits(bench, len(endings) * len(trees)))
     found = execution.value
-    return found if execution.ok and isinstance(found, list) and len(found) == len(jobs) else None
+    return found if execution.ok and isinstance(found, list) and len(found) == len(endings) else None
 
 
 def run_many(
-    bench: Bench, codes: Sequence[ast.Module], worlds: Sequence[World]
+    bench: Bench, codes: Sequence[ast.Module], worlds: Sequence[World], turns: Sequence[int]
 ) -> list[tuple[bool, Json]] | None:
-    """Run each code, perturbed, on its own world: did it run, and its result (or its error).
+    """Run the codes, perturbed, each on its own world: did it run, and its result (or its error).
 
-    The worlds are left as the codes left them. None as in ``evaluate_many``. Raises the same.
+    There are as many worlds as turns, and the codes come round and round. The worlds are left as the
+    codes left them. None as in ``evaluate_many``. Raises the same.
     """
     gives = "locals().get('result')"
     functions = [wrapped(perturbed(code), f"_make_{number}", gives) for number, code in enumerate(codes)]
-    program = Program(source_of(functions, _CODES), call="_codes", args=(len(codes),), hash_seed=1)
-    execution = bench.run(program, Switchboard(worlds, keep=True))
+    driver = _CODES.replace("{count}", str(len(codes)))
+    program = Program(source_of(functions, driver), call="_codes", args=(list(turns),), hash_seed=1)
+    execution = bench.run(program, Switchboard(worlds, keep=True), _limits(bench, len(worlds)))
     found = execution.value
-    if not execution.ok or not isinstance(found, list) or len(found) != len(codes):
+    if not execution.ok or not isinstance(found, list) or len(found) != len(worlds):
         return None
     return [(bool(ran), value) for ran, value in found]
+
+
+def _limits(bench: Bench, runs: int) -> Limits:
+    one = bench.limits
+    return replace(one, seconds=min(runs, _PATIENCE) * one.seconds, calls=runs * one.calls)

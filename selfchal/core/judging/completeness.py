@@ -21,13 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from selfchal.core.bench import Bench, Evidence
 from selfchal.core.environment import Environment
 from selfchal.core.judge import Finding, Stage
-from selfchal.core.judging.batch import evaluate_many
+from selfchal.core.judging.batch import Ending, evaluate_many
 from selfchal.core.judging.lookups import blurred, strayed
 from selfchal.core.judging.mutants import placed, replayed, with_argument
 from selfchal.core.judging.perturb import UnwrappableError
 from selfchal.core.judging.source import parse_evaluate, parse_source
 from selfchal.core.judging.survey import Survey, is_id
-from selfchal.core.judging.wording import Wording, features
+from selfchal.core.judging.wording import Wording, features, stem, tokens
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json, World
 
@@ -206,7 +206,8 @@ def _undetermined(
                 tries.append((need, other, world))
     verdicts = _verdicts(task, bench, evidence, [world for _, _, world in tries])
     for (need, other, _), verdict in zip(tries, verdicts, strict=True):
-        if verdict is False and not told_apart(need.value, other, survey, wording):
+        picked = need.value in survey.described and wording.picks(_kinds(need, survey))
+        if verdict is False and not picked and not told_apart(need.value, other, survey, wording):
             what = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
             missing.setdefault(need, f"{what}, it could be {other!r}")
     return list(missing.values())
@@ -248,7 +249,7 @@ def _from_nowhere(need: Need, needs: Sequence[Need], survey: Survey, docs: Docum
 def _unnamed(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording) -> bool:
     """An id about which the instruction says nothing that is not just as true of the ids beside it: others
     that could be meant, or others in the same list."""
-    if need.value not in survey.described or wording.cued:
+    if need.value not in survey.described or wording.picks(_kinds(need, survey)):
         return False
     named = wording.mentioned(features([need.value, *survey.described[need.value]]))
     used = {other.value for other in needs}
@@ -322,7 +323,14 @@ def told_apart(value: Json, other: Json, survey: Survey, wording: Wording) -> bo
     others = features([other, *survey.described.get(str(other), ())])
     if str(value) not in survey.described:
         return False
-    return bool(mine - others) or wording.cued
+    return bool(mine - others)
+
+
+def _kinds(need: Need, survey: Survey) -> set[str]:
+    """What a thing is called: by its parameter, and by what is read of it."""
+    return {stem(word) for word in tokens(need.parameter)} | features(
+        [need.value, *survey.described.get(str(need.value), ())]
+    )
 
 
 def _verdicts(
@@ -331,9 +339,9 @@ def _verdicts(
     if not worlds:
         return []
     answer = evidence.solution.execution.value
-    jobs = [(0, place, answer) for place in range(len(worlds))]
+    endings = [Ending(world, answer) for world in worlds]
     try:
-        found = evaluate_many(bench, [parse_evaluate(task.evaluate)], worlds, jobs, turned=False)
+        found = evaluate_many(bench, [parse_evaluate(task.evaluate)], endings, turned=False)
     except UnwrappableError:
         found = None
-    return found if found is not None else [None] * len(worlds)
+    return [row[0] for row in found] if found is not None else [None] * len(worlds)

@@ -1,25 +1,35 @@
-"""Another world for the same code: sets iterate backwards, clocks are a year on, random numbers differ.
+"""Another world for the same code: sets iterate otherwise, clocks are a year on, random numbers differ.
 
 Two hash seeds shuffle a set of two strings only half of the time, and a clock read twice within a
 second mostly agrees with itself. Code whose outcome must not depend on such things is therefore run
-once more with them turned upside down: sound code cannot tell the difference.
+again with them turned upside down: sound code cannot tell the difference. Sets iterate in the order of
+their members' repr, backwards, or rotated by one (the turns 0, 1, 2): whatever the usual order is, each
+place of it holds another member in one of the three.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 PRELUDE = """
 import builtins as _b, random as _r, time as _t
+_turn = [0]
+def _members(plain):
+    found = _b.sorted(plain, key=_b.repr)
+    turn = _turn[0]
+    return _b.iter(found if turn == 0 else found[::-1] if turn == 1 else found[1:] + found[:1])
 class _Set(_b.set):
-    def __iter__(self): return _b.reversed(_b.list(_b.set.__iter__(self)))
+    def __iter__(self): return _members(_b.set.__iter__(self))
+    def __repr__(self): return "{" + ", ".join(_b.map(_b.repr, self)) + "}" if self else "set()"
     def pop(self):
         first = _b.next(_b.iter(self), self)
         if first is self: raise KeyError("pop from an empty set")
         self.discard(first)
         return first
 class _FrozenSet(_b.frozenset):
-    def __iter__(self): return _b.reversed(_b.list(_b.frozenset.__iter__(self)))
+    def __iter__(self): return _members(_b.frozenset.__iter__(self))
+    def __repr__(self): return f"frozenset({_Set(self)!r})" if self else "frozenset()"
 def _mixed(value):
     kind = _b.type(value)
     return _Set(value) if kind is _b.set else _FrozenSet(value) if kind is _b.frozenset else value
@@ -36,6 +46,10 @@ for _name in ("time", "monotonic", "perf_counter"):
     _b.setattr(_t, _name, _ahead(_b.getattr(_t, _name)))
 _r.seed(20240229)
 """
+TURNS = (0, 1, 2)
+_MAKERS = frozenset(
+    {"set", "frozenset", "keys", "union", "intersection", "difference", "symmetric_difference"}
+)
 _LINES = PRELUDE.strip("\n") + "\n"
 
 
@@ -68,6 +82,15 @@ def perturbed(tree: ast.Module) -> ast.Module:
     turned = _Upside().visit(tree)
     assert isinstance(turned, ast.Module), "a module stays one"
     return turned
+
+
+def turns_of(trees: Iterable[ast.Module]) -> tuple[int, ...]:
+    """The turns worth trying: all three where any of the code makes a set."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    makes = any(isinstance(node, ast.Set | ast.SetComp) for node in nodes) or names & _MAKERS
+    return TURNS if makes else TURNS[:1]
 
 
 def wrapped(tree: ast.Module, name: str, gives: str) -> ast.FunctionDef:

@@ -45,5 +45,5 @@ def _said(task: Task, bench: Bench, mutant: Mutant, wording: Wording) -> bool:
         return float(value) in wording.digits
     if is_id(value) and not wording.says(value):
         survey = survey_of(task, bench, [Need(0, (), value, ""), Need(0, (), mutant.other, "")])
-        return told_apart(value, mutant.other, survey, Wording(task.instruction)) and not wording.cued
+        return told_apart(value, mutant.other, survey, Wording(task.instruction))
     return bool(value) and wording.says(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -9,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from selfchal.core.bench import Bench, Evidence, Trial
 from selfchal.core.judge import Finding, Stage
-from selfchal.core.judging.batch import RAISED, evaluate_many, run_many
+from selfchal.core.judging.batch import RAISED, Ending, evaluate_many, run_many
 from selfchal.core.judging.chance import asks_chance
-from selfchal.core.judging.perturb import UnwrappableError
+from selfchal.core.judging.perturb import UnwrappableError, turns_of
 from selfchal.core.judging.source import parse_source
 from selfchal.core.task import Task
 from selfchal.core.world import Json, World
@@ -34,11 +35,11 @@ class Stability:
             if asked:
                 return Finding.failed(f"{what} asks {asked}, which is not the same next time")
         expected = [_outcome(trial) for trial in (evidence.solution, *evidence.failures, evidence.nothing)]
-        found = _perturbed(task, bench, evidence) or _again(task, bench)
+        found: Sequence[Sequence[Json]] = _perturbed(task, bench, evidence) or [_again(task, bench)]
         # An exception may be the perturbation's own doing: then a plain second run decides.
-        if any(other == RAISED != one for one, other in zip(expected, found, strict=True)):
-            found = _again(task, bench)
-        differing = [i for i, (one, other) in enumerate(zip(expected, found, strict=True)) if one != other]
+        if any(other == RAISED != one for row in found for one, other in zip(expected, row, strict=True)):
+            found = [_again(task, bench)]
+        differing = [i for row in found for i, one in enumerate(expected) if one != row[i]]
         if not differing:
             return Finding.passed()
         names = [
@@ -63,20 +64,26 @@ def _outcome(trial: Trial) -> bool | str:
     return trial.evaluation.value is True
 
 
-def _perturbed(task: Task, bench: Bench, evidence: Evidence) -> list[bool | str] | None:
-    """The verdicts of perturbed code judged by a perturbed evaluate; None where that cannot be had."""
-    sources = [task.solution, *task.failures]
-    worlds: list[World] = [bench.environment.open(task.context) for _ in sources]
+def _perturbed(task: Task, bench: Bench, evidence: Evidence) -> list[list[Json]] | None:
+    """For each turn the verdicts of perturbed code judged by a perturbed evaluate; None where that cannot
+    be had."""
+    evaluate = parse_source(task.evaluate, "evaluate")
+    codes = [parse_source(source, "code") for source in (task.solution, *task.failures)]
+    turns = [turn for turn in turns_of([evaluate, *codes]) for _ in codes]
+    worlds: list[World] = [bench.environment.open(task.context) for _ in turns]
     try:
-        outcomes = run_many(bench, [parse_source(source, "code") for source in sources], worlds)
+        outcomes = run_many(bench, codes, worlds, turns)
         if outcomes is None or not all(ran for ran, _ in outcomes):
             return None
-        jobs: list[tuple[int, int, Json]] = [(0, i, value) for i, (_, value) in enumerate(outcomes)]
-        jobs.append((0, len(worlds), None))
-        worlds.append(evidence.nothing.world)
-        return evaluate_many(bench, [parse_source(task.evaluate, "evaluate")], worlds, jobs)
+        values = [value for _, value in outcomes]
+        endings = list(map(Ending, worlds, values, turns))
+        for turn in sorted(set(turns), reverse=True):  # after each turn's codes, doing nothing
+            endings.insert((turn + 1) * len(codes), Ending(evidence.nothing.world, None, turn))
+        found = evaluate_many(bench, [evaluate], endings, turned=True)
     except UnwrappableError:
         return None
+    width = len(codes) + 1
+    return found and [[row[0] for row in found[i : i + width]] for i in range(0, len(found), width)]
 
 
 def _again(task: Task, bench: Bench) -> list[bool | str]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.bench import Bench, Evidence, Trial, changed_rows
 from selfchal.core.judge import Finding, Stage
-from selfchal.core.judging.batch import evaluate_many
+from selfchal.core.judging.batch import RAISED, Ending, evaluate_many
 from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, weakened
 from selfchal.core.judging.perturb import UnwrappableError
 from selfchal.core.judging.slack import first_slack
@@ -62,7 +62,9 @@ class Strength:
     ) -> Finding:
         verdicts = _verdicts(task, bench, evidence, mutants)
         if verdicts is None:
-            return Finding.passed(**audit, mutants=None)
+            return Finding.failed(
+                f"evaluate is too slow or too large to be tried on {len(mutants)} altered outcomes", **audit
+            )
         accepted = [mutant for mutant, verdict in zip(mutants, verdicts[0], strict=True) if verdict is True]
         altered = [mutant for mutant in mutants if mutant.kind == "argument"]
         unnoticed = [mutant.what for mutant in accepted if mutant.kind == "argument"]
@@ -99,34 +101,26 @@ def _acts(trial: Trial) -> bool:
 
 def _verdicts(
     task: Task, bench: Bench, evidence: Evidence, mutants: Sequence[Mutant]
-) -> tuple[list[bool | str], tuple[int, list[str]]] | None:
+) -> tuple[list[bool | str | None], tuple[int, list[str]]] | None:
     """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and
     which of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
     tree = parse_evaluate(task.evaluate)
     weak = list(weakened(tree))
-    outcomes: list[tuple[Json, Json]] = [(mutant.world, mutant.answer) for mutant in mutants]
-    others = [*evidence.failures, evidence.nothing]
-    outcomes += [(trial.world, trial.execution.value) for trial in others]
-    jobs = [
-        (number, place, answer)
-        for number in range(1 + len(weak))
-        for place, (_, answer) in enumerate(outcomes)
-    ]
-    worlds = [world for world, _ in outcomes]
+    others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
+    endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
     try:
-        trees = [tree, *(one for _, one in weak)]
-        found = evaluate_many(bench, trees, worlds, jobs, turned=False)
+        rows = evaluate_many(bench, [tree, *(one for _, one in weak)], endings, turned=False)
     except UnwrappableError:
-        found = None
-    if found is None:
+        weak, rows = [], [[_one(task, bench, ending)] for ending in endings]
+    if rows is None:
         return None
-    rows = [found[start : start + len(outcomes)] for start in range(0, len(found), len(outcomes))]
     untested = [
-        what for (what, _), row in zip(weak, rows[1:], strict=True) if True not in _newly(rows[0], row)
+        what for number, (what, _) in enumerate(weak, start=1) if not any(row[number] is True for row in rows)
     ]
-    return rows[0][: len(mutants)], (len(weak), untested)
+    return [row[0] for row in rows[len(others) :]], (len(weak), untested)
 
 
-def _newly(plain: Sequence[bool | str], weak: Sequence[bool | str]) -> list[bool]:
-    """Which outcomes the weakened evaluate accepts and the plain one does not."""
-    return [after is True and before is not True for before, after in zip(plain, weak, strict=True)]
+def _one(task: Task, bench: Bench, ending: Ending) -> bool | str:
+    """The verdict in a process of its own, where the source only works as a module."""
+    execution = bench.verdict(task, ending.world, ending.answer)
+    return execution.value if execution.ok and isinstance(execution.value, bool) else RAISED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,6 +33,9 @@ CUES = frozenset({
     "less", "original", "maximum", "minimum", "best", "remaining", "rest", "entire",
     "everything", "nearest",
 })  # fmt: skip
+_PRONOUNS = frozenset({"one", "ones", "it", "them", "that", "those", "these", "this", "option", "options"})
+_CLAUSE = re.compile(r"[.,;:!?]+(?:\s|$)|\n")
+_GOVERNED = 3  # words after a cue that it may speak of
 _STOP = frozenset({
     "the", "and", "for", "you", "your", "are", "was", "were", "with", "from", "that", "this", "have",
     "has", "had", "not", "but", "its", "it", "is", "in", "on", "of", "to", "an", "by", "as", "at", "be",
@@ -61,6 +64,13 @@ def features(values: Iterable[Json]) -> set[str]:
         found |= {stem(word) for word in tokens(str(value)) if len(word) > 1 and word not in _STOP}
         found |= {word for word in tokens(str(value)) if word.isdigit()}
     return found
+
+
+def _is_idiom(before: Sequence[str], word: str, after: Sequence[str]) -> bool:
+    """ "In all", "at least", "first name" and "at first" pick nothing."""
+    preposition = before[-1:] in (["in"], ["at"], ["above"], ["after"])
+    name = word in ("first", "last") and after[:1] in (["name"], ["names"])
+    return name or (preposition and word in ("all", "least", "most", "first", "last", "best"))
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,27 @@ class Wording:
         return " ".join(self.text.casefold().split())
 
     @cached_property
+    def _cues(self) -> list[frozenset[str]]:
+        """For each cue the stems of the words that it speaks of; none where it may speak of anything."""
+        found = []
+        for clause in _CLAUSE.split(self.instruction):
+            words = tokens(clause)
+            for place, word in enumerate(words):
+                after = words[place + 1 : place + 1 + _GOVERNED]
+                if word not in CUES or _is_idiom(words[:place], word, after):
+                    continue
+                free = not after or _PRONOUNS.intersection(after)
+                found.append(frozenset() if free else frozenset(map(stem, after)))
+        return found
+
+    @property
     def cued(self) -> bool:
-        return any(word in CUES for word in tokens(self.instruction))
+        """Is anything picked by a rule?"""
+        return bool(self._cues)
+
+    def picks(self, kinds: set[str]) -> bool:
+        """May a thing that goes by one of these stems be picked by a rule, like "the cheapest flight"?"""
+        return any(not speaks_of or speaks_of & kinds for speaks_of in self._cues)
 
     def says(self, value: Json) -> bool:
         """Is this value in the text: verbatim, as a number, as a date, or word by word?"""
