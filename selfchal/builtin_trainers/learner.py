@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from selfchal.builtin_trainers.parallel import Team, sharded_copy, whole_weights
+from selfchal.builtin_trainers.parallel import Team, like, sharded_copy, whole, whole_weights
 from selfchal.core.errors import TrainingError
 
 Reference = Callable[[], AbstractContextManager[nn.Module]]
@@ -108,29 +108,33 @@ class Stepper:
             self.rolls_out.load_state_dict(whole_weights(self.network), strict=False)
 
     def _whole_state(self) -> dict[str, Any]:
-        masters = [master for _, master in self.masters]
+        """The same layout sharded or not: whole tensors, numbered as the optimiser numbers them."""
+        state = self.adamw.state_dict()
         if not self.sharded:
-            return {"adamw": self.adamw.state_dict(), "masters": masters}
-        from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict
-
-        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-        return {"adamw": get_optimizer_state_dict(self.network, self.adamw, options=options), "masters": []}
+            return {"adamw": state, "masters": [master for _, master in self.masters]}
+        moments = {
+            place: {name: whole(value) for name, value in kept.items()}
+            for place, kept in state["state"].items()
+        }
+        masters = [whole(weight) for weight in self.adamw.param_groups[0]["params"]]
+        return {"adamw": {**state, "state": moments}, "masters": masters}
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint; the leader's call, in which all take part."""
         return self.whole_state()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        policy = self.adamw.param_groups[0]["params"]
+        masters = policy if self.sharded else [master for _, master in self.masters]
         with torch.no_grad():
-            for (_, master), value in zip(self.masters, state["masters"], strict=True):
-                master.copy_(value)
-        if not self.sharded:
-            self.adamw.load_state_dict(state["adamw"])
-            return
-        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict
-
-        options = StateDictOptions(full_state_dict=True)
-        set_optimizer_state_dict(self.network, self.adamw, state["adamw"], options=options)
+            for master, value in zip(masters, state["masters"], strict=True):
+                master.copy_(like(master, value))
+        weights = [weight for group in self.adamw.param_groups for weight in group["params"]]
+        moments = {
+            place: {name: like(weights[place], value) for name, value in kept.items()}
+            for place, kept in state["adamw"]["state"].items()
+        }
+        self.adamw.load_state_dict({**state["adamw"], "state": moments})
 
 
 def trainable_copy(network: nn.Module) -> dict[str, Tensor]:

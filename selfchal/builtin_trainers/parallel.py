@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 T = TypeVar("T")
 WAIT = timedelta(days=7)  # followers wait while the leader rolls out and evaluates
@@ -124,6 +125,18 @@ def sharded_copy(network: Any) -> Any:
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # gloo has no scaled sum
     return replica
+
+
+def whole(value: Any) -> Any:
+    """A sharded tensor on the CPU in one piece, in every process; others as they are. All must call it."""
+    return value.detach().full_tensor().cpu() if isinstance(value, DTensor) else value
+
+
+def like(weight: Tensor, value: Any) -> Any:
+    """A whole ``value`` of ``weight``'s shape, split over the processes as the weight is."""
+    if not isinstance(weight, DTensor) or value.shape != weight.shape:
+        return value
+    return distribute_tensor(value.to(weight.device), weight.device_mesh, weight.placements)
 
 
 def whole_weights(replica: Any) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 The trainer gets the examples of the updates that are left, in order, and starts from our optimiser
 state. What is relied on in TRL (pyproject pins a minor version): ``create_scheduler``, the
-``on_train_begin`` and ``on_log`` callbacks, and that it trains the network that it is given.
+``on_step_begin`` and ``on_log`` callbacks, and that it trains the network that it is given.
 """
 
 from __future__ import annotations
@@ -124,9 +124,11 @@ class _Reports(TrainerCallback):  # type: ignore[misc]  # transformers is not fo
         self.job, self.checkpoint = job, checkpoint
         self.keeper = Keeper(job.training, job.position, job.options, job.steps)
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Not on_train_begin: setting up the data loader still draws random numbers after that."""
         if self.checkpoint is not None:
             unpack(*self.checkpoint, self.job.position, kwargs["optimizer"])
+            self.checkpoint = None
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         logs = kwargs["logs"]
