@@ -165,7 +165,9 @@ def _execute(request: dict[str, Any], globals_: dict[str, Any], filename: str, b
     source: str = request["source"]
     linecache.cache[filename] = (len(source), None, f"{source}\n".splitlines(keepends=True), filename)
     status, value, error = "ok", None, None
-    reserve = bytearray(_RESERVE)  # never touched, so it costs nothing but room to speak when memory is gone
+    reserve = bytes(
+        _RESERVE
+    )  # room to speak when memory is gone; zero bytes are never touched, so they cost nothing
     try:
         exec(compile(source, filename, "exec", dont_inherit=True), globals_)
         value = _value(request, globals_)
