@@ -47,7 +47,7 @@ def detail_removed(environment: Environment, sound: Sound, rng: random.Random) -
         for start, end in spans:
             gone = text[start:end].strip()
             rest = f"{text[:start]} {text[end:]}"
-            if gone in rest or not _needed(sound.task, gone):
+            if gone in rest or not _needed(sound.task, gone) or _named_otherwise(text, start, end):
                 continue
             return replace(sound.task, instruction=" ".join(rest.split()))
     return None
@@ -66,6 +66,16 @@ def _needed(task: Task, gone: str) -> bool:
     if gone.startswith("'") or re.fullmatch(r"[\d.]+", gone):
         return gone.strip("'") in task.solution
     return True
+
+
+def _named_otherwise(text: str, start: int, end: int) -> bool:
+    """What the detail singles out is singled out by the rest of its sentence too: a trip by who is on it or
+    by its date, an article by the options that only it has."""
+    clause = text[max(text.rfind(". ", 0, start), 0) : (text.find(". ", end) + 1 or len(text))]
+    gone = text[start:end].strip()
+    trip = gone.startswith("from ") and ("cannot come" in clause or "instead of" in clause)
+    article = gone.startswith("the ") and "for the one with" in text[end : end + 60]
+    return trip or article
 
 
 def wrong_constant(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from selfchal.core.agent import Reward
 from selfchal.core.environment import Chat, Environment
@@ -14,6 +14,9 @@ from selfchal.core.rating import rate
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.task import Task
 from selfchal.core.world import Json, ToolHost, World
+
+if TYPE_CHECKING:
+    from selfchal.core.judging.survey import Survey
 
 _LONGEST_ANSWER = 10_000  # characters of an answer that are read as a Python literal
 
@@ -63,11 +66,16 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What running a task's own code showed: the solution, each failure case, doing nothing."""
+    """What running a task's own code showed: the solution, each failure case, doing nothing.
+
+    ``surveyed`` gives what could be read about the values that the solution hands over; it is read when
+    the first check asks for it.
+    """
 
     solution: Trial
     failures: tuple[Trial, ...]
     nothing: Trial
+    surveyed: Callable[[], Survey]
 
 
 @dataclass(frozen=True)

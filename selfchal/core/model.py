@@ -58,6 +58,22 @@ class Capability(StrEnum):
     GRADIENTS = "gradients"  # its weights can be trained in this process
 
 
+class Stream(Protocol):
+    """Conversations that a model continues side by side, each joining and leaving on its own."""
+
+    def join(self, key: int, prompt: Sequence[int]) -> None:
+        """Let the agent of conversation ``key`` speak after these ids, all that were said so far."""
+        ...
+
+    def advance(self) -> list[tuple[int, Generation]]:
+        """Sample on for a while; the turns that ended, in a fixed order.
+
+        None may have, but every turn ends after finitely many calls. Depends on nothing but weights,
+        sampling, and who joined with what before which call.
+        """
+        ...
+
+
 class Model(Protocol):
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
@@ -84,6 +100,10 @@ class Model(Protocol):
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         """One generation a prompt, in order. Same weights, prompts and seed: same result."""
+        ...
+
+    def stream(self, sampling: Sampling) -> Stream:
+        """A new stream. A model that only ever gives whole turns returns a TurnStream over ``generate``."""
         ...
 
     def forget(self) -> None:

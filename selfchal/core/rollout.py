@@ -1,9 +1,9 @@
-"""The rollout engine: drives scenes with a model, in batches, and keeps the exact tokens.
+"""The rollout engine: drives scenes with a model, many at a time, and keeps the exact tokens.
 
-Every round generates one turn for all scenes that are ready, then lets them act in worker threads.
-Finished scenes leave and waiting ones join. In lockstep (the default) a round waits for every scene,
-so that equal seeds give equal episodes; otherwise it goes on with whoever is ready, so that a slow
-tool or user never idles the model.
+The model samples on while scenes whose turn has ended act in worker threads; finished scenes leave and
+waiting ones join. In lockstep (the default) a scene's answer joins after the model's next ``advance``
+and is waited for, so that equal seeds give equal episodes; otherwise it joins whenever it is there, so
+that a slow tool or user never idles the model.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from selfchal.core.episode import End, Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message, Model, Sampling
 from selfchal.core.scene import Scene
-from selfchal.core.seeds import seed_of
 
+Acting = tuple["Future[Message | None]", int]  # a scene that acts, and its number
 WORKERS = 8  # they wait on sandboxes and users; more than cores is meant
 
 
@@ -47,31 +47,50 @@ class Engine:
         self.model.forget()
         numbers = samples or [0] * len(scenes)
         lives = [_Live(scene, Episode(scene.name, n)) for scene, n in zip(scenes, numbers, strict=True)]
-        waiting, ready = deque(lives), list[_Live]()
-        acting: dict[Future[Message | None], _Live] = {}
-        ended, rounds = 0, 0
+        waiting, speaking, ended = deque(range(len(lives))), 0, 0
+        acting: list[Acting] = []
+        stream = self.model.stream(self.sampling)
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="scene") as pool:
-            while waiting or ready or acting:
-                while waiting and len(ready) + len(acting) < self.batch:
-                    ready.append(self._begin(waiting.popleft()))
-                self._speak(ready, rounds)
-                acting |= {pool.submit(live.act): live for live in ready}
-                ready, rounds = [], rounds + 1
-                done, _ = wait(acting, return_when=ALL_COMPLETED if self.lockstep else FIRST_COMPLETED)
-                # in the order of submission, so that lockstep batches are always composed alike
-                for future in [future for future in acting if future in done]:
-                    live, message = acting.pop(future), future.result()
+            while waiting or speaking or acting:
+                while waiting and speaking + len(acting) < self.batch:
+                    key = waiting.popleft()
+                    stream.join(key, self._begin(lives[key]))
+                    speaking += 1
+                fresh = [
+                    (pool.submit(lives[key].act, generation), key) for key, generation in stream.advance()
+                ]
+                speaking -= len(fresh)
+                due, acting = self._due(acting, fresh, idle=not speaking)
+                for future, key in due:
+                    live, message = lives[key], future.result()
                     if message is not None and self._hear(live, message):
-                        ready.append(live)
+                        stream.join(key, live.episode.ids)
+                        speaking += 1
                         continue
+                    if message is not None:
+                        live.close(End.LENGTH)
                     ended += 1
-                    self._close(live, None if message is None else End.LENGTH)
                     if on_done:
                         on_done(ended)
         return [live.episode for live in lives]
 
-    def _begin(self, live: _Live) -> _Live:
-        """Raises ModelError where not even the first messages fit into the model's context."""
+    def _due(
+        self, acting: list[Acting], fresh: list[Acting], *, idle: bool
+    ) -> tuple[list[Acting], list[Acting]]:
+        """Whose answers are taken now (waited for, where they are not there yet), and who acts on."""
+        if self.lockstep:
+            return (acting, fresh) if acting or not idle else (fresh, [])
+        everybody = [*acting, *fresh]
+        if idle and everybody:
+            wait([future for future, _ in everybody], return_when=FIRST_COMPLETED)
+        done = [future.done() for future, _ in everybody]  # asked once: more may be done a moment later
+        return (
+            [one for one, is_done in zip(everybody, done, strict=True) if is_done],
+            [one for one, is_done in zip(everybody, done, strict=True) if not is_done],
+        )
+
+    def _begin(self, live: _Live) -> list[int]:
+        """The ids to speak after. Raises ModelError where not even these fit into the context."""
         episode = live.episode
         live.started = time.perf_counter()
         episode.messages = list(live.scene.start())
@@ -86,24 +105,7 @@ class Engine:
                 f"has {self.model.context_length}: use a longer context, or lower rollout.max_tokens"
             )
         _pad(episode)
-        return live
-
-    def _speak(self, lives: Sequence[_Live], round_: int) -> None:
-        """One generation for each; the sampled ids and log-probabilities are stored as they came."""
-        if not lives:
-            return
-        sampling = replace(self.sampling, seed=seed_of(self.sampling.seed, round_))
-        for live, generation in zip(
-            lives, self.model.generate([live.episode.ids for live in lives], sampling), strict=True
-        ):
-            episode = live.episode
-            episode.ids += generation.ids
-            episode.mask += [1] * len(generation.ids)
-            episode.logprobs += generation.logprobs
-            live.generation = generation
-            live.said = live.forced + generation.text
-            live.forced = ""
-            episode.messages.append(Message("assistant", live.said))
+        return episode.ids
 
     def _hear(self, live: _Live, message: Message) -> bool:
         """Append the message; False, and nothing appended, where the agent could not answer it any more."""
@@ -116,10 +118,6 @@ class Engine:
         _pad(live.episode)
         return True
 
-    def _close(self, live: _Live, cut: End | None) -> None:
-        live.scene.finish(live.episode, cut)
-        live.episode.seconds = time.perf_counter() - live.started
-
 
 @dataclass
 class _Live:
@@ -128,12 +126,25 @@ class _Live:
     scene: Scene
     episode: Episode
     generation: Generation | None = None
-    said: str = ""
     forced: str = ""
     started: float = 0.0
 
-    def act(self) -> Message | None:
-        return self.scene.step(self.said)
+    def act(self, generation: Generation) -> Message | None:
+        """Keep what was said as it came, and let the scene act on it, to its end if this ends it."""
+        episode = self.episode
+        episode.ids += generation.ids
+        episode.mask += [1] * len(generation.ids)
+        episode.logprobs += generation.logprobs
+        said, self.forced, self.generation = self.forced + generation.text, "", generation
+        episode.messages.append(Message("assistant", said))
+        message = self.scene.step(said)
+        if message is None:
+            self.close(None)
+        return message
+
+    def close(self, cut: End | None) -> None:
+        self.scene.finish(self.episode, cut)
+        self.episode.seconds = time.perf_counter() - self.started
 
 
 def _pad(episode: Episode) -> None:

@@ -12,8 +12,8 @@ from selfchal.core.model import Message
 class Scene(Protocol):
     """Driven by the rollout engine: ``start`` once, ``step`` after every generation, ``finish`` once.
 
-    ``step`` may block (it runs code and simulated users) and is called from worker threads, never
-    twice at a time for one scene.
+    ``step`` and ``finish`` may block (they run code and simulated users) and are called from worker
+    threads, never two at a time for one scene.
     """
 
     @property

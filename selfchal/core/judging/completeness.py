@@ -11,25 +11,25 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.bench import Bench, Evidence
-from selfchal.core.environment import Environment
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import Ending, evaluate_many
 from selfchal.core.judging.lookups import blurred, strayed
 from selfchal.core.judging.mutants import placed, replayed, with_argument
+from selfchal.core.judging.needs import Documents, Need, needs_of
 from selfchal.core.judging.perturb import UnwrappableError
 from selfchal.core.judging.source import parse_evaluate, parse_source
-from selfchal.core.judging.survey import Survey, is_id
+from selfchal.core.judging.survey import Survey
 from selfchal.core.judging.wording import Wording, features, stem, tokens
 from selfchal.core.task import Task
-from selfchal.core.world import Call, Json, World
+from selfchal.core.world import Json, World
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST_ALTERNATIVES = 12
@@ -40,16 +40,6 @@ class CompletenessConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     literals: bool = Field(True, description="Also ask of numbers in the solution's own arithmetic.")
-
-
-@dataclass(frozen=True)
-class Need:
-    """One value that the solution handed over: in which call, where, under which parameter."""
-
-    call: int
-    where: tuple[str | int, ...]
-    value: Json
-    parameter: str
 
 
 @dataclass(frozen=True)
@@ -66,8 +56,7 @@ class Completeness:
             f"{task.instruction}\n{told}\n{environment.observe_start(task.context)}",
             task.instruction,
         )
-        parameters = {tool.name: list(tool.parameters.get("properties", {})) for tool in environment.tools}
-        needs = list(_needs(evidence.solution.execution.calls, environment.wants_answer, parameters))
+        needs = needs_of(environment, evidence.solution.execution.calls)
         open_needs = [need for need in needs if not _is_told(need, wording)]
         if environment.wants_answer:
             missing = self._unsaid(task, evidence, open_needs, wording)
@@ -106,20 +95,6 @@ class Completeness:
             *strayed(calls, wording),
             *blurred(calls, evidence.solution.execution.value, wording),
         ]
-
-
-def _needs(calls: Sequence[Call], answers: bool, parameters: Mapping[str, list[str]]) -> Iterator[Need]:
-    for number, call in enumerate(calls):
-        if call.changed == answers:  # where the answer counts, a changing call walks from page to page
-            continue
-        names = parameters.get(call.name, [])
-        for where, value in placed([list(call.args), dict(call.kwargs)]):
-            place = where[1]
-            fields = [key for key in where[1:] if isinstance(key, str)]
-            positional = (
-                names[place] if isinstance(place, int) and where[0] == 0 and place < len(names) else ""
-            )
-            yield Need(number, where, value, fields[-1] if fields else positional)
 
 
 def _is_told(need: Need, wording: Wording) -> bool:
@@ -187,7 +162,7 @@ def _undetermined(
     if not open_needs:
         return []
     calls = evidence.solution.execution.calls
-    survey = survey_of(task, bench, needs)
+    survey = evidence.surveyed()
     docs = Documents(bench.environment)
     missing: dict[Need, str] = {}
     open_needs = [need for need in open_needs if not _worked_out(need, needs, survey, docs, wording)]
@@ -213,26 +188,6 @@ def _undetermined(
     return list(missing.values())
 
 
-@dataclass(frozen=True)
-class Documents:
-    """What every agent is told besides the task: the policy and the tools."""
-
-    environment: Environment
-
-    @cached_property
-    def wording(self) -> Wording:
-        tools = " ".join(f"{tool.description} {tool.parameters}" for tool in self.environment.tools)
-        return Wording(f"{self.environment.policy} {tools}")
-
-    def choices(self, tool: str, parameter: str) -> list[Json]:
-        """The values that a tool's schema allows for a parameter; empty when it allows any."""
-        for spec in self.environment.tools:
-            if spec.name == tool:
-                schema = spec.parameters.get("properties", {}).get(parameter, {})
-                return list(schema.get("enum", ()))
-        return []
-
-
 def _from_nowhere(need: Need, needs: Sequence[Need], survey: Survey, docs: Documents) -> bool:
     """A text that no reading shows and no document names: only the instruction could have said it.
 
@@ -252,6 +207,7 @@ def _unnamed(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording
     if need.value not in survey.described or wording.picks(_kinds(need, survey)):
         return False
     named = wording.mentioned(features([need.value, *survey.described[need.value]]))
+    named -= _spoken_for(need, needs, survey, wording)
     used = {other.value for other in needs}
     rivals = [
         other
@@ -265,6 +221,19 @@ def _unnamed(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording
     ] if isinstance(need.where[-1], int) and len(need.where) > 2 else []  # fmt: skip
     about = {other: features([other, *survey.described.get(other, ())]) for other in (*rivals, *in_list)}
     return any(not named - theirs for theirs in about.values())
+
+
+def _spoken_for(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording) -> set[str]:
+    """Words said once that name another looked-up value of the same call: "credit card" says how to pay for
+    the order, not which order it is, although that order was paid by card too."""
+    others = [
+        other.value
+        for other in needs
+        if other.call == need.call and other.value != need.value and other.value in survey.described
+    ]
+    said = Counter(map(stem, tokens(wording.instruction)))
+    mine = features([need.value])
+    return {word for word in features(others) - mine if said[word] == 1 and not word.isdigit()}
 
 
 def _worked_out(need: Need, needs: Sequence[Need], survey: Survey, docs: Documents, wording: Wording) -> bool:
@@ -289,18 +258,6 @@ def _one_step(value: float, told: Iterable[float], read: Iterable[float]) -> boo
         for other in read
         for result in (one + other, other - one, one * other)
     )
-
-
-def survey_of(task: Task, bench: Bench, needs: Sequence[Need]) -> Survey:
-    """What can be read from the ids of the context and of these needs on."""
-    survey = Survey(bench.environment.open(task.context), bench.environment.tools)
-    named: dict[str, set[Json]] = {}
-    for need in needs:
-        named.setdefault(need.parameter, set()).add(need.value)
-    starts = [str(value) for value in task.context.values() if isinstance(value, str)]
-    starts += [need.value for need in needs if isinstance(need.value, str) and is_id(need.value)]
-    survey.read(starts, named)
-    return survey
 
 
 def _alternatives(need: Need, survey: Survey, used: set[str], choices: Sequence[Json]) -> list[Json]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 from selfchal.core.bench import Bench, Evidence, Trial, answer_type
 from selfchal.core.coverage import uses
 from selfchal.core.errors import SandboxError
 from selfchal.core.judge import FUNNEL, Check, Filter, Finding, Outcome, Stage, Verdict
 from selfchal.core.judging.completeness import Completeness
+from selfchal.core.judging.needs import survey_of
 from selfchal.core.judging.source import SourceError, parse_evaluate, parse_source
 from selfchal.core.judging.stability import Stability
 from selfchal.core.judging.strength import Strength
@@ -124,7 +125,8 @@ class _Case:
         solution = bench.try_code(task, task.solution)
         sources = task.failures if filters in (Filter.PAPER, Filter.FULL) else ()
         failures = tuple(bench.try_code(task, source) for source in sources)
-        self.evidence = Evidence(solution, failures, bench.try_nothing(task))
+        surveyed = cache(partial(survey_of, task, bench, solution.execution.calls))
+        self.evidence = Evidence(solution, failures, bench.try_nothing(task), surveyed)
         self.audit["answer_type"] = answer_type(solution.execution.value)
         parameters = {
             tool.name: list(tool.parameters.get("properties", {})) for tool in bench.environment.tools

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfchal.core.bench import Bench, Evidence
+from selfchal.core.judging.survey import Survey
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json, World
 
 _MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
 _MOST_VERIFIERS = 24
+_SIBLINGS = 12  # ids beside one that are tried in its place
 _CLOSE = 0.02  # relative; nearer numbers may be the same answer, rounded
 
 
@@ -54,7 +56,7 @@ def altered_arguments(task: Task, bench: Bench, evidence: Evidence) -> Iterator[
     made = 0
     for i, call in enumerate(calls):
         for where, value in placed([list(call.args), dict(call.kwargs)]) if call.changed else ():
-            for other in _others(value, pool):
+            for other in _others(value, pool, evidence.surveyed()):
                 altered = with_argument(call, where, other)
                 world = replayed(task, bench, [*calls[:i], altered, *calls[i + 1 :]])
                 if world is None or world.digest() == final:
@@ -174,15 +176,17 @@ def _pool(evidence: Evidence) -> list[str]:
     return list(found)
 
 
-def _others(value: Json, pool: Sequence[str]) -> list[Json]:
+def _others(value: Json, pool: Sequence[str], survey: Survey) -> list[Json]:
     """Values to try in place of this one, likely ones first."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int | float):
         return [value + 1, value - 1]
     shape = _shape(value)
-    alike = [other for other in pool if other != value and _shape(other) == shape]
-    return [*alike[:6], f"{value} else"] if shape.isalpha() or " " in shape else alike[:6]
+    beside = sorted(other for other in survey.siblings.get(value, ()) if survey.alike(other, value))
+    alike = [other for other in pool if other != value and _shape(other) == shape and other not in beside]
+    likely = [*beside[:_SIBLINGS], *alike[:6]]
+    return [*likely, f"{value} else"] if shape.isalpha() or " " in shape else likely
 
 
 def _shape(text: str) -> str:

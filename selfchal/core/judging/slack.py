@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfchal.core.bench import Bench, Evidence
-from selfchal.core.judging.completeness import Need, survey_of, told_apart
+from selfchal.core.bench import Evidence
+from selfchal.core.judging.completeness import told_apart
 from selfchal.core.judging.mutants import Mutant
 from selfchal.core.judging.survey import is_id
 from selfchal.core.judging.wording import Wording
@@ -21,7 +21,7 @@ _MANY = 4  # values of a call that are looked at: then the only one that is not 
 
 
 def first_slack(
-    task: Task, bench: Bench, evidence: Evidence, altered: Sequence[Mutant], accepted: Sequence[Mutant]
+    task: Task, evidence: Evidence, altered: Sequence[Mutant], accepted: Sequence[Mutant]
 ) -> Mutant | None:
     """The first altered argument that evaluate forgot to look at, if there is one."""
     passing = {id(mutant) for mutant in accepted}
@@ -32,18 +32,17 @@ def first_slack(
         looks_closely = any(id(other) not in passing and repr(other.value) in after for other in others)
         forgotten = id(mutant) in passing and looks_closely and repr(mutant.value) in after
         alone = len(others) >= _MANY and not any(id(other) in passing for other in others)
-        if forgotten and (alone or _said(task, bench, mutant, wording)):
+        if forgotten and (alone or _said(task, evidence, mutant, wording)):
             return mutant
     return None
 
 
-def _said(task: Task, bench: Bench, mutant: Mutant, wording: Wording) -> bool:
+def _said(task: Task, evidence: Evidence, mutant: Mutant, wording: Wording) -> bool:
     value: Json = mutant.value
     if isinstance(value, bool):
         return False
     if isinstance(value, int | float):
         return float(value) in wording.digits
     if is_id(value) and not wording.says(value):
-        survey = survey_of(task, bench, [Need(0, (), value, ""), Need(0, (), mutant.other, "")])
-        return told_apart(value, mutant.other, survey, Wording(task.instruction))
+        return told_apart(value, mutant.other, evidence.surveyed(), Wording(task.instruction))
     return bool(value) and wording.says(value)

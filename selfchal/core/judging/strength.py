@@ -83,7 +83,7 @@ class Strength:
                     f"evaluate also returned True for {mutant.what}. Make it stricter.",
                     **audit,
                 )
-        slack = first_slack(task, bench, evidence, altered, accepted)
+        slack = first_slack(task, evidence, altered, accepted)
         if slack is not None:
             return Finding.failed(
                 f"evaluate accepts {slack.what}, although the instruction says it",

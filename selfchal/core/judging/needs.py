@@ -1,0 +1,78 @@
+"""Needs: the values that a solution hands to tools, and what could be read about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from selfchal.core.bench import Bench
+from selfchal.core.environment import Environment
+from selfchal.core.judging.mutants import placed
+from selfchal.core.judging.survey import Survey, is_id
+from selfchal.core.judging.wording import Wording
+from selfchal.core.task import Task
+from selfchal.core.world import Call, Json
+
+
+@dataclass(frozen=True)
+class Need:
+    """One value that the solution handed over: in which call, where, under which parameter."""
+
+    call: int
+    where: tuple[str | int, ...]
+    value: Json
+    parameter: str
+
+
+def needs_of(environment: Environment, calls: Sequence[Call]) -> list[Need]:
+    """What the calls that matter were given: where the state counts, those that changed it."""
+    parameters = {tool.name: list(tool.parameters.get("properties", {})) for tool in environment.tools}
+    return list(_needs(calls, environment.wants_answer, parameters))
+
+
+def _needs(calls: Sequence[Call], answers: bool, parameters: Mapping[str, list[str]]) -> Iterator[Need]:
+    for number, call in enumerate(calls):
+        if call.changed == answers:  # where the answer counts, a changing call walks from page to page
+            continue
+        names = parameters.get(call.name, [])
+        for where, value in placed([list(call.args), dict(call.kwargs)]):
+            place = where[1]
+            fields = [key for key in where[1:] if isinstance(key, str)]
+            positional = (
+                names[place] if isinstance(place, int) and where[0] == 0 and place < len(names) else ""
+            )
+            yield Need(number, where, value, fields[-1] if fields else positional)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What every agent is told besides the task: the policy and the tools."""
+
+    environment: Environment
+
+    @cached_property
+    def wording(self) -> Wording:
+        tools = " ".join(f"{tool.description} {tool.parameters}" for tool in self.environment.tools)
+        return Wording(f"{self.environment.policy} {tools}")
+
+    def choices(self, tool: str, parameter: str) -> list[Json]:
+        """The values that a tool's schema allows for a parameter; empty when it allows any."""
+        for spec in self.environment.tools:
+            if spec.name == tool:
+                schema = spec.parameters.get("properties", {}).get(parameter, {})
+                return list(schema.get("enum", ()))
+        return []
+
+
+def survey_of(task: Task, bench: Bench, calls: Sequence[Call]) -> Survey:
+    """What can be read from the ids of the context and of a solution's needs on."""
+    needs = needs_of(bench.environment, calls)
+    survey = Survey(bench.environment.open(task.context), bench.environment.tools)
+    named: dict[str, set[Json]] = {}
+    for need in needs:
+        named.setdefault(need.parameter, set()).add(need.value)
+    starts = [str(value) for value in task.context.values() if isinstance(value, str)]
+    starts += [need.value for need in needs if isinstance(need.value, str) and is_id(need.value)]
+    survey.read(starts, named)
+    return survey
