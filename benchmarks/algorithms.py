@@ -1,40 +1,120 @@
 """Every trainer on the same manifest and seeds: held-out pass@1 before and after, with intervals.
 
     python benchmarks/algorithms.py [--manifest examples/quickstart.yaml] [--trainers grpo,ppo,rft,dpo]
-        [--seeds 0,1,2] [--set environment.name=web_browsing ...] --out runs/algorithms
+        [--seeds 0,1,2] [--jobs 2] [--set environment.name=web_browsing ...] --out runs/algorithms
 
-The manifests differ by ``trainer.name`` alone. Columns: pass@1 sampled at temperature 1 with the paired
-difference and its task-clustered 95 % interval, greedy decoding, and the best elicitation of the
-untrained model (no training at all). Interrupted, the same command goes on. Results also go to
-``algorithms.json`` in the output directory.
+The manifests differ by ``trainer.name`` alone; options that a trainer does not have are in the manifest's
+comments, not here. The evaluation before and the tasks of a seed are made once (``tasks_SEED``), and every
+trainer goes on from a copy of them. Columns: pass@1 sampled at temperature 1 with the paired difference and
+its task-clustered 95 % interval, greedy decoding, and the best elicitation of the untrained model (no
+training at all). The last rows pair all seeds of a trainer by task. Interrupted, the same command goes on.
+Results also go to ``algorithms.json`` and ``table.md`` in the output directory.
 """
 
 from __future__ import annotations
 
 import json
-import time
+import multiprocessing
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from quickstart import row_of, table
-from rich.console import Console
 
-from selfchal.cli.display import display
 from selfchal.cli.run import hooks_of
-from selfchal.core.manifest import read_manifest, validate
-from selfchal.core.pipeline import run
-from selfchal.core.store import Store
+from selfchal.core.evaluation import Mode
+from selfchal.core.lab import open_lab
+from selfchal.core.manifest import Manifest, read_manifest, validate
+from selfchal.core.pipeline import begin, make_tasks, run
+from selfchal.core.progress import Silent
+from selfchal.core.statistics import mean_reward, paired_difference
+from selfchal.core.store import MANIFEST, Store
 from selfchal.plugins import load_plugins
 
 
-def run_once(file: Path, overrides: list[str], directory: Path) -> dict[str, Any]:
-    plugins = load_plugins()
-    manifest = validate(read_manifest(file, overrides), plugins)
-    started = time.perf_counter()
-    with Store.resume(directory, manifest.resolved()) as store, display(Console(stderr=True)) as watcher:
-        results = run(manifest, store, watcher, hooks_of(plugins))
-    return {**results, "wall": time.perf_counter() - started}
+@dataclass(frozen=True)
+class Job:
+    file: Path
+    overrides: tuple[str, ...]
+    out: Path
+    seed: str
+    trainer: str = ""
+
+    @property
+    def tasks(self) -> Path:
+        """Where the work is that all trainers of a seed share."""
+        return self.out / f"tasks_{self.seed}"
+
+    @property
+    def directory(self) -> Path:
+        return self.out / f"{self.trainer}_{self.seed}"
+
+    def manifest(self, trainer: str) -> Manifest:
+        chosen = [*self.overrides, f"trainer.name={trainer}", f"run.seed={self.seed}"]
+        return validate(read_manifest(self.file, chosen), load_plugins())
+
+
+def share(job: Job) -> None:
+    """What comes before training, in a store of its own."""
+    manifest, hooks = job.manifest(job.trainer), hooks_of(load_plugins())
+    with (
+        Store.resume(job.tasks, manifest.resolved()) as store,
+        open_lab(manifest, store, Silent(), hooks) as lab,
+    ):
+        begin(lab)
+        make_tasks(lab, 1)
+
+
+def train(job: Job) -> dict[str, Any]:
+    """One trainer from the shared work to its results."""
+    manifest = job.manifest(job.trainer)
+    if not job.directory.exists():
+        fork(job.tasks, job.directory, manifest)
+    with Store.resume(job.directory, manifest.resolved()) as store:
+        return run(manifest, store, Silent(), hooks_of(load_plugins()))
+
+
+def fork(shared: Path, directory: Path, manifest: Manifest) -> None:
+    part = directory.with_name(f"{directory.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(shared, part)
+    text = yaml.safe_dump(manifest.resolved(), sort_keys=False, allow_unicode=True)
+    (part / MANIFEST).write_text(text, encoding="utf-8")
+    part.rename(directory)
+
+
+def side_by_side(work: Any, jobs: Sequence[Job], processes: int) -> list[Any]:
+    """Each job in a process of its own, so that its memory is its own too."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=spawn, max_tasks_per_child=1) as pool:
+        return list(pool.map(work, jobs))
+
+
+def pooled(name: str, jobs: Sequence[Job]) -> str:
+    """All seeds of one trainer: each task's mean over them, before and after."""
+    moments: dict[str, dict[str, list[float]]] = {"before": defaultdict(list), "after": defaultdict(list)}
+    for job in jobs:
+        with Store.read(job.directory) as store:
+            for when, rows in moments.items():
+                for key in store.keys("evaluate"):
+                    if key.startswith(f"{when}/{Mode.SAMPLED}/"):
+                        for episode in store.episodes("evaluate", key):
+                            if episode.reward is not None:
+                                rows[episode.task].append(episode.reward)
+    before, after = (rate(rows) for rows in moments.values())
+    gain = paired_difference(moments["before"], moments["after"])
+    interval = f"{100 * gain.mean:+.1f} ({100 * gain.low:+.1f}, {100 * gain.high:+.1f})"
+    return f"{name}: {100 * before:.1f} -> {100 * after:.1f}, {interval}, {after / before:.2f} times"
+
+
+def rate(rows: Mapping[str, Sequence[float]]) -> float:
+    return mean_reward([mean_reward(rewards) for rewards in rows.values()])
 
 
 @click.command(help=__doc__)
@@ -42,19 +122,23 @@ def run_once(file: Path, overrides: list[str], directory: Path) -> dict[str, Any
 @click.option("--trainers", default="grpo,ppo,rft,dpo", help="Comma-separated.")
 @click.option("--seeds", default="0,1,2", help="Comma-separated.")
 @click.option("--set", "overrides", multiple=True, help="KEY=VALUE, for all runs alike.")
+@click.option("--jobs", "processes", default=1, show_default=True, help="Runs side by side.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/algorithms"))
-def main(manifest: Path, trainers: str, seeds: str, overrides: tuple[str, ...], out: Path) -> None:
-    rows: list[list[str]] = []
-    found: dict[str, Any] = {}
-    for trainer in trainers.split(","):
-        for seed in seeds.split(","):
-            name = f"{trainer}, seed {seed}"
-            chosen = [*overrides, f"trainer.name={trainer}", f"run.seed={seed}"]
-            found[name] = run_once(manifest, chosen, out / f"{trainer}_{seed}")
-            rows.append(row_of(name, found[name]))
-            (out / "algorithms.json").write_text(json.dumps(found, indent=2))
-            click.echo(table(rows[-1:]).splitlines()[-1])
-    click.echo(table(rows))
+def main(
+    manifest: Path, trainers: str, seeds: str, overrides: tuple[str, ...], processes: int, out: Path
+) -> None:
+    names, numbers = trainers.split(","), seeds.split(",")
+    side_by_side(share, [Job(manifest, overrides, out, seed, "grpo") for seed in numbers], processes)
+    jobs = [Job(manifest, overrides, out, seed, name) for name in names for seed in numbers]
+    found = side_by_side(train, jobs, processes)
+    rows = [row_of(f"{job.trainer}, seed {job.seed}", one) for job, one in zip(jobs, found, strict=True)]
+    summaries = [pooled(name, [job for job in jobs if job.trainer == name]) for name in names]
+    text = "\n".join([table(rows), "", *summaries])
+    (out / "table.md").write_text(text + "\n", encoding="utf-8")
+    (out / "algorithms.json").write_text(
+        json.dumps({job.directory.name: one for job, one in zip(jobs, found, strict=True)}, indent=2)
+    )
+    click.echo(text)
 
 
 if __name__ == "__main__":

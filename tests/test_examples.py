@@ -87,3 +87,9 @@ def test_a_dry_run_loads_no_model() -> None:
     assert done.returncode == 0, done.stderr
     assert "Nothing was run" in done.stdout
     assert "until 800 tasks are kept" in done.stdout
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "ppo", "rft", "dpo"])
+@pytest.mark.parametrize("manifest", ["algorithms.yaml", "quickstart.yaml"])
+def test_swapping_the_name_alone_is_enough(manifest: str, algorithm: str) -> None:
+    validate(read_manifest(EXAMPLES / manifest, [f"trainer.name={algorithm}"]), load_plugins())

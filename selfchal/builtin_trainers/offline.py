@@ -23,7 +23,7 @@ class OfflineOptions(Protocol):
     steps: int | None
     epochs: int
     batch_size: int
-    micro_batch: int | None
+    micro_batch_tokens: int
     learning_rate: float
     schedule: Any
     warmup_steps: int

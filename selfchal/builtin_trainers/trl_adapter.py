@@ -45,7 +45,8 @@ def fine_tune(job: Job, options: OfflineOptions, ordered: Sequence[Episode]) -> 
     with untouched(job.training.model.network):
         checkpoint = job.training.progress.latest()
         rows = [_sft_row(episode) for episode in ordered]
-        run(job, checkpoint, rows, _sizes(options), _Sft, arguments, data_collator=_collate_sft)
+        sizes = _sizes(options, max(map(useful_length, ordered)))
+        run(job, checkpoint, rows, sizes, _Sft, arguments, data_collator=_collate_sft)
 
 
 def prefer(
@@ -72,11 +73,15 @@ def prefer(
             }
             for place in order
         ]
-        run(job, checkpoint, rows, _sizes(options), _Dpo, arguments, data_collator=_collate_pairs)
+        sizes = _sizes(options, 2 * max(useful_length(episode) for pair in pairs for episode in pair))
+        run(job, checkpoint, rows, sizes, _Dpo, arguments, data_collator=_collate_pairs)
 
 
-def _sizes(options: OfflineOptions) -> Sizes:
-    return Sizes(options.batch_size, options.batch_size, options.micro_batch or options.batch_size)
+def _sizes(options: OfflineOptions, tokens: int) -> Sizes:
+    """TRL takes as many examples in every pass: as many as fit where each has ``tokens``, its most."""
+    batch = options.batch_size
+    fitting = [n for n in range(1, batch + 1) if batch % n == 0 and n * tokens <= options.micro_batch_tokens]
+    return Sizes(batch, batch, max(fitting, default=1))
 
 
 def _ids_and_mask(episode: Episode) -> dict[str, list[int]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from selfchal.core.challenge import challenge
-from selfchal.core.evaluation import Mode, examine
+from selfchal.core.evaluation import Mode, Score, examine
 from selfchal.core.following import END, tell_followers
 from selfchal.core.lab import Hooks, Lab, open_lab
 from selfchal.core.manifest import Manifest
@@ -18,6 +18,7 @@ from selfchal.core.progress import Watcher
 from selfchal.core.results import write_results
 from selfchal.core.selection import select
 from selfchal.core.store import Store
+from selfchal.core.task import Task
 from selfchal.core.training import Rewrite, train
 from selfchal.core.world import Json
 
@@ -33,20 +34,30 @@ def run(
     ``rewrite`` changes the rewards of training episodes in place: for control experiments.
     """
     with open_lab(manifest, store, watcher, hooks) as lab:
-        store.put_fact("guarantees", lab.describe_sandbox())
-        with _timed(lab, "evaluate before"):
-            before = examine(lab, "before", SCORES + BASELINES * manifest.settings.evaluation.baselines)
+        before = begin(lab)
         for round_ in range(1, manifest.settings.rounds + 1):
-            with _timed(lab, f"challenge {round_}"):  # explore, propose, judge by running (section 4)
-                proposals = challenge(lab, round_)
-            with _timed(lab, f"select {round_}"):
-                tasks, validation = select(lab, round_, proposals)
+            tasks, validation = make_tasks(lab, round_)
             with _timed(lab, f"train {round_}"):  # RL with the verifiers' sparse reward (section 4.3)
                 train(lab, round_, tasks, validation, rewrite)
         tell_followers(END)
         with _timed(lab, "evaluate after"):  # on held-out tasks that nobody has seen (section 5)
             after = examine(lab, "after", SCORES)
         return write_results(lab, before, after)
+
+
+def begin(lab: Lab) -> dict[Mode, Score]:
+    """Measure the weights that the run begins with."""
+    lab.store.put_fact("guarantees", lab.describe_sandbox())
+    with _timed(lab, "evaluate before"):
+        return examine(lab, "before", SCORES + BASELINES * lab.manifest.settings.evaluation.baselines)
+
+
+def make_tasks(lab: Lab, round_: int) -> tuple[list[Task], list[Task]]:
+    """The tasks of a round for training and for validation."""
+    with _timed(lab, f"challenge {round_}"):  # explore, propose, judge by running (section 4)
+        proposals = challenge(lab, round_)
+    with _timed(lab, f"select {round_}"):
+        return select(lab, round_, proposals)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def test_learns_the_game(case: tuple[Any, dict[str, Any], float]) -> None:
 QUICK: list[Any] = [
     (Grpo, {"epochs": 2, "kl": 0.01, "group_size": 8}),
     (Ppo, {"epochs": 2, "kl": 0.01, "group_size": 8}),
-    (Rft, {"batch_size": 4, "micro_batch": 2, "group_size": 32}),
+    (Rft, {"batch_size": 4, "micro_batch_tokens": 8, "group_size": 32}),
     (Dpo, {"batch_size": 4, "group_size": 32}),
     (TrlGrpo, {"group_size": 8, "micro_batch": 32}),
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class DpoConfig(BaseModel):
@@ -25,8 +25,8 @@ class DpoConfig(BaseModel):
     """Passes over the pairs, where ``steps`` does not say how many updates to make."""
     batch_size: int = Field(8, ge=1)
     """Pairs an update."""
-    micro_batch: int | None = Field(None, ge=1)
-    """Pairs a forward pass, a divisor of ``batch_size``; null: all of them."""
+    micro_batch_tokens: int = Field(16384, ge=1)
+    """Padded tokens of one forward pass; more is faster and takes more memory. One pair at least."""
 
     learning_rate: float = Field(2e-7, gt=0)
     """AdamW's peak rate. Tiny models take far larger ones."""
@@ -46,9 +46,3 @@ class DpoConfig(BaseModel):
     validation_samples: int = Field(2, ge=0)
     """Episodes a validation task at each checkpoint. The weights kept are those with the highest mean
     validation reward, the later of equals. 0, or a teacher: no validation, the last weights are kept."""
-
-    @model_validator(mode="after")
-    def _micro_batch_divides(self) -> Self:
-        if self.batch_size % (self.micro_batch or self.batch_size):
-            raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
-        return self

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class RftConfig(BaseModel):
@@ -25,8 +25,8 @@ class RftConfig(BaseModel):
     """Passes over the kept episodes, where ``steps`` does not say how many updates to make."""
     batch_size: int = Field(8, ge=1)
     """Episodes an update."""
-    micro_batch: int | None = Field(None, ge=1)
-    """Episodes a forward pass, a divisor of ``batch_size``; null: all of them."""
+    micro_batch_tokens: int = Field(16384, ge=1)
+    """Padded tokens of one forward pass; more is faster and takes more memory. One episode at least."""
 
     learning_rate: float = Field(1e-5, gt=0)
     """AdamW's peak rate. Tiny models take far larger ones (the embedded one about 1e-3)."""
@@ -46,9 +46,3 @@ class RftConfig(BaseModel):
     validation_samples: int = Field(2, ge=0)
     """Episodes a validation task at each checkpoint. The weights kept are those with the highest mean
     validation reward, the later of equals. 0, or a teacher: no validation, the last weights are kept."""
-
-    @model_validator(mode="after")
-    def _micro_batch_divides(self) -> Self:
-        if self.batch_size % (self.micro_batch or self.batch_size):
-            raise ValueError(f"micro_batch {self.micro_batch} does not divide batch_size {self.batch_size}")
-        return self

@@ -1,0 +1,72 @@
+"""kill -9 amid training, then --resume: the very weights of a run that nobody disturbed, for each trainer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = [
+    "synthesizer.proposals=48",
+    "rollout.batch=48",
+    "evaluation.tasks=2",
+    "evaluation.samples=1",
+    "evaluation.baselines=false",
+    "trainer.steps=5",
+    "trainer.checkpoint_every=2",
+    "trainer.validation_samples=1",
+    "curriculum.validation=0.1",
+]
+ROUND = Path("checkpoints") / "round_1"
+
+
+def start(directory: Path, trainer: str) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-m", "selfchal", "run", str(ROOT / "examples" / "algorithms.yaml")]
+    options = [f"--set={change}" for change in [*SMALL, f"trainer.name={trainer}"]]
+    return subprocess.Popen(
+        [*program, *options, f"--out={directory}", "--resume"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, errors = process.communicate(timeout=280)
+    assert process.returncode == 0, errors.decode()
+
+
+def kill_when_there_is(path: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 250
+    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert process.poll() is None, "it ended before it could be killed"
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def weights(directory: Path) -> bytes:
+    [file] = (directory / ROUND / "final").glob("*.safetensors")
+    return file.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("trainer", ["grpo", "ppo", "rft", "dpo", "trl_grpo"])
+def test_killed_amid_training_it_ends_in_the_same_weights(trainer: str, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    finish(start(whole, trainer))
+    for step in ("step_000002", "step_000004"):
+        kill_when_there_is(killed / ROUND / step, start(killed, trainer))
+        assert not (killed / ROUND / "final").exists(), "it was killed after training"
+    finish(start(killed, trainer))
+    assert weights(killed) == weights(whole)
+    untrained = (ROOT / "selfchal" / "builtin_models" / "seedling" / "model.safetensors").read_bytes()
+    assert weights(whole) != untrained
