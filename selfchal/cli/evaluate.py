@@ -49,7 +49,7 @@ def evaluate(
     from selfchal.core.exam import Policy, measure_policy  # imports numpy
 
     plugins = load_plugins()
-    manifest = validate(_rows(target, policy, overrides), plugins)
+    manifest = validate(_rows(target, policy, overrides), plugins, trains=False)
     console = Console(file=sys.stderr)
     if policy == Policy.MODEL:
         found = _measure(manifest, _weights(Path(target), checkpoint), console)

@@ -230,8 +230,11 @@ def _override(rows: dict[str, Any], override: str) -> None:
         raise ManifestError(f"--set {override}: the value is not valid YAML: {error}") from error
 
 
-def validate(rows: Mapping[str, Any], catalog: Catalog) -> Manifest:
-    """Check everything that can be checked without loading a model. Raises ManifestError, PluginError."""
+def validate(rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True) -> Manifest:
+    """Check everything that can be checked without loading a model. Raises ManifestError, PluginError.
+
+    ``trains``: False where the model is only measured, so that it may be one that cannot be trained.
+    """
     settings: ManifestModel = parse_config(ManifestModel, rows, "")
     choices: dict[str, Any] = {}
     for section, kind in _PLUGIN_KINDS.items():
@@ -239,7 +242,8 @@ def validate(rows: Mapping[str, Any], catalog: Catalog) -> Manifest:
         choices[section] = chosen and choose(catalog, kind, chosen, section)
     checks = tuple(choose(catalog, "check", c, f"checks.{i}") for i, c in enumerate(settings.checks))
     manifest = Manifest(settings=settings, checks=checks, **choices)
-    _check_pairs(manifest)
+    if trains:
+        _check_pairs(manifest)
     return manifest
 
 

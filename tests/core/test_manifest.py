@@ -76,6 +76,11 @@ def test_mistakes_are_named_with_their_path(rows: dict[str, Any], message: str) 
         validate({**GOOD, **rows}, Shelf())
 
 
+def test_a_model_that_is_only_measured_need_not_train() -> None:
+    rows = {**GOOD, "model": {"name": "m", "path": "endpoint"}}
+    assert validate(rows, Shelf(), trains=False).model.name == "m"
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(ManifestError, match=r"(?s)rounds.*bogus|bogus.*rounds"):
         validate({**GOOD, "rounds": 0, "bogus": 1}, Shelf())
