@@ -6,6 +6,7 @@ Heavy: imports torch and transformers.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,18 @@ import torch
 from safetensors.torch import load_file
 
 from selfchal.builtin_models import loading
-from selfchal.builtin_models.generation.decoder import Decoder
+from selfchal.builtin_models.generation.decoder import Decoder, Flow
 from selfchal.builtin_models.generation.grouped import GroupedDecoder
 from selfchal.builtin_models.generation.layout import find_layout
+from selfchal.builtin_models.generation.rows import Row, RowMaker
 from selfchal.builtin_models.generation.stops import StopStrings
+from selfchal.builtin_models.heap import keep_freed_memory
 from selfchal.builtin_models.rendering import Renderer
+from selfchal.builtin_models.streaming import FlowStream
 from selfchal.builtin_models.transformers_model import TransformersConfig
 from selfchal.core.errors import ModelError
-from selfchal.core.model import Generation, Sampling
+from selfchal.core.model import Generation, Sampling, Stream
+from selfchal.core.turns import Generate, TurnStream
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +48,17 @@ class Host:
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         rows = self.decoder.generate(prompts, sampling, self._stopping(sampling.stop), self.renderer.ends)
-        return [
-            Generation(tuple(row.ids), tuple(row.logprobs), self.renderer.text(row.ids), row.finished)
-            for row in rows
-        ]
+        return [self.generation(row) for row in rows]
+
+    def generation(self, row: Row) -> Generation:
+        return Generation(tuple(row.ids), tuple(row.logprobs), self.renderer.text(row.ids), row.finished)
+
+    def stream(self, sampling: Sampling, lock: threading.Lock) -> Stream:
+        """``lock`` is held whenever the decoder works."""
+        if isinstance(self.decoder, GroupedDecoder):
+            return TurnStream(_locked(self.generate, lock), sampling)
+        flow = Flow(self.decoder, sampling, self._stopping(sampling.stop), self.renderer.ends)
+        return FlowStream(flow, RowMaker(sampling, self.context), self.generation, lock)
 
     def _stopping(self, stops: tuple[str, ...]) -> StopStrings:
         if stops not in self._stops:
@@ -68,6 +80,14 @@ class Host:
         self.weights_changed()
 
 
+def _locked(generate: Generate, lock: threading.Lock) -> Generate:
+    def alone(prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        with lock:
+            return generate(prompts, sampling)
+
+    return alone
+
+
 def host(config: TransformersConfig, path: str) -> Host:
     """Load everything. Raises ModelError."""
     loading.hush()
@@ -76,6 +96,8 @@ def host(config: TransformersConfig, path: str) -> Host:
         torch.set_num_threads(config.threads)
     tokenizer = loading.load_tokenizer(path)
     network = loading.load_network(config, path=path)
+    if network.device.type == "cpu":
+        keep_freed_memory()
     renderer = Renderer(tokenizer, loading.end_ids(path, tokenizer), config.chat_template)
     context = config.context or loading.max_positions(path)
     return Host(

@@ -16,6 +16,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.turns import TurnStream
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,9 @@ class OpenAIModel:
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         return self._remote.generate(prompts, sampling)
+
+    def stream(self, sampling: Sampling) -> TurnStream:
+        return TurnStream(self.generate, sampling)
 
     def forget(self) -> None:
         """What an endpoint keeps is its own affair."""

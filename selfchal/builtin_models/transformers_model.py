@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.model import Capability, Generation, Message, Sampling, Stream
 
 
 class LoraConfig(BaseModel):
@@ -93,6 +93,9 @@ class TransformersModel:
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         with self._lock:
             return self._host.generate(prompts, sampling)
+
+    def stream(self, sampling: Sampling) -> Stream:
+        return self._host.stream(sampling, self._lock)
 
     def forget(self) -> None:
         self._host.weights_changed()

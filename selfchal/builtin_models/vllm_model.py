@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from selfchal.builtin_models.transformers_model import LoraConfig
 from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.turns import TurnStream
 
 
 class VllmConfig(BaseModel):
@@ -110,6 +111,9 @@ class VllmModel:
 
     def weights_changed(self) -> None:
         self._host.weights_changed()
+
+    def stream(self, sampling: Sampling) -> TurnStream:
+        return TurnStream(self.generate, sampling)
 
     def forget(self) -> None:
         self._host.forget()

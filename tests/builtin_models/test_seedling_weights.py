@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from selfchal.builtin_models.generation.slab import cache_name
+
 DIRECTORY = Path(str(files("selfchal.builtin_models") / "seedling"))
 
 TALK = [
@@ -69,7 +71,7 @@ def test_logits_do_not_depend_on_padding_or_cache(loaded: tuple[Any, Any]) -> No
 
     tokenizer, network = loaded
     ids = torch.tensor([_ids(tokenizer, TALK, speak=False)])
-    pad = 5
+    pad, name = 5, cache_name(type(network))
     padded = torch.nn.functional.pad(ids, (pad, 0), value=tokenizer.pad_token_id)
     mask = torch.nn.functional.pad(torch.ones_like(ids), (pad, 0))
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
@@ -81,13 +83,13 @@ def test_logits_do_not_depend_on_padding_or_cache(loaded: tuple[Any, Any]) -> No
         first = network(
             padded[:, :cut], attention_mask=mask[:, :cut], position_ids=positions[:, :cut], use_cache=True
         )
-        cache, steps = first.past_key_values, [first.logits[0, pad:]]
+        cache, steps = first[name], [first.logits[0, pad:]]
         for at in range(cut, padded.shape[1]):
             one = network(
                 padded[:, at : at + 1],
                 attention_mask=mask[:, : at + 1],
                 position_ids=positions[:, at : at + 1],
-                past_key_values=cache,
+                **{name: cache},
                 use_cache=True,
             )
             steps.append(one.logits[0])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from selfchal.core.model import Generation, Message, Sampling
+from selfchal.core.turns import TurnStream
 
 END = 0  # id that ends a turn
 Say = Callable[[str], str]  # the conversation so far -> what the agent says next
@@ -37,6 +38,9 @@ class ScriptedModel:
         finished = len(ids) < sampling.max_tokens
         ids = ids[: sampling.max_tokens] + [END] * finished
         return Generation(tuple(ids), tuple(-0.5 for _ in ids), "".join(chr(i) for i in ids if i), finished)
+
+    def stream(self, sampling: Sampling) -> TurnStream:
+        return TurnStream(self.generate, sampling)
 
     def forget(self) -> None:
         pass

@@ -8,7 +8,8 @@ comes out of the same place. Rows that end leave the batch, waiting ones take th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -23,6 +24,7 @@ from selfchal.builtin_models.generation.slab import Layout, Pick, Slab, gather
 from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.core.model import Sampling
 
+WINDOW = 8  # steps from one look at who joins to the next
 FEED_TOKENS = 16_384  # the most tokens that one prefill pass feeds, padding included
 REPACK_BELOW = 0.75  # ended rows are dropped when the running share of a batch falls under this
 SHARED_HEADER = 32  # tokens that all prompts must share before they are fed once for all
@@ -33,9 +35,9 @@ class Decoder:
 
     def __init__(self, network: Any, layout: Layout, *, context: int, rows: int, cache_bytes: int) -> None:
         self.network = network
+        self.context = context
+        self.most_rows = rows
         self._layout = layout
-        self._context = context
-        self._most_rows = rows
         self._prefixes = Prefixes(cache_bytes)
 
     def weights_changed(self) -> None:
@@ -49,33 +51,28 @@ class Decoder:
         ends: frozenset[int],
     ) -> list[Row]:
         """One finished row a prompt, in order."""
-        training = self.network.training
-        self.network.eval()
-        rows = make_rows(prompts, sampling, self._context)
-        try:
-            with torch.inference_mode():
-                self._run(deque(row for row in rows if not row.ended), sampling, stops, ends)
-        finally:
-            self.network.train(training)
+        rows = make_rows(prompts, sampling, self.context)
+        flow = Flow(self, sampling, stops, ends)
+        flow.join([row for row in rows if not row.ended])
+        while flow.busy:
+            flow.advance(WINDOW)
+        flow.close()
         return rows
 
-    def _run(self, waiting: deque[Row], sampling: Sampling, stops: StopStrings, ends: frozenset[int]) -> None:
-        batch = Batch([], gather(self._layout, [], 0, self.network.device))
-        while waiting or batch.running:
-            if batch.running <= REPACK_BELOW * min(self._most_rows, batch.size + len(waiting)):
-                joining = [
-                    waiting.popleft() for _ in range(min(len(waiting), self._most_rows - batch.running))
-                ]
-                batch = self._repack(batch, joining)
-            tokens, logprobs = self._step(batch, sampling)
-            batch.last = tokens
-            ending = record(batch.rows, tokens, logprobs, stops, ends)
-            if ending:
-                batch.running -= len(ending)
-                batch.slab.freeze(torch.tensor(ending, device=self.network.device))
-        self._keep(batch)
+    @contextmanager
+    def inferring(self) -> Iterator[None]:
+        training = self.network.training
+        self.network.eval()
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            self.network.train(training)
 
-    def _step(self, batch: Batch, sampling: Sampling) -> tuple[list[int], list[float]]:
+    def empty(self) -> Batch:
+        return Batch([], gather(self._layout, [], 0, self.network.device))
+
+    def step(self, batch: Batch, sampling: Sampling) -> tuple[list[int], list[float]]:
         """Feed every row its last token and sample its next one."""
         device = self.network.device
         ids = torch.tensor(batch.last, device=device)[:, None]
@@ -86,9 +83,9 @@ class Decoder:
         tokens, logprobs = draw(logits, noise, sampling.temperature, sampling.top_p)
         return tokens.tolist(), logprobs.tolist()
 
-    def _repack(self, batch: Batch, joining: list[Row]) -> Batch:
+    def repack(self, batch: Batch, joining: list[Row]) -> Batch:
         """The rows still running, and the joining ones with their prompts fed."""
-        self._keep(batch)
+        self.keep(batch)
         device = self.network.device
         picks, rows = [], []
         if batch.running:
@@ -102,7 +99,7 @@ class Decoder:
         lengths = [length for pick in picks for length in pick.lengths]
         return Batch(rows, gather(self._layout, picks, max(lengths) + 1, device), max(lengths))
 
-    def _keep(self, batch: Batch) -> None:
+    def keep(self, batch: Batch) -> None:
         """Put the ended rows of a batch into the store: their next turn continues there."""
         ended = [index for index, row in enumerate(batch.rows) if row.ended]
         if not ended:
@@ -155,6 +152,61 @@ class Decoder:
         if back == list(range(len(order))):
             return slab
         return gather(self._layout, [Pick(slab, back, [len(prompt) for prompt in prompts])], 0, device)
+
+
+class Flow:
+    """Rows that are continued together: they join between two windows and leave when they end."""
+
+    def __init__(
+        self, decoder: Decoder, sampling: Sampling, stops: StopStrings, ends: frozenset[int]
+    ) -> None:
+        self._decoder, self._sampling, self._stops, self._ends = decoder, sampling, stops, ends
+        self._waiting: deque[Row] = deque()
+        self._batch = decoder.empty()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._waiting or self._batch.running)
+
+    def join(self, rows: Iterable[Row]) -> None:
+        self._waiting.extend(rows)
+
+    def advance(self, steps: int) -> list[Row]:
+        """At most so many tokens for every running row; the rows that ended, in a fixed order."""
+        ended: list[Row] = []
+        with self._decoder.inferring():
+            if self._waiting and self._batch.running < self._decoder.most_rows:
+                self._repack()
+            for _ in range(steps):
+                if not self.busy:
+                    break
+                if self._batch.running <= REPACK_BELOW * self._wanted():
+                    self._repack()
+                ended += self._step()
+        return ended
+
+    def close(self) -> None:
+        """Keep what the last rows left in the cache."""
+        with self._decoder.inferring():
+            self._decoder.keep(self._batch)
+
+    def _wanted(self) -> int:
+        return min(self._decoder.most_rows, self._batch.size + len(self._waiting))
+
+    def _repack(self) -> None:
+        room = self._decoder.most_rows - self._batch.running
+        joining = [self._waiting.popleft() for _ in range(min(len(self._waiting), room))]
+        self._batch = self._decoder.repack(self._batch, joining)
+
+    def _step(self) -> list[Row]:
+        batch = self._batch
+        tokens, logprobs = self._decoder.step(batch, self._sampling)
+        batch.last = tokens
+        ending = record(batch.rows, tokens, logprobs, self._stops, self._ends)
+        if ending:
+            batch.running -= len(ending)
+            batch.slab.freeze(torch.tensor(ending, device=self._decoder.network.device))
+        return [batch.rows[index] for index in ending]
 
 
 @dataclass

@@ -6,7 +6,6 @@ length, as each length makes a batch of its own and every turn feeds its whole c
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 
 from selfchal.builtin_models.generation.rows import Row, make_rows, record
 from selfchal.builtin_models.generation.sampling import draw, uniforms
+from selfchal.builtin_models.generation.slab import cache_name
 from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.core.model import Sampling
 
@@ -26,9 +26,7 @@ class GroupedDecoder:
         self._network = network
         self._context = context
         self._most_rows = rows
-        # State-space models have a name of their own for what they keep.
-        parameters = inspect.signature(network.forward).parameters
-        self._cache = "cache_params" if "cache_params" in parameters else "past_key_values"
+        self._cache = cache_name(type(network))
 
     def weights_changed(self) -> None:
         """Nothing is kept from call to call."""

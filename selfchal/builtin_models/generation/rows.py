@@ -18,6 +18,7 @@ class Row:
     prompt: tuple[int, ...]
     stream: int
     room: int  # how many tokens it may get
+    key: int = 0  # whose it is, for whoever made it
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finished: bool = False
@@ -29,16 +30,27 @@ class Row:
         return len(self.prompt) + len(self.ids) - 1
 
 
+@dataclass
+class RowMaker:
+    """Makes the rows of one sampling; equal prompts are told apart by how many there were before."""
+
+    sampling: Sampling
+    context: int
+    seen: Counter[tuple[int, ...]] = field(default_factory=Counter)
+
+    def make(self, ids: Sequence[int], key: int = 0) -> Row:
+        """A row that leaves no room in the context has ended already."""
+        prompt = tuple(ids)
+        room = min(self.sampling.max_tokens, self.context - len(prompt))
+        row = Row(prompt, stream(self.sampling.seed, prompt, self.seen[prompt]), room, key, ended=room <= 0)
+        self.seen[prompt] += 1
+        return row
+
+
 def make_rows(prompts: Sequence[Sequence[int]], sampling: Sampling, context: int) -> list[Row]:
-    """A row a prompt; one that leaves no room in the context has ended already."""
-    seen: Counter[tuple[int, ...]] = Counter()
-    rows = []
-    for prompt in map(tuple, prompts):
-        room = min(sampling.max_tokens, context - len(prompt))
-        row = Row(prompt, stream(sampling.seed, prompt, seen[prompt]), room, ended=room <= 0)
-        seen[prompt] += 1
-        rows.append(row)
-    return rows
+    """A row a prompt."""
+    maker = RowMaker(sampling, context)
+    return [maker.make(prompt) for prompt in prompts]
 
 
 def record(

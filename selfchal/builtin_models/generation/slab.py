@@ -10,6 +10,8 @@ The tensors are handed to the transformers model through its own cache classes, 
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,13 @@ from transformers.cache_utils import Cache, DynamicLayer, LinearAttentionLayer
 
 Tensor = Any
 GROWTH = 32  # columns: a slab grows by at least this many, so that growing stays rare
+
+
+@functools.cache
+def cache_name(kind: type) -> str:
+    """What this kind of network calls its cache; transformers renamed it in 5.24."""
+    known = inspect.signature(kind.forward).parameters  # type: ignore[attr-defined]  # a torch module
+    return next(name for name in ("cache", "cache_params", "past_key_values") if name in known)
 
 
 class AttentionRows(DynamicLayer):  # type: ignore[misc] # transformers ships no types
@@ -112,8 +121,8 @@ class Slab:
             input_ids=ids,
             attention_mask=self._masks(positions, network.dtype),
             position_ids=positions,
-            past_key_values=Cache(layers=self.layers),
             use_cache=True,
+            **{cache_name(type(network)): Cache(layers=self.layers)},
             **options,
         )
         if recording:
