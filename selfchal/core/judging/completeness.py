@@ -33,6 +33,7 @@ from selfchal.core.world import Json, World
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST_ALTERNATIVES = 12
+_RATE = 20  # numbers from here on that the documents name are rates and prices, so much for each
 _PLAIN_NUMBERS = frozenset((0, 1, 2, 10, 60, 24, 100, 1000, -1))  # units, not details of a task
 
 
@@ -57,7 +58,8 @@ class Completeness:
             task.instruction,
         )
         needs = needs_of(environment, evidence.solution.execution.calls)
-        open_needs = [need for need in needs if not _is_told(need, wording)]
+        is_told = _is_told if environment.wants_answer else _is_counted
+        open_needs = [need for need in needs if not is_told(need, wording)]
         if environment.wants_answer:
             missing = self._unsaid(task, evidence, open_needs, wording)
         else:
@@ -102,6 +104,14 @@ def _is_told(need: Need, wording: Wording) -> bool:
         return True
     switch = isinstance(need.value, bool) or str(need.value).casefold() in ("yes", "no", "none")
     return switch and bool(wording.mentioned(features([need.parameter])))
+
+
+def _is_counted(need: Need, wording: Wording) -> bool:
+    """Told, where a word like "a" or "no" only tells a number of what it stands before."""
+    value = need.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and value in (0, 1):
+        return value in wording.amounts or wording.counts(value, need.parameter)
+    return _is_told(need, wording)
 
 
 def _derived(value: Json, seen: Sequence[Json], wording: Wording) -> bool:
@@ -196,8 +206,8 @@ def _from_nowhere(need: Need, needs: Sequence[Need], survey: Survey, docs: Docum
     if not isinstance(need.value, str):
         return False
     if _DATE.fullmatch(need.value):
-        about = [other for other in needs if other.call == need.call and other.value in survey.readable]
-        return not any(need.value in survey.described.get(str(other.value), ()) for other in about)
+        about = [other for other in needs if other.call == need.call and other.value in survey.shown]
+        return not any(need.value in survey.shown[str(other.value)] for other in about)
     return need.value not in survey.seen and not docs.wording.says(need.value)
 
 
@@ -224,31 +234,42 @@ def _unnamed(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording
 
 
 def _spoken_for(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording) -> set[str]:
-    """Words said once that name another looked-up value of the same call: "credit card" says how to pay for
-    the order, not which order it is, although that order was paid by card too."""
+    """Words said no more often than they name other looked-up values of the same call: "credit card" says
+    how to pay for the order, not which order it is, although that order was paid by card too."""
     others = [
-        other.value
-        for other in needs
-        if other.call == need.call and other.value != need.value and other.value in survey.described
+        other for other in needs if other.parameter != need.parameter and other.value in survey.described
     ]
+    beside = {other.value for other in others if other.call == need.call}
+    names = Counter(word for other in others if other.value in beside for word in features([other.value]))
     said = Counter(map(stem, tokens(wording.instruction)))
     mine = features([need.value])
-    return {word for word in features(others) - mine if said[word] == 1 and not word.isdigit()}
+    return {word for word in names if said[word] <= names[word] and word not in mine and not word.isdigit()}
 
 
 def _worked_out(need: Need, needs: Sequence[Need], survey: Survey, docs: Documents, wording: Wording) -> bool:
-    """A number that follows by one operation from one that is told, and one that can be read."""
-    if isinstance(need.value, bool) or not isinstance(need.value, int | float):
+    """A number that follows by one operation: from a told amount and what is read of the things that the call
+    is about, from a rate that the documents name, or from such a number beside it and one of theirs."""
+    if not _is_number(need.value):
         return False
-    told = {*wording.digits, *docs.wording.digits}
-    beside = [
+    beside = [other for other in needs if other.call == need.call]
+    read = [x for other in beside for x in survey.shown.get(str(other.value), ()) if _is_number(x)]
+    if _one_step(need.value, wording.amounts, read):
+        return True
+    named = [number for number in docs.wording.digits if number >= _RATE]
+    if need.value in named or any(need.value == one * count for one in named for count in range(2, 10)):
+        return True
+    anchors = [
         float(other.value)
-        for other in needs
-        if other.call == need.call
-        and isinstance(other.value, int | float)
-        and not isinstance(other.value, bool)
+        for other in beside
+        if other is not need
+        and _is_number(other.value)
+        and (_is_counted(other, wording) or _one_step(other.value, wording.amounts, read))
     ]
-    return any(_one_step(value, told, survey.numbers) for value in beside)
+    return bool(anchors) and (need.value == 0 or _one_step(need.value, docs.wording.digits, anchors))
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _one_step(value: float, told: Iterable[float], read: Iterable[float]) -> bool:

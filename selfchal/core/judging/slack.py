@@ -7,15 +7,17 @@ only one of many.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Mapping, Sequence
 
 from selfchal.core.bench import Evidence
 from selfchal.core.judging.completeness import told_apart
-from selfchal.core.judging.mutants import Mutant
+from selfchal.core.judging.mutants import Mutant, placed
+from selfchal.core.judging.source import parse_evaluate
 from selfchal.core.judging.survey import is_id
 from selfchal.core.judging.wording import Wording
 from selfchal.core.task import Task
-from selfchal.core.world import Json
+from selfchal.core.world import Json, World
 
 _MANY = 4  # values of a call that are looked at: then the only one that is not was forgotten
 
@@ -24,17 +26,40 @@ def first_slack(
     task: Task, evidence: Evidence, altered: Sequence[Mutant], accepted: Sequence[Mutant]
 ) -> Mutant | None:
     """The first altered argument that evaluate forgot to look at, if there is one."""
+    solution = _leaves(evidence.solution.world)
+    sets = {id(mutant): _sets(mutant, solution) for mutant in altered}
+    named = {repr(n.value) for n in ast.walk(parse_evaluate(task.evaluate)) if isinstance(n, ast.Constant)}
     passing = {id(mutant) for mutant in accepted}
-    after = {repr(change.after) for change in evidence.solution.world.difference()}
     wording = Wording(task.instruction, task.instruction)
     for mutant in altered:
         others = [other for other in altered if other.call == mutant.call and other.value != mutant.value]
-        looks_closely = any(id(other) not in passing and repr(other.value) in after for other in others)
-        forgotten = id(mutant) in passing and looks_closely and repr(mutant.value) in after
+        looks_closely = any(id(other) not in passing and sets[id(other)] for other in others)
+        looks_closely |= _names_others(mutant, evidence, named, set(map(repr, solution.values())))
+        forgotten = id(mutant) in passing and looks_closely and sets[id(mutant)]
         alone = len(others) >= _MANY and not any(id(other) in passing for other in others)
         if forgotten and (alone or _said(task, evidence, mutant, wording)):
             return mutant
     return None
+
+
+def _names_others(mutant: Mutant, evidence: Evidence, named: set[str], set_: set[str]) -> bool:
+    """Does evaluate name another value that this call was given and that the solution sets?"""
+    call = evidence.solution.execution.calls[mutant.call]
+    given = {repr(value) for _, value in placed([list(call.args), dict(call.kwargs)])}
+    return bool((given - {repr(mutant.value)}) & named & set_)
+
+
+def _leaves(world: World) -> dict[tuple[str | int, ...], Json]:
+    """Every changed scalar by its path."""
+    changes = world.difference()
+    return {(*change.path, *where): leaf for change in changes for where, leaf in placed(change.after)}
+
+
+def _sets(mutant: Mutant, solution: Mapping[tuple[str | int, ...], Json]) -> bool:
+    """Did the solution put this value somewhere that had another one before?"""
+    altered = _leaves(mutant.world)
+    value = repr(mutant.value)
+    return any(repr(leaf) == value and altered.get(path) != leaf for path, leaf in solution.items())
 
 
 def _said(task: Task, evidence: Evidence, mutant: Mutant, wording: Wording) -> bool:
@@ -42,7 +67,7 @@ def _said(task: Task, evidence: Evidence, mutant: Mutant, wording: Wording) -> b
     if isinstance(value, bool):
         return False
     if isinstance(value, int | float):
-        return float(value) in wording.digits
+        return float(value) in wording.amounts
     if is_id(value) and not wording.says(value):
         return told_apart(value, mutant.other, evidence.surveyed(), Wording(task.instruction))
     return bool(value) and wording.says(value)

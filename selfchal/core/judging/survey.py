@@ -44,12 +44,14 @@ def is_id(text: str) -> bool:
 
 @dataclass
 class Survey:
-    """``described`` maps an id to the scalars that describe it; ``siblings`` to ids it stands beside;
-    ``seen`` holds every text and ``numbers`` every number (and length of a list) that was read."""
+    """``described`` maps an id to the scalars that describe it, ``shown`` to those that reading it shows;
+    ``siblings`` to ids it stands beside; ``seen`` holds every text and ``numbers`` every number (and
+    length of a list) that was read."""
 
     world: World
     tools: Sequence[ToolSpec]
     described: dict[str, list[Json]] = field(default_factory=dict)
+    shown: dict[str, list[Json]] = field(default_factory=dict)
     siblings: dict[str, set[str]] = field(default_factory=dict)
     readable: dict[str, set[str]] = field(default_factory=dict)  # ids, and the tools that show them
     seen: set[str] = field(default_factory=set)
@@ -77,6 +79,8 @@ class Survey:
                     continue
                 attempts += 1
                 result = self.world.call(tool.name, (), {_required(tool)[0]: text})
+                if result.ok and isinstance(result.value, str) and is_id(result.value):
+                    self.seen.add(result.value)  # found by an address, a name
                 if not result.ok or not isinstance(
                     result.value, Mapping | list
                 ):  # a calculator reads nothing
@@ -84,7 +88,9 @@ class Survey:
                     continue
                 reads += 1
                 self.readable.setdefault(text, set()).add(tool.name)
-                self.described.setdefault(text, []).extend(islice(leaves(result.value), 200))
+                shown = list(islice(leaves(result.value), 200))
+                self.described.setdefault(text, []).extend(shown)
+                self.shown.setdefault(text, []).extend(shown)
                 self._take(result.value, frontier, met)
 
     def alike(self, one: str, other: str) -> bool:

@@ -11,6 +11,7 @@ from selfchal.core.world import Json
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _WORD = re.compile(r"[^\W_]+")
+_ENDING = re.compile(r"(?<=\w)['\u2019](?:s|t|re|ve|ll|d|m)\b")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
@@ -35,9 +36,12 @@ CUES = frozenset({
 })  # fmt: skip
 _PRONOUNS = frozenset({"one", "ones", "it", "them", "that", "those", "these", "this", "option", "options"})
 _CLAUSE = re.compile(r"[.,;:!?]+(?:\s|$)|\n")
+_CODE = re.compile(r"\d{4}-\d{2}-\d{2}|\b(?:ending|ends) (?:in|with) \w+", re.IGNORECASE)
+_ROOT = 3  # letters that two forms of a word share: bags, baggages
 _GOVERNED = 3  # words after a cue that it may speak of
 _STOP = frozenset({
-    "the", "and", "for", "you", "your", "are", "was", "were", "with", "from", "that", "this", "have",
+    "a", "i", "the", "and", "for", "you", "your", "are", "was", "were", "with", "from", "that", "this",
+    "have",
     "has", "had", "not", "but", "its", "it", "is", "in", "on", "of", "to", "an", "by", "as", "at", "be",
     "or", "if", "so", "do", "my", "me", "we", "our", "they", "them", "will", "would", "can", "could",
     "should", "what", "which", "who", "how", "please", "want", "need", "like", "order", "orders",
@@ -47,7 +51,7 @@ _STOP = frozenset({
 
 def tokens(text: str) -> list[str]:
     """Lower-case words and numbers, in order; ``credit_card_12`` is three."""
-    return _WORD.findall(text.casefold())
+    return _WORD.findall(_ENDING.sub("", text.casefold()))
 
 
 def stem(word: str) -> str:
@@ -61,8 +65,7 @@ def features(values: Iterable[Json]) -> set[str]:
     for value in values:
         if isinstance(value, bool) or value is None:
             continue
-        found |= {stem(word) for word in tokens(str(value)) if len(word) > 1 and word not in _STOP}
-        found |= {word for word in tokens(str(value)) if word.isdigit()}
+        found |= {stem(word) for word in tokens(str(value)) if word not in _STOP}
     return found
 
 
@@ -142,6 +145,26 @@ class Wording:
         if date:
             return self._says_date(int(date[2]), int(date[3]))
         return self._says_words(folded)
+
+    def counts(self, value: float, parameter: str) -> bool:
+        """Is 0 or 1 said of what this parameter is about: "without bags", "a bag"? By themselves the words
+        "a" and "no" are everywhere."""
+        about = [word for word in tokens(parameter) if len(word) >= _ROOT]
+        for place, word in enumerate(self.words):
+            near = self.words[place + 1 : place + 1 + _GOVERNED]
+            if value in _COUNTS.get(word, ()) and any(
+                other[:_ROOT] == one[:_ROOT] for other in near for one in about
+            ):
+                return True
+        return False
+
+    @cached_property
+    def amounts(self) -> frozenset[float]:
+        """The numbers that may be said of an amount: not those of dates, cards, codes and zip codes."""
+        plain = _CODE.sub(" ", self.text)
+        found = {float(number) for number in re.findall(r"(?<![\w.-])\d{1,3}(?![\w-])", plain)}
+        words = {word for word in self.words if word in _COUNTS} - {"a", "an", "no", "one", "single", "once"}
+        return frozenset(found | {count for word in words for count in _COUNTS[word]})
 
     def _says_number(self, value: float) -> bool:
         forms = (value, -value, value * 100, value / 100, 1 - value, 1 + value)
