@@ -9,10 +9,9 @@ The paper leaves this open; 30 % of its kept tasks punish correct behaviour beca
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -21,11 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from selfchal.core.bench import Bench, Evidence
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import Ending, evaluate_many
+from selfchal.core.judging.derived import is_derived, literals
 from selfchal.core.judging.lookups import blurred, strayed
-from selfchal.core.judging.mutants import placed, replayed, with_argument
+from selfchal.core.judging.mutants import replayed, with_argument
 from selfchal.core.judging.needs import Documents, Need, needs_of
 from selfchal.core.judging.perturb import UnwrappableError
-from selfchal.core.judging.source import parse_evaluate, parse_source
+from selfchal.core.judging.source import parse_evaluate
 from selfchal.core.judging.survey import Survey
 from selfchal.core.judging.wording import Wording, features, stem, tokens
 from selfchal.core.task import Task
@@ -34,7 +34,6 @@ from selfchal.core.world import Json, World
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST_ALTERNATIVES = 12
 _RATE = 20  # numbers from here on that the documents name are rates and prices, so much for each
-_PLAIN_NUMBERS = frozenset((0, 1, 2, 10, 60, 24, 100, 1000, -1))  # units, not details of a task
 
 
 class CompletenessConfig(BaseModel):
@@ -84,14 +83,14 @@ class Completeness:
         missing = []
         for need in open_needs:
             seen = [call.value for call in calls[: need.call]]
-            if not _derived(need.value, seen, wording):
+            if not is_derived(need.value, seen, wording):
                 missing.append(f"{need.value!r} ({need.parameter} of {calls[need.call].name})")
         if self.config.literals:
             results = [call.value for call in calls]
             missing += [
                 f"{value!r}"
-                for value in _literals(task.solution)
-                if not wording.says(value) and not _derived(value, results, wording)
+                for value in literals(task.solution)
+                if not wording.says(value) and not is_derived(value, results, wording)
             ]
         return missing or [
             *strayed(calls, wording),
@@ -114,52 +113,6 @@ def _is_counted(need: Need, wording: Wording) -> bool:
     return _is_told(need, wording)
 
 
-def _derived(value: Json, seen: Sequence[Json], wording: Wording) -> bool:
-    """Is the value in an earlier result, or made of pieces each of which is there or in the instruction?"""
-    scalars = [inner for result in seen for _, inner in placed(result)]
-    if isinstance(value, int | float):
-        numbers = Wording(" ".join(str(scalar) for scalar in scalars))
-        return numbers.says(value) or _computed(float(value), numbers, wording)
-    text = str(value)
-    if any(text == scalar or text in str(scalar) for scalar in scalars):
-        return True
-    both = Wording(f"{wording.text} {' '.join(str(scalar) for scalar in scalars)}")
-    pieces = Wording(text)
-    numbers_known = all(number in _PLAIN_NUMBERS or both.says(number) for number in pieces.numbers)
-    words = [word for word in pieces.words if not word[0].isdigit()]
-    is_expression = bool(pieces.numbers) and not words
-    return numbers_known and is_expression
-
-
-def _computed(value: float, seen: Wording, wording: Wording) -> bool:
-    """One operation on two known numbers."""
-    known = sorted({*seen.numbers, *wording.numbers})[:60]
-    close = 1e-6 * max(1.0, abs(value))
-    return any(
-        abs(result - value) <= close
-        for i, one in enumerate(known)
-        for other in known[i:]
-        for result in (one + other, one - other, other - one, one * other, *_ratios(one, other))
-    )
-
-
-def _ratios(one: float, other: float) -> Iterator[float]:
-    if other:
-        yield one / other
-    if one:
-        yield other / one
-
-
-def _literals(source: str) -> Iterator[float]:
-    """Numbers in the solution's own arithmetic and in what it compares."""
-    for node in ast.walk(parse_source(source, "the solution")):
-        operands = [node.left, node.right] if isinstance(node, ast.BinOp) else []
-        for operand in operands:
-            value = operand.value if isinstance(operand, ast.Constant) else None
-            if isinstance(value, int | float) and value not in _PLAIN_NUMBERS:
-                yield value
-
-
 def _undetermined(
     task: Task,
     bench: Bench,
@@ -174,10 +127,13 @@ def _undetermined(
     calls = evidence.solution.execution.calls
     survey = evidence.surveyed()
     docs = Documents(bench.environment)
+    if _nobody(task, needs, survey, wording):
+        return ["who or what it is about: nothing in it leads to any record"]
     missing: dict[Need, str] = {}
     open_needs = [need for need in open_needs if not _worked_out(need, needs, survey, docs, wording)]
     for need in open_needs:
-        unsaid = _from_nowhere(need, needs, survey, docs) and str(need.value) in task.evaluate
+        choices = docs.choices(calls[need.call].name, need.parameter)
+        unsaid = _from_nowhere(need, needs, survey, docs, choices) and str(need.value) in task.evaluate
         if unsaid or _unnamed(need, needs, survey, wording):
             missing[need] = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
     used = {str(need.value) for need in needs}
@@ -198,14 +154,28 @@ def _undetermined(
     return list(missing.values())
 
 
-def _from_nowhere(need: Need, needs: Sequence[Need], survey: Survey, docs: Documents) -> bool:
+def _nobody(task: Task, needs: Sequence[Need], survey: Survey, wording: Wording) -> bool:
+    """No record that the task is about, or that leads to one, is named or can be looked up by what is."""
+    starts = {str(value) for value in task.context.values()}
+    about = {str(need.value) for need in needs} & survey.shown.keys()
+    leading = [record for record, shown in survey.shown.items() if about.intersection(map(str, shown))]
+    return bool(about) and not any(
+        record in starts or wording.says(record) or survey.finds(record, wording.says)
+        for record in (*about, *leading)
+    )
+
+
+def _from_nowhere(
+    need: Need, needs: Sequence[Need], survey: Survey, docs: Documents, choices: Sequence[Json]
+) -> bool:
     """A text that no reading shows and no document names: only the instruction could have said it.
 
-    Dates are everywhere: one that is read counts only in a record that the same call is about.
+    Dates and the choices of a schema are everywhere: one that is read counts only in a record that the same
+    call is about.
     """
     if not isinstance(need.value, str):
         return False
-    if _DATE.fullmatch(need.value):
+    if _DATE.fullmatch(need.value) or need.value in choices:
         about = [other for other in needs if other.call == need.call and other.value in survey.shown]
         return not any(need.value in survey.shown[str(other.value)] for other in about)
     return need.value not in survey.seen and not docs.wording.says(need.value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
 
@@ -56,6 +56,7 @@ class Survey:
     readable: dict[str, set[str]] = field(default_factory=dict)  # ids, and the tools that show them
     seen: set[str] = field(default_factory=set)
     numbers: set[float] = field(default_factory=set)
+    _fields: dict[str, dict[str, str]] = field(default_factory=dict)  # of a record, by name
     _names: dict[str, set[str]] = field(default_factory=dict)  # the fields that an id was found under
 
     def read(self, starts: Iterable[str], named: Mapping[str, set[Json]]) -> None:
@@ -91,7 +92,21 @@ class Survey:
                 shown = list(islice(leaves(result.value), 200))
                 self.described.setdefault(text, []).extend(shown)
                 self.shown.setdefault(text, []).extend(shown)
+                self._fields.setdefault(text, {}).update(_named_fields(result.value))
                 self._take(result.value, frontier, met)
+
+    def finds(self, record: str, told: Callable[[str], bool]) -> bool:
+        """Does some tool give this record for fields of it that are told (an e-mail address, a name)?"""
+        fields = self._fields.get(record, {})
+        for tool in self._readers():
+            names = _required(tool)
+            values = {name: fields[name] for name in names if name in fields}
+            if len(values) < len(names) or record in values.values() or not all(map(told, values.values())):
+                continue
+            result = self.world.call(tool.name, (), values)
+            if result.ok and record in leaves(result.value):
+                return True
+        return False
 
     def alike(self, one: str, other: str) -> bool:
         """Are these ids of one kind: of one shape, or shown by one tool?"""
@@ -145,6 +160,16 @@ def _containers(value: Json) -> Iterator[Json]:
         yield value
         for inner in value.values() if isinstance(value, Mapping) else value:
             yield from _containers(inner)
+
+
+def _named_fields(value: Json) -> dict[str, str]:
+    return {
+        name: inner
+        for container in _containers(value)
+        if isinstance(container, Mapping)
+        for name, inner in reversed(list(container.items()))
+        if isinstance(inner, str)
+    }
 
 
 def _group(container: Json) -> list[tuple[str, Json]]:
