@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from selfchal.core.sandbox import Execution, Limits, Program, Status
 from selfchal.core.world import Call, Json, ToolHost, ToolResult
@@ -40,11 +40,6 @@ class Channel(Protocol):
     def close(self) -> None: ...
 
 
-@runtime_checkable
-class _Digested(Protocol):
-    def digest(self) -> str: ...
-
-
 @dataclass
 class Answers:
     """Answers tool calls for one run and keeps the record of them."""
@@ -55,8 +50,8 @@ class Answers:
     waited: float = 0.0  # seconds spent inside tools
 
     def __post_init__(self) -> None:
-        self._digested = self.tools if isinstance(self.tools, _Digested) else None
-        self._last = self._digested.digest() if self._digested else ""
+        self._digest: Callable[[], str] | None = getattr(self.tools, "digest", None)
+        self._last = self._digest() if self._digest else ""
 
     def answer(self, name: str, args: list[Json], kwargs: Mapping[str, Json]) -> bytes:
         """The frame that goes back for one call."""
@@ -76,9 +71,9 @@ class Answers:
         return payload
 
     def _changed(self) -> bool:
-        if self._digested is None:
+        if self._digest is None:
             return False
-        before, self._last = self._last, self._digested.digest()
+        before, self._last = self._last, self._digest()
         return before != self._last
 
 

@@ -52,7 +52,8 @@ class ChannelSession:
             return unreadable(reason)
         failure = InfrastructureError("")
         for attempt in range(_ATTEMPTS):
-            time.sleep(attempt * _PAUSE_SECONDS)
+            if attempt:
+                time.sleep(attempt * _PAUSE_SECONDS)
             fresh = self._channel is None
             try:
                 with self._slots:

@@ -11,7 +11,7 @@ import pytest
 
 from selfchal.core.attacks import Result, all_attacks, run_attacks
 from selfchal.core.sandbox import Level
-from selfchal.sandbox.runs import cores
+from selfchal.sandbox.channel_sandbox import cores
 from tests.sandbox.conftest import Sandboxes
 
 ROOT = Path(__file__).parents[2]

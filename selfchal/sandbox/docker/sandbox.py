@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import threading
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.errors import SandboxUnavailableError
-from selfchal.core.sandbox import GUARANTEES, Execution, Guarantees, Level, Limits, Program
-from selfchal.core.world import ToolHost
+from selfchal.core.sandbox import GUARANTEES, Guarantees, Level
+from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
 from selfchal.sandbox.exchange import InfrastructureError
-from selfchal.sandbox.process import canaries
-from selfchal.sandbox.runs import Runs, cores
-from selfchal.sandbox.sessions import ChannelSession, SessionChannel
+from selfchal.sandbox.sessions import SessionChannel
 
 
 class DockerConfig(BaseModel):
@@ -43,7 +39,7 @@ class DockerConfig(BaseModel):
     seed: int | None = Field(None, description="seed of the random module in each process; none: a fresh one")
 
 
-class DockerSandbox:
+class DockerSandbox(ChannelSandbox):
     """Long-lived containers, each with a relay and zygotes of its own; executions are spread over them."""
 
     name: ClassVar[str] = "docker"
@@ -55,15 +51,17 @@ class DockerSandbox:
         Raises SandboxUnavailableError where the ``docker`` package or an engine is missing, a container
         is refused, a canary gets through, or ``require`` is not met.
         """
+        count = config.containers or cores()
+        super().__init__(config.parallel or 2 * count)
         self._config = config
         self._client = _connect()
-        self._lock = threading.Lock()
-        count = config.containers or cores()
-        self._slots: list[Any] = [None] * count
+        self._containers: list[Any] = [None] * count
         self._next = itertools.cycle(range(count))
-        self._runs = Runs(self._take, config.parallel or 2 * count)
-        with self._closing_on_error():
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
             self._start()
+            self._prove(config.require, "another runtime")
+            undo.pop_all()
 
     def _start(self) -> None:
         from selfchal.sandbox.docker import container, image
@@ -74,36 +72,11 @@ class DockerSandbox:
             tier = self._container(0).link.report["tier"]
         except InfrastructureError as error:
             raise SandboxUnavailableError(f"the sandbox's container does not start: {error}") from error
-        self._guarantees = _guarantees(tier, self._config.runtime)
-        canaries.release(self)
-        missing = self._guarantees.missing(self._config.require)
-        if missing:
-            raise SandboxUnavailableError(
-                f"sandbox docker, tier {tier}, gives less than 'require: {self._config.require}' for "
-                f"{', '.join(missing)}; lower 'require' or use another runtime"
-            )
-
-    @contextlib.contextmanager
-    def _closing_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def guarantees(self) -> Guarantees:
-        return self._guarantees
-
-    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
-        return self._runs.run(program, tools, limits)
-
-    def session(self, tools: ToolHost | None, limits: Limits) -> ChannelSession:
-        return self._runs.session(tools, limits)
+        self.guarantees = _guarantees(tier, self._config.runtime)
 
     def _take(self, hash_seed: int) -> SessionChannel:
         with self._lock:
-            if self._runs.closed:
+            if self._closed:
                 raise InfrastructureError("the sandbox is closed")
             container = self._container(next(self._next))
         return container.link.open(hash_seed)  # type: ignore[no-any-return]  # docker is imported lazily
@@ -112,9 +85,9 @@ class DockerSandbox:
         """The container of a slot, replaced when it died."""
         from selfchal.sandbox.docker.container import Container, ContainerOptions, owner_of_this_process
 
-        if self._slots[slot] is None or self._slots[slot].link.dead:
-            if self._slots[slot] is not None:
-                self._slots[slot].close()
+        if self._containers[slot] is None or self._containers[slot].link.dead:
+            if self._containers[slot] is not None:
+                self._containers[slot].close()
             options = ContainerOptions(
                 owner=owner_of_this_process(),
                 memory=self._config.memory,
@@ -123,23 +96,13 @@ class DockerSandbox:
                 seed=self._config.seed,
                 spares=2 * cores(),
             )
-            self._slots[slot] = Container(self._client, self._image, options)
-        return self._slots[slot]
+            self._containers[slot] = Container(self._client, self._image, options)
+        return self._containers[slot]
 
-    def close(self) -> None:
-        """Kill and remove every container; runs in progress end with infra_error."""
-        with self._lock:
-            self._runs.closed = True
-            containers, self._slots = [slot for slot in self._slots if slot is not None], []
-        for container in containers:
+    def _end(self) -> None:
+        for container in filter(None, self._containers):
             container.close()
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 def _connect() -> Any:

@@ -5,21 +5,17 @@ from __future__ import annotations
 import contextlib
 import platform
 import sys
-import threading
-from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.errors import SandboxUnavailableError
-from selfchal.core.sandbox import Execution, Guarantees, Level, Limits, Program
-from selfchal.core.world import ToolHost
+from selfchal.core.sandbox import Level
+from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
 from selfchal.sandbox.exchange import InfrastructureError
-from selfchal.sandbox.process import canaries, promises
+from selfchal.sandbox.process import promises
 from selfchal.sandbox.process.pool import Pool
 from selfchal.sandbox.runner.spawn import Child, ZygoteError, ZygoteSettings
-from selfchal.sandbox.runs import Runs, cores
-from selfchal.sandbox.sessions import ChannelSession
 
 TIERS = ("A", "B", "C")
 
@@ -40,7 +36,7 @@ class ProcessConfig(BaseModel):
     seed: int | None = Field(None, description="seed of the random module in each process; none: a fresh one")
 
 
-class ProcessSandbox:
+class ProcessSandbox(ChannelSandbox):
     """Namespaces, Landlock, seccomp and rlimits around forked children of a bare interpreter."""
 
     name: ClassVar[str] = "process"
@@ -52,15 +48,15 @@ class ProcessSandbox:
         Raises SandboxUnavailableError where no tier can be had, a canary gets through, or ``require`` is
         not met.
         """
+        super().__init__(config.parallel or 2 * cores())
         self._config = config
-        self._lock = threading.Lock()
-        self._runs = Runs(self._take, config.parallel or 2 * cores())
         self._pools: dict[int, Pool] = {}
-        self._tier, self._pools[0], passed_over = self._best_tier()
-        self._guarantees = promises.guarantees(self._tier, passed_over)
-        with self._closing_on_error():
-            canaries.release(self)
-            self._check_required()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            self._tier, self._pools[0], passed_over = self._best_tier()
+            self.guarantees = promises.guarantees(self._tier, passed_over)
+            self._prove(config.require, "sandbox 'docker'")
+            undo.pop_all()
 
     def _best_tier(self) -> tuple[str, Pool, list[str]]:
         """The tier, its first interpreter, and why better tiers were passed over."""
@@ -80,32 +76,6 @@ class ProcessSandbox:
         settings = ZygoteSettings(tier, hash_seed, self._config.clock, self._config.seed)
         return Pool(settings, spares=2 * cores())
 
-    def _check_required(self) -> None:
-        missing = self._guarantees.missing(self._config.require)
-        if missing:
-            raise SandboxUnavailableError(
-                f"sandbox process, tier {self._tier}, gives less than 'require: {self._config.require}' for "
-                f"{', '.join(missing)}; lower 'require', or use sandbox 'docker'"
-            )
-
-    @contextlib.contextmanager
-    def _closing_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def guarantees(self) -> Guarantees:
-        return self._guarantees
-
-    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
-        return self._runs.run(program, tools, limits)
-
-    def session(self, tools: ToolHost | None, limits: Limits) -> ChannelSession:
-        return self._runs.session(tools, limits)
-
     def _take(self, hash_seed: int) -> Child:
         return self._pool(hash_seed).take()
 
@@ -115,25 +85,15 @@ class ProcessSandbox:
         if pool is not None:
             return pool
         with self._lock:
-            if hash_seed not in self._pools and not self._runs.closed:
+            if self._closed:
+                raise InfrastructureError("the sandbox is closed")
+            if hash_seed not in self._pools:
                 try:
                     self._pools[hash_seed] = self._start(self._tier, hash_seed)
                 except ZygoteError as error:
                     raise InfrastructureError(str(error)) from error
-            if self._runs.closed:
-                raise InfrastructureError("the sandbox is closed")
             return self._pools[hash_seed]
 
-    def close(self) -> None:
-        """End every process of this sandbox; runs in progress end with infra_error."""
-        with self._lock:
-            self._runs.closed = True
-            pools = list(self._pools.values())
-        for pool in pools:
+    def _end(self) -> None:
+        for pool in self._pools.values():
             pool.close()
-
-    def __enter__(self) -> ProcessSandbox:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
-from .child import CHANNEL, Walls, serve
+from .child import CHANNEL, serve
 
 # Address space that an interpreter takes before it runs anything; generous, since this is no promise.
 _BASE_MEMORY = 2**29
@@ -16,5 +16,5 @@ def main() -> NoReturn:
     """Entry point: one argument, the descriptor of the channel."""
     os.dup2(int(sys.argv[1]), CHANNEL)
     sys.argv[:] = [""]
-    serve(Walls(None, 0, _BASE_MEMORY, None))
+    serve(_BASE_MEMORY, None)
     os._exit(0)

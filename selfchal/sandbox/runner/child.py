@@ -7,28 +7,33 @@ of it. The kernel keeps the walls, and the host believes no frame that is not st
 from __future__ import annotations
 
 import builtins
-import fcntl
+import gc
 import io
-import json
 import linecache
+import mmap
 import os
 import random
 import resource
-import signal
 import socket
 import sys
 import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from . import kernel, landlock, seccomp, wire
+from . import kernel, wire
 
 CHANNEL = 3
 NOT_LOCKED = 77  # exit code of a child that could not lock itself down
 _RESERVE = 4 * 2**20
 _ERROR_CAP = 16 * 2**10
-_SPARE_DESCRIPTORS = 200
+MOST_DESCRIPTORS = 4096  # that a zygote can have
 _FILENAME = "<task>"
+_REHEARSALS = 20  # the interpreter specialises code that ran some times
+_REHEARSAL = """
+def f(answer):
+    found = tool(answer, key="value")
+    return {"found": found, "ok": len(found) == 2 and found[1]["a"] > 0}
+"""
 
 
 class ToolError(RuntimeError):
@@ -43,10 +48,10 @@ class OutputLimitError(Exception):
 
 @dataclass(frozen=True)
 class Walls:
-    """What the zygote prepared for its children, only to be installed."""
+    """What the zygote prepared for its children, only to be put up."""
 
-    landlock_rules: int | None
-    filter_address: int
+    bindings: tuple[kernel.Step, ...]
+    filter: kernel.Step  # the last one: after it most calls are refused
     base_memory: int  # bytes of address space of the zygote itself
     seed: int | None
 
@@ -54,62 +59,66 @@ class Walls:
 def become_child(channel: int, stdout: int, walls: Walls) -> None:
     """Lock down, report, serve until the host hangs up. Never returns."""
     try:
-        _arrange_descriptors(channel, stdout, walls)
-        _lock_down(walls)
+        os.dup2(stdout, 1)
+        os.dup2(stdout, 2)
+        os.dup2(channel, CHANNEL)
+        kernel.take(walls.bindings)
+        os.closerange(CHANNEL + 1, MOST_DESCRIPTORS)
+        kernel.take((walls.filter,))
     except BaseException as error:  # noqa: BLE001 — nothing may go on in a child that is not locked down
         os.write(1, repr(error).encode())  # the host reads why
         os._exit(NOT_LOCKED)
     try:
-        os.write(CHANNEL, b"R")
-        serve(walls)
+        gc.enable()
+        os.write(CHANNEL, wire.READY)
+        serve(walls.base_memory, walls.seed)
     finally:
         os._exit(0)
 
 
-def _arrange_descriptors(channel: int, stdout: int, walls: Walls) -> None:
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    kept = [fcntl.fcntl(fd, fcntl.F_DUPFD, _SPARE_DESCRIPTORS) for fd in (channel, stdout)]
-    null = os.open("/dev/null", os.O_RDONLY)
-    for source, target in ((null, 0), (kept[1], 1), (kept[1], 2), (kept[0], CHANNEL)):
-        os.dup2(source, target)
-    pidfd = os.pidfd_open(os.getpid())
-    with socket.socket(fileno=kept[0]) as connection:
-        socket.send_fds(connection, [b"P"], [pidfd])
-
-
-def _lock_down(walls: Walls) -> None:
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    for limit, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_NOFILE, 32),
-        (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_STACK, 8 * 2**20),
-    ):
-        resource.setrlimit(limit, (value, value))
-    if walls.landlock_rules is not None:
-        landlock.restrict_self(walls.landlock_rules)
-    os.closerange(CHANNEL + 1, 2**20)
-    seccomp.install(walls.filter_address)
-
-
-def serve(walls: Walls) -> None:
+def serve(base_memory: int, seed: int | None) -> None:
     """Run what comes over the channel until the host hangs up."""
+    if seed is not None:
+        random.seed(seed)
     globals_: dict[str, Any] = {}
     number = 0
     while (frame := wire.read_frame(CHANNEL)) is not None:
-        _, request = json.loads(frame)
-        if number == 0:
-            globals_.update(_first_globals(request["tools"]))
-            if walls.seed is not None:
-                random.seed(walls.seed)
+        _, request = wire.trusted(frame)
+        _limit(request, base_memory)
         number += 1
-        filename = _FILENAME if number == 1 else f"{_FILENAME[:-1]} {number}>"
-        answer = _execute(request, globals_, filename, walls.base_memory)
+        answer = _answer(request, globals_, number)
         del frame, request
         wire.write_frame(CHANNEL, answer)
+
+
+def rehearse() -> None:
+    """Run a small program in the zygote itself, so that what every child needs is ready before the fork.
+
+    The interpreter looks up and specialises what it runs; each child would do that anew, on pages of its own.
+    """
+    here, there = socket.socketpair()
+    os.dup2(there.fileno(), CHANNEL)
+    streams = sys.stdout, sys.stderr
+    for _ in range(_REHEARSALS):
+        here.sendall(wire.framed(wire.encode(["value", [1, {"a": 0.5}]])))
+        request: Any = {"source": _REHEARSAL, "call": "f", "args": [1], "result": "", "tools": ["tool"]}
+        request |= {"session": False, "memory": 0, "stdout": 2**16, "value": 2**16}
+        _, request = wire.trusted(wire.encode(["run", request]))
+        wire.write_frame(CHANNEL, _answer(request, {}, 1))
+        here.recv(2**16)
+    sys.stdout, sys.stderr = streams
+    linecache.cache.clear()
+    os.dup2(0, CHANNEL)
+    here.close()
+    there.close()
+
+
+def _answer(request: dict[str, Any], globals_: dict[str, Any], number: int) -> bytes:
+    """Run one request; the bytes of its ``done`` message."""
+    if number == 1:
+        globals_.update(_first_globals(request["tools"]))
+    filename = _FILENAME if number == 1 else f"{_FILENAME[:-1]} {number}>"
+    return _execute(request, globals_, filename)
 
 
 def _first_globals(tools: list[str]) -> dict[str, Any]:
@@ -127,7 +136,7 @@ def _tool(name: str) -> Any:
         frame = wire.read_frame(CHANNEL)
         if frame is None:
             os._exit(0)
-        kind, value = json.loads(frame)
+        kind, value = wire.trusted(frame)
         if kind == "raise":
             raise ToolError(value)
         return value
@@ -158,16 +167,14 @@ class _Stdout(io.TextIOBase):
         return len(text)
 
 
-def _execute(request: dict[str, Any], globals_: dict[str, Any], filename: str, base_memory: int) -> bytes:
-    """Run one request; the bytes of its ``done`` message."""
-    _limit(request, base_memory)
+def _execute(request: dict[str, Any], globals_: dict[str, Any], filename: str) -> bytes:
     sys.stdout = sys.stderr = stream = _Stdout(request["stdout"])
     source: str = request["source"]
     linecache.cache[filename] = (len(source), None, f"{source}\n".splitlines(keepends=True), filename)
     status, value, error = "ok", None, None
-    reserve = bytes(
-        _RESERVE
-    )  # room to speak when memory is gone; zero bytes are never touched, so they cost nothing
+    reserve = mmap.mmap(
+        -1, _RESERVE, mmap.MAP_PRIVATE
+    )  # room to speak when memory is gone; untouched, so free
     try:
         exec(compile(source, filename, "exec", dont_inherit=True), globals_)
         value = _value(request, globals_)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
+from collections.abc import Callable, Iterable
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
+# For a child just forked, where each page touched is a page copied: no errno kept, no lock handed over.
+_quick = ctypes.PyDLL(None)
+Step = tuple[str, Callable[..., int], tuple[object, ...]]  # what it is called, and a call made ready
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -59,6 +64,27 @@ def _checked(result: int, what: str) -> None:
 def prctl(option: int, *args: int) -> None:
     padded = [ctypes.c_ulong(value) for value in (*args, 0, 0, 0, 0)[:4]]
     _checked(_libc.prctl(ctypes.c_int(option), *padded), f"prctl {option}")
+
+
+def prepared_prctl(option: int, *args: int) -> Step:
+    padded = [ctypes.c_ulong(value) for value in (*args, 0, 0, 0, 0)[:4]]
+    return f"prctl {option}", _quick.prctl, (ctypes.c_int(option), *padded)
+
+
+def prepared_syscall(what: str, number: int, *args: int) -> Step:
+    return what, _quick.syscall, (ctypes.c_long(number), *map(ctypes.c_long, args))
+
+
+def prepared_rlimit(limit: int, value: int) -> Step:
+    """Soft and hard, so that it can only be lowered."""
+    return f"setrlimit {limit}", _quick.setrlimit, (ctypes.c_int(limit), struct.pack("=2Q", value, value))
+
+
+def take(steps: Iterable[Step]) -> None:
+    """Make the prepared calls. Raises SetupError for one that the kernel refuses."""
+    for what, call, args in steps:
+        if call(*args) != 0:
+            raise SetupError(0, f"{what} was refused")
 
 
 def unshare(flags: int) -> None:

@@ -11,7 +11,7 @@ import stat
 import struct
 from collections.abc import Iterable
 
-from .kernel import syscall
+from .kernel import Step, prepared_syscall, syscall
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_FLAG = 1
@@ -58,6 +58,6 @@ def _allow_reading(rules: int, path: str) -> None:
         os.close(fd)
 
 
-def restrict_self(rules: int) -> None:
-    """Bind the calling process to the rules, for good; needs no_new_privs."""
-    syscall(_RESTRICT_SELF, ctypes.c_int(rules), ctypes.c_uint32(0))
+def restricting(rules: int) -> Step:
+    """The step that binds the calling process to the rules, for good; needs no_new_privs."""
+    return prepared_syscall("landlock_restrict_self", _RESTRICT_SELF, rules, 0)

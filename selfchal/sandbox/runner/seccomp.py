@@ -12,15 +12,17 @@ import ctypes
 import errno
 import os
 import struct
+from itertools import pairwise
 
-from .kernel import PR_SET_SECCOMP, prctl
+from .kernel import PR_SET_SECCOMP, Step, prepared_prctl
 
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, JGE, BPF_RET|K
 _NR_OFFSET, _ARCH_OFFSET, _ARGS_OFFSET = 0, 4, 16
-_X32_BIT = 0x40000000
 _FILTER_MODE = 2
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+
+_Instruction = tuple[int, int, int, int]
 
 # name: (x86-64, aarch64); -1 where the architecture has no such call.
 _PLAIN: dict[str, tuple[int, int]] = {
@@ -107,30 +109,57 @@ def build_filter(machine: str | None = None) -> bytes:
     machine = machine or os.uname().machine
     arch = _AUDIT_ARCH[machine]
     column = list(_AUDIT_ARCH).index(machine)
-    code = [
-        (_LOAD, 0, 0, _ARCH_OFFSET),
-        (_EQUAL, 1, 0, arch),
-        (_RETURN, 0, 0, _KILL),
-        (_LOAD, 0, 0, _NR_OFFSET),
-    ]
-    if machine == "x86_64":
-        code += [(_AT_LEAST, 0, 1, _X32_BIT), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
-    code += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
-    for numbers, argument, values in _CHECKED.values():
-        code += _checked_block(numbers[column], argument, values)
-    plain = [pair[column] for pair in _PLAIN.values() if pair[column] >= 0]
-    for left, number in zip(range(len(plain), 0, -1), plain, strict=True):
-        code.append((_EQUAL, left, 0, number))
-    code += [(_RETURN, 0, 0, _ERRNO | errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
+    answers = {pair[column]: "allow" for pair in _PLAIN.values() if pair[column] >= 0}
+    answers[_CLONE3] = "absent"
+    blocks = {
+        "refuse": [(_RETURN, 0, 0, _ERRNO | errno.EPERM)],
+        "allow": [(_RETURN, 0, 0, _ALLOW)],
+        "absent": [(_RETURN, 0, 0, _ERRNO | errno.ENOSYS)],
+    }
+    for name, (numbers, argument, values) in _CHECKED.items():
+        answers[numbers[column]] = name
+        blocks[name] = _checked_block(argument, values)
+    code = [(_LOAD, 0, 0, _ARCH_OFFSET), (_EQUAL, 1, 0, arch), (_RETURN, 0, 0, _KILL)]
+    code += [(_LOAD, 0, 0, _NR_OFFSET), *_search(_regions(answers), blocks)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
-def _checked_block(number: int, argument: int, values: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
-    inside = [(_LOAD, 0, 0, _ARGS_OFFSET + 8 * argument)]
-    for left, value in zip(range(len(values), 0, -1), values, strict=True):
-        inside.append((_EQUAL, left, 0, value))
-    inside += [(_RETURN, 0, 0, _ERRNO | errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
-    return [(_EQUAL, 0, len(inside), number), *inside]
+def _regions(answers: dict[int, str]) -> list[tuple[int, str]]:
+    """From which number on the answer is which block; numbers not listed (all of x32 too) are refused."""
+    numbers = sorted({0, *answers, *(number + 1 for number in answers)})
+    told = [(number, answers.get(number, "refuse")) for number in numbers]
+    return [here for before, here in pairwise([(0, ""), *told]) if here[1] != before[1]]
+
+
+def _search(regions: list[tuple[int, str]], blocks: dict[str, list[_Instruction]]) -> list[_Instruction]:
+    """A binary search for the region of the loaded number, followed by the blocks that it jumps to.
+
+    The kernel runs a filter once for every number there is whenever it is installed, that is for each
+    child: a chain of comparisons would cost it several times as much.
+    """
+    offsets, end = {}, len(regions) - 1
+    for name, block in blocks.items():
+        offsets[name] = end
+        end += len(block)
+    return [*_branch(regions, 0, offsets), *(step for block in blocks.values() for step in block)]
+
+
+def _branch(regions: list[tuple[int, str]], at: int, offsets: dict[str, int]) -> list[_Instruction]:
+    """The comparisons for these regions, placed at ``at``; none where there is but one region."""
+    if len(regions) == 1:
+        return []
+    middle = len(regions) // 2
+    left = _branch(regions[:middle], at + 1, offsets)
+    right = _branch(regions[middle:], at + 1 + len(left), offsets)
+    no = 0 if left else offsets[regions[0][1]] - at - 1
+    yes = len(left) if right else offsets[regions[-1][1]] - at - 1
+    return [(_AT_LEAST, yes, no, regions[middle][0]), *left, *right]
+
+
+def _checked_block(argument: int, values: tuple[int, ...]) -> list[_Instruction]:
+    code = [(_LOAD, 0, 0, _ARGS_OFFSET + 8 * argument)]
+    code += [(_EQUAL, left, 0, value) for left, value in zip(range(len(values), 0, -1), values, strict=True)]
+    return [*code, (_RETURN, 0, 0, _ERRNO | errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
 
 
 class _Program(ctypes.Structure):
@@ -148,6 +177,6 @@ def load(program: bytes) -> int:
     return ctypes.addressof(structure)
 
 
-def install(address: int) -> None:
-    """Bind the calling process to a loaded filter, for good; needs no_new_privs."""
-    prctl(PR_SET_SECCOMP, _FILTER_MODE, address)
+def installing(address: int) -> Step:
+    """The step that binds the calling process to a loaded filter, for good; needs no_new_privs."""
+    return prepared_prctl(PR_SET_SECCOMP, _FILTER_MODE, address)

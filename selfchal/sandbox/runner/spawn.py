@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import wire
 from .frames import ChannelClosedError, Frames
 
 START_SECONDS = 60.0  # for a machine under heavy load
@@ -137,18 +138,18 @@ class Child:
         self._status = status
         self._stdout = stdout
         self._pidfd: int | None = None
-        self._ready = False
+        self._locked_down = False
 
     def wait_ready(self, deadline: float) -> None:
         """Wait for the child's lock-down. Raises ChannelClosedError or ChannelTimeoutError."""
-        while not self._ready:
+        while not self._locked_down or self._pidfd is None:
             self._frames.wait_readable(deadline)
             data, descriptors, _, _ = socket.recv_fds(self._channel, 2, 1)
             if descriptors:
                 self._pidfd = descriptors[0]
             if not data:
                 raise ChannelClosedError
-            self._ready = data.endswith(b"R")
+            self._locked_down = self._locked_down or wire.READY in data
 
     def fileno(self) -> int:
         return self._channel.fileno()

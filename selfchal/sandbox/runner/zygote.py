@@ -9,9 +9,11 @@ passes through here, so no child can find another task's text in the memory it w
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -20,10 +22,20 @@ import sys
 import sysconfig
 from typing import Any, NoReturn
 
-from . import clock, kernel, seccomp, walls
-from .child import Walls, become_child
+from . import clock, kernel, landlock, seccomp, walls
+from .child import CHANNEL, MOST_DESCRIPTORS, Walls, become_child, rehearse
+from .wire import PIDFD
 
 EXIT = struct.Struct("!i")  # a wait status as os.waitpid gives it
+_ONE, _THREE = struct.Struct("=i"), struct.Struct("=3i")
+_THREE_SPACE = socket.CMSG_SPACE(_THREE.size)
+_INHERITED_LIMITS = (
+    (resource.RLIMIT_NOFILE, MOST_DESCRIPTORS),
+    (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_MSGQUEUE, 0),
+    (resource.RLIMIT_MEMLOCK, 0),
+    (resource.RLIMIT_STACK, 8 * 2**20),
+)
 
 # Imported before forking, so that children share the pages and need no file to import them.
 PRELOADED = """
@@ -36,17 +48,21 @@ PRELOADED = """
 def main() -> NoReturn:
     """Entry point: one JSON argument with ``control``, ``tier``, ``clock`` and ``seed``."""
     settings = json.loads(sys.argv[1])
-    control = socket.socket(fileno=settings["control"])
+    control = socket.socket(fileno=fcntl.fcntl(settings["control"], fcntl.F_DUPFD_CLOEXEC, CHANNEL + 1))
+    os.close(settings["control"])
+    os.dup2(0, CHANNEL)  # a child's channel takes its place
     host = os.pidfd_open(os.getppid())
     try:
         prepared = _raise_walls(settings, control)
     except OSError as error:
         control.send(json.dumps({"error": str(error)}).encode())
         os._exit(1)
-    control.send(json.dumps({"landlock": prepared.landlock_rules is not None, "uid": os.getuid()}).encode())
+    rehearse()
+    control.send(json.dumps({"uid": os.getuid()}).encode())
     gc.collect()
     gc.freeze()
-    _fork_children(control, host, prepared)
+    gc.disable()  # its own few objects make no cycles
+    _Forks(control, host, prepared).serve()
     os._exit(0)
 
 
@@ -66,10 +82,20 @@ def _raise_walls(settings: dict[str, Any], control: socket.socket) -> Walls:
     rules = walls.landlock_rules(see) if settings["tier"] in ("A", "B") else None
     if rules is None and settings["tier"] in ("A", "B"):
         raise kernel.SetupError(0, "the kernel has no Landlock")
-    address = seccomp.load(seccomp.build_filter())
+    binds_filter = seccomp.installing(seccomp.load(seccomp.build_filter()))
     walls.drop_privileges(sysconfig.get_path("stdlib"))
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    return Walls(rules, address, base_memory, settings["seed"])
+    for limit, value in _INHERITED_LIMITS:
+        resource.setrlimit(limit, (value, value))
+    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    bindings = [
+        kernel.prepared_prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL),  # a fork does not inherit it
+        kernel.prepared_rlimit(resource.RLIMIT_NPROC, 0),
+        kernel.prepared_rlimit(resource.RLIMIT_NOFILE, 32),
+    ]
+    if rules is not None:
+        bindings.append(landlock.restricting(rules))
+    return Walls(tuple(bindings), binds_filter, base_memory, settings["seed"])
 
 
 def _oom_first() -> None:
@@ -87,53 +113,58 @@ def _continue_as_first_process(control: socket.socket) -> None:
         os._exit(0)
 
 
-def _fork_children(control: socket.socket, host: int, prepared: Walls) -> None:
-    wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake_write)
-    poll = select.poll()
-    for fd in (control.fileno(), wake_read, host):
-        poll.register(fd, select.POLLIN)
-    statuses: dict[int, int] = {}
-    while True:
-        ready = {fd for fd, _ in poll.poll()}
-        if host in ready:
-            break
-        if wake_read in ready:
-            os.read(wake_read, 4096)
-            _reap(statuses)
-        if control.fileno() in ready:
-            _, descriptors, _, _ = socket.recv_fds(control, 1, 3)
-            if len(descriptors) != 3:
-                break
-            _fork_one(descriptors, statuses, prepared)
-    for pid in statuses:
-        os.kill(pid, signal.SIGKILL)
+class _Forks:
+    """Forks a child for each request and tells the host how each one ends."""
 
+    def __init__(self, control: socket.socket, host: int, prepared: Walls) -> None:
+        self._control = control
+        self._prepared = prepared
+        self._children: dict[int, tuple[int, int]] = {}  # pidfd: pid, descriptor for the exit status
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+        self._poll.register(host, select.POLLIN)
 
-def _fork_one(descriptors: list[int], statuses: dict[int, int], prepared: Walls) -> None:
-    channel, status, stdout = descriptors
-    try:
-        pid = os.fork()
-    except OSError:
-        pid = -1  # the host reads the end of both pipes: an infrastructure failure
-    if pid == 0:
-        become_child(channel, stdout, prepared)
-    os.close(channel)
-    os.close(stdout)
-    if pid > 0:
-        statuses[pid] = status
-    else:
-        os.close(status)
+    def serve(self) -> None:
+        """Until the host hangs up or dies; the children then die with this process."""
+        control = self._control.fileno()
+        while True:
+            for fd, _ in self._poll.poll():
+                if fd in self._children:
+                    self._reap(fd)
+                elif fd != control or not self._fork():
+                    return
 
-
-def _reap(statuses: dict[int, int]) -> None:
-    """Collect whoever ended and tell the host how."""
-    while statuses:
-        pid, wait_status = os.waitpid(-1, os.WNOHANG)
+    def _fork(self) -> bool:
+        _, ancillary, _, _ = self._control.recvmsg(1, _THREE_SPACE)
+        if not ancillary:
+            return False
+        channel, status, stdout = _THREE.unpack(ancillary[0][2])
+        try:
+            pid = os.fork()
+        except OSError:
+            pid = -1  # the host reads the end of both pipes: an infrastructure failure
         if pid == 0:
-            return
-        status = statuses.pop(pid)
+            become_child(channel, stdout, self._prepared)
+        os.close(stdout)
+        if pid < 0:
+            os.close(status)
+            os.close(channel)
+            return True
+        pidfd = os.pidfd_open(pid)
+        self._children[pidfd] = pid, status
+        self._poll.register(pidfd, select.POLLIN)
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _ONE.pack(pidfd))]
+        to_host = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, channel)
+        with to_host, contextlib.suppress(OSError):  # the host has hung up already
+            to_host.sendmsg([PIDFD], rights)
+        return True
+
+    def _reap(self, pidfd: int) -> None:
+        """Collect one that ended and tell the host how."""
+        self._poll.unregister(pidfd)
+        pid, status = self._children.pop(pidfd)
+        _, wait_status = os.waitpid(pid, 0)
         with contextlib.suppress(BrokenPipeError):  # the host did not want to know
             os.write(status, EXIT.pack(wait_status))
         os.close(status)
+        os.close(pidfd)

@@ -15,16 +15,14 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.errors import SandboxUnavailableError
-from selfchal.core.sandbox import GUARANTEES, Execution, Guarantees, Level, Limits, Program
-from selfchal.core.world import ToolHost
+from selfchal.core.sandbox import GUARANTEES, Guarantees, Level
+from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
 from selfchal.sandbox.runner.frames import Frames
-from selfchal.sandbox.runs import Runs, cores
-from selfchal.sandbox.sessions import ChannelSession
 
 VARIABLE = "SELFCHAL_ALLOW_UNSAFE"
 _PROGRAM = "import sys; sys.path.insert(0, {!r}); from runner.bare import main; main()"
@@ -41,7 +39,7 @@ class UnsafeSubprocessConfig(BaseModel):
     parallel: int = Field(0, ge=0, description="executions that run at the same time; 0: one for each core")
 
 
-class UnsafeSubprocessSandbox:
+class UnsafeSubprocessSandbox(ChannelSandbox):
     """A fresh interpreter for each execution, behind rlimits only."""
 
     name: ClassVar[str] = "unsafe-subprocess"
@@ -56,31 +54,15 @@ class UnsafeSubprocessSandbox:
                 "'process' or 'docker'"
             )
         warnings.warn(WARNING, stacklevel=2)
-        self._runs = Runs(_start, config.parallel or cores())
-
-    @property
-    def guarantees(self) -> Guarantees:
+        super().__init__(config.parallel or cores())
         levels = {name: _HELD.get(name, Level.NONE) for name in GUARANTEES}
-        return Guarantees("unsafe-subprocess", "none", levels, WARNING)
+        self.guarantees = Guarantees("unsafe-subprocess", "none", levels, WARNING)
 
-    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
-        return self._runs.run(program, tools, limits)
+    def _take(self, hash_seed: int) -> PlainChild:
+        return PlainChild(hash_seed)
 
-    def session(self, tools: ToolHost | None, limits: Limits) -> ChannelSession:
-        return self._runs.session(tools, limits)
-
-    def close(self) -> None:
-        self._runs.closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-
-def _start(hash_seed: int) -> PlainChild:
-    return PlainChild(hash_seed)
+    def _end(self) -> None:
+        """Nothing: each process ends with its run or session."""
 
 
 class PlainChild:

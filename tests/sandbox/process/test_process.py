@@ -16,7 +16,8 @@ import pytest
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import Level, Limits, Program, Sandbox, Status
-from selfchal.sandbox.process import canaries, promises
+from selfchal.sandbox import canaries
+from selfchal.sandbox.process import promises
 from selfchal.sandbox.process.sandbox import ProcessConfig, ProcessSandbox
 from tests.sandbox.counting import Counting
 
