@@ -46,7 +46,12 @@ stop() {
     if [ -f "$dir/docker.pid" ]; then
         pid=$(cat "$dir/docker.pid")
         kill "$pid" 2>/dev/null || true
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+        waited=0
+        while kill -0 "$pid" 2>/dev/null; do
+            [ "$waited" -lt 100 ] || kill -9 "$pid" 2>/dev/null || true # 20 seconds were enough for its containers
+            sleep 0.2
+            waited=$((waited + 1))
+        done
     fi
     rm -rf "$dir"
 }
