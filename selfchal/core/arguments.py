@@ -6,11 +6,14 @@ call, which has no positional arguments, writes it.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from selfchal.core.world import Json, ToolSpec
+
+_signature = functools.lru_cache(maxsize=4096)(inspect.signature)  # tools are called by the thousand
 
 
 def spread(
@@ -20,7 +23,7 @@ def spread(
 
     Calls of functions without a variadic parameter, and calls that do not name it, come back as they are.
     """
-    parameters = list(inspect.signature(function).parameters.values())
+    parameters = list(_signature(function).parameters.values())
     variadic = next((p for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
     if variadic is None or not isinstance(kwargs.get(variadic.name), list | tuple):
         return tuple(args), dict(kwargs)
@@ -35,7 +38,7 @@ def mismatch(
 ) -> str | None:
     """What is wrong with the arguments, as a sentence; None when they fit the signature and the schema."""
     try:
-        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound = _signature(function).bind(*args, **kwargs)
     except TypeError as error:
         return f"{spec.name}: {error}; call it as {spec.signature}"
     for name, value in bound.arguments.items():

@@ -47,9 +47,11 @@ def _switch(place):
     _known.clear()
     _written.clear()
     {SWITCH}(place)
+_drop = [0]
 def _verdict(number, answer):
+    _drop[0] = number
     try:
-        function = _b.globals()[f"_make_{{number}}"]()
+        function = _make_0()
         value = function(*[_json.loads(answer)][:function.__code__.co_argcount])
         return value if _b.isinstance(value, bool) else "{RAISED}"
     except Exception:
@@ -123,30 +125,30 @@ class Ending:
 
 
 def evaluate_many(
-    bench: Bench, verifiers: Sequence[ast.Module], endings: Sequence[Ending], turned: bool
+    bench: Bench, verifier: ast.Module, endings: Sequence[Ending], turned: bool, variants: int = 0
 ) -> list[list[bool | str | None]] | None:
-    """For each ending the verdict of each verifier; RAISED for one that raised or gave no truth value.
+    """For each ending the verdict of the verifier and of its variants (``_drop[0]`` set to 1, 2, …);
+    RAISED for one that raised or gave no truth value.
 
-    The verifiers past the first are variants of it: only what they newly accept counts, so None stands
-    where the first accepts too, and after the first ending that a variant newly accepted.
+    Of the variants only what they newly accept counts, so None stands where the verifier itself accepts,
+    and after the first ending that a variant newly accepted.
     None for all where the process as a whole gave nothing (too slow, too large). Raises SandboxError,
-    UnwrappableError.
+    UnwrappableError. Alters ``verifier``.
     """
-    trees = [perturbed(tree) if turned else tree for tree in verifiers]
-    functions = [wrapped(tree, f"_make_{number}", "evaluate") for number, tree in enumerate(trees)]
+    function = wrapped(perturbed(verifier) if turned else verifier, "_make_0", "evaluate")
     tools = bench.environment.tools
     writing = [tool.name for tool in tools if tool.writes or tool.ends_episode]
     reading = [tool.name for tool in tools if tool.name not in writing]
     answers = [json.dumps(ending.answer) for ending in endings]
     turns = [ending.turn for ending in endings]
     program = Program(
-        source_of(functions, _HEAD + _EVALUATIONS),
+        source_of([function], _HEAD + _EVALUATIONS),
         call="_evaluations",
-        args=(reading, writing, answers, turns, len(trees)),
+        args=(reading, writing, answers, turns, 1 + variants),
         hash_seed=1,
     )
     host = Switchboard([ending.world for ending in endings], keep=False)
-    execution = bench.run(program, host, _limits(bench, len(endings) * len(trees)))
+    execution = bench.run(program, host, _limits(bench, len(endings) * (1 + variants)))
     found = execution.value
     return found if execution.ok and isinstance(found, list) and len(found) == len(endings) else None
 

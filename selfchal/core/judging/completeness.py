@@ -289,7 +289,7 @@ def _verdicts(
     answer = evidence.solution.execution.value
     endings = [Ending(world, answer) for world in worlds]
     try:
-        found = evaluate_many(bench, [parse_evaluate(task.evaluate)], endings, turned=False)
+        found = evaluate_many(bench, parse_evaluate(task.evaluate), endings, turned=False)
     except UnwrappableError:
         found = None
     return [row[0] for row in found] if found is not None else [None] * len(worlds)

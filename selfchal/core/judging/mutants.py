@@ -54,11 +54,12 @@ def altered_arguments(task: Task, bench: Bench, evidence: Evidence) -> Iterator[
     final = evidence.solution.world.digest()
     pool = _pool(evidence)
     made = 0
+    before = bench.environment.open(task.context)
     for i, call in enumerate(calls):
         for where, value in placed([list(call.args), dict(call.kwargs)]) if call.changed else ():
             for other in _others(value, pool, evidence.surveyed()):
                 altered = with_argument(call, where, other)
-                world = replayed(task, bench, [*calls[:i], altered, *calls[i + 1 :]])
+                world = _continued(before.fork(), [altered, *calls[i + 1 :]])
                 if world is None or world.digest() == final:
                     continue
                 what = f"the solution with {other!r} for {value!r} in {call.name}"
@@ -68,6 +69,7 @@ def altered_arguments(task: Task, bench: Bench, evidence: Evidence) -> Iterator[
                 break
             if made >= _MOST_ARGUMENTS:
                 return
+        before.call(call.name, call.args, call.kwargs)
 
 
 def altered_answers(task: Task, evidence: Evidence) -> Iterator[Mutant]:
@@ -80,40 +82,38 @@ def altered_answers(task: Task, evidence: Evidence) -> Iterator[Mutant]:
             yield Mutant(f"the answer {other!r} instead of {answer!r}", "answer", world, other)
 
 
-def weakened(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
-    """evaluate with one condition dropped (taken as true), for each."""
-    for number in range(_MOST_VERIFIERS):
-        changed = copy.deepcopy(tree)
-        weakener = _Weakener(number)
-        weakener.visit(changed)
-        if not weakener.done:
-            return
-        yield weakener.done, ast.fix_missing_locations(changed)
+def weakened(tree: ast.Module) -> tuple[list[str], ast.Module]:
+    """evaluate with its conditions, and a module in which condition n (from 1) can be dropped, which is to
+    take it as true, by setting ``_drop[0]`` to n; 0 drops none."""
+    weakener = _Weakener()
+    changed = weakener.visit(copy.deepcopy(tree))
+    return weakener.conditions, ast.fix_missing_locations(changed)
 
 
 class _Weakener(ast.NodeTransformer):
-    """Drops the n-th condition: an assert, a comparison, a part of an ``and``."""
+    """Makes each condition droppable: an assert, a comparison, a part of an ``and``."""
 
-    def __init__(self, number: int) -> None:
-        self.left = number
-        self.done = ""
+    def __init__(self) -> None:
+        self.conditions: list[str] = []
 
-    def _hit(self, node: ast.AST) -> bool:
-        self.left -= 1
-        if self.left != -1:
-            return False
-        self.done = ast.unparse(node)[:120]
-        return True
+    def _droppable(self, node: ast.expr) -> ast.expr | None:
+        """A test whether this condition is dropped now; None when there are enough already."""
+        if len(self.conditions) == _MOST_VERIFIERS:
+            return None
+        self.conditions.append(ast.unparse(node)[:120])
+        return ast.parse(f"_drop[0] == {len(self.conditions)}", mode="eval").body
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        if self._hit(node):
-            return ast.Constant(True)
-        return self.generic_visit(node)
+        dropped = self._droppable(node)
+        self.generic_visit(node)
+        return ast.BoolOp(ast.Or(), [dropped, node]) if dropped else node
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        if not isinstance(node.test, ast.Compare) and self._hit(node):
-            return ast.Pass()
-        return self.generic_visit(node)
+        if isinstance(node.test, ast.Compare):
+            return self.generic_visit(node)
+        dropped = self._droppable(node.test)
+        self.generic_visit(node)
+        return ast.Assert(ast.BoolOp(ast.Or(), [dropped, node.test]), node.msg) if dropped else node
 
     def visit_If(self, node: ast.If) -> ast.AST:
         # "if <wrong>: return False" is a condition that is dropped with the whole statement
@@ -124,14 +124,21 @@ class _Weakener(ast.NodeTransformer):
             and node.body[0].value.value is False
             and not node.orelse
         )
-        if refuses:
-            return ast.Pass() if self._hit(node.test) else node
-        return self.generic_visit(node)
+        if not refuses:
+            return self.generic_visit(node)
+        dropped = self._droppable(node.test)
+        if dropped is None:
+            return node
+        test = ast.BoolOp(ast.And(), [ast.UnaryOp(ast.Not(), dropped), node.test])
+        return ast.If(test, node.body, [])
 
 
 def replayed(task: Task, bench: Bench, calls: Sequence[Call]) -> World | None:
     """The world after these calls; None when one is refused that was not refused before."""
-    world = bench.environment.open(task.context)
+    return _continued(bench.environment.open(task.context), calls)
+
+
+def _continued(world: World, calls: Sequence[Call]) -> World | None:
     for call in calls:
         if not world.call(call.name, call.args, call.kwargs).ok and call.ok:
             return None

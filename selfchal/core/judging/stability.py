@@ -79,7 +79,7 @@ def _perturbed(task: Task, bench: Bench, evidence: Evidence) -> list[list[Json]]
         endings = list(map(Ending, worlds, values, turns))
         for turn in sorted(set(turns), reverse=True):  # after each turn's codes, doing nothing
             endings.insert((turn + 1) * len(codes), Ending(evidence.nothing.world, None, turn))
-        found = evaluate_many(bench, [evaluate], endings, turned=True)
+        found = evaluate_many(bench, evaluate, endings, turned=True)
     except UnwrappableError:
         return None
     width = len(codes) + 1

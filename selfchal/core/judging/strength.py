@@ -104,20 +104,18 @@ def _verdicts(
 ) -> tuple[list[bool | str | None], tuple[int, list[str]]] | None:
     """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and
     which of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
-    tree = parse_evaluate(task.evaluate)
-    weak = list(weakened(tree))
+    conditions, tree = weakened(parse_evaluate(task.evaluate))
     others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
     endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
     try:
-        rows = evaluate_many(bench, [tree, *(one for _, one in weak)], endings, turned=False)
+        rows = evaluate_many(bench, tree, endings, turned=False, variants=len(conditions))
     except UnwrappableError:
-        weak, rows = [], [[_one(task, bench, ending)] for ending in endings]
+        conditions, rows = [], [[_one(task, bench, ending)] for ending in endings]
     if rows is None:
         return None
-    untested = [
-        what for number, (what, _) in enumerate(weak, start=1) if not any(row[number] is True for row in rows)
-    ]
-    return [row[0] for row in rows[len(others) :]], (len(weak), untested)
+    noticed = {number for row in rows for number, verdict in enumerate(row) if verdict is True}
+    untested = [what for number, what in enumerate(conditions, start=1) if number not in noticed]
+    return [row[0] for row in rows[len(others) :]], (len(conditions), untested)
 
 
 def _one(task: Task, bench: Bench, ending: Ending) -> bool | str:

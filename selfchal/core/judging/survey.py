@@ -6,10 +6,12 @@ describes each id: the record that it stands in, and what reading it shows.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice, product
 
 from selfchal.core.world import Json, ToolSpec, World
@@ -22,7 +24,7 @@ _COMBINATIONS = 8
 
 def leaves(value: Json) -> Iterator[Json]:
     """The scalars in a value, keys left out."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for inner in value.values():
             yield from leaves(inner)
     elif isinstance(value, list | tuple):
@@ -32,6 +34,7 @@ def leaves(value: Json) -> Iterator[Json]:
         yield value
 
 
+@lru_cache(maxsize=8192)
 def shape(text: str) -> str:
     """``credit_card_123`` and ``credit_card_987`` have one shape; so have ``#W1234567`` and ``#W7654321``."""
     return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", lambda digits: f"9{min(len(digits[0]), 4)}", text))
@@ -69,8 +72,8 @@ class Survey:
                 self._names.setdefault(str(value), set()).add(name)
         misses: dict[tuple[str, str], int] = {}
         reads = attempts = 0
-        for observation in self._searches(named):
-            self._take(observation, frontier, met)
+        for found in self._searches(named):
+            self._take(found, frontier, met)
         while frontier and reads < _READS and attempts < _ATTEMPTS:
             text = frontier.popleft()
             for tool in single:
@@ -82,18 +85,15 @@ class Survey:
                 result = self.world.call(tool.name, (), {_required(tool)[0]: text})
                 if result.ok and isinstance(result.value, str) and is_id(result.value):
                     self.seen.add(result.value)  # found by an address, a name
-                if not result.ok or not isinstance(
-                    result.value, Mapping | list
-                ):  # a calculator reads nothing
+                if not result.ok or not isinstance(result.value, dict | list):  # a calculator reads nothing
                     misses[key] = misses.get(key, 0) + 1
                     continue
                 reads += 1
                 self.readable.setdefault(text, set()).add(tool.name)
-                shown = list(islice(leaves(result.value), 200))
-                self.described.setdefault(text, []).extend(shown)
-                self.shown.setdefault(text, []).extend(shown)
-                self._fields.setdefault(text, {}).update(_named_fields(result.value))
-                self._take(result.value, frontier, met)
+                observation = self._take(result.value, frontier, met)
+                self.described.setdefault(text, []).extend(observation.leaves)
+                self.shown.setdefault(text, []).extend(observation.leaves)
+                self._fields.setdefault(text, {}).update(observation.fields)
 
     def finds(self, record: str, told: Callable[[str], bool]) -> bool:
         """Does some tool give this record for fields of it that are told (an e-mail address, a name)?"""
@@ -129,26 +129,64 @@ class Survey:
                 if result.ok:
                     yield result.value
 
-    def _take(self, value: Json, frontier: deque[str], met: set[str]) -> None:
-        for leaf in leaves(value):
-            if isinstance(leaf, str):
-                self.seen.add(leaf)
-            elif isinstance(leaf, int | float):
-                self.numbers.add(float(leaf))
-        for container in _containers(value):
-            self.numbers.add(float(len(container)))
-            if isinstance(container, Mapping):
-                for name, inner in container.items():
-                    if isinstance(inner, str):
-                        self._names.setdefault(inner, set()).add(name)
-            group = _group(container)
-            ids = [text for text, _ in group]
+    def _take(self, value: Json, frontier: deque[str], met: set[str]) -> Observation:
+        observation = _observed(json.dumps(value))
+        self.seen |= observation.texts
+        self.numbers |= observation.numbers
+        for text, name in observation.names:
+            self._names.setdefault(text, set()).add(name)
+        for group in observation.groups:
+            ids = {text for text, _ in group}
             for text, record in group:
-                self.described.setdefault(text, []).extend(islice(leaves(record), 60))
-                self.siblings.setdefault(text, set()).update(other for other in ids if other != text)
+                self.described.setdefault(text, []).extend(record)
+                beside = self.siblings.setdefault(text, set())
+                beside |= ids
+                beside.discard(text)
                 if text not in met:
                     met.add(text)
                     frontier.append(text)
+        return observation
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a survey takes from one reading. ``groups`` are the ids that stand together, each with the
+    scalars of its record; ``fields`` the texts by the names that they have there."""
+
+    leaves: tuple[Json, ...]
+    texts: frozenset[str]
+    numbers: frozenset[float]
+    names: tuple[tuple[str, str], ...]
+    fields: Mapping[str, str]
+    groups: tuple[tuple[tuple[str, tuple[Json, ...]], ...], ...]
+
+
+@lru_cache(maxsize=4096)
+def _observed(text: str) -> Observation:
+    """Many tasks read the same rows, so what is in a reading is kept."""
+    value = json.loads(text)
+    scalars = list(leaves(value))
+    containers = list(_containers(value))
+    named = [
+        (inner, name)
+        for container in containers
+        if isinstance(container, dict)
+        for name, inner in container.items()
+        if isinstance(inner, str)
+    ]
+    numbers = {float(leaf) for leaf in scalars if isinstance(leaf, int | float)}
+    groups = [
+        tuple((name, tuple(islice(leaves(record), 60))) for name, record in _group(container))
+        for container in containers
+    ]
+    return Observation(
+        tuple(scalars[:200]),
+        frozenset(leaf for leaf in scalars if isinstance(leaf, str)),
+        frozenset(numbers | {float(len(container)) for container in containers}),
+        tuple(dict.fromkeys(named)),
+        {name: inner for inner, name in reversed(named)},
+        tuple(group for group in groups if group),
+    )
 
 
 def _required(tool: ToolSpec) -> list[str]:
@@ -156,26 +194,16 @@ def _required(tool: ToolSpec) -> list[str]:
 
 
 def _containers(value: Json) -> Iterator[Json]:
-    if isinstance(value, Mapping | list | tuple):
+    if isinstance(value, dict | list):
         yield value
-        for inner in value.values() if isinstance(value, Mapping) else value:
+        for inner in value.values() if isinstance(value, dict) else value:
             yield from _containers(inner)
-
-
-def _named_fields(value: Json) -> dict[str, str]:
-    return {
-        name: inner
-        for container in _containers(value)
-        if isinstance(container, Mapping)
-        for name, inner in reversed(list(container.items()))
-        if isinstance(inner, str)
-    }
 
 
 def _group(container: Json) -> list[tuple[str, Json]]:
     """The ids in a container with the record that describes each: keys, members, fields of members."""
     found: list[tuple[str, Json]] = []
-    if isinstance(container, Mapping):
+    if isinstance(container, dict):
         found += [(key, inner) for key, inner in container.items() if isinstance(key, str) and is_id(key)]
         found += [
             (inner, container) for inner in container.values() if isinstance(inner, str) and is_id(inner)
@@ -184,6 +212,6 @@ def _group(container: Json) -> list[tuple[str, Json]]:
     for member in container:
         if isinstance(member, str) and is_id(member):
             found.append((member, member))
-        elif isinstance(member, Mapping):
+        elif isinstance(member, dict):
             found += [(inner, member) for inner in member.values() if isinstance(inner, str) and is_id(inner)]
     return found
