@@ -13,8 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SMALL = [
-    "synthesizer.proposals=48",
-    "rollout.batch=48",
+    "synthesizer.proposals=32",
+    "rollout.batch=64",
+    "trainer.tasks_per_step=4",
     "evaluation.tasks=2",
     "evaluation.samples=1",
     "evaluation.baselines=false",
@@ -59,13 +60,12 @@ def weights(directory: Path) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("trainer", ["grpo", "ppo", "rft", "dpo", "trl_grpo"])
+@pytest.mark.parametrize("trainer", ["grpo", "ppo", "rft", "dpo"])
 def test_killed_amid_training_it_ends_in_the_same_weights(trainer: str, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finish(start(whole, trainer))
-    for step in ("step_000002", "step_000004"):
-        kill_when_there_is(killed / ROUND / step, start(killed, trainer))
-        assert not (killed / ROUND / "final").exists(), "it was killed after training"
+    kill_when_there_is(killed / ROUND / "step_000002", start(killed, trainer))
+    assert not (killed / ROUND / "final").exists(), "it was killed after training"
     finish(start(killed, trainer))
     assert weights(killed) == weights(whole)
     untrained = (ROOT / "selfchal" / "builtin_models" / "seedling" / "model.safetensors").read_bytes()
