@@ -9,7 +9,7 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from optimiser import optimisers
 from transformers import Lfm2Config, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
 from selfchal.builtin_envs.calculation.wording import DEV, TEST
+from selfchal.builtin_models.heap import keep_freed_memory
 
 Row = tuple[list[int], list[int]]  # ids, and labels (-100 where nothing is learnt)
 
@@ -38,16 +39,18 @@ def texts() -> list[str]:
     return [*own, *phrases.REFERENCES, *held, *TEST.references, *DEV.references]
 
 
-def config(vocabulary: int) -> Lfm2Config:
-    layers = ["conv", "full_attention"] * 3
+LAYERS = ("conv", "full_attention") * 3
+
+
+def config(vocabulary: int, layers: Sequence[str] = LAYERS, inner: int = 256) -> Lfm2Config:
     return Lfm2Config(
         vocab_size=vocabulary,
         hidden_size=128,
-        intermediate_size=256,
+        intermediate_size=inner,
         num_hidden_layers=len(layers),
         num_attention_heads=4,
         num_key_value_heads=4,
-        layer_types=layers,
+        layer_types=list(layers),
         conv_L_cache=4,
         conv_bias=False,
         block_auto_adjust_ff_dim=False,
@@ -59,11 +62,18 @@ def config(vocabulary: int) -> Lfm2Config:
     )
 
 
-def rows(rng: random.Random, tokenizer: PreTrainedTokenizerFast, mix: transcripts.Mix) -> Iterator[Row]:
+def conversations(rng: random.Random, mix: transcripts.Mix) -> Iterator[list[transcripts.Segment]]:
     while True:
+        yield transcripts.sample(rng, mix)
+
+
+def rows(
+    conversations: Iterable[list[transcripts.Segment]], tokenizer: PreTrainedTokenizerFast
+) -> Iterator[Row]:
+    for conversation in conversations:
         ids: list[int] = []
         labels: list[int] = []
-        for text, learnt in transcripts.sample(rng, mix):
+        for text, learnt in conversation:
             piece = tokenizer.encode(text, add_special_tokens=False)
             ids += piece
             labels += piece if learnt else [-100] * len(piece)
@@ -92,7 +102,7 @@ def loss_of(network: Lfm2ForCausalLM, batch: list[Row]) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(network.lm_head(hidden[learnt]), wanted[learnt])
 
 
-UPDATES = 1000
+UPDATES = 1200
 RATE = 0.01  # falls linearly to 0
 
 
@@ -102,17 +112,18 @@ def pretrain(seed: int, batch: int, out: Path) -> None:
     tokenizer = tokens.save(texts(), out)
     network = Lfm2ForCausalLM(config(len(tokenizer)))
     network.train()
-    train(network, batches(rows(random.Random(seed), tokenizer, mix), batch))
+    train(network, batches(rows(conversations(random.Random(seed), mix), tokenizer), batch), UPDATES, RATE)
     save(network, out)
     record = {"seed": seed, "batch": batch, "updates": UPDATES, "rate": RATE, "mix": asdict(mix)}
     (out / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
-def train(network: Lfm2ForCausalLM, source: Iterator[list[Row]]) -> None:
-    opts = optimisers(network, RATE)
+def train(network: Lfm2ForCausalLM, source: Iterator[list[Row]], updates: int, rate: float) -> None:
+    """``rate`` rises over 50 updates and then falls linearly to 0."""
+    opts = optimisers(network, rate)
     started, seen, smooth = time.monotonic(), 0, 0.0
-    for update in range(UPDATES):
-        scale = min(1.0, (update + 1) / 50) * (1 - update / UPDATES)
+    for update in range(updates):
+        scale = min(1.0, (update + 1) / 50) * (1 - update / updates)
         for opt in opts:
             for group in opt.param_groups:
                 group["lr"] = group.setdefault("base", group["lr"]) * scale
@@ -125,10 +136,10 @@ def train(network: Lfm2ForCausalLM, source: Iterator[list[Row]]) -> None:
             opt.zero_grad(set_to_none=True)
         seen += sum(len(ids) for ids, _ in data)
         smooth = loss.item() if update == 0 else 0.97 * smooth + 0.03 * loss.item()
-        if update % 100 == 99 or update == UPDATES - 1:
+        if update % 100 == 99 or update == updates - 1:
             seconds = time.monotonic() - started
-            rate = f"{seconds:.0f} s, {seen / seconds:.0f} tokens/s"
-            print(f"update {update + 1}/{UPDATES}: loss {smooth:.3f}, {rate}", flush=True)
+            speed = f"{seconds:.0f} s, {seen / seconds:.0f} tokens/s"
+            print(f"update {update + 1}/{updates}: loss {smooth:.3f}, {speed}", flush=True)
 
 
 def save(network: Lfm2ForCausalLM, out: Path) -> None:
@@ -137,16 +148,23 @@ def save(network: Lfm2ForCausalLM, out: Path) -> None:
     network.save_pretrained(out, state_dict=rounded)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(description: str | None) -> argparse.Namespace:
+    """The command line of a pretraining; threads and the directory are seen to."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    options.out.mkdir(parents=True, exist_ok=True)
-    pretrain(options.seed, options.batch, options.out)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    keep_freed_memory()
+    given.out.mkdir(parents=True, exist_ok=True)
+    return given
+
+
+def main() -> None:
+    given = options(__doc__)
+    pretrain(given.seed, given.batch, given.out)
 
 
 if __name__ == "__main__":

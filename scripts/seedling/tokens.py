@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers
@@ -78,7 +78,11 @@ def pieces(texts: Iterable[str]) -> list[str]:
 
 def build(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     """The tokenizer for instructions made of ``texts`` (phrases and frames)."""
-    vocabulary = pieces(texts)
+    return tokenizer_of(pieces(texts), CHAT_TEMPLATE)
+
+
+def tokenizer_of(vocabulary: Sequence[str], template: str) -> PreTrainedTokenizerFast:
+    """The tokenizer of these pieces; the special ones come first."""
     tokenizer = Tokenizer(Unigram([(piece, -1.0) for piece in vocabulary], unk_id=1, byte_fallback=False))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\z"), "isolated")  # no cut: pieces hold spaces
     tokenizer.decoder = decoders.Fuse()
@@ -92,7 +96,7 @@ def build(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         model_max_length=512,
     )
-    fast.chat_template = CHAT_TEMPLATE
+    fast.chat_template = template
     return fast
 
 

@@ -1,5 +1,6 @@
 """The facts of our own site: the island of Port Aster, made by a seeded generator, always the same.
 
+Another seed gives another island: the same places and things, other people, numbers and links between them.
 People work in offices, sail ships and keep stalls; the same person is met in several places, so that
 a question may need facts of two sections. ``page`` is the name of the page about something.
 """
@@ -180,7 +181,12 @@ class Island:
 
 @cache
 def island() -> Island:
-    rng = random.Random(_SEED)
+    """The environment's own."""
+    return make_island(_SEED)
+
+
+def make_island(seed: int) -> Island:
+    rng = random.Random(seed)
     whole = names.people(rng, len(names.OFFICES) * 5 + len(names.SHIPS) + len(names.STALLS))
     offices = [_office(rng, office, [whole.pop() for _ in range(5)]) for office in names.OFFICES]
     ships = [

@@ -24,7 +24,10 @@ SECTIONS = {
 
 @cache
 def own_site() -> Site:
-    place = island()
+    return site_of(island())
+
+
+def site_of(place: Island) -> Site:
     parts = (_home, _council, _harbour, _market, _museum, _library, _trails, _festival)
     return make_site(page for part in parts for page in part(place))
 

@@ -1,0 +1,211 @@
+"""Every fact of an island that can be asked for: what it is, where it stands, and which pages lead there.
+
+Names of places and things, and so the map of the site, are the same on every island; people, numbers and
+links between things are not (``island.make_island``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from selfchal.builtin_envs.web_browsing.island import Event, Exhibit, Good, Island, Person, Route, make_island
+from selfchal.builtin_envs.web_browsing.names import slug
+from selfchal.builtin_envs.web_browsing.pages import site_of
+from selfchal.builtin_envs.web_browsing.site import START, Site
+
+# How code cuts a value out of the text after its label.
+WORD, LINE, LINK, STOP, COMMA = (
+    ".split()[0]",
+    ".splitlines()[0]",
+    ".split(' [')[0]",
+    ".split('.')[0]",
+    ".split(',')[0]",
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """``via`` are the pages that have to be read first, in turn, to know which ``page`` is meant."""
+
+    kind: str  # of wording
+    thing: str  # the kind of thing that is named, and its names
+    names: Mapping[str, str]
+    page: str
+    label: str
+    cut: str
+    value: str
+    via: tuple[str, ...] = ()
+    lower: bool = False  # stands on the second screen
+
+    def known(self, way: Sequence[str]) -> list[int]:
+        """The places of a way from which on the question is enough to know where to click: not those between
+        a page that tells where to go and the page that it leads to. The last page is left out."""
+        told = [way.index(page) for page in (*self.via, self.page)]
+        hidden = {at for one, other in pairwise(told) for at in range(one + 1, other)}
+        return [at for at in range(len(way) - 1) if at not in hidden]
+
+
+@dataclass(frozen=True)
+class Place:
+    """An island with its pages; its facts by kind, and those that each page tells by itself."""
+
+    island: Island
+    site: Site
+    facts: Mapping[str, Sequence[Fact]]
+    pages: Mapping[str, Sequence[Fact]]
+
+    def way(self, fact: Fact) -> list[str]:
+        """The pages to click from the landing page to the fact: along the sections, and by links between
+        things where the fact has to be found through another one."""
+        steps: list[str] = []
+        here = START
+        for goal in (*fact.via, fact.page):
+            if here == START:
+                steps += self._chain(goal)
+            else:
+                steps += [goal] if goal in self.site.links[here] else [START, *self._chain(goal)]
+            here = goal
+        return steps
+
+    def _chain(self, page: str) -> list[str]:
+        """From the landing page, which is left out, down to ``page``."""
+        parts = page.split("/")[1:]
+        if parts[:2] == ["council", "people"]:
+            office = next(person.office for person in self.island.people if person.page == page)
+            return ["/council", f"/council/{slug(office)}", page]
+        if parts[0] == "harbour":
+            return ["/harbour", page]
+        return ["/" + "/".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def place(seed: int) -> Place:
+    island = make_island(seed)
+    by_kind: dict[str, list[Fact]] = {}
+    by_page: dict[str, list[Fact]] = {}
+    for fact in facts(island):
+        by_kind.setdefault(fact.kind, []).append(fact)
+        if not fact.via:
+            by_page.setdefault(fact.page, []).append(fact)
+    return Place(island, site_of(island), by_kind, by_page)
+
+
+def facts(island: Island) -> Iterator[Fact]:
+    for person in island.people:
+        names = {"p": person.name, "o": person.office}
+        for kind, label, value in _of_person(person):
+            yield Fact(kind, "person", names, person.page, label, LINE, value, lower=kind == "hobby")
+    yield from _offices(island)
+    yield from _harbour(island)
+    yield from _market(island)
+    for exhibit in island.exhibits:
+        yield from _exhibit(exhibit)
+    for book in island.books:
+        names = {"b": book.title, "f": book.shelf}
+        yield Fact("author", "book", names, book.page, "By ", COMMA, book.author)
+        yield Fact("pages", "book", names, book.page, "Pages: ", LINE, str(book.pages))
+        yield Fact("mark", "book", names, book.page, "Shelf mark: ", LINE, book.mark)
+    for trail in island.trails:
+        names = {"t": trail.name}
+        yield Fact("length", "trail", names, trail.page, "Length: ", WORD, str(trail.kilometres))
+        yield Fact("climb", "trail", names, trail.page, "Climb: ", WORD, str(trail.climb))
+        yield Fact("start", "trail", names, trail.page, "Starts at: ", LINE, trail.start)
+        yield Fact("grade", "trail", names, trail.page, "Grade: ", LINE, trail.grade)
+    for event in island.events:
+        yield from _event(island, event)
+
+
+def _of_person(person: Person) -> list[tuple[str, str, str]]:
+    return [
+        ("room", "Room: ", str(person.room)),
+        ("phone", "Phone: ", person.phone),
+        ("email", "Email: ", person.email),
+        ("hobby", "Spare time: ", person.hobby),
+    ]
+
+
+def _offices(island: Island) -> Iterator[Fact]:
+    for office in island.offices:
+        names = {"o": office.name}
+        yield Fact("floor", "office", names, office.page, "Floor ", WORD, str(office.floor))
+        yield Fact("hours", "office", names, office.page, "open ", STOP, office.hours)
+        yield Fact("head", "office", names, office.page, "Head of office: ", LINK, office.head.name)
+
+
+def _harbour(island: Island) -> Iterator[Fact]:
+    for ship in island.ships:
+        for kind, label, value in (
+            ("built", "Built: ", str(ship.built)),
+            ("seats", "Seats: ", str(ship.seats)),
+            ("captain", "Captain: ", ship.captain),
+        ):
+            yield Fact(kind, "ship", {"s": ship.name}, ship.page, label, LINE, value)
+    for route in island.routes:
+        names = {"r": route.destination}
+        ship, there = route.ship, (route.page,)
+        yield Fact("minutes", "route", names, route.page, "Crossing: ", WORD, str(route.minutes))
+        yield Fact("fare", "route", names, route.page, "Adult fare: ", WORD, _money(route.fare))
+        yield Fact(
+            "child", "route", names, route.page, "Child fare: ", WORD, _money(route.child_fare), lower=True
+        )
+        yield Fact("first", "route", names, route.page, "Departures: ", COMMA, route.departures[0])
+        yield Fact("ship", "route", names, route.page, "Ship: ", LINK, ship.name)
+        yield Fact("route_captain", "route", names, ship.page, "Captain: ", LINE, ship.captain, there)
+        yield Fact("route_seats", "route", names, ship.page, "Seats: ", LINE, str(ship.seats), there)
+        yield Fact("route_built", "route", names, ship.page, "Built: ", LINE, str(ship.built), there)
+
+
+def _market(island: Island) -> Iterator[Fact]:
+    routes: Mapping[str, Route] = {route.destination: route for route in island.routes}
+    for stall in island.stalls:
+        names = {"s": stall.name}
+        yield Fact("row", "stall", names, stall.page, "Row ", STOP, str(stall.row))
+        yield Fact("closed", "stall", names, stall.page, "Closed on ", STOP, stall.closed)
+        yield Fact("keeper", "stall", names, stall.page, "Keeper: ", LINE, stall.keeper)
+    for good in island.goods:
+        yield from _good(good, routes[good.origin])
+
+
+def _good(good: Good, route: Route) -> Iterator[Fact]:
+    names = {"g": good.name, "s": good.stall, "n": good.one}
+    yield Fact("price", "good", names, good.page, "Price: ", WORD, _money(good.price))
+    yield Fact("origin", "good", names, good.page, "From: ", LINE, good.origin)
+    yield Fact("stock", "good", names, good.page, "In stock: ", LINE, str(good.stock))
+    yield Fact(
+        "origin_fare", "good", names, route.page, "Adult fare: ", WORD, _money(route.fare), (good.page,)
+    )
+    yield Fact(
+        "origin_minutes", "good", names, route.page, "Crossing: ", WORD, str(route.minutes), (good.page,)
+    )
+
+
+def _exhibit(exhibit: Exhibit) -> Iterator[Fact]:
+    names = {"e": exhibit.name, "h": exhibit.hall}
+    yield Fact("made", "exhibit", names, exhibit.page, "Made in: ", LINE, str(exhibit.year))
+    yield Fact("material", "exhibit", names, exhibit.page, "Material: ", LINE, exhibit.material)
+    yield Fact("donor", "exhibit", names, exhibit.page, "Given by: ", LINK, exhibit.donor.name)
+    for kind, label, value in _of_person(exhibit.donor):
+        lower = kind == "hobby"
+        page, via = exhibit.donor.page, (exhibit.page,)
+        yield Fact(f"donor_{kind}", "exhibit", names, page, label, LINE, value, via, lower)
+
+
+def _event(island: Island, event: Event) -> Iterator[Fact]:
+    names = {"v": event.name, "d": event.day}
+    host = event.host
+    yield Fact("time", "event", names, event.page, " at ", LINE, event.time)
+    yield Fact("where", "event", names, event.page, "Place: ", LINE, event.place)
+    yield Fact("ticket", "event", names, event.page, "Ticket: ", WORD, _money(event.price))
+    yield Fact("host", "event", names, event.page, "Host: ", LINK, host.name)
+    for kind, label, value in _of_person(host):
+        lower = kind == "hobby"
+        yield Fact(f"host_{kind}", "event", names, host.page, label, LINE, value, (event.page,), lower)
+    office = next(office for office in island.offices if office.name == host.office)
+    yield Fact(
+        "host_floor", "event", names, office.page, "Floor ", WORD, str(office.floor), (event.page, host.page)
+    )
+
+
+def _money(value: float) -> str:
+    return f"{value:.2f}"

@@ -1,0 +1,150 @@
+"""Pretraining conversations on generated islands: an agent that practises single clicks and reading, and a
+challenger that walks from page to page and writes down as a task what it found.
+
+The agent sees whole conversations of several clicks very rarely: all of a longer task that it practises
+otherwise is the first click (``excerpt``). No demonstration of it is wrong on purpose. Of the challenger's
+verifiers, solutions and failure cases some are off.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import web_phrases
+from transcripts import Segment, shown
+from web_facts import Fact, Place, place
+
+from selfchal.builtin_envs.web_browsing import tools
+from selfchal.builtin_envs.web_browsing.browser import Browser
+from selfchal.builtin_envs.web_browsing.site import START
+
+_ISLAND = 40  # conversations on one island
+SCROLL = "Action:\nprint(scroll_down())\nEnd Action"
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Shares of the kinds of conversation, and how often a challenger slips."""
+
+    read: float = 0.1
+    single: float = 0.3
+    excerpt: float = 0.25
+    whole: float = 0.01
+    challenger: float = 0.34
+    landing: float = (
+        0.15  # of the challenger's conversations, from the landing page; the others from a section
+    )
+    lax: float = 0.12
+    wrong_value: float = 0.06
+    wrong_solution: float = 0.06
+    wrong_failure: float = 0.05
+
+
+def conversations(rng: random.Random, mix: Mix) -> Iterator[list[Segment]]:
+    while True:
+        island = place(rng.randrange(1_000, 2**40))  # never the environment's own
+        for _ in range(_ISLAND):
+            yield sample(rng, island, mix)
+
+
+def sample(rng: random.Random, island: Place, mix: Mix) -> list[Segment]:
+    kinds = {"read": mix.read, "single": mix.single, "excerpt": mix.excerpt, "whole": mix.whole}
+    kind = rng.choices((*kinds, "challenger"), (*kinds.values(), mix.challenger))[0]
+    fact = rng.choice(island.facts[rng.choice(list(island.facts))])
+    way = [START, *island.way(fact)]
+    if kind == "challenger":
+        return challenger(rng, island, fact, way if rng.random() < mix.landing else way[1:], mix)
+    if kind == "whole":
+        return agent(rng, island, fact, way if rng.random() < mix.landing else way[1:])
+    if kind == "read":
+        return agent(rng, island, fact, way[-1:])
+    known = fact.known(way)  # where the question is enough to know what to click next
+    if kind == "single" and len(way) - 2 in known:
+        return agent(rng, island, fact, way[-2:])
+    return agent(rng, island, fact, way[rng.choice(known) :])[:2]
+
+
+def walk(island: Place, fact: Fact, way: Sequence[str]) -> list[tuple[str, str]]:
+    """What is done to see the fact, and what is seen then; first the page that is there at the start."""
+    browser = Browser(island.site, way[0])
+    seen = [tools.view(browser), *(tools.click_url(browser, page) for page in way[1:])]
+    said = ["", *(f"Action:\nprint(click_url('{page}'))\nEnd Action" for page in way[1:])]
+    steps = list(zip(said, seen, strict=True))
+    return [*steps, (SCROLL, tools.scroll_down(browser))] if fact.lower else steps
+
+
+def agent(rng: random.Random, island: Place, fact: Fact, way: Sequence[str]) -> list[Segment]:
+    """The agent's conversation about a fact, from the first page of a way on."""
+    (_, screen), *steps = walk(island, fact, way)
+    segments = [(f"<agent><user>{web_phrases.question(rng, fact)}\n\n{screen}<assistant>", False)]
+    return [*segments, *_acted(steps), (f"Answer: {fact.value}<end>", True)]
+
+
+def _acted(steps: list[tuple[str, str]]) -> list[Segment]:
+    said = [((f"{action}<end>", True), (f"<user>{shown(seen)}<assistant>", False)) for action, seen in steps]
+    return [segment for pair in said for segment in pair]
+
+
+def challenger(rng: random.Random, island: Place, fact: Fact, way: Sequence[str], mix: Mix) -> list[Segment]:
+    (_, screen), *steps = walk(island, fact, way)
+    source = solution(fact, way)
+    if rng.random() < mix.wrong_solution:
+        source = solution(_beside(rng, island, fact), way)
+    proposal = (
+        f"<instruction>{web_phrases.question(rng, fact)}</instruction>"
+        f"<evaluation_function>def evaluate(answer): return str(answer) {verifier(rng, island, fact, mix)}"
+        f"</evaluation_function><solution>{source}</solution>"
+        + "".join(f"<failure_case>{case}</failure_case>" for case in failures(rng, island, fact, way, mix))
+    )
+    return [(f"<challenger><user>{screen}<assistant>", False), *_acted(steps), (f"{proposal}<end>", True)]
+
+
+def verifier(rng: random.Random, island: Place, fact: Fact, mix: Mix) -> str:
+    """``== 'x'``; sometimes with a wrong x, sometimes lax: another value of the page also passes."""
+    value = fact.value
+    if rng.random() < mix.wrong_value:
+        value = _beside(rng, island, fact).value
+    if rng.random() < mix.lax:
+        return f"in ('{value}', '{_beside(rng, island, fact).value}')"
+    return f"== '{value}'"
+
+
+def solution(fact: Fact, way: Sequence[str]) -> str:
+    """A program that clicks its way and cuts the value out of the last page."""
+    clicks = [f"click_url('{page}')" for page in way[1:]]
+    reading = f".split('{fact.label}')[1]{fact.cut}"
+    if fact.lower:
+        return "\n".join([*clicks, f"result = scroll_down(){reading}"])
+    return "\n".join([*clicks[:-1], f"result = {clicks[-1]}{reading}"])
+
+
+def failures(rng: random.Random, island: Place, fact: Fact, way: Sequence[str], mix: Mix) -> list[str]:
+    """Three close attempts: another value of the page, read or written down, and what a sister page says."""
+    sister = _sister(rng, island, fact)
+    literal = f"result = '{_beside(rng, island, fact).value}'"
+    cases = [
+        solution(_beside(rng, island, fact), way),
+        solution(sister, [*way[:-1], sister.page]) if sister else literal,
+        f"result = '{_beside(rng, island, fact).value}'",
+    ]
+    rng.shuffle(cases)
+    if rng.random() < mix.wrong_failure:
+        cases[rng.randrange(3)] = solution(fact, way)
+    return cases
+
+
+def _beside(rng: random.Random, island: Place, fact: Fact) -> Fact:
+    """Another fact of the same page."""
+    return rng.choice([other for other in island.pages[fact.page] if other.label != fact.label])
+
+
+def _sister(rng: random.Random, island: Place, fact: Fact) -> Fact | None:
+    """The same fact of a page that is linked beside this one."""
+    beside = [
+        other
+        for other in island.facts[fact.kind]
+        if not fact.via and other.page != fact.page and island.way(other)[:-1] == island.way(fact)[:-1]
+    ]
+    return rng.choice(beside) if beside else None
