@@ -22,8 +22,17 @@ from planted.sound import sound_tasks
 from selfchal.core.bench import Bench
 from selfchal.core.judge import Filter
 from selfchal.core.judging import Judge
-from selfchal.core.sandbox import Limits
+from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.task import Task
 from selfchal.plugins.registry import load_plugins
+
+
+def judge_and_tasks(environment: str, sandbox: Sandbox, count: int) -> tuple[Judge, list[Task]]:
+    """A judge of this environment, and sound tasks for it."""
+    kind = load_plugins().find("environment", environment)
+    world = kind(kind.Config())
+    judge = Judge(Bench(world, sandbox, Limits()))
+    return judge, [one.task for one in sound_tasks(world, 0, count)]
 
 
 def main() -> None:
@@ -32,11 +41,9 @@ def main() -> None:
     parser.add_argument("--environment", default="retail")
     parser.add_argument("--workers", type=int, default=2 * (os.cpu_count() or 1))
     options = parser.parse_args()
-    plugins = load_plugins()
-    kind, sandbox_kind = plugins.find("environment", options.environment), plugins.find("sandbox", "process")
-    environment, sandbox = kind(kind.Config()), sandbox_kind(sandbox_kind.Config())
-    judge = Judge(Bench(environment, sandbox, Limits()))
-    tasks = [one.task for one in sound_tasks(environment, 0, options.tasks)]
+    kind = load_plugins().find("sandbox", "process")
+    sandbox = kind(kind.Config())
+    judge, tasks = judge_and_tasks(options.environment, sandbox, options.tasks)
     try:
         with ThreadPoolExecutor(options.workers) as pool:
             list(pool.map(judge, tasks[:8]))  # start the zygotes

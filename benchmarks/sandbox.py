@@ -1,18 +1,21 @@
-"""How fast the sandboxes are, against what a user would take instead: one command, one table.
+"""How fast the sandboxes are, against what a user would take instead: one command, two tables.
 
-    python benchmarks/sandbox.py [--seconds 3] [--json FILE]
+    python benchmarks/sandbox.py [--seconds 1] [--rounds 3] [--json FILE]
 
-Every row runs the same trivial program with one tool call (others run the program alone, which
-favours them). All rows are measured in one run on one machine, one after the other, so the
-ratios hold where the machine is shared and the absolute figures do not; cpu ms is the CPU time of all
-processes below the benchmark for each execution (a container's processes are not below it). The rows
-for containers need a Docker engine (DOCKER_HOST), the one for bubblewrap needs ``bwrap``; what is missing
-is said, not guessed.
+The variants take turns: each round measures every one, alone (latency) and from several threads at once
+(throughput), so that what else the machine does falls on all alike and the ratios hold where the absolute
+figures do not. A sandbox's run has one tool call. The fresh subprocess is what one would write without a
+sandbox: ``python -I``, rlimits, the value printed as JSON, no tool; its barest form leaves out site and
+JSON too. cpu ms is the CPU time of all processes below the benchmark for each execution; there is none for
+containers and bubblewrap, whose processes are not below it. A judgement is the real judge on sound tasks
+of the retail world. The rows for containers need a Docker engine (DOCKER_HOST), the one for bubblewrap
+needs ``bwrap``; what is missing is said, not guessed.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -21,54 +24,95 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from judging import judge_and_tasks
+
 from selfchal.core.errors import SandboxUnavailableError
-from selfchal.core.sandbox import Limits, Program, Sandbox
-from selfchal.core.world import ToolResult
+from selfchal.core.judge import Filter
+from selfchal.core.sandbox import Execution, Limits, Program, Sandbox
+from selfchal.core.world import ToolHost, ToolResult
 from selfchal.plugins import load_plugins
 
 LIMITS = Limits(seconds=60.0)
 PROGRAM = Program("result = add(1, 2)")
-PLAIN = "print(1 + 2)"
+SUBPROCESS = "import json\nresult = 1 + 2\nprint(json.dumps(result))"
+BAREST = "print(1 + 2)"
 THREADS = 4
-# One judgement of a task: solution, evaluate and four failure cases with their evaluates, ten programs.
-JUDGEMENT = 10
+TOOL_CALLS = 1000
+JUDGED = 24  # tasks
+
+# name: row, figure, the row that it is held against, aim ("+": at least, "-": below)
+AIMS = (
+    ("process: runs a second", "process: a run", "rate", None, "+", 300.0),
+    ("process: p99 of a run, ms", "process: a run", "p99", None, "-", 25.0),
+    ("process: judgements a second", "process: a judgement", "rate", None, "+", 40.0),
+    ("process: a session's tool call, median ms", "process: a tool call", "median", None, "-", 0.2),
+    ("process, times a fresh subprocess", "process: a run", "rate", "a fresh subprocess", "+", 8.0),
+    ("process, times bubblewrap", "process: a run", "rate", "bubblewrap", "+", 8.0),
+    ("process, times docker exec", "process: a run", "rate", "docker exec", "+", 50.0),
+    ("docker, times docker exec", "docker: a run", "rate", "docker exec", "+", 5.0),
+)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Row:
+    """One variant and what the rounds measured of it."""
+
     name: str
-    per_second: float
-    median_ms: float
-    p99_ms: float
-    executions: int
-    cpu_ms: float  # of all processes below this one, for each execution; a container's are not below
+    one: Callable[[], object]
+    below: bool = True  # its processes are below this one, so that their CPU time is known
+    threads: int = THREADS
+    each: int = 1  # of what the row is about, in one call
+    alone: list[float] = field(default_factory=list)  # milliseconds
+    crowded: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    cpu: float = 0.0
+
+    def round(self, seconds: float) -> None:
+        before = cpu_seconds()
+        self.alone += _timed(self.one, time.monotonic() + seconds)
+        started = time.monotonic()
+        with ThreadPoolExecutor(self.threads) as executor:
+            work = [executor.submit(_timed, self.one, started + seconds) for _ in range(self.threads)]
+            times = [value for done in work for value in done.result()]
+        self.crowded += times
+        self.rates.append(self.each * len(times) / (time.monotonic() - started))
+        self.cpu += cpu_seconds() - before
+
+    def figures(self) -> dict[str, float | None]:
+        """A second, milliseconds; p99 alone and p99 from all threads."""
+        count = self.each * (len(self.alone) + len(self.crowded))
+        return {
+            "rate": statistics.median(self.rates),
+            "median": statistics.median(self.alone) / self.each,
+            "p99": _p99(self.alone) / self.each,
+            "p99_crowded": _p99(self.crowded) / self.each,
+            "cpu": self.cpu * 1000 / count if self.below else None,
+        }
 
 
-class Tools:
-    """A tool host with an orders table of about the size of tau-bench's."""
+def _timed(one: Callable[[], object], until: float) -> list[float]:
+    times = []
+    while not times or time.monotonic() < until:
+        before = time.perf_counter()
+        one()
+        times.append((time.perf_counter() - before) * 1000)
+    return times
 
-    tool_names = ("add", "order", "cancel")
 
-    def __init__(self) -> None:
-        items = [
-            {"product": f"p{n}", "price": n / 7, "options": {"size": n, "colour": "blue"}} for n in range(8)
-        ]
-        self._orders = {f"#{n}": {"id": f"#{n}", "user": f"u{n}", "items": items} for n in range(1750)}
-
-    def call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> ToolResult:
-        if name == "add":
-            return ToolResult(args[0] + args[1])
-        return ToolResult(self._orders[args[0]] if name == "order" else f"{args[0]} cancelled")
+def _p99(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.99)]
 
 
 def cpu_seconds() -> float:
@@ -87,79 +131,57 @@ def cpu_seconds() -> float:
     return total + sum(used[pid] for pid in found - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(name: str, one: Callable[[], object], seconds: float, threads: int = THREADS) -> Row:
-    """Latencies of ``one`` called alone, and its throughput from several threads at once."""
-    one()
-    cpu_before = cpu_seconds()
-    alone = []
-    until = time.monotonic() + seconds / 2
-    while time.monotonic() < until or len(alone) < 3:
-        before = time.perf_counter()
-        one()
-        alone.append((time.perf_counter() - before) * 1000)
-    counts = [0] * threads
-    started = time.monotonic()
+class Adds:
+    tool_names = ("add",)
 
-    def many(thread: int) -> None:
-        while time.monotonic() < started + seconds or counts[thread] == 0:
-            one()
-            counts[thread] += 1
-
-    with ThreadPoolExecutor(threads) as executor:
-        list(executor.map(many, range(threads)))
-    elapsed = time.monotonic() - started
-    alone.sort()
-    cpu_ms = (cpu_seconds() - cpu_before) * 1000 / (len(alone) + sum(counts))
-    p99 = alone[int(len(alone) * 0.99)]
-    return Row(name, sum(counts) / elapsed, statistics.median(alone), p99, len(alone) + sum(counts), cpu_ms)
+    def call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> ToolResult:
+        return ToolResult(args[0] + args[1])
 
 
-def sandbox_rows(sandbox: Sandbox, name: str, seconds: float) -> Iterator[Row]:
-    tools = Tools()
+class Counted:
+    """A sandbox that counts its runs, for the number that a judgement takes."""
+
+    name = "counted"
+
+    def __init__(self, inner: Sandbox) -> None:
+        self.inner, self.runs = inner, 0
+
+    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
+        self.runs += 1
+        return self.inner.run(program, tools, limits)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+def sandbox_rows(sandbox: Sandbox, name: str, stack: ExitStack) -> list[Row]:
+    session = stack.enter_context(sandbox.session(Adds(), Limits(seconds=60.0, calls=TOOL_CALLS)))
+    calls = f"for _ in range({TOOL_CALLS}):\n    add(1, 2)"
+    below = name == "process"
 
     def run() -> None:
-        execution = sandbox.run(PROGRAM, tools, LIMITS)
+        execution = sandbox.run(PROGRAM, Adds(), LIMITS)
         assert execution.value == 3, execution
 
-    yield measure(f"{name}: a run with one tool call", run, seconds)
-    with sandbox.session(tools, LIMITS) as session:
-        yield measure(
-            f"{name}: an action in a session", lambda: session.run("x = add(1, 2)"), seconds, threads=1
-        )
-    yield _tool_call(sandbox, name, tools)
-    yield measure(f"{name}: a judgement of {JUDGEMENT} runs", lambda: _judgement(sandbox, tools), seconds)
+    return [
+        Row(f"{name}: a run", run, below),
+        Row(f"{name}: an action in a session", lambda: session.run("x = add(1, 2)"), below, threads=1),
+        Row(f"{name}: a tool call", lambda: session.run(calls), below, threads=1, each=TOOL_CALLS),
+    ]
 
 
-def _tool_call(sandbox: Sandbox, name: str, tools: Tools) -> Row:
-    """The round trip of a call as the code in a session sees it."""
-    source = (
-        "import time\ntimes = []\nfor _ in range(3000):\n    before = time.perf_counter()\n    add(1, 2)\n"
-        "    times.append(time.perf_counter() - before)\nresult = times"
-    )
-    with sandbox.session(tools, Limits(seconds=60.0, calls=10_000)) as session:
-        times = sorted(value * 1000 for value in session.run(source).value)
-    mean = statistics.mean(times)
-    return Row(f"{name}: a tool call", 1000 / mean, statistics.median(times), times[-30], len(times), 0.0)
-
-
-_SOLUTION = """
-order = order_of = order('#{0}')
-assert order_of['user'] == 'u{0}'
-result = cancel(order_of['id'])
-"""
-_EVALUATE = """
-def evaluate(answer):
-    mine = order('#{0}')
-    return len(mine['items']) == 8 and answer.endswith('cancelled')
-"""
-
-
-def _judgement(sandbox: Sandbox, tools: Tools) -> None:
-    """Solution and failure cases, each followed by evaluate, half under the other hash seed."""
-    for number in range(JUDGEMENT // 2):
-        answer = sandbox.run(Program(_SOLUTION.format(number), hash_seed=number % 2), tools, LIMITS).value
-        program = Program(_EVALUATE.format(number), call="evaluate", args=(answer,), hash_seed=number % 2)
-        assert sandbox.run(program, tools, LIMITS).value is True
+def judgement_rows(sandbox: Sandbox) -> list[Row]:
+    counted = Counted(sandbox)
+    judge, tasks = judge_and_tasks("retail", counted, JUDGED)  # type: ignore[arg-type]  # it stands in for one
+    rows = []
+    for filters in (Filter.PAPER, Filter.FULL):
+        counted.runs = 0
+        assert all(judge(task, filters).passed for task in tasks)
+        turns = itertools.cycle(tasks)
+        runs = f"{counted.runs / len(tasks):.1f} runs"
+        words = f"by the paper's filter, {runs}" if filters is Filter.PAPER else f"with every check, {runs}"
+        rows.append(Row(f"process: a judgement {words}", lambda f=filters, t=turns: judge(next(t), f)))  # type: ignore[misc]
+    return rows
 
 
 def _limits() -> None:
@@ -167,10 +189,8 @@ def _limits() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (5, 6))
 
 
-def fresh_subprocess() -> None:
-    subprocess.run(
-        [sys.executable, "-I", "-S", "-c", PLAIN], capture_output=True, check=True, preexec_fn=_limits
-    )
+def fresh_subprocess(*command: str) -> None:
+    subprocess.run([sys.executable, *command], capture_output=True, check=True, preexec_fn=_limits)
 
 
 def bubblewrap() -> None:
@@ -179,36 +199,37 @@ def bubblewrap() -> None:
         for path in ("/usr", "/lib", "/lib64", sys.base_prefix, sys.prefix)
         for part in ("--ro-bind", path, path)
     ]
-    command = ["bwrap", "--unshare-all", *folders, "--proc", "/proc", sys.executable, "-I", "-S", "-c", PLAIN]
+    command = ["bwrap", "--unshare-all", *folders, "--proc", "/proc", sys.executable, "-I", "-c", SUBPROCESS]
     subprocess.run(command, capture_output=True, check=True)
 
 
-@contextmanager
-def docker_exec() -> Iterator[Callable[[], object]]:
+def docker_exec(stack: ExitStack) -> Row:
     """A container of the docker sandbox's own image, entered anew for each execution."""
     import docker
 
     from selfchal.sandbox.docker import image
 
     client = docker.from_env()
-    name = image.ensure(client, "host")
+    stack.callback(client.close)
     container = client.containers.run(
-        name, ["python3", "-c", "import time; time.sleep(3600)"], detach=True, network_mode="none"
+        image.ensure(client, "host"),
+        ["python3", "-c", "import time; time.sleep(3600)"],
+        detach=True,
+        network_mode="none",
     )
+    stack.callback(container.remove, force=True)
 
     def one() -> None:
-        code, output = container.exec_run(["python3", "-I", "-S", "-c", PLAIN])
+        code, output = container.exec_run(["python3", "-I", "-c", SUBPROCESS])
         assert code == 0, output
 
-    try:
-        yield one
-    finally:
-        container.remove(force=True)
-        client.close()
+    return Row("docker exec", one, below=False)
 
 
-def all_rows(seconds: float, say: Callable[[str], None]) -> Iterator[Row]:
+def all_rows(stack: ExitStack, say: Callable[[str], None]) -> list[Row]:
+    """Every variant that this machine has, started and ready."""
     plugins = load_plugins()
+    rows = []
     for name, options in (("process", {}), ("docker", {"image": "host"})):
         plugin = plugins.find("sandbox", name)
         try:
@@ -216,45 +237,64 @@ def all_rows(seconds: float, say: Callable[[str], None]) -> Iterator[Row]:
         except SandboxUnavailableError as error:
             say(f"no rows for {name}: {error}")
             continue
+        stack.callback(sandbox.close)
         say(f"{name}: tier {sandbox.guarantees.tier}")
-        yield from sandbox_rows(sandbox, name, seconds)
-        sandbox.close()
-    yield measure("a fresh subprocess with rlimits", fresh_subprocess, seconds)
+        rows += sandbox_rows(sandbox, name, stack)
+        rows += judgement_rows(sandbox) if name == "process" else []
+    rows.append(Row("a fresh subprocess", lambda: fresh_subprocess("-I", "-c", SUBPROCESS)))
+    rows.append(Row("the barest fresh subprocess", lambda: fresh_subprocess("-I", "-S", "-c", BAREST)))
     if shutil.which("bwrap"):
-        yield measure("a fresh subprocess in bubblewrap", bubblewrap, seconds)
+        rows.append(Row("bubblewrap", bubblewrap, below=False))
     else:
         say("no row for bubblewrap: bwrap is not installed")
     try:
-        with docker_exec() as one:
-            yield measure("docker exec", one, seconds)
+        rows.append(docker_exec(stack))
     except Exception as error:  # noqa: BLE001 — whatever keeps Docker away is said
         say(f"no row for docker exec: {error}")
+    return rows
+
+
+def tables(rows: list[Row]) -> list[Table]:
+    figures = {row.name: row.figures() for row in rows}
+    table = Table("what", "a second", "median ms", "p99 ms", f"p99 ms of {THREADS} at once", "cpu ms")
+    for name, told in figures.items():
+        table.add_row(name, *("–" if value is None else f"{value:.3g}" for value in told.values()))
+    aims = Table("aim", "wanted", "here", "met")
+    for words, prefix, figure, against, sense, aim in AIMS:
+        here, there = _find(figures, prefix, figure), _find(figures, against, figure) if against else 1.0
+        if here is None or there is None:
+            aims.add_row(words, f"{aim:g}", "not measured", "–")
+            continue
+        ratio = here / there
+        met = ratio >= aim if sense == "+" else ratio < aim
+        aims.add_row(words, f"{'≥' if sense == '+' else '<'} {aim:g}", f"{ratio:.3g}", "yes" if met else "no")
+    return [table, aims]
+
+
+def _find(figures: Mapping[str, Mapping[str, float | None]], prefix: str, figure: str) -> float | None:
+    return next((told[figure] for name, told in figures.items() if name.startswith(prefix)), None)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long each row is measured")
-    parser.add_argument("--json", help="write the rows to this file too")
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long each turn is, twice")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
     options = parser.parse_args()
-    console = Console()
-    console.print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}")
-    rows = list(all_rows(options.seconds, console.print))
-    base = rows[0].per_second
-    table = Table("what", "a second", "median ms", "p99 ms", "cpu ms", "times slower than the first row")
-    for row in rows:
-        ratio = f"{base / row.per_second:.1f}"
-        table.add_row(
-            row.name,
-            f"{row.per_second:.1f}",
-            f"{row.median_ms:.3f}",
-            f"{row.p99_ms:.2f}",
-            f"{row.cpu_ms:.2f}",
-            ratio,
-        )
-    console.print(table)
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    with ExitStack() as stack:
+        rows = all_rows(stack, console.print)
+        for row in rows:
+            row.one()
+        before = os.getloadavg()[0]
+        for _ in range(options.rounds):
+            for row in rows:
+                row.round(options.seconds)
+    cores = len(os.sched_getaffinity(0))
+    console.print(f"{cores} cores, load {before:.1f} before and {os.getloadavg()[0]:.1f} after")
+    console.print(*tables(rows))
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump([asdict(row) for row in rows], file, indent=1)
+        options.json.write_text(json.dumps({row.name: row.figures() for row in rows}, indent=1))
 
 
 if __name__ == "__main__":
