@@ -23,6 +23,7 @@ _WITHOUT_ARGUMENT = {
     "random": {"Random": 0},
 }
 _WHOLE = {"secrets"}
+_BUILTIN = {"id", "hash", "__import__"}
 _MODULES = {"time", "datetime", "random", "uuid", "os", "secrets"}
 _SEEDED = {"random", "randint", "choice", "choices", "sample", "shuffle", "uniform", "randrange", "gauss",
            "getrandbits", "betavariate", "normalvariate", "triangular", "expovariate"}  # fmt: skip
@@ -31,6 +32,8 @@ _SEEDED = {"random", "randint", "choice", "choices", "sample", "shuffle", "unifo
 def asks_chance(tree: ast.Module) -> str | None:
     """What the code asks that need not be the same next time (``time.time``); None if nothing."""
     names = _imported(tree)
+    if not names and not any(isinstance(node, ast.Name) and node.id in _BUILTIN for node in ast.walk(tree)):
+        return None
     seeded = any(
         isinstance(node, ast.Call) and node.args and _dotted(node.func, names) == "random.seed"
         for node in ast.walk(tree)

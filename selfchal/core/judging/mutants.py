@@ -11,6 +11,7 @@ import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from selfchal.core.bench import Bench, Evidence
 from selfchal.core.judging.survey import Survey
@@ -101,7 +102,8 @@ class _Weakener(ast.NodeTransformer):
         if len(self.conditions) == _MOST_VERIFIERS:
             return None
         self.conditions.append(ast.unparse(node)[:120])
-        return ast.parse(f"_drop[0] == {len(self.conditions)}", mode="eval").body
+        place = ast.Subscript(ast.Name("_drop", ast.Load()), ast.Constant(0), ast.Load())
+        return ast.Compare(place, [ast.Eq()], [ast.Constant(len(self.conditions))])
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         dropped = self._droppable(node)
@@ -196,6 +198,7 @@ def _others(value: Json, pool: Sequence[str], survey: Survey) -> list[Json]:
     return [*likely, f"{value} else"] if shape.isalpha() or " " in shape else likely
 
 
+@lru_cache(maxsize=65536)
 def _shape(text: str) -> str:
     """``credit_card_123`` and ``credit_card_987`` have one shape, and so have ``Oslo`` and ``Rome``."""
     return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "9", text))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from functools import lru_cache
 
 MAX_SOURCE = 20_000  # characters; the longest sound verifier seen is below 3,000
 
@@ -26,13 +27,19 @@ def parse_source(source: str, what: str) -> ast.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a doubtful escape in a model's string is no error
             tree = ast.parse(source)
-            compile(tree, f"<{what}>", "exec")
+            _compiles(source)
     except SyntaxError as error:
         where = f"line {error.lineno}: {(error.text or '').strip()[:200]!r}"
         raise SourceError(f"{what} does not compile: {type(error).__name__}: {error.msg} ({where})") from None
     except (ValueError, MemoryError, RecursionError, OverflowError, UnicodeError) as error:
         raise SourceError(f"{what} does not compile: {type(error).__name__}: {str(error)[:200]}") from None
     return tree
+
+
+@lru_cache(maxsize=256)
+def _compiles(source: str) -> None:
+    """Every check asks for the trees of the same few sources. Raises what compile raises."""
+    compile(ast.parse(source), "<source>", "exec")
 
 
 def parse_evaluate(source: str) -> ast.Module:

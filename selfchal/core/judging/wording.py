@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from selfchal.core.world import Json
 
@@ -54,6 +54,7 @@ def tokens(text: str) -> list[str]:
     return _WORD.findall(_ENDING.sub("", text.casefold()))
 
 
+@lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """Enough of a word to know it by: needed, needing and need share one."""
     return word if any(c.isdigit() for c in word) or len(word) <= 4 else word[:4]
@@ -63,10 +64,14 @@ def features(values: Iterable[Json]) -> set[str]:
     """The stems of content words and the numbers in these values."""
     found: set[str] = set()
     for value in values:
-        if isinstance(value, bool) or value is None:
-            continue
-        found |= {stem(word) for word in tokens(str(value)) if word not in _STOP}
+        if not isinstance(value, bool) and value is not None:
+            found |= _features(str(value))
     return found
+
+
+@lru_cache(maxsize=65536)
+def _features(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in tokens(text) if word not in _STOP)
 
 
 def _is_idiom(before: Sequence[str], word: str, after: Sequence[str]) -> bool:
