@@ -66,10 +66,10 @@ class Refusal:
     reason: str
 
 
-def looks_like_answer(text: str) -> bool:
-    """Does the text open an instruction and another part, whatever else it says?"""
+def looks_like_answer(text: str, alone: bool = False) -> bool:
+    """Does the text open an instruction and another part (or it alone), whatever else it says?"""
     opened = {_NAMES[m[2].lower()] for m in _TAG.finditer(text[:MAX_ANSWER]) if not m[1]}
-    return "instruction" in opened and len(opened) > 1
+    return "instruction" in opened and (alone or len(opened) > 1)
 
 
 def parse_answer(text: str, needs_code: bool = True) -> Draft | Refusal:

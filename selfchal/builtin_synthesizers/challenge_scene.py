@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from selfchal.builtin_synthesizers.answer import Draft, looks_like_answer, parse_answer
+from selfchal.builtin_synthesizers.answer import Draft, Refusal, looks_like_answer, parse_answer
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
 from selfchal.builtin_synthesizers.prompting import (
+    advice,
     describe_start,
     describe_tools,
     example,
@@ -32,6 +33,12 @@ from selfchal.core.world import Json, World
 LAST_STEP = "This was your last exploring turn: now answer with the task."
 NO_TASK = "Reply with an action between 'Action:' and 'End Action', or answer with the task in its tags."
 REVISE = "Mend the task and answer again with all of its parts."
+REPAIR = """The rest of the task is sound. Rewrite the instruction alone so that it says all that this does:
+{calls}
+Describe things as a person would, by what they are and not by hidden ids. Answer with:
+Answer:
+<instruction>...</instruction>
+End Answer"""
 
 FAILURE_FORM = "<failure_case>\nPython that tries and goes wrong in one way.\n</failure_case>\n"
 FAILURE_RULE = (
@@ -55,6 +62,8 @@ class ChallengeScene:
     calls: int = field(init=False, default=0)
     invalid: int = field(init=False, default=0)
     judged: int = field(init=False, default=0)
+    incomplete: Draft | None = field(init=False, default=None)  # sound but for its instruction
+    repaired: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.context = dict(self.workshop.environment.exploration_context(self.commission.seed))
@@ -77,6 +86,7 @@ class ChallengeScene:
             "assign": " and assigns the answer to result" if answer else "",
             "failure_form": FAILURE_FORM if config.failures else "",
             "failure_rule": FAILURE_RULE if config.failures else "",
+            "advice": advice(environment.name),
             "example": example(environment.name, config.failures),
         }
         focus = ", ".join(self.commission.focus)
@@ -94,7 +104,7 @@ class ChallengeScene:
         turn = parse_turn(text)
         if isinstance(turn, Act) and self._may_explore():
             return self._explore(turn.code)
-        if isinstance(turn, Say) or looks_like_answer(text):
+        if isinstance(turn, Say) or looks_like_answer(text, alone=self.incomplete is not None):
             return self._answer(text)
         self.invalid += 1
         return self._spend(f"Observation:\n{NO_TASK}")
@@ -123,7 +133,8 @@ class ChallengeScene:
         return Message("user", observation if self._may_explore() else f"{observation}\n{LAST_STEP}")
 
     def _answer(self, text: str) -> Message | None:
-        draft = parse_answer(text)
+        draft = self._draft(text)
+        self.incomplete = None
         if isinstance(draft, Draft):
             task = self._task(draft)
             verdict = self.workshop.judge(task, self.config.filters, self._min_failures())
@@ -135,7 +146,23 @@ class ChallengeScene:
         self.judged += 1
         if verdict.outcome is not Outcome.FAILED or self.judged > self.config.revisions:
             return None
-        return Message("user", f"Observation:\n{verdict.feedback}\n{REVISE}")
+        if isinstance(draft, Draft) and verdict.stage == Stage.COMPLETE:
+            self.incomplete = draft
+            request = REPAIR.format(calls=draft.solution)
+        else:
+            request = REVISE
+        return Message("user", f"Observation:\n{verdict.feedback}\n{request}")
+
+    def _draft(self, text: str) -> Draft | Refusal:
+        """The task in an answer; an instruction alone mends the last task where that was incomplete."""
+        draft = parse_answer(text)
+        if isinstance(draft, Draft) or self.incomplete is None:
+            return draft
+        alone = parse_answer(text, needs_code=False)
+        if isinstance(alone, Refusal):
+            return alone
+        self.repaired += 1
+        return replace(self.incomplete, instruction=alone.instruction)
 
     def _min_failures(self) -> int:
         return MIN_FAILURES if self.config.failures else 0
@@ -150,6 +177,7 @@ class ChallengeScene:
             "index": self.commission.index,
             "seed": self.commission.seed,
             "revisions": self.judged,
+            "repaired": self.repaired,
             "redacted": instruction != draft.instruction,
             "footprint": self.config.footprint,
         }

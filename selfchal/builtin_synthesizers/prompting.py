@@ -1,7 +1,9 @@
-"""The challenger's prompts: text files beside the code, one an environment, with a general default.
+"""The challenger's prompts: text files beside the code.
 
 A prompt file has two sections, ``# system`` and ``# first``, and slots in braces: ``{tools}``,
-``{policy}``, ``{steps}``, ``{failures}``, ``{example}`` (system), ``{start}``, ``{focus}`` (first).
+``{policy}``, ``{steps}``, ``{advice}``, ``{example}`` (system), ``{start}``, ``{focus}`` (first). An
+environment's own set is its ``advice``, its ``example`` and, where the general form does not suit, a
+``challenger`` of its own.
 """
 
 from __future__ import annotations
@@ -33,6 +35,13 @@ def example(environment: str, failures: bool) -> str:
     own = _FOLDER / f"example.{environment}.txt"
     text = (own if own.is_file() else _FOLDER / "example.txt").read_text(encoding="utf-8").strip("\n")
     return text if failures else re.sub(r"\n<failure_case>.*?</failure_case>", "", text, flags=re.DOTALL)
+
+
+@functools.cache
+def advice(environment: str) -> str:
+    """What good tasks of this environment look like; empty where nobody wrote it down."""
+    own = _FOLDER / f"advice.{environment}.txt"
+    return own.read_text(encoding="utf-8").strip("\n") if own.is_file() else ""
 
 
 def fill(template: str, slots: Mapping[str, str]) -> str:

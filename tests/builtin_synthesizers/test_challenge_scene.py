@@ -102,6 +102,36 @@ def test_revisions_are_bounded(sandbox: Inline) -> None:
     assert not heard
 
 
+VAGUE = "You are Ann Lee. Cancel your order because you no longer need it."
+CLEAR = "Answer:\n<instruction>You are Ann Lee. Cancel your order of the blue chair because you no longer need it."
+CLEAR += "</instruction>\nEnd Answer"
+
+
+def test_an_incomplete_instruction_is_repaired_alone(sandbox: Inline) -> None:
+    proposal, heard = play(scene(sandbox), written(instruction=VAGUE), CLEAR)
+    assert "the instruction alone" in heard[0]
+    assert CANCEL.solution in heard[0]
+    assert proposal.verdict.passed, proposal.verdict.reason
+    assert proposal.task is not None
+    assert proposal.task.solution == CANCEL.solution
+    assert proposal.task.instruction.endswith("the blue chair because you no longer need it.")
+    assert (proposal.revisions, proposal.task.provenance["repaired"]) == (1, 1)
+
+
+def test_repairs_are_bounded_and_off_without_revisions(sandbox: Inline) -> None:
+    proposal, heard = play(scene(sandbox, revisions=0), written(instruction=VAGUE), CLEAR)
+    assert (proposal.verdict.stage, heard) == (Stage.COMPLETE, [])
+    still = CLEAR.replace(" of the blue chair", "")
+    proposal, heard = play(scene(sandbox, revisions=2), written(instruction=VAGUE), still, still, CLEAR)
+    assert (proposal.verdict.stage, len(heard)) == (Stage.COMPLETE, 2)
+
+
+def test_an_instruction_alone_is_no_task(sandbox: Inline) -> None:
+    proposal, heard = play(scene(sandbox), CLEAR, written())
+    assert "<evaluation_function>" in heard[0]
+    assert proposal.verdict.passed
+
+
 def test_exploration_is_bounded(sandbox: Inline) -> None:
     proposal, heard = play(scene(sandbox, exploration_steps=2), EXPLORE, EXPLORE, EXPLORE)
     assert LAST_STEP in heard[1]
