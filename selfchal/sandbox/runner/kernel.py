@@ -66,18 +66,18 @@ def prctl(option: int, *args: int) -> None:
     _checked(_libc.prctl(ctypes.c_int(option), *padded), f"prctl {option}")
 
 
-def prepared_prctl(option: int, *args: int) -> Step:
-    padded = [ctypes.c_ulong(value) for value in (*args, 0, 0, 0, 0)[:4]]
-    return f"prctl {option}", _quick.prctl, (ctypes.c_int(option), *padded)
+def prepared_prctl(option: int, *args: object) -> Step:
+    """Of C ints; a pointer comes as ``c_void_p``."""
+    return f"prctl {option}", _quick.prctl, (option, *args, *[0] * (4 - len(args)))
 
 
 def prepared_syscall(what: str, number: int, *args: int) -> Step:
-    return what, _quick.syscall, (ctypes.c_long(number), *map(ctypes.c_long, args))
+    return what, _quick.syscall, (number, *args)
 
 
 def prepared_rlimit(limit: int, value: int) -> Step:
     """Soft and hard, so that it can only be lowered."""
-    return f"setrlimit {limit}", _quick.setrlimit, (ctypes.c_int(limit), struct.pack("=2Q", value, value))
+    return f"setrlimit {limit}", _quick.setrlimit, (limit, struct.pack("=2Q", value, value))
 
 
 def take(steps: Iterable[Step]) -> None:

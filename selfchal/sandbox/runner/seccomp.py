@@ -179,4 +179,4 @@ def load(program: bytes) -> int:
 
 def installing(address: int) -> Step:
     """The step that binds the calling process to a loaded filter, for good; needs no_new_privs."""
-    return prepared_prctl(PR_SET_SECCOMP, _FILTER_MODE, address)
+    return prepared_prctl(PR_SET_SECCOMP, _FILTER_MODE, ctypes.c_void_p(address))
