@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from selfchal.core.challenger_training import group_size
 from selfchal.core.coverage import focus
 from selfchal.core.evaluation import held_out
 from selfchal.core.judge import FUNNEL, Stage
@@ -41,7 +42,9 @@ def challenge(lab: Lab, round_: int) -> list[Proposal]:
 
 def _make(lab: Lab, round_: int, indices: Sequence[int], tools: Sequence[str]) -> list[Proposal]:
     workshop = Workshop(lab.environment, lab.sandbox, lab.setting.limits, lab.judge)
-    seeds = [lab.seed("challenge", round_, index) for index in indices]
+    # a challenger that is trained is compared with itself, on one and the same context
+    alike = group_size(lab.manifest.trainer) if lab.manifest.settings.curriculum.train_challenger else 1
+    seeds = [lab.seed("challenge", round_, index // alike) for index in indices]
     commissions = [Commission(i, round_, seed, tuple(tools)) for i, seed in zip(indices, seeds, strict=True)]
     scenes = [lab.synthesizer.scene(commission, workshop) for commission in commissions]
     rollout = lab.manifest.settings.rollout

@@ -86,6 +86,9 @@ class CurriculumSection(Section):
     (0, 1) sets nothing aside."""
     band_samples: int = Field(8, ge=1)
     """Rollouts a task that its pass rate is estimated on."""
+    train_challenger: bool = False
+    """Train the policy as a challenger too, on the round's proposals: an invalid one earns 0, a valid one
+    more the nearer its pass rate is to one half, less where others repeat it."""
 
 
 class EvaluationSection(Section):
@@ -261,6 +264,11 @@ def _check_pairs(manifest: Manifest) -> None:
             f"trainer {trainer.name!r} needs {', '.join(sorted(missing))} from the model, and model "
             f"{model.name!r} with these options does not give that; choose another model for this trainer "
             "(transformers, seedling, or vllm with a server and a path)"
+        )
+    if manifest.settings.curriculum.train_challenger and manifest.challenger:
+        raise ManifestError(
+            "curriculum.train_challenger trains the policy as its own challenger; leave out challenger, the "
+            "other model that writes the tasks"
         )
     if manifest.teacher and Capability.LOGPROBS in trainer.plugin.needs:
         raise ManifestError(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from selfchal.core.challenge import challenge
+from selfchal.core.challenger_training import train_challenger
 from selfchal.core.evaluation import Mode, Score, examine
 from selfchal.core.following import END, tell_followers
 from selfchal.core.lab import Hooks, Lab, open_lab
@@ -37,6 +38,9 @@ def run(
         before = begin(lab)
         for round_ in range(1, manifest.settings.rounds + 1):
             tasks, validation = make_tasks(lab, round_)
+            if manifest.settings.curriculum.train_challenger:
+                with _timed(lab, f"train challenger {round_}"):
+                    train_challenger(lab, round_)
             with _timed(lab, f"train {round_}"):  # RL with the verifiers' sparse reward (section 4.3)
                 train(lab, round_, tasks, validation, rewrite)
         tell_followers(END)

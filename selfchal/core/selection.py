@@ -22,22 +22,32 @@ def select(lab: Lab, round_: int, proposals: Sequence[Proposal]) -> tuple[list[T
     if not lab.store.has("tasks", str(round_)):
         fresh = [proposal.task for proposal in proposals if proposal.task and proposal.verdict.passed]
         aside = [task for fate in (TOO_EASY, TOO_HARD) for task, _ in lab.store.tasks(round_ - 1, fate)]
-        candidates = list({task.id: task for task in [*aside, *fresh]}.values())
-        lab.store.put_tasks(round_, list(zip(candidates, _fates(lab, round_, candidates), strict=True)))
+        tasks = list({task.id: task for task in [*aside, *fresh]}.values())
+        lab.store.put_tasks(round_, list(zip(tasks, _fates(lab, round_, tasks), strict=True)))
     chosen = lab.store.tasks(round_)
     return [t for t, fate in chosen if fate == TRAIN], [t for t, fate in chosen if fate == VALIDATION]
+
+
+def candidates(lab: Lab, round_: int) -> list[Task]:
+    """The tasks that the round's selection chose from, in its order."""
+    return [task for task, _ in lab.store.tasks(round_)]
+
+
+def pass_rates(lab: Lab, round_: int, tasks: Sequence[Task]) -> list[list[float]]:
+    """The rewards of each task's rollouts under the policy that the round begins with; stored once."""
+    samples = lab.manifest.settings.curriculum.band_samples
+    return [group.rewards for group in Collector(lab, round_)(tasks, samples, seed=0)] if tasks else []
 
 
 def _fates(lab: Lab, round_: int, tasks: Sequence[Task]) -> list[str]:
     section = lab.manifest.settings.curriculum
     low, high = section.band
-    if (low, high) == (0.0, 1.0) or not tasks:
+    if ((low, high) == (0.0, 1.0) and not section.train_challenger) or not tasks:
         return [_share(task, section.validation) for task in tasks]
     lab.watcher.stage(f"pass rates {round_}", len(tasks), "tasks")
-    groups = Collector(lab, round_)(tasks, section.band_samples, seed=0)
     fates = []
-    for task, group in zip(tasks, groups, strict=True):
-        rate = sum(group.rewards) / len(group.rewards) if group.rewards else 0.0
+    for task, rewards in zip(tasks, pass_rates(lab, round_, tasks), strict=True):
+        rate = sum(rewards) / len(rewards) if rewards else 0.0
         fate = TOO_HARD if rate < low else TOO_EASY if rate > high else _share(task, section.validation)
         fates.append(fate)
     return fates

@@ -16,7 +16,7 @@ from selfchal.core.loggers import append_metrics, write_metrics_file
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.rollout import Engine
 from selfchal.core.task import Task
-from selfchal.core.trainer import Trainer, Training
+from selfchal.core.trainer import Collect, Trainer, Training
 
 KEPT_CHECKPOINTS = 2
 STATE = "state.pt"
@@ -27,34 +27,48 @@ def train(
     lab: Lab, round_: int, tasks: Sequence[Task], validation: Sequence[Task], rewrite: Rewrite | None
 ) -> None:
     """Train the model in place; a round that was trained before only loads its weights."""
-    model: TrainableModel = lab.model  # type: ignore[assignment]  # its capabilities were validated
-    final = checkpoints_of(lab, round_) / "final"
+    recorder = Recorder(lab, f"train {round_}", checkpoints_of(lab, f"round_{round_}"))
+    collect = Collector(lab, round_, rewrite)
+    trainer: Trainer = lab.manifest.trainer.make()
+    run_trainer(lab, trainer, recorder, tasks, validation, collect, lab.seed("train", round_))
+
+
+def run_trainer(
+    lab: Lab,
+    trainer: Trainer,
+    recorder: Recorder,
+    tasks: Sequence[Task],
+    validation: Sequence[Task],
+    collect: Collect,
+    seed: int,
+) -> None:
+    """Train the model in place, or load what it was trained to before. Raises TrainingError."""
+    final = recorder.directory / "final"
     if final.exists():
-        model.load(final)
+        recorder.model.load(final)
         return
     if not tasks:
         lab.watcher.note("no task was kept, so there is nothing to train on; the weights stay as they are")
         return
-    trainer: Trainer = lab.manifest.trainer.make()
-    lab.watcher.stage(f"train {round_}", None, "updates")
+    lab.watcher.stage(recorder.stage, None, "updates")
     tell_followers(TRAIN)
     trainer.train(
         Training(
-            model=model,
+            model=recorder.model,
             tasks=tasks,
             validation=validation,
-            collect=Collector(lab, round_, rewrite),
-            progress=Recorder(lab, round_, model),
-            seed=lab.seed("train", round_),
-            foreign=lab.teacher is not None,
+            collect=collect,
+            progress=recorder,
+            seed=seed,
+            foreign=lab.teacher is not None and isinstance(collect, Collector),
         )
     )
     if Capability.GRADIENTS in trainer.needs:
-        _write_whole(final, model.save)
+        _write_whole(final, recorder.model.save)
 
 
-def checkpoints_of(lab: Lab, round_: int) -> Path:
-    return lab.store.directory / "checkpoints" / f"round_{round_}"
+def checkpoints_of(lab: Lab, name: str) -> Path:
+    return lab.store.directory / "checkpoints" / name
 
 
 @dataclass(frozen=True)
@@ -86,23 +100,24 @@ class Recorder:
     """Metrics into the store, checkpoints into the run directory; each is whole or absent after a kill."""
 
     lab: Lab
-    round: int
-    model: TrainableModel
+    stage: str
+    directory: Path
 
     @property
-    def _stage(self) -> str:
-        return f"train {self.round}"
+    def model(self) -> TrainableModel:
+        model: TrainableModel = self.lab.model  # type: ignore[assignment]  # its capabilities were validated
+        return model
 
     def total(self, steps: int) -> None:
-        self.lab.watcher.stage(self._stage, steps, "updates")
+        self.lab.watcher.stage(self.stage, steps, "updates")
 
     def note(self, text: str) -> None:
         self.lab.watcher.note(text)
 
     def log(self, step: int, metrics: Metrics) -> None:
-        self.lab.store.put_metrics(self._stage, step, metrics)
-        append_metrics(self.lab.store.directory, self._stage, step, metrics)
-        self.lab.log(self._stage, step, metrics)
+        self.lab.store.put_metrics(self.stage, step, metrics)
+        append_metrics(self.lab.store.directory, self.stage, step, metrics)
+        self.lab.log(self.stage, step, metrics)
         self.lab.watcher.metrics(step, metrics)
         self.lab.hooks.update_finished(step, dict(metrics))
 
@@ -113,7 +128,7 @@ class Recorder:
             self.model.save(directory)
             torch.save(state, directory / STATE)
 
-        _write_whole(self._root / f"step_{step:06d}", write)
+        _write_whole(self.directory / f"step_{step:06d}", write)
         for old in self._steps()[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
 
@@ -125,17 +140,13 @@ class Recorder:
             return None
         step = int(steps[-1].name.removeprefix("step_"))
         self.model.load(steps[-1])
-        self.lab.store.drop_metrics_after(self._stage, step)
+        self.lab.store.drop_metrics_after(self.stage, step)
         write_metrics_file(self.lab.store.directory, self.lab.store.metrics())
         self.lab.watcher.note(f"training goes on after update {step}")
         return step, torch.load(steps[-1] / STATE, weights_only=True)
 
-    @property
-    def _root(self) -> Path:
-        return checkpoints_of(self.lab, self.round)
-
     def _steps(self) -> list[Path]:
-        return sorted(path for path in self._root.glob("step_*") if path.suffix != ".part")
+        return sorted(path for path in self.directory.glob("step_*") if path.suffix != ".part")
 
 
 def _write_whole(directory: Path, write: Callable[[Path], None]) -> None:

@@ -117,17 +117,18 @@ def settle(
         novelty.twin(before)
     settled = []
     for task, verdict in verdicts:
-        reason = _reason(task, novelty, held_out, near) if task is not None and verdict.passed else ""
+        reason, twin = _reason(task, novelty, held_out, near) if task and verdict.passed else ("", None)
         if reason:
-            audit: Mapping[str, object] = {**verdict.audit, "new": reason}
+            audit: Mapping[str, object] = {**verdict.audit, "new": reason, "twin_of": twin}
             verdict = Verdict(Outcome.FAILED, Stage.NEW, reason, audit=audit)
         settled.append(verdict)
     return settled
 
 
-def _reason(task: Task, novelty: Novelty, held_out: HeldOut, near: float) -> str:
+def _reason(task: Task, novelty: Novelty, held_out: HeldOut, near: float) -> tuple[str, str | None]:
+    """Why a task is not new, and the earlier task that it repeats."""
     nearest = held_out.nearest(task)
     if nearest and nearest[1] >= near:
-        return f"too near the held-out task {nearest[0]} ({nearest[1]:.0%} of its word triples)"
+        return f"too near the held-out task {nearest[0]} ({nearest[1]:.0%} of its word triples)", None
     twin = novelty.twin(task)
-    return f"a near-duplicate of task {twin}" if twin else ""
+    return (f"a near-duplicate of task {twin}", twin) if twin else ("", None)
