@@ -145,6 +145,7 @@ def train(network: Lfm2ForCausalLM, source: Iterator[list[Row]], updates: int, r
 def save(network: Lfm2ForCausalLM, out: Path) -> None:
     """Float16 on disk; whoever loads it computes in float32."""
     rounded = {name: value.to(torch.float16) for name, value in network.state_dict().items()}
+    del rounded["lm_head.weight"]  # tied to the embedding
     network.save_pretrained(out, state_dict=rounded)
 
 

@@ -19,9 +19,9 @@ from selfchal.builtin_envs.web_browsing.site import START
 _RULE = "----------"
 _PEOPLE = "/council/people/"
 CODE = (
-    "Action:\nprint(click_url('",
+    "Action:\nprint(",
     "'))\nEnd Action",
-    "Action:\nprint(scroll_down())\nEnd Action",
+    "scroll_down())\nEnd Action",
     "Answer: ",
     "click_url('",
     "')\n",
