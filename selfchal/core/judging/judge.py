@@ -55,7 +55,8 @@ class Judge:
         self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
     ) -> Verdict:
         """Judge one task. A sandbox failure gives could-not-check; nothing that the task does raises."""
-        case = _Case(task, self.bench, {})
+        place = self.bench.sandbox.guarantees
+        case = _Case(task, self.bench, {"sandbox": f"{place.sandbox}, tier {place.tier}"})
         needed = min_failures if filters in (Filter.PAPER, Filter.FULL) else 0
         try:
             return self._judge(case, filters, needed)

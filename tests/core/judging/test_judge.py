@@ -68,6 +68,11 @@ def test_a_broken_sandbox_is_never_a_verdict_of_failed(judge: Judge) -> None:
     assert judge(CANCEL).outcome is Outcome.COULD_NOT_CHECK
 
 
+def test_every_verdict_says_which_sandbox_gave_it(judge: Judge) -> None:
+    for task in (CANCEL, replace(CANCEL, evaluate="")):
+        assert judge(task).audit["sandbox"] == "inline, tier none"
+
+
 def test_filters_stop_where_they_say(judge: Judge) -> None:
     lax = replace(CANCEL, evaluate="def evaluate(): return True")
     wrong = replace(CANCEL, solution="get_order('W102')")
