@@ -1,10 +1,9 @@
 """Every trainer on the same manifest and seeds: held-out pass@1 before and after, with intervals.
 
-    python benchmarks/algorithms.py [--manifest examples/quickstart.yaml] [--trainers grpo,ppo,rft,dpo]
+    python benchmarks/algorithms.py [--manifest examples/algorithms.yaml] [--trainers grpo,ppo,rft,dpo]
         [--seeds 0,1,2] [--jobs 2] [--set environment.name=web_browsing ...] --out runs/algorithms
 
-The manifests differ by ``trainer.name`` alone; options that a trainer does not have are in the manifest's
-comments, not here. The evaluation before and the tasks of a seed are made once (``tasks_SEED``), and every
+The manifests differ by ``trainer.name`` alone. The evaluation before and the tasks of a seed are made once (``tasks_SEED``), and every
 trainer goes on from a copy of them. Columns: pass@1 sampled at temperature 1 with the paired difference and
 its task-clustered 95 % interval, greedy decoding, and the best elicitation of the untrained model (no
 training at all). The last rows pair all seeds of a trainer by task. Interrupted, the same command goes on.
@@ -118,7 +117,7 @@ def rate(rows: Mapping[str, Sequence[float]]) -> float:
 
 
 @click.command(help=__doc__)
-@click.option("--manifest", type=click.Path(path_type=Path), default=Path("examples/quickstart.yaml"))
+@click.option("--manifest", type=click.Path(path_type=Path), default=Path("examples/algorithms.yaml"))
 @click.option("--trainers", default="grpo,ppo,rft,dpo", help="Comma-separated.")
 @click.option("--seeds", default="0,1,2", help="Comma-separated.")
 @click.option("--set", "overrides", multiple=True, help="KEY=VALUE, for all runs alike.")

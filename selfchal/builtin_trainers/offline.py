@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -119,7 +118,3 @@ class Keeper:
         self.training.progress.log(position.step, metrics)
         if due:
             self.training.progress.save(position.step, pack(position, optimizer))
-
-
-def kept_successes(groups: Sequence[Group]) -> list[Episode]:
-    return [e for group in groups for e in group.episodes if e.reward is not None and e.reward >= 1]

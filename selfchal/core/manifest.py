@@ -118,6 +118,8 @@ class PluginSection(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
     name: str
+    only: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Options for when ``name`` is such and such, so that plugins are swapped by ``name`` alone."""
 
 
 class ManifestModel(Section):
@@ -251,8 +253,12 @@ def validate(rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True) 
 
 
 def choose(catalog: Catalog, kind: Kind, section: PluginSection, path: str) -> Choice:
-    plugin = catalog.find(kind, section.name)
-    return Choice(section.name, plugin, parse_config(plugin.Config, section.model_extra or {}, path))
+    """The plugin that the section names; the options that it keeps for others must be valid too."""
+    shared, configs = section.model_extra or {}, {}
+    for name in {section.name: None, **section.only}:
+        options, where = section.only.get(name, {}), path if name == section.name else f"{path}.only.{name}"
+        configs[name] = parse_config(catalog.find(kind, name).Config, {**shared, **options}, where)
+    return Choice(section.name, catalog.find(kind, section.name), configs[section.name])
 
 
 def _check_pairs(manifest: Manifest) -> None:
@@ -319,7 +325,8 @@ def manifest_schema(catalog_configs: Mapping[str, Mapping[str, type[BaseModel]]]
         for name, config in sorted(catalog_configs.get(kind, {}).items()):
             variant = config.model_json_schema(ref_template=f"#/$defs/{kind}.{name}/$defs/{{model}}")
             definitions[f"{kind}.{name}"] = variant
-            variant["properties"] = {"name": {"const": name}, **variant.get("properties", {})}
+            own = {"name": {"const": name}, "only": {"type": "object"}}
+            variant["properties"] = {**own, **variant.get("properties", {})}
             variant["required"] = ["name", *variant.get("required", [])]
             variants.append({"$ref": f"#/$defs/{kind}.{name}"})
         nullable = [{"type": "null"}] if section in ("challenger", "teacher") else []

@@ -76,6 +76,14 @@ def test_mistakes_are_named_with_their_path(rows: dict[str, Any], message: str) 
         validate({**GOOD, **rows}, Shelf())
 
 
+def test_options_for_one_name_alone() -> None:
+    trainer = {"name": "t", "group_size": 2, "only": {"t": {"group_size": 5}, "other": {"group_size": 6}}}
+    assert validate({**GOOD, "trainer": trainer}, Shelf()).resolved()["trainer"]["group_size"] == 5
+    wrong = {**trainer, "only": {"other": {"grop_size": 6}}}
+    with pytest.raises(ManifestError, match=r"trainer\.only\.other\.grop_size: no such key; did you mean"):
+        validate({**GOOD, "trainer": wrong}, Shelf())
+
+
 def test_a_model_that_is_only_measured_need_not_train() -> None:
     rows = {**GOOD, "model": {"name": "m", "path": "endpoint"}}
     assert validate(rows, Shelf(), trains=False).model.name == "m"

@@ -18,6 +18,9 @@ class RftConfig(BaseModel):
     """Episodes a task; the paper has 12,000 episodes of 800 tasks."""
     keep: Literal["successes", "all"] = "successes"
     """successes: rejection fine-tuning. all: failed episodes too, as the paper distils a teacher."""
+    per_task: int | None = Field(4, ge=1)
+    """At most so many different kept episodes a task, so that what it can do already does not drown
+    what it did once; null: all of them, repeats too, as in the paper."""
 
     steps: int | None = Field(None, ge=1)
     """Updates; null: as many as ``epochs`` passes over the kept episodes take."""

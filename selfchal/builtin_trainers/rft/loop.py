@@ -10,6 +10,7 @@ from selfchal.builtin_trainers.checkpoint import Position
 from selfchal.builtin_trainers.rft.config import RftConfig
 from selfchal.builtin_trainers.rollouts import course_for, judged, rollout_metrics, why_silent
 from selfchal.builtin_trainers.trl_runner import Job
+from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
 
@@ -18,8 +19,7 @@ def train(config: RftConfig, training: Training) -> None:
     """Raises TrainingError where there is no task, or no episode to learn from (with the reason)."""
     position = Position(course_for(training))
     groups = offline.roll_out_all(training, position.course, config)
-    episodes = judged(groups) if config.keep == "all" else offline.kept_successes(groups)
-    episodes = [episode for episode in episodes if any(episode.mask)]
+    episodes = [episode for group in groups for episode in kept(group, config)]
     if not episodes:
         raise TrainingError(f"there is no episode to learn from: {why_silent(rollout_metrics(groups))}")
     training.progress.note(f"{len(episodes)} of {len(judged(groups))} episodes are kept to learn from")
@@ -32,3 +32,13 @@ def train(config: RftConfig, training: Training) -> None:
 
     position.best.restore(training.model.network)
     training.model.weights_changed()
+
+
+def kept(group: Group, config: RftConfig) -> list[Episode]:
+    """The episodes of one task to learn from."""
+    passed = [e for e in group.episodes if e.reward is not None and any(e.mask)]
+    if config.keep == "successes":
+        passed = [e for e in passed if (e.reward or 0.0) >= 1]
+    if config.per_task is None:
+        return passed
+    return list({tuple(e.ids): e for e in passed}.values())[: config.per_task]
