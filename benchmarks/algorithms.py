@@ -3,11 +3,11 @@
     python benchmarks/algorithms.py [--manifest examples/algorithms.yaml] [--trainers grpo,ppo,rft,dpo]
         [--seeds 0,1,2] [--jobs 2] [--set environment.name=web_browsing ...] --out runs/algorithms
 
-The manifests differ by ``trainer.name`` alone. The evaluation before and the tasks of a seed are made once (``tasks_SEED``), and every
-trainer goes on from a copy of them. Columns: pass@1 sampled at temperature 1 with the paired difference and
-its task-clustered 95 % interval, greedy decoding, and the best elicitation of the untrained model (no
-training at all). The last rows pair all seeds of a trainer by task. Interrupted, the same command goes on.
-Results also go to ``algorithms.json`` and ``table.md`` in the output directory.
+The manifests differ by ``trainer.name`` alone. The evaluation before and the tasks of a seed are made once
+(``tasks_SEED``), and every trainer goes on from a copy of them. Columns: pass@1 sampled at temperature 1
+with the paired difference and its task-clustered 95 % interval, greedy decoding, and the best elicitation
+of the untrained model (no training at all). The last rows pair all seeds of a trainer by task. Interrupted,
+the same command goes on. Results also go to ``algorithms.json`` and ``table.md`` in the output directory.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def manifest_page() -> str:
         "YAML or TOML. Written by `make docs` from the program's own schema. A section that names a plugin",
         "(`environment`, `model`, `challenger`, `teacher`, `synthesizer`, `sandbox`, `trainer`, each of",
         "`checks`) holds `name` and that plugin's own options; an option that it does not have is an error.",
-        "`only: {NAME: {…}}` there holds options for when `name` is NAME, so that plugins are swapped by that alone.",
+        "`only: {NAME: {…}}` there holds options for when `name` is NAME: plugins are swapped by that alone.",
         "",
         *_sections(ManifestModel),
     ]
