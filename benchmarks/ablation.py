@@ -1,0 +1,261 @@
+"""The paper's filter ablation (its Table 4 and Figure 4) in our setting, for two learners and several seeds.
+
+    python benchmarks/ablation.py --out runs/ablation [--jobs 2] [--seeds 0,1,2] [--updates 16]
+        [--filters none,verifier,solution,paper,full] [--trainers rft,grpo] [--set KEY=VALUE ...]
+
+The proposals of a seed are sampled once, and each filter judges the same ones; its tasks are the first
+``--tasks`` that it keeps, so that every filter trains on as many where it can. A kept task is faithful when
+its instruction, read back by the wordings of the pretraining and run, gives an answer that its verifier
+accepts while it refuses what lies on the way (benchmarks/instructions.py). Only sampling at temperature 1
+is measured, before once a seed. Interrupted, the same command goes on. The table goes to ``table.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from algorithms import side_by_side
+from instructions import read
+
+from selfchal.cli.run import hooks_of
+from selfchal.core.bench import Bench
+from selfchal.core.challenge import challenge
+from selfchal.core.evaluation import Mode, examine
+from selfchal.core.judge import FUNNEL, STAGES, Filter
+from selfchal.core.judging import Judge
+from selfchal.core.judging.novelty import HeldOut, settle
+from selfchal.core.lab import Lab, limits_of, open_lab
+from selfchal.core.manifest import Manifest, read_manifest, validate
+from selfchal.core.progress import Silent
+from selfchal.core.selection import select
+from selfchal.core.statistics import Estimate, estimate, mean_reward, paired_difference
+from selfchal.core.store import Store
+from selfchal.core.synthesizer import Proposal
+from selfchal.core.task import Task
+from selfchal.core.training import train
+from selfchal.plugins import load_plugins
+
+Rows = Mapping[str, Sequence[float]]
+EVERY = 1_000_000  # tasks wanted while proposals are sampled: all are needed
+BASE = "paper"
+
+
+@dataclass(frozen=True)
+class Job:
+    file: Path
+    overrides: tuple[str, ...]
+    out: Path
+    seed: str
+    tasks: int
+    filter: str = "none"
+    trainer: str = ""
+
+    @property
+    def proposals(self) -> Path:
+        return self.out / f"proposals_{self.seed}"
+
+    @property
+    def judged(self) -> Path:
+        return self.out / f"judged_{self.filter}_{self.seed}.json"
+
+    @property
+    def trained(self) -> Path:
+        return self.out / f"{self.trainer}_{self.filter}_{self.seed}"
+
+    def manifest(self) -> Manifest:
+        chosen = [
+            "synthesizer.revisions=0", f"synthesizer.filters={self.filter}", f"synthesizer.tasks={EVERY}",
+            f"run.seed={self.seed}", "curriculum.validation=0", *self.overrides,
+        ]  # fmt: skip
+        plugins, rows = load_plugins(), read_manifest(self.file, chosen)
+        if self.trainer:  # the file's options are one trainer's: others take those that they have too
+            known = plugins.find("trainer", self.trainer).Config.model_fields
+            options = {key: value for key, value in rows["trainer"].items() if key in known}
+            rows["trainer"] = {"name": self.trainer, **options}
+        return validate(rows, plugins)
+
+
+def propose(job: Job) -> None:
+    """What all filters of a seed share: the score before, and the proposals, none of them refused."""
+    manifest = job.manifest()
+    with Store.resume(job.proposals, manifest.resolved()) as store, _lab(manifest, store) as lab:
+        examine(lab, "before", (Mode.SAMPLED,))
+        challenge(lab, 1)
+
+
+def judge(job: Job) -> None:
+    """The verdicts of one filter on a seed's proposals, and which of its kept tasks are faithful."""
+    if job.judged.exists():
+        return
+    manifest = job.manifest()
+    environment, sandbox = manifest.environment.make(), manifest.sandbox.make()
+    bench = Bench(environment, sandbox, limits_of(manifest.settings.limits))
+    with (
+        closing(sandbox),
+        Store.read(job.proposals) as store,
+        ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,
+    ):
+        judged = list(pool.map(partial(_judged, Judge(bench), Filter(job.filter)), store.proposals(1)))
+        if job.filter == Filter.FULL:
+            split = manifest.settings.evaluation.split or environment.splits()[0]
+            pairs = [(one.task, one.verdict) for one in judged]
+            verdicts = settle(pairs, (), HeldOut.of(environment.test_tasks(split)))
+            judged = [replace(one, verdict=v) for one, v in zip(judged, verdicts, strict=True)]
+        kept = [one.task for one in judged if one.task and one.verdict.passed]
+        faithful = list(pool.map(partial(is_faithful, bench), kept))
+    rows = {
+        "proposals": [one.to_json() for one in judged],
+        "faithful": {task.id: verdict for task, verdict in zip(kept, faithful, strict=True)},
+    }
+    part = job.judged.with_suffix(".part")
+    part.write_text(json.dumps(rows), encoding="utf-8")
+    part.rename(job.judged)
+
+
+def _judged(judge_task: Judge, filters: Filter, proposal: Proposal) -> Proposal:
+    if proposal.task is None:
+        return proposal
+    verdict = judge_task(proposal.task, filters)
+    return replace(proposal, task=proposal.task.with_audit(verdict.audit), verdict=verdict)
+
+
+def is_faithful(bench: Bench, task: Task) -> bool:
+    """Does evaluate accept what the instruction asks for, and refuse what lies on the way to it?"""
+    reading = read(task.instruction)
+    if reading is None:
+        return False
+    world = bench.environment.open(task.context)
+    said = [bench.verdict(task, world, value) for value in (reading.answer, *reading.near_misses())]
+    return said[0].value is True and not any(execution.value is True for execution in said[1:])
+
+
+def learn(job: Job) -> None:
+    """Train on the first tasks that the filter kept, and measure."""
+    manifest = job.manifest()
+    rows = json.loads(job.judged.read_text(encoding="utf-8"))
+    proposals = [Proposal.from_json(row) for row in rows["proposals"]]
+    kept = [one for one in proposals if one.verdict.passed][: job.tasks]
+    with Store.resume(job.trained, manifest.resolved()) as store, _lab(manifest, store) as lab:
+        train(lab, 1, *select(lab, 1, kept), None)
+        examine(lab, "after", (Mode.SAMPLED,))
+
+
+def _lab(manifest: Manifest, store: Store) -> AbstractContextManager[Lab]:
+    return open_lab(manifest, store, Silent(), hooks_of(load_plugins()))
+
+
+# The table
+
+
+def scores(directory: Path, when: str) -> Rows:
+    """The rewards of each held-out task."""
+    rows: dict[str, list[float]] = defaultdict(list)
+    with Store.read(directory) as store:
+        for key in store.keys("evaluate"):
+            for episode in (
+                store.episodes("evaluate", key) if key.startswith(f"{when}/{Mode.SAMPLED}/") else ()
+            ):
+                if episode.reward is not None:
+                    rows[episode.task].append(episode.reward)
+    return rows
+
+
+def pooled(several: Sequence[Rows]) -> Rows:
+    """All seeds together, task by task."""
+    return {task: [reward for rows in several for reward in rows.get(task, ())] for task in several[0]}
+
+
+def shown(found: Estimate, sign: str = "") -> str:
+    return f"{100 * found.mean:{sign}.1f} ({100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f})"
+
+
+def yields(jobs: Sequence[Job]) -> list[str]:
+    """How far the proposals of all seeds came under the whole judge, and what each filter kept of them."""
+    lines = []
+    for job in jobs:
+        if job.filter == Filter.FULL:
+            reached = Counter(Proposal.from_json(row).verdict.reached for row in _rows(job)["proposals"])
+            counts = [sum(reached[later] for later in FUNNEL[FUNNEL.index(stage) :]) for stage in STAGES[:-1]]
+            lines.append(f"| {job.seed} | {sum(reached.values())} | {' | '.join(map(str, counts))} |")
+    head = ["seed", "proposed", *STAGES[:-1]]
+    return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *lines] if lines else []
+
+
+def _rows(job: Job) -> Any:
+    return json.loads(job.judged.read_text(encoding="utf-8"))
+
+
+def row_of(name: str, jobs: Sequence[Job], trainers: Sequence[str], base: Mapping[str, Rows]) -> str:
+    """One filter: what it kept, how much of that is faithful, and what training on it gave."""
+    files = [_rows(job) for job in jobs]
+    kept = {f"{i}/{n}": [float(row["verdict"]["outcome"] == "passed")]
+            for i, file in enumerate(files) for n, row in enumerate(file["proposals"])}  # fmt: skip
+    faithful = {f"{i}/{t}": [float(v)] for i, file in enumerate(files) for t, v in file["faithful"].items()}
+    cells = [name, shown(estimate(kept)), shown(estimate(faithful))]
+    for trainer in trainers:
+        after = pooled([scores(replace(job, trainer=trainer).trained, "after") for job in jobs])
+        cells.append(shown(estimate(after)))
+        cells.append("" if name == BASE else shown(paired_difference(base[trainer], after), "+"))
+    return f"| {' | '.join(cells)} |"
+
+
+def table(jobs: Sequence[Job], trainers: Sequence[str]) -> str:
+    by_filter: dict[str, list[Job]] = defaultdict(list)
+    for job in jobs:
+        by_filter[job.filter].append(job)
+    base = {
+        trainer: pooled([scores(replace(job, trainer=trainer).trained, "after") for job in by_filter[BASE]])
+        for trainer in (trainers if BASE in by_filter else ())
+    }
+    first = next(iter(by_filter.values()))
+    before = pooled([scores(job.proposals, "before") for job in first])
+    head = ["filter", "kept, %", "of these faithful, %"]
+    head += [cell for trainer in trainers for cell in (f"{trainer}: pass@1", f"{trainer}: against {BASE}")]
+    lines = [row_of(name, some, trainers, base) for name, some in by_filter.items()] if base else []
+    rate = 100 * mean_reward([mean_reward(rewards) for rewards in before.values()])
+    return "\n".join([
+        f"| {' | '.join(head)} |", "|" + "---|" * len(head), *lines, "",
+        f"Before training: {rate:.1f}. {len(first)} seeds; intervals are 95 %, over tasks.", "",
+        *yields(jobs),
+    ])  # fmt: skip
+
+
+@click.command(help=__doc__)
+@click.option("--manifest", type=click.Path(path_type=Path), default=Path("examples/quickstart.yaml"))
+@click.option("--filters", default="none,verifier,solution,paper,full", help="Comma-separated.")
+@click.option("--trainers", default="rft,grpo", help="Comma-separated.")
+@click.option("--seeds", default="0,1,2", help="Comma-separated.")
+@click.option("--tasks", default=160, show_default=True, help="Tasks trained on, at most.")
+@click.option("--updates", default=16, show_default=True, help="Updates of every training.")
+@click.option("--set", "overrides", multiple=True, help="KEY=VALUE, for all runs alike.")
+@click.option("--jobs", "processes", default=1, show_default=True, help="Runs side by side.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/ablation"))
+def main(
+    manifest: Path, filters: str, trainers: str, seeds: str, tasks: int, updates: int,
+    overrides: tuple[str, ...], processes: int, out: Path,
+) -> None:  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
+    chosen = (f"trainer.steps={updates}", *overrides)
+    shared = [Job(manifest, chosen, out, seed, tasks) for seed in seeds.split(",")]
+    judging = [replace(job, filter=name) for name in filters.split(",") for job in shared]
+    names = trainers.split(",")
+    side_by_side(propose, shared, processes)
+    side_by_side(judge, judging, processes)
+    side_by_side(learn, [replace(job, trainer=name) for name in names for job in judging], processes)
+    text = table(judging, names)
+    (out / "table.md").write_text(text + "\n", encoding="utf-8")
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    main()
