@@ -269,7 +269,7 @@ def _check_pairs(manifest: Manifest) -> None:
         raise ManifestError(
             f"trainer {trainer.name!r} needs {', '.join(sorted(missing))} from the model, and model "
             f"{model.name!r} with these options does not give that; choose another model for this trainer "
-            "(transformers, seedling, or vllm with a server and a path)"
+            "(transformers, seedling, vllm), and this one as challenger, or as teacher of rft or dpo"
         )
     if manifest.settings.curriculum.train_challenger and manifest.challenger:
         raise ManifestError(
