@@ -21,6 +21,7 @@ from selfchal.core.world import Call, Json, World
 _MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
 _MOST_VERIFIERS = 24
 _SIBLINGS = 12  # ids beside one that are tried in its place
+_MOST_MET = 24
 _CLOSE = 0.02  # relative; nearer numbers may be the same answer, rounded
 
 
@@ -215,22 +216,31 @@ def _shifted(answer: Json) -> list[Json]:
 
 
 def _met(evidence: Evidence) -> list[Json]:
-    """Arguments and results on the solution's way: the short cuts that a lax verifier would accept."""
-    answer = evidence.solution.execution.value
-    number = isinstance(answer, int | float) and not isinstance(answer, bool)
+    """Arguments and results on the solution's way: the short cuts that a lax verifier would accept. Of any
+    type, for an agent's answer is text, and reaches evaluate as text where it is no number."""
     met: list[Json] = []
     for call in evidence.solution.execution.calls:
         for _, value in placed([list(call.args), dict(call.kwargs), call.value]):
-            fits = isinstance(value, int | float) if number else isinstance(value, type(answer))
-            if fits and not isinstance(value, bool) and len(str(value)) < 200:
+            if not isinstance(value, bool) and len(str(value)) < 200:
                 met.append(value)
-    return met[:20]
+    return met[:_MOST_MET]
 
 
 def _same(one: Json, other: Json) -> bool:
     """Could both be the right answer, said differently?"""
     if isinstance(one, int | float) and isinstance(other, int | float):
         return abs(one - other) <= _CLOSE * max(abs(one), abs(other), 1e-9)
-    if isinstance(one, str) and isinstance(other, str):
-        return bool(other) and one.strip().casefold() == other.strip().casefold()
+    if isinstance(one, str) or isinstance(other, str):
+        number = _number(one), _number(other)
+        if None not in number:
+            return _same(*number)
+        return bool(other) and str(one).strip().casefold() == str(other).strip().casefold()
     return bool(one == other)
+
+
+def _number(value: Json) -> float | None:
+    """The number that this is, or that its text writes."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
