@@ -174,6 +174,9 @@ def _how_it_ended(wait_status: int | None, calls: tuple[Call, ...]) -> tuple[Sta
     """What a silent end means; only what the code itself can bring about is a status."""
     if wait_status is None:
         raise InfrastructureError("the sandbox's zygote died", calls)
+    if wait_status & 0x7F == signal.SIGKILL:  # its own memory limit gives a MemoryError
+        reason = "killed from outside, most likely because the machine or the container ran out of memory"
+        raise InfrastructureError(reason, calls)
     if wait_status & 0x7F == 0:
         return Status.CRASH, f"the process ended with exit code {wait_status >> 8} and no answer"
     number = wait_status & 0x7F
@@ -181,8 +184,6 @@ def _how_it_ended(wait_status: int | None, calls: tuple[Call, ...]) -> tuple[Sta
         return Status.DENIED, "killed for a forbidden system call"
     if number == signal.SIGXCPU:
         return Status.TIMEOUT, "used up its CPU time"
-    if number == signal.SIGKILL:
-        return Status.MEMORY, "killed by the kernel, most likely for memory"
     return Status.CRASH, f"the process died of signal {number}"
 
 

@@ -37,18 +37,24 @@ class Pool:
 
     def take(self) -> Child:
         """A child that is locked down and waits for its request. Raises InfrastructureError."""
-        try:
-            with self._lock:
-                child = self._take()
-        except ZygoteError as error:
-            raise InfrastructureError(str(error)) from error
+        while True:
+            try:
+                with self._lock:
+                    child = self._take()
+            except ZygoteError as error:
+                raise InfrastructureError(str(error)) from error
+            self._await(child)
+            if child.quiet():
+                return child
+            child.close()  # it died while it was spare: the machine ran out of memory, say
+
+    def _await(self, child: Child) -> None:
         try:
             child.wait_ready(time.monotonic() + _READY_SECONDS)
         except (ChannelClosedError, ChannelTimeoutError) as error:
             reason = child.stdout(_REASON_CAP).decode("utf-8", "replace") or type(error).__name__
             child.close()
             raise InfrastructureError(f"a child did not get ready: {reason}") from error
-        return child
 
     def _take(self) -> Child:
         if self._closed:

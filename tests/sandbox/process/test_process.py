@@ -89,6 +89,18 @@ def test_the_death_of_a_zygote_during_a_run_is_retried(own: ProcessSandbox) -> N
         assert own._pools[0].zygote_pid != pid
 
 
+def test_children_that_the_machine_kills_are_no_verdict() -> None:
+    """As when memory runs out: the running one and all the spare ones at once."""
+    try:
+        sandbox = ProcessSandbox(ProcessConfig(tier="B"))
+    except SandboxUnavailableError as error:
+        pytest.skip(str(error))
+    with sandbox:
+        threading.Timer(0.5, _kill_children, (sandbox._pools[0].zygote_pid,)).start()
+        execution = sandbox.run(Program("import time\ntime.sleep(1)\nresult = 1"), None, LIMITS)
+        assert (execution.status, execution.value) == (Status.OK, 1)
+
+
 def test_after_a_tool_call_the_caller_must_retry(own: ProcessSandbox) -> None:
     """The world has been touched: only the caller can begin with a fresh one."""
     with own:
@@ -179,6 +191,11 @@ def test_promises_say_what_is_partial() -> None:
     assert promises.guarantees("A", []).missing(Level.FULL) == []
     assert promises.guarantees("B", []).missing(Level.FULL) == ["file_reads"]
     assert promises.guarantees("C", ["tier A: x"]).notes.endswith("tier A: x")
+
+
+def _kill_children(zygote: int) -> None:
+    for pid in set(_family(zygote)) - {str(zygote)}:
+        os.kill(int(pid), signal.SIGKILL)
 
 
 def _descriptors() -> int:
