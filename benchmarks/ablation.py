@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from algorithms import side_by_side
 from instructions import read
+from side_by_side import side_by_side
 
 from selfchal.cli.run import hooks_of
 from selfchal.core.bench import Bench

@@ -13,11 +13,9 @@ the same command goes on. Results also go to ``algorithms.json`` and ``table.md`
 from __future__ import annotations
 
 import json
-import multiprocessing
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from typing import Any
 import click
 import yaml
 from quickstart import row_of, table
+from side_by_side import side_by_side
 
 from selfchal.cli.run import hooks_of
 from selfchal.core.evaluation import Mode
@@ -86,13 +85,6 @@ def fork(shared: Path, directory: Path, manifest: Manifest) -> None:
     text = yaml.safe_dump(manifest.resolved(), sort_keys=False, allow_unicode=True)
     (part / MANIFEST).write_text(text, encoding="utf-8")
     part.rename(directory)
-
-
-def side_by_side(work: Any, jobs: Sequence[Job], processes: int) -> list[Any]:
-    """Each job in a process of its own, so that its memory is its own too."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=spawn, max_tasks_per_child=1) as pool:
-        return list(pool.map(work, jobs))
 
 
 def pooled(name: str, jobs: Sequence[Job]) -> str:

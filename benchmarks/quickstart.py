@@ -1,28 +1,29 @@
 """The quick start's figures: several seeds, and a control with random rewards on the same budget.
 
-    python benchmarks/quickstart.py --seeds 0,1,2 --out runs/benchmark
+    python benchmarks/quickstart.py [--seeds 0,1,2] [--jobs 1] --out runs/benchmark
 
-Prints one table. The control keeps everything (tasks, rollouts, updates) but replaces each training
-reward by a coin toss of the same mean: what it gains, if anything, is not learnt from the verifiers.
+Prints one table; with more than one job at a time the seconds mean little. Interrupted, it goes on. The
+control keeps everything (tasks, rollouts, updates) but replaces each training reward by a coin toss of the
+same mean: what it gains, if anything, is not learnt from the verifiers.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
+from side_by_side import side_by_side
 
-from selfchal.cli.display import display
 from selfchal.cli.run import hooks_of
 from selfchal.core.episode import Episode
 from selfchal.core.manifest import read_manifest, validate
 from selfchal.core.pipeline import run
+from selfchal.core.progress import Silent
 from selfchal.core.store import Store
 from selfchal.plugins import load_plugins
 
@@ -48,14 +49,25 @@ def toss_rewards(episodes: Sequence[Episode]) -> None:
         episode.reward = reward
 
 
-def run_once(manifest_file: Path, seed: int, out: Path, control: bool) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Job:
+    file: Path
+    overrides: tuple[str, ...]
+    out: Path
+    seed: int
+    control: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{'random rewards, ' if self.control else ''}seed {self.seed}"
+
+
+def run_once(job: Job) -> dict[str, Any]:
     plugins = load_plugins()
-    manifest = validate(read_manifest(manifest_file, [f"run.seed={seed}"]), plugins)
-    directory = out / f"{'control' if control else 'seed'}_{seed}"
-    started = time.perf_counter()
-    with Store.resume(directory, manifest.resolved()) as store, display(Console(stderr=True)) as watcher:
-        results = run(manifest, store, watcher, hooks_of(plugins), toss_rewards if control else None)
-    return {**results, "wall": time.perf_counter() - started}
+    manifest = validate(read_manifest(job.file, [*job.overrides, f"run.seed={job.seed}"]), plugins)
+    directory = job.out / f"{'control' if job.control else 'seed'}_{job.seed}"
+    with Store.resume(directory, manifest.resolved()) as store:
+        return run(manifest, store, Silent(), hooks_of(plugins), toss_rewards if job.control else None)
 
 
 def row_of(name: str, results: dict[str, Any]) -> list[str]:
@@ -85,12 +97,16 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 @click.option("--manifest", type=click.Path(path_type=Path), default=Path("examples/quickstart.yaml"))
 @click.option("--seeds", default="0,1,2", help="Comma-separated.")
 @click.option("--control/--no-control", default=True, help="Also run the control on the first seed.")
+@click.option("--set", "overrides", multiple=True, help="KEY=VALUE, for all runs alike.")
+@click.option("--jobs", "processes", default=1, show_default=True, help="Runs side by side.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/benchmark"))
-def main(manifest: Path, seeds: str, control: bool, out: Path) -> None:
-    numbers = [int(seed) for seed in seeds.split(",")]
-    rows = [row_of(f"seed {seed}", run_once(manifest, seed, out, control=False)) for seed in numbers]
-    if control:
-        rows.append(row_of("random rewards", run_once(manifest, numbers[0], out, control=True)))
+def main(
+    manifest: Path, seeds: str, control: bool, overrides: tuple[str, ...], processes: int, out: Path
+) -> None:
+    jobs = [Job(manifest, overrides, out, int(seed)) for seed in seeds.split(",")]
+    jobs += [replace(jobs[0], control=True)] if control else []
+    found = side_by_side(run_once, jobs, processes)
+    rows = [row_of(job.name, results) for job, results in zip(jobs, found, strict=True)]
     text = table(rows)
     (out / "table.md").write_text(text + "\n", encoding="utf-8")
     (out / "table.json").write_text(json.dumps(rows), encoding="utf-8")

@@ -71,7 +71,7 @@ def test_logits_do_not_depend_on_padding_or_cache(loaded: tuple[Any, Any]) -> No
 
     tokenizer, network = loaded
     ids = torch.tensor([_ids(tokenizer, TALK, speak=False)])
-    pad, name = 5, cache_name(type(network))
+    pad, name = 5, cache_name(network)
     padded = torch.nn.functional.pad(ids, (pad, 0), value=tokenizer.pad_token_id)
     mask = torch.nn.functional.pad(torch.ones_like(ids), (pad, 0))
     positions = (mask.cumsum(-1) - 1).clamp(min=0)

@@ -26,7 +26,7 @@ class GroupedDecoder:
         self._network = network
         self._context = context
         self._most_rows = rows
-        self._cache = cache_name(type(network))
+        self._cache = cache_name(network)
 
     def weights_changed(self) -> None:
         """Nothing is kept from call to call."""

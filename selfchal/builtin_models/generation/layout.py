@@ -17,7 +17,7 @@ from transformers.cache_utils import (
     LinearAttentionLayer,
 )
 
-from selfchal.builtin_models.generation.slab import Layout, Slab
+from selfchal.builtin_models.generation.slab import Layout, Slab, cache_name
 
 _KINDS = {DynamicLayer: "attention", DynamicSlidingWindowLayer: "sliding", LinearAttentionLayer: "conv"}
 # Relative to the spread of the logits; far above rounding, far below what a lost token changes.
@@ -36,6 +36,7 @@ def find_layout(network: Any) -> Layout | None:
     names = tuple(dict.fromkeys(getattr(config, "layer_types", None) or ()))
     layout = Layout(
         kinds=tuple(_KINDS[type(layer)] for layer in layers),
+        cache=cache_name(network),
         window=windows.pop() if windows else None,
         mask_names=names if len(names) > 1 else (),
     )

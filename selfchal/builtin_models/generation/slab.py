@@ -10,7 +10,6 @@ The tensors are handed to the transformers model through its own cache classes, 
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,10 +22,9 @@ Tensor = Any
 GROWTH = 32  # columns: a slab grows by at least this many, so that growing stays rare
 
 
-@functools.cache
-def cache_name(kind: type) -> str:
-    """What this kind of network calls its cache; transformers renamed it in 5.24."""
-    known = inspect.signature(kind.forward).parameters  # type: ignore[attr-defined]  # a torch module
+def cache_name(network: Any) -> str:
+    """What this network calls its cache; transformers renamed it in 5.24."""
+    known = inspect.signature(network.forward).parameters
     return next(name for name in ("cache", "cache_params", "past_key_values") if name in known)
 
 
@@ -75,6 +73,7 @@ class Layout:
     """What the layers of a network keep, in order: ``attention``, ``sliding`` or ``conv``."""
 
     kinds: tuple[str, ...]
+    cache: str  # the name of the network's own argument for its cache
     window: int | None = None
     # A model with one kind of attention takes one mask, one with several takes a mask a kind.
     mask_names: tuple[str, ...] = ()
@@ -122,7 +121,7 @@ class Slab:
             attention_mask=self._masks(positions, network.dtype),
             position_ids=positions,
             use_cache=True,
-            **{cache_name(type(network)): Cache(layers=self.layers)},
+            **{self.layout.cache: Cache(layers=self.layers)},
             **options,
         )
         if recording:
