@@ -62,6 +62,7 @@ class ChallengeScene:
     calls: int = field(init=False, default=0)
     invalid: int = field(init=False, default=0)
     judged: int = field(init=False, default=0)
+    executions: int = field(init=False, default=0)  # in the sandbox, exploring and judging
     incomplete: Draft | None = field(init=False, default=None)  # sound but for its instruction
     repaired: int = field(init=False, default=0)
 
@@ -113,6 +114,7 @@ class ChallengeScene:
         if self.session is None:
             self.session = self.workshop.sandbox.session(self.world, self.workshop.limits)
         execution = self.session.run(code)
+        self.executions += 1
         self.calls += len(execution.calls)
         self.invalid += not execution.ok
         if execution.status is Status.INFRA_ERROR:
@@ -138,6 +140,7 @@ class ChallengeScene:
         if isinstance(draft, Draft):
             task = self._task(draft)
             verdict = self.workshop.judge(task, self.config.filters, self._min_failures())
+            self.executions += int(verdict.audit.get("executions", 0))
             task = task.with_audit(verdict.audit)
             self.proposal = self._proposal(verdict, task, text, draft.forgiven)
         else:
@@ -205,6 +208,7 @@ class ChallengeScene:
         if cut is End.LENGTH and not self.judged:
             verdict = replace(verdict, reason="no task was proposed before the context was full")
         audit = {"turns": self.turns, "explored": self.explored, "judged": self.judged}
+        audit["executions"] = self.executions
         self.proposal = replace(self.proposal, verdict=verdict, audit=audit)
         episode.end = cut or self.end
         episode.reason = verdict.reason

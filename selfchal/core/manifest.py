@@ -81,9 +81,9 @@ class LimitsSection(Section):
 class CurriculumSection(Section):
     validation: float = Field(0.1, ge=0, lt=1)
     """Share of the kept tasks that no trainer trains on: they choose among checkpoints."""
-    band: tuple[float, float] = (0.0, 1.0)
-    """Pass rates of the present policy outside of which a task is set aside until the next round;
-    (0, 1) sets nothing aside."""
+    band: tuple[float, float] | None = None
+    """Pass rates of the present policy outside of which a task is set aside until the next round: 0.1 to 0.9
+    where there is a next round, and (0, 1), which sets nothing aside, where there is only one."""
     band_samples: int = Field(8, ge=1)
     """Rollouts a task that its pass rate is estimated on."""
     train_challenger: bool = False

@@ -40,6 +40,7 @@ def write_results(lab: Lab, before: Scores, after: Scores) -> dict[str, Json]:
         "do_nothing": estimate(do_nothing(lab.environment, tasks)).mean,
         "held_out_tasks": len(tasks),
         "funnel": funnel(proposals, lab),
+        "per_kept_task": per_kept_task(proposals, lab),
         "seconds": lab.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),
         "seeds": {"run": settings.run.seed},
@@ -108,6 +109,18 @@ def funnel(proposals: Sequence[Proposal], lab: Lab) -> dict[str, int]:
     kept = sum(proposal.verdict.passed for proposal in proposals) - aside
     counts[Stage.IN_BAND] = counts[Stage.KEPT] = kept
     return counts
+
+
+def per_kept_task(proposals: Sequence[Proposal], lab: Lab) -> dict[str, float] | None:
+    """What a kept task cost: tokens that the challenger sampled, seconds of challenge, executions."""
+    kept = sum(proposal.verdict.passed for proposal in proposals)
+    seconds = lab.store.fact("seconds", {})
+    spent = {
+        "tokens": sum(sum(episode.mask) for episode in lab.store.episodes("challenge")),
+        "seconds": sum(value for stage, value in seconds.items() if stage.startswith("challenge")),
+        "executions": sum(int(proposal.audit.get("executions", 0)) for proposal in proposals),
+    }
+    return {name: round(total / kept, 2) for name, total in spent.items()} if kept else None
 
 
 def peak_memory() -> int:

@@ -14,6 +14,7 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.core.training import Collector
 
+BAND, ALL = (0.1, 0.9), (0.0, 1.0)
 TRAIN, VALIDATION, TOO_EASY, TOO_HARD = "train", "validation", "too easy", "too hard"
 
 
@@ -41,8 +42,8 @@ def pass_rates(lab: Lab, round_: int, tasks: Sequence[Task]) -> list[list[float]
 
 def _fates(lab: Lab, round_: int, tasks: Sequence[Task]) -> list[str]:
     section = lab.manifest.settings.curriculum
-    low, high = section.band
-    if ((low, high) == (0.0, 1.0) and not section.train_challenger) or not tasks:
+    low, high = section.band or (BAND if lab.manifest.settings.rounds > 1 else ALL)
+    if ((low, high) == ALL and not section.train_challenger) or not tasks:
         return [_share(task, section.validation) for task in tasks]
     lab.watcher.stage(f"pass rates {round_}", len(tasks), "tasks")
     fates = []

@@ -7,7 +7,7 @@ fails. Then ours, as checks. What the challenger can mend is told in ``feedback`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 
 from selfchal.core.bench import Bench, Evidence, Trial, answer_type
@@ -19,6 +19,7 @@ from selfchal.core.judging.needs import survey_of
 from selfchal.core.judging.source import SourceError, parse_evaluate, parse_source
 from selfchal.core.judging.stability import Stability
 from selfchal.core.judging.strength import Strength
+from selfchal.core.judging.tally import Tally
 from selfchal.core.sandbox import Execution, Status
 from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.core.world import Json
@@ -56,12 +57,16 @@ class Judge:
     ) -> Verdict:
         """Judge one task. A sandbox failure gives could-not-check; nothing that the task does raises."""
         place = self.bench.sandbox.guarantees
-        case = _Case(task, self.bench, {"sandbox": f"{place.sandbox}, tier {place.tier}"})
+        tally = Tally(self.bench.sandbox)
+        case = _Case(
+            task, replace(self.bench, sandbox=tally), {"sandbox": f"{place.sandbox}, tier {place.tier}"}
+        )
         needed = min_failures if filters in (Filter.PAPER, Filter.FULL) else 0
         try:
-            return self._judge(case, filters, needed)
+            verdict = self._judge(case, filters, needed)
         except SandboxError as error:
-            return Verdict(Outcome.COULD_NOT_CHECK, case.stage, str(error), audit=case.audit)
+            verdict = Verdict(Outcome.COULD_NOT_CHECK, case.stage, str(error), audit=case.audit)
+        return replace(verdict, audit={**verdict.audit, "executions": tally.runs})
 
     def _judge(self, case: _Case, filters: Filter, needed: int) -> Verdict:
         steps: list[tuple[Stage, Callable[[], Finding]]] = [
@@ -81,7 +86,7 @@ class Judge:
                 return case.verdict(finding)
         for check in self._all_checks:
             case.stage = check.stage
-            finding = check.examine(case.task, self.bench, case.evidence)
+            finding = check.examine(case.task, case.bench, case.evidence)
             case.audit |= {check.name: dict(finding.audit)} if finding.audit else {}
             if finding.outcome is not Outcome.PASSED:
                 return case.verdict(finding)
