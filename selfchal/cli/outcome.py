@@ -43,12 +43,10 @@ def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
         )
     rows.append(f"doing nothing scores {percent(results['do_nothing'])}")
     funnel = results["funnel"]
-    cost = results.get("per_kept_task")
-    each = (
-        cost
-        and f" ({cost['tokens']:.0f} tokens, {cost['seconds']:.2f} s, {cost['executions']:.0f} executions each)"
-    )
-    rows.append(f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept{each or ''}")
+    rows.append(f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept")
+    if cost := results.get("per_kept_task"):
+        each = f"{cost['tokens']:.0f} tokens, {cost['seconds']:.2f} s, {cost['executions']:.0f} executions"
+        rows.append(f"a kept task took {each}")
     for row in rows:
         console.print(row, highlight=False, markup=False, soft_wrap=True)
 
