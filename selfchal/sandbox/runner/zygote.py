@@ -86,7 +86,7 @@ def _raise_walls(settings: dict[str, Any], control: socket.socket) -> Walls:
     walls.drop_privileges(sysconfig.get_path("stdlib"))
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     for limit, value in _INHERITED_LIMITS:
-        resource.setrlimit(limit, (value, value))
+        _lower(limit, value)
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     bindings = [
         kernel.prepared_prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL),  # a fork does not inherit it
@@ -96,6 +96,12 @@ def _raise_walls(settings: dict[str, Any], control: socket.socket) -> Walls:
     if rules is not None:
         bindings.append(landlock.restricting(rules))
     return Walls(tuple(bindings), binds_filter, base_memory, settings["seed"])
+
+
+def _lower(limit: int, value: int) -> None:
+    hard = resource.getrlimit(limit)[1]
+    lowest = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(limit, (lowest, lowest))
 
 
 def _oom_first() -> None:

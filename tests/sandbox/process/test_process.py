@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -167,6 +168,25 @@ def test_a_host_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
     while os.path.exists(f"/proc/{zygote}/cmdline") and _cmdline(zygote) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _cmdline(zygote)
+
+
+def test_a_host_with_low_limits_has_a_sandbox_too(process: Sandbox) -> None:
+    """As users often have them: nobody can raise a hard limit again."""
+    program = (
+        "from selfchal.core.sandbox import *\n"
+        "from selfchal.sandbox.process.sandbox import *\n"
+        "with ProcessSandbox(ProcessConfig()) as sandbox:\n"
+        "    print(sandbox.run(Program('result = 1'), None, Limits(seconds=30)).value)\n"
+    )
+
+    def lower() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        resource.setrlimit(resource.RLIMIT_STACK, (4 * 2**20, 4 * 2**20))
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], preexec_fn=lower, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "1\n", ended.stderr
 
 
 def test_the_clock_and_the_seed_can_be_fixed() -> None:
