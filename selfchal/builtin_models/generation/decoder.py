@@ -26,6 +26,7 @@ from selfchal.core.model import Sampling
 
 WINDOW = 8  # steps from one look at who joins to the next
 FEED_TOKENS = 16_384  # the most tokens that one prefill pass feeds, padding included
+PADDING_TOKENS = 256  # more padding than this costs more than another pass
 REPACK_BELOW = 0.75  # ended rows are dropped when the running share of a batch falls under this
 SHARED_HEADER = 32  # tokens that all prompts must share before they are fed once for all
 
@@ -244,11 +245,13 @@ def _shared_header(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _chunk(todo: Sequence[bytes], hits: dict[bytes, Hit | None]) -> list[bytes]:
-    """As many of these (sorted by what is to feed) as one pass may take."""
+    """As many of these (sorted by what is to feed) as one pass may take without much padding."""
     chunk: list[bytes] = []
+    useful = 0
     for key in todo:
         width = len(key) // 4 - _length(hits[key])
-        if chunk and width * (len(chunk) + 1) > FEED_TOKENS:
+        fed, useful = width * (len(chunk) + 1), useful + width
+        if chunk and (fed > FEED_TOKENS or fed - useful > PADDING_TOKENS):
             break
         chunk.append(key)
     return chunk
