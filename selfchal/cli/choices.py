@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfchal.core.manifest import Choice, Kind, PluginSection, apply_overrides, choose
@@ -13,4 +13,9 @@ def choose_plugin(kind: Kind, name: str, overrides: Sequence[str] = ()) -> Choic
     """The plugin of this kind and name, with its options. Raises PluginError, ManifestError."""
     rows: dict[str, Any] = {}
     apply_overrides(rows, overrides)
-    return choose(load_plugins(), kind, PluginSection(**{**rows, "name": name}), name)
+    return choose_section(kind, {**rows, "name": name})
+
+
+def choose_section(kind: Kind, section: Mapping[str, Any]) -> Choice:
+    """The plugin of this kind that a manifest's section names. Raises PluginError, ManifestError."""
+    return choose(load_plugins(), kind, PluginSection(**section), section["name"])

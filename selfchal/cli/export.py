@@ -33,6 +33,14 @@ def task_rows(store: Store) -> Iterator[dict[str, Json]]:
     yield from last.values()
 
 
+def messages_rows(store: Store) -> Iterator[dict[str, Json]]:
+    """TRL's conversational form: every solved training episode as one conversation."""
+    for episode in store.episodes("train"):
+        if episode.reward == 1.0:
+            prompt, completion = _parts(episode)
+            yield {"messages": [*prompt, *completion]}
+
+
 def sft_rows(store: Store) -> Iterator[dict[str, Json]]:
     """TRL's prompt-completion form: what was said before the agent's first turn, and all that followed."""
     for episode in store.episodes("train"):
@@ -87,6 +95,7 @@ Writer = Callable[[Rows, Store, Path], int]
 FORMATS: Mapping[str, tuple[Callable[[Store], Rows], Writer]] = {
     "jsonl": (task_rows, _write_jsonl),
     "parquet": (task_rows, _write_parquet),
+    "messages": (messages_rows, _write_jsonl),
     "sft": (sft_rows, _write_jsonl),
     "dpo": (dpo_rows, _write_jsonl),
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
-from selfchal.cli.choices import choose_plugin
+from selfchal.cli.choices import choose_plugin, choose_section
 from selfchal.cli.export import FORMATS, export_tasks
+from selfchal.core.coverage import coverage
 from selfchal.core.environment import Environment
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
@@ -104,12 +105,32 @@ def export(run: Path, form: str, out: Path) -> None:
     \b
     jsonl    one task a line, as `selfchal tasks judge` reads them
     parquet  the same in a folder with a data set card
+    messages TRL: every solved training episode as one conversation
     sft      TRL: prompt and completion of every solved training episode
     dpo      TRL: prompt, chosen and rejected of tasks that were solved and failed
     """
     with Store.read(run) as store:
         count = export_tasks(store, form, out)
     click.echo(f"Wrote {count} rows to {out}")
+
+
+@tasks.command("coverage")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show_coverage(run: Path, as_json: bool) -> None:
+    """Show which tools, arguments and tables the kept tasks touch, and what they leave out."""
+    with Store.read(run) as store:
+        place: Environment = choose_section("environment", store.manifest()["environment"]).make()
+        seen = coverage(place, [row.task for row in {r.task.id: r for r in _kept(store)}.values()])
+    if as_json:
+        click.echo(json.dumps(asdict(seen), indent=2))
+        return
+    click.echo(f"{seen.tasks} tasks")
+    for title, counts in (("tools", seen.tools), ("arguments", seen.arguments), ("tables", seen.tables)):
+        click.secho(f"\n{title}", bold=True)
+        for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            click.echo(f"{count:6}  {name}")
+    click.echo(f"\nnot used by any task: {', '.join(seen.missing) or 'nothing'}")
 
 
 @tasks.command("judge")

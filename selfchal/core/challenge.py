@@ -30,9 +30,12 @@ def challenge(lab: Lab, round_: int) -> list[Proposal]:
     most = min(most, settings.budget.proposals or most)
     lab.watcher.stage(f"challenge {round_}", most, "proposals")
     proposals = list(lab.store.proposals(round_))
+    if lab.store.has("tasks", str(round_)):  # it ended, by its budget perhaps: a resumed run makes no more
+        return proposals
     earlier = [task for past in range(1, round_) for task, _ in lab.store.tasks(past)]
     wanted_tools = focus(lab.environment, earlier)
-    started, batch = time.monotonic(), settings.rollout.batch
+    before = lab.store.fact("seconds", {}).get(f"challenge {round_}", 0.0)  # of interrupted attempts
+    started, batch = time.monotonic() - before, settings.rollout.batch
     while len(proposals) < most and _kept(proposals) < wanted and not _spent(lab, started):
         indices = range(len(proposals), min(most, len(proposals) + batch))
         proposals += _make(lab, round_, indices, wanted_tools)

@@ -28,7 +28,7 @@ class Coverage:
     tools: dict[str, int]
     arguments: dict[str, int]
     tables: dict[str, int]
-    missing: tuple[str, ...]
+    missing: list[str]
 
 
 def uses(execution: Execution, parameters: dict[str, list[str]]) -> list[str]:
@@ -61,7 +61,7 @@ def coverage(environment: Environment, tasks: Iterable[Task]) -> Coverage:
         {name: used[name] for name in every},
         {use: count for use, count in sorted(used.items()) if "." in use},
         dict(sorted(tables.items())),
-        tuple(missing),
+        missing,
     )
 
 

@@ -7,9 +7,11 @@ import os
 import resource
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from selfchal.core.coverage import coverage
 from selfchal.core.errors import StoreError
 from selfchal.core.evaluation import Mode, Score, do_nothing, held_out
 from selfchal.core.judge import FUNNEL, Stage
@@ -40,6 +42,7 @@ def write_results(lab: Lab, before: Scores, after: Scores) -> dict[str, Json]:
         "do_nothing": estimate(do_nothing(lab.environment, tasks)).mean,
         "held_out_tasks": len(tasks),
         "funnel": funnel(proposals, lab),
+        "coverage": asdict(coverage(lab.environment, (task for task, _ in lab.store.tasks()))),
         "per_kept_task": per_kept_task(proposals, lab),
         "seconds": lab.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),

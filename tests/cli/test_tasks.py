@@ -67,6 +67,7 @@ def test_show_takes_the_beginning_of_an_id(selfchal: Any, run: Path) -> None:
     ("form", "rows"),
     [
         ("jsonl", 2),
+        ("messages", 2),
         ("sft", 2),
         ("dpo", 1),  # one failed episode, so one pair
     ],
@@ -76,6 +77,8 @@ def test_export(selfchal: Any, run: Path, tmp_path: Path, form: str, rows: int) 
     assert selfchal("tasks", "export", run, "--format", form, "--out", out).code == 0
     found = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(found) == rows
+    if form == "messages":
+        assert [m["role"] for m in found[0]["messages"]] == ["system", "user", "assistant"]
     if form == "sft":
         assert found[0]["prompt"] == [
             {"role": "system", "content": "tools"},
@@ -94,6 +97,15 @@ def test_export_as_parquet_with_a_card(selfchal: Any, run: Path, tmp_path: Path)
     table = datasets.Dataset.from_parquet(str(out / "tasks.parquet"), cache_dir=str(tmp_path / "cache"))
     assert table["id"][:] == ["abc1", "abc2"]
     assert "2 tasks on the environment `calculation`" in (out / "README.md").read_text()
+
+
+def test_coverage_lists_what_tasks_use_and_leave_out(selfchal: Any, run: Path) -> None:
+    seen = selfchal("tasks", "coverage", run, "--json").json
+    assert seen["tasks"] == 2
+    assert "convert_hex_to_ascii" in seen["missing"], (
+        "no task of this run was judged, so none says what it uses"
+    )
+    assert "not used by any task" in selfchal("tasks", "coverage", run).out
 
 
 def test_an_export_that_cannot_be_written_is_a_sentence(selfchal: Any, run: Path) -> None:
