@@ -31,7 +31,7 @@ from selfchal.cli.run import hooks_of
 from selfchal.core.bench import Bench
 from selfchal.core.challenge import challenge
 from selfchal.core.evaluation import Mode, examine
-from selfchal.core.judge import FUNNEL, STAGES, Filter
+from selfchal.core.judge import FUNNEL, STAGES, Filter, Stage
 from selfchal.core.judging import Judge
 from selfchal.core.judging.novelty import HeldOut, settle
 from selfchal.core.lab import Lab, limits_of, open_lab
@@ -184,7 +184,8 @@ def yields(jobs: Sequence[Job]) -> list[str]:
     lines = []
     for job in jobs:
         if job.filter == Filter.FULL:
-            reached = Counter(Proposal.from_json(row).verdict.reached for row in _rows(job)["proposals"])
+            verdicts = [Proposal.from_json(row).verdict for row in _rows(job)["proposals"]]
+            reached = Counter(Stage.KEPT if v.passed else v.reached for v in verdicts)
             counts = [sum(reached[later] for later in FUNNEL[FUNNEL.index(stage) :]) for stage in STAGES[:-1]]
             lines.append(f"| {job.seed} | {sum(reached.values())} | {' | '.join(map(str, counts))} |")
     head = ["seed", "proposed", *STAGES[:-1]]
