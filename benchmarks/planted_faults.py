@@ -15,6 +15,7 @@ import random
 import sys
 import time
 from collections import Counter, defaultdict
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -23,7 +24,7 @@ from planted.faults import FAULTS
 from planted.sound import sound_tasks
 
 from selfchal.core.environment import Environment
-from selfchal.core.judging import judge_rows
+from selfchal.core.judging import Recipe, judge_rows
 from selfchal.plugins.registry import Plugins, load_plugins
 
 DOCS = Path(__file__).parent.parent / "docs" / "judging.md"
@@ -93,7 +94,6 @@ def measure(name: str, plugins: Plugins, each: int, seed: int, table: Table, sho
     kind = plugins.find("environment", name)
     environment: Environment = kind(kind.Config())
     sandbox_kind = plugins.find("sandbox", "process")
-    sandbox = sandbox_kind(sandbox_kind.Config())
     rng = random.Random(f"faults-{seed}-{name}")
     sound = sound_tasks(environment, seed, each)
     rows = [("sound", one.task) for one in sound]
@@ -103,17 +103,15 @@ def measure(name: str, plugins: Plugins, each: int, seed: int, table: Table, sho
         rows += [(fault, task) for task in rng.sample(found, min(len(found), max(10, each // 3)))]
     print(f"{name}: {len(sound)} sound, {len(rows) - len(sound)} planted", flush=True)
     shown: Counter[str] = Counter()
-    try:
-        verdicts = judge_rows(environment, sandbox, (task.to_json() for _, task in rows))
-        for (fault, task), row in zip(rows, verdicts, strict=True):
-            table.add(fault, name, row)
-            wrong = (row["outcome"] == "failed") == (fault == "sound")
-            if wrong and shown[fault] < show:
-                shown[fault] += 1
-                print(f"--- {fault}: {row['stage']}: {row['reason']}\n{task.instruction}\n{task.evaluate}")
-                print(f"{task.solution}\nfailure: " + "\nfailure: ".join(task.failures))
-    finally:
-        sandbox.close()
+    recipe = Recipe(partial(kind, kind.Config()), partial(sandbox_kind, sandbox_kind.Config()))
+    verdicts = judge_rows(recipe, [task.to_json() for _, task in rows])
+    for (fault, task), row in zip(rows, verdicts, strict=True):
+        table.add(fault, name, row)
+        wrong = (row["outcome"] == "failed") == (fault == "sound")
+        if wrong and shown[fault] < show:
+            shown[fault] += 1
+            print(f"--- {fault}: {row['stage']}: {row['reason']}\n{task.instruction}\n{task.evaluate}")
+            print(f"{task.solution}\nfailure: " + "\nfailure: ".join(task.failures))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from judging import judge_and_tasks
+from judging import cpu_seconds, judge_and_tasks
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.judge import Filter
@@ -113,22 +113,6 @@ def _timed(one: Callable[[], object], until: float) -> list[float]:
 
 def _p99(times: list[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)]
-
-
-def cpu_seconds() -> float:
-    """CPU time of this process and all below it, the ended ones too; it depends little on load."""
-    total = sum(os.times()[:4])
-    parents, used = {}, {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(name)], used[int(name)] = int(fields[1]), sum(map(int, fields[11:15]))
-    found = {os.getpid()}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return total + sum(used[pid] for pid in found - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
 
 
 class Adds:

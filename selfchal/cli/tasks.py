@@ -15,8 +15,7 @@ from selfchal.core.coverage import coverage
 from selfchal.core.environment import Environment
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
-from selfchal.core.judging.rows import judge_rows
-from selfchal.core.sandbox import Sandbox
+from selfchal.core.judging import Recipe, judge_rows
 from selfchal.core.store import Store
 from selfchal.core.task import Task
 from selfchal.core.world import Json
@@ -150,14 +149,11 @@ def judge(environment: str, file: Path, sandbox: str, overrides: tuple[str, ...]
 
     Each line has instruction, evaluate, solution, failures, and context where the world needs one.
     """
-    rows = _rows_of(file)
-    place: Environment = choose_plugin("environment", environment, overrides).make()
-    box: Sandbox = choose_plugin("sandbox", sandbox).make()
-    try:
-        for number, verdict in enumerate(judge_rows(place, box, rows), start=1):
-            click.echo(json.dumps(verdict) if as_json else _line(number, verdict))
-    finally:
-        box.close()
+    place = choose_plugin("environment", environment, overrides)
+    box = choose_plugin("sandbox", sandbox)
+    verdicts = judge_rows(Recipe(place.make, box.make), _rows_of(file))
+    for number, verdict in enumerate(verdicts, start=1):
+        click.echo(json.dumps(verdict) if as_json else _line(number, verdict))
 
 
 def _rows_of(path: Path) -> list[Json]:

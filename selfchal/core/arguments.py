@@ -9,11 +9,39 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from selfchal.core.world import Json, ToolSpec
 
-_signature = functools.lru_cache(maxsize=4096)(inspect.signature)  # tools are called by the thousand
+# Tools are called by the thousand, and inspect takes its time.
+_signature = functools.lru_cache(maxsize=4096)(inspect.signature)
+
+
+@functools.lru_cache(maxsize=4096)
+def _form(function: Callable[..., Any]) -> _Form:
+    parameters = list(_signature(function).parameters.values())
+    plain = all(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters)
+    variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
+    needed = frozenset(p.name for p in parameters if p.default is inspect.Parameter.empty)
+    return _Form(tuple(p.name for p in parameters), needed, plain, variadic)
+
+
+class _Form(NamedTuple):
+    """The parameters of a function: ``plain`` where each may be given by place or by name."""
+
+    names: tuple[str, ...]
+    needed: frozenset[str]
+    plain: bool
+    variadic: str | None
+
+    def bound(self, args: Sequence[Json], kwargs: Mapping[str, Json]) -> dict[str, Json] | None:
+        """The arguments by name where that is simple and right; else None, and inspect may say why."""
+        if not self.plain or len(args) > len(self.names):
+            return None
+        given = {**dict(zip(self.names, args, strict=False)), **kwargs}
+        ordered = {name: given[name] for name in self.names if name in given}
+        right = len(ordered) == len(args) + len(kwargs) and self.needed <= ordered.keys()
+        return ordered if right else None
 
 
 def spread(
@@ -23,25 +51,25 @@ def spread(
 
     Calls of functions without a variadic parameter, and calls that do not name it, come back as they are.
     """
-    parameters = list(_signature(function).parameters.values())
-    variadic = next((p for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
-    if variadic is None or not isinstance(kwargs.get(variadic.name), list | tuple):
+    names, variadic = _form(function).names, _form(function).variadic
+    if variadic is None or not isinstance(kwargs.get(variadic), list | tuple):
         return tuple(args), dict(kwargs)
-    rest = {name: value for name, value in kwargs.items() if name != variadic.name}
-    before = [p.name for p in parameters[: parameters.index(variadic)]]
+    rest = {name: value for name, value in kwargs.items() if name != variadic}
+    before = names[: names.index(variadic)]
     lead = [rest.pop(name) for name in before[len(args) :] if name in rest]
-    return (*args, *lead, *kwargs[variadic.name]), rest
+    return (*args, *lead, *kwargs[variadic]), rest
 
 
 def mismatch(
     function: Callable[..., Any], spec: ToolSpec, args: Sequence[Json], kwargs: Mapping[str, Json]
 ) -> str | None:
     """What is wrong with the arguments, as a sentence; None when they fit the signature and the schema."""
+    bound: Mapping[str, Json] | None = _form(function).bound(args, kwargs)
     try:
-        bound = _signature(function).bind(*args, **kwargs)
+        bound = _signature(function).bind(*args, **kwargs).arguments if bound is None else bound
     except TypeError as error:
         return f"{spec.name}: {error}; call it as {spec.signature}"
-    for name, value in bound.arguments.items():
+    for name, value in bound.items():
         schema = spec.parameters["properties"].get(name, {})
         given = list(value) if isinstance(value, tuple) else value
         if not fits(given, schema):

@@ -4,7 +4,11 @@ The paper's stages run every piece in a process of its own. The further checks o
 disagreement with those verdicts, so they may share one: worlds are switched on the trusted side by a
 call, functions are made afresh for each run, and what one run writes is gone before the next. What a
 reading tool answered is remembered until a writing tool is called, for most verifiers of a batch read the
-same few rows.
+same few rows; and with the next world come its answers to what was read in those before.
+
+A verifier in which conditions can be dropped (``mutants.weakened``) asks ``_dropped`` before each, and
+tells ``_met`` and ``_refused`` how it went. Only dropping one that was not met can change a verdict, so
+only those that were asked and not told to be met are tried.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from selfchal.core.world import Json, ToolResult, World
 
 SWITCH = "_selfchal_world"
 RAISED = "raised"  # a run that raised, in the place of its value
+_MOST_READ = 16  # answers that come with a world
 _PATIENCE = 3  # times the time of one run, for a batch
 
 _HEAD = f"""
@@ -46,10 +51,22 @@ def _tools(reading, writing):
 def _switch(place):
     _known.clear()
     _written.clear()
-    {SWITCH}(place)
-_drop = [0]
+    for name, args, kwargs, text in {SWITCH}(place):
+        _known[name, args, kwargs] = text
+_drop, _unmet = [0], {{}}
+def _dropped(number):
+    if _drop[0] == number: return True
+    _unmet[number] = _unmet.get(number, 0) + 1
+    return False
+def _met(number, value):
+    if value is True: _unmet[number] -= 1
+    return value
+def _refused(number, value):
+    if not value: _unmet[number] -= 1
+    return value
 def _verdict(number, answer):
     _drop[0] = number
+    _unmet.clear()
     try:
         function = _make_0()
         value = function(*[_json.loads(answer)][:function.__code__.co_argcount])
@@ -64,14 +81,13 @@ def _evaluations(reading, writing, answers, turns, count):
     for place, answer in enumerate(answers):
         _turn[0] = turns[place]
         _switch(place)
-        row = []
-        for number in range(count):
-            if number and (row[0] is True or number in settled):
-                row.append(None)
-                continue
+        row = [_verdict(0, answer)] + [None] * (count - 1)
+        unmet = [] if row[0] is True else [number for number, times in _unmet.items() if times]
+        for number in unmet:
+            if number in settled: continue
             if _written: _switch(place)
-            row.append(_verdict(number, answer))
-            if number and row[number] is True: settled.add(number)
+            row[number] = _verdict(number, answer)
+            if row[number] is True: settled.add(number)
         out.append(row)
     return out
 """
@@ -95,7 +111,9 @@ class Switchboard:
 
     worlds: Sequence[World]
     keep: bool  # False: every switch gets a throw-away copy, True: the world itself
+    reading: Sequence[str] = ()  # tools whose answers in the next world come with the switch
     current: World = field(init=False)
+    _read: dict[tuple[str, str, str], tuple[Sequence[Json], Mapping[str, Json]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.current = self.worlds[0].fork()
@@ -106,12 +124,15 @@ class Switchboard:
 
     def call(self, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
         if name != SWITCH:
+            if name in self.reading and len(self._read) < _MOST_READ:
+                self._read[name, repr(tuple(args)), repr(kwargs)] = args, kwargs
             return self.current.call(name, args, kwargs)
         place = args[0] if args else None
         if not isinstance(place, int) or not 0 <= place < len(self.worlds):
             return ToolResult(f"no world {place!r}", ok=False, raises=True)
         self.current = self.worlds[place] if self.keep else self.worlds[place].fork()
-        return ToolResult(None)
+        answers = [(*key, self.current.call(key[0], *given)) for key, given in self._read.items()]
+        return ToolResult([[*key, json.dumps(found.value)] for *key, found in answers if not found.raises])
 
 
 @dataclass(frozen=True)
@@ -127,11 +148,11 @@ class Ending:
 def evaluate_many(
     bench: Bench, verifier: ast.Module, endings: Sequence[Ending], turned: bool, variants: int = 0
 ) -> list[list[bool | str | None]] | None:
-    """For each ending the verdict of the verifier and of its variants (``_drop[0]`` set to 1, 2, …);
-    RAISED for one that raised or gave no truth value.
+    """For each ending the verdict of the verifier and of its variants (conditions
+    1, 2, … dropped); RAISED for one that raised or gave no truth value.
 
-    Of the variants only what they newly accept counts, so None stands where the verifier itself accepts,
-    and after the first ending that a variant newly accepted.
+    Of the variants only what they newly accept counts, so None stands where they cannot accept what the
+    verifier refuses, and after the first ending that a variant newly accepted.
     None for all where the process as a whole gave nothing (too slow, too large). Raises SandboxError,
     UnwrappableError. Alters ``verifier``.
     """
@@ -147,7 +168,7 @@ def evaluate_many(
         args=(reading, writing, answers, turns, 1 + variants),
         hash_seed=1,
     )
-    host = Switchboard([ending.world for ending in endings], keep=False)
+    host = Switchboard([ending.world for ending in endings], keep=False, reading=reading)
     limits = _limits(bench, len(endings) * (1 + variants))
     execution = bench.run(program, host, limits)
     if execution.status is Status.TIMEOUT:  # a machine under load is late at times

@@ -6,6 +6,9 @@ What today's runs agree on may still change tomorrow (``datetime.now().year``), 
 from __future__ import annotations
 
 import ast
+import re
+
+from selfchal.core.judging.source import own_tree
 
 _ALWAYS = {
     "time": {
@@ -29,8 +32,15 @@ _SEEDED = {"random", "randint", "choice", "choices", "sample", "shuffle", "unifo
            "getrandbits", "betavariate", "normalvariate", "triangular", "expovariate"}  # fmt: skip
 
 
-def asks_chance(tree: ast.Module) -> str | None:
+_NAMED = re.compile(rf"\b(?:{'|'.join(sorted(_MODULES | _BUILTIN))})\b")
+
+
+def asks_chance(source: str) -> str | None:
     """What the code asks that need not be the same next time (``time.time``); None if nothing."""
+    # Most code names nothing of the kind. Python reads some other letters as these: only ASCII is believed.
+    if source.isascii() and not _NAMED.search(source):
+        return None
+    tree = own_tree(source)
     names = _imported(tree)
     if not names and not any(isinstance(node, ast.Name) and node.id in _BUILTIN for node in ast.walk(tree)):
         return None

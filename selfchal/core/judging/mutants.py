@@ -7,7 +7,6 @@ challenger's code is not run again.
 from __future__ import annotations
 
 import ast
-import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,11 +84,11 @@ def altered_answers(task: Task, evidence: Evidence) -> Iterator[Mutant]:
 
 
 def weakened(tree: ast.Module) -> tuple[list[str], ast.Module]:
-    """evaluate with its conditions, and a module in which condition n (from 1) can be dropped, which is to
-    take it as true, by setting ``_drop[0]`` to n; 0 drops none."""
+    """evaluate's conditions, and the module in which condition n (from 1) can be dropped, which is to take
+    it as met; see ``batch`` for the functions that it calls to know. Alters ``tree``."""
     weakener = _Weakener()
-    changed = weakener.visit(copy.deepcopy(tree))
-    return weakener.conditions, ast.fix_missing_locations(changed)
+    changed = weakener.visit(tree)
+    return weakener.conditions, changed
 
 
 class _Weakener(ast.NodeTransformer):
@@ -98,25 +97,24 @@ class _Weakener(ast.NodeTransformer):
     def __init__(self) -> None:
         self.conditions: list[str] = []
 
-    def _droppable(self, node: ast.expr) -> ast.expr | None:
-        """A test whether this condition is dropped now; None when there are enough already."""
+    def _number(self, node: ast.expr) -> int | None:
+        """The number of this condition; None when there are enough already."""
         if len(self.conditions) == _MOST_VERIFIERS:
             return None
         self.conditions.append(ast.unparse(node)[:120])
-        place = ast.Subscript(ast.Name("_drop", ast.Load()), ast.Constant(0), ast.Load())
-        return ast.Compare(place, [ast.Eq()], [ast.Constant(len(self.conditions))])
+        return len(self.conditions)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        dropped = self._droppable(node)
+        number = self._number(node)
         self.generic_visit(node)
-        return ast.BoolOp(ast.Or(), [dropped, node]) if dropped else node
+        return _asked(number, node) if number else node
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
         if isinstance(node.test, ast.Compare):
             return self.generic_visit(node)
-        dropped = self._droppable(node.test)
+        number = self._number(node.test)
         self.generic_visit(node)
-        return ast.Assert(ast.BoolOp(ast.Or(), [dropped, node.test]), node.msg) if dropped else node
+        return ast.Assert(_asked(number, node.test), node.msg) if number else node
 
     def visit_If(self, node: ast.If) -> ast.AST:
         # "if <wrong>: return False" is a condition that is dropped with the whole statement
@@ -129,11 +127,19 @@ class _Weakener(ast.NodeTransformer):
         )
         if not refuses:
             return self.generic_visit(node)
-        dropped = self._droppable(node.test)
-        if dropped is None:
+        number = self._number(node.test)
+        if number is None:
             return node
-        test = ast.BoolOp(ast.And(), [ast.UnaryOp(ast.Not(), dropped), node.test])
-        return ast.If(test, node.body, [])
+        kept = ast.UnaryOp(ast.Not(), _call("_dropped", number))
+        return ast.If(ast.BoolOp(ast.And(), [kept, _call("_refused", number, node.test)]), node.body, [])
+
+
+def _asked(number: int, node: ast.expr) -> ast.expr:
+    return ast.BoolOp(ast.Or(), [_call("_dropped", number), _call("_met", number, node)])
+
+
+def _call(name: str, number: int, *rest: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(name, ast.Load()), [ast.Constant(number), *rest], [])
 
 
 def replayed(task: Task, bench: Bench, calls: Sequence[Call]) -> World | None:
@@ -162,12 +168,17 @@ def placed(value: Json, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tup
 
 def with_argument(call: Call, where: tuple[str | int, ...], value: Json) -> Call:
     """The call with another value at this place (as ``placed`` names places) of its arguments."""
-    both: list[Json] = copy.deepcopy([list(call.args), dict(call.kwargs)])
-    inner: Json = both
-    for key in where[:-1]:
-        inner = inner[key]
-    inner[where[-1]] = value
-    return Call(call.name, tuple(both[0]), both[1], call.value, call.ok, call.changed)
+    args, kwargs = _with([list(call.args), dict(call.kwargs)], where, value)
+    return Call(call.name, tuple(args), kwargs, call.value, call.ok, call.changed)
+
+
+def _with(whole: Json, where: tuple[str | int, ...], value: Json) -> Json:
+    """A copy along the path alone: what is beside it is shared, for worlds copy what they are given."""
+    if not where:
+        return value
+    part: Json = dict(whole) if isinstance(whole, Mapping) else list(whole)
+    part[where[0]] = _with(part[where[0]], where[1:], value)
+    return part
 
 
 def _pool(evidence: Evidence) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from selfchal.core.bench import Bench
 from selfchal.core.environment import Environment
@@ -54,7 +54,7 @@ class Documents:
     @cached_property
     def wording(self) -> Wording:
         tools = " ".join(f"{tool.description} {tool.parameters}" for tool in self.environment.tools)
-        return Wording(f"{self.environment.policy} {tools}")
+        return _wording(f"{self.environment.policy} {tools}")
 
     def choices(self, tool: str, parameter: str) -> list[Json]:
         """The values that a tool's schema allows for a parameter; empty when it allows any."""
@@ -63,6 +63,12 @@ class Documents:
                 schema = spec.parameters.get("properties", {}).get(parameter, {})
                 return list(schema.get("enum", ()))
         return []
+
+
+@lru_cache(maxsize=8)
+def _wording(text: str) -> Wording:
+    """Every task of an environment has the same documents."""
+    return Wording(text)
 
 
 def survey_of(task: Task, bench: Bench, calls: Sequence[Call]) -> Survey:

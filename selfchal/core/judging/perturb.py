@@ -86,11 +86,15 @@ def perturbed(tree: ast.Module) -> ast.Module:
 
 def turns_of(trees: Iterable[ast.Module]) -> tuple[int, ...]:
     """The turns worth trying: all three where any of the code makes a set."""
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    makes = any(isinstance(node, ast.Set | ast.SetComp) for node in nodes) or names & _MAKERS
-    return TURNS if makes else TURNS[:1]
+    return TURNS if any(_makes_a_set(node) for tree in trees for node in ast.walk(tree)) else TURNS[:1]
+
+
+def _makes_a_set(node: ast.AST) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in _MAKERS
+    if isinstance(node, ast.Attribute):
+        return node.attr in _MAKERS
+    return isinstance(node, ast.Set | ast.SetComp)
 
 
 def wrapped(tree: ast.Module, name: str, gives: str) -> ast.FunctionDef:
@@ -100,12 +104,12 @@ def wrapped(tree: ast.Module, name: str, gives: str) -> ast.FunctionDef:
     """
     body = [node for node in tree.body if not _is_future(node)]
     for node in ast.walk(tree):
-        star = isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
-        if star or isinstance(node, ast.Global):
+        if isinstance(node, ast.Global) or (isinstance(node, ast.ImportFrom) and node.names[0].name == "*"):
             raise UnwrappableError("global statements and star imports only work in a module")
     result = ast.parse(gives, mode="eval").body
     arguments = ast.arguments([], [], None, [], [], None, [])
-    return ast.FunctionDef(name, arguments, [*body, ast.Return(result)], [], None, None)
+    # unparse wants a line number of a definition, any will do
+    return ast.FunctionDef(name, arguments, [*body, ast.Return(result)], [], None, None, lineno=1)
 
 
 def _is_future(node: ast.stmt) -> bool:
@@ -115,4 +119,4 @@ def _is_future(node: ast.stmt) -> bool:
 def source_of(functions: list[ast.FunctionDef], driver: str) -> str:
     """One program: the prelude, the functions, then ``driver``."""
     module = ast.Module(list(functions), [])
-    return _LINES + ast.unparse(ast.fix_missing_locations(module)) + "\n" + driver
+    return f"{_LINES}{ast.unparse(module)}\n{driver}"

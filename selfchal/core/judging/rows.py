@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from selfchal.core.bench import Bench
@@ -13,40 +14,49 @@ from selfchal.core.environment import Environment
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.judging.judge import Judge
 from selfchal.core.judging.novelty import Novelty
-from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.judging.processes import JudgeProcesses, Recipe
+from selfchal.core.synthesizer import Judging
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 
+_MANY = 30  # rows a core that are worth a second to start its process
 _PARTS = ("instruction", "evaluate", "solution")
 
 
 def judge_rows(
-    environment: Environment,
-    sandbox: Sandbox,
-    rows: Iterable[Mapping[str, Any]],
-    limits: Limits | None = None,
+    recipe: Recipe, rows: Sequence[Any], processes: int | None = None
 ) -> Iterator[dict[str, Json]]:
     """A verdict for each row (``instruction``, ``evaluate``, ``solution``, ``failures``, ``context``).
 
     Each has ``id``, ``outcome``, ``stage`` (where it fell; ``kept`` when it passed), ``reason``, ``feedback``
     and ``audit``. Near-duplicates and instructions that give away what the environment redacts are
     noted in ``audit``, not refused: in a set of somebody's own they may be meant.
+
+    ``processes``: one for each core where there are rows enough to be worth the start; 0 judges in this one.
     """
-    judge = Judge(Bench(environment, sandbox, limits or Limits()))
+    environment = recipe.environment()
+    cores = os.cpu_count() or 1
+    many = processes if processes is not None else cores * (cores > 1 and len(rows) >= _MANY * cores)
     novelty = Novelty()
-    workers = 2 * (os.cpu_count() or 1)  # they mostly wait for the sandbox
+    with ExitStack() as closing:
+        judge: Judging
+        if many:
+            judge = closing.enter_context(JudgeProcesses(recipe, many))
+        else:
+            sandbox = recipe.sandbox()
+            closing.callback(sandbox.close)
+            judge = Judge(Bench(environment, sandbox, recipe.limits))
+        # in this process the threads mostly wait for the sandbox
+        pool = closing.enter_context(ThreadPoolExecutor(many or 2 * cores, thread_name_prefix="judge"))
+        for name, task, verdict in pool.map(partial(_judged, judge), rows):
+            yield _told(environment, name, task, verdict, novelty)
 
-    def judged(row: Mapping[str, Any]) -> tuple[str, Task | None, Verdict]:
-        task = read_row(row)
-        if isinstance(task, str):
-            return str(row.get("id", "")) if isinstance(row, Mapping) else "", None, _refused(task)
-        return task.id, task, judge(task)
 
-    source = iter(rows)
-    with ThreadPoolExecutor(workers, thread_name_prefix="judge") as pool:
-        while batch := list(islice(source, 16 * workers)):
-            for name, task, verdict in pool.map(judged, batch):
-                yield _told(environment, name, task, verdict, novelty)
+def _judged(judge: Judging, row: Any) -> tuple[str, Task | None, Verdict]:
+    task = read_row(row)
+    if isinstance(task, str):
+        return str(row.get("id", "")) if isinstance(row, Mapping) else "", None, _refused(task)
+    return task.id, task, judge(task)
 
 
 def read_row(row: Any) -> Task | str:

@@ -26,6 +26,8 @@ def first_slack(
     task: Task, evidence: Evidence, altered: Sequence[Mutant], accepted: Sequence[Mutant]
 ) -> Mutant | None:
     """The first altered argument that evaluate forgot to look at, if there is one."""
+    if not any(mutant.kind == "argument" for mutant in accepted):
+        return None
     solution = _leaves(evidence.solution.world)
     sets = {id(mutant): _sets(mutant, solution) for mutant in altered}
     named = {repr(n.value) for n in ast.walk(parse_evaluate(task.evaluate)) if isinstance(n, ast.Constant)}
@@ -57,9 +59,10 @@ def _leaves(world: World) -> dict[tuple[str | int, ...], Json]:
 
 def _sets(mutant: Mutant, solution: Mapping[tuple[str | int, ...], Json]) -> bool:
     """Did the solution put this value somewhere that had another one before?"""
-    altered = _leaves(mutant.world)
     value = repr(mutant.value)
-    return any(repr(leaf) == value and altered.get(path) != leaf for path, leaf in solution.items())
+    mine = {path: leaf for path, leaf in solution.items() if repr(leaf) == value}
+    altered = _leaves(mutant.world) if mine else {}
+    return any(altered.get(path) != leaf for path, leaf in mine.items())
 
 
 def _said(task: Task, evidence: Evidence, mutant: Mutant, wording: Wording) -> bool:

@@ -18,32 +18,41 @@ class SourceError(ValueError):
 
 
 def parse_source(source: str, what: str) -> ast.Module:
-    """Parse a piece of a task. Raises SourceError with line and cause."""
+    """Parse a piece of a task; the tree is shared, only to be read.
+
+    Raises SourceError with line and cause.
+    """
     if not source.strip():
         raise SourceError(f"{what} is empty")
     if len(source) > MAX_SOURCE:
         raise SourceError(f"{what} is {len(source):,} characters long; at most {MAX_SOURCE:,} are read")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a doubtful escape in a model's string is no error
-            tree = ast.parse(source)
-            _compiles(source)
+        return _compiled(source)
     except SyntaxError as error:
         where = f"line {error.lineno}: {(error.text or '').strip()[:200]!r}"
         raise SourceError(f"{what} does not compile: {type(error).__name__}: {error.msg} ({where})") from None
     except (ValueError, MemoryError, RecursionError, OverflowError, UnicodeError) as error:
         raise SourceError(f"{what} does not compile: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+@lru_cache(maxsize=64)
+def _compiled(source: str) -> ast.Module:
+    """The tree of a source that compiles; every check asks for those of the same few. Raises what compile
+    raises."""
+    tree = own_tree(source)
+    compile(tree, "<source>", "exec")
     return tree
 
 
-@lru_cache(maxsize=256)
-def _compiles(source: str) -> None:
-    """Every check asks for the trees of the same few sources. Raises what compile raises."""
-    compile(ast.parse(source), "<source>", "exec")
+def own_tree(source: str) -> ast.Module:
+    """A tree to alter, of source that was parsed before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a doubtful escape in a model's string is no error
+        return ast.parse(source)
 
 
 def parse_evaluate(source: str) -> ast.Module:
-    """Parse ``evaluate``'s source; it must define the function with 0 or 1 parameters. Raises SourceError."""
+    """Parse ``evaluate``'s source as above; it must define the function with 0 or 1 parameters."""
     what = "the evaluation function"
     tree = parse_source(source, what)
     defined = [

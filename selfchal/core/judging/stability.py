@@ -13,7 +13,7 @@ from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import RAISED, Ending, evaluate_many, run_many
 from selfchal.core.judging.chance import asks_chance
 from selfchal.core.judging.perturb import UnwrappableError, turns_of
-from selfchal.core.judging.source import parse_source
+from selfchal.core.judging.source import own_tree
 from selfchal.core.task import Task
 from selfchal.core.world import Json, World
 
@@ -31,7 +31,7 @@ class Stability:
 
     def examine(self, task: Task, bench: Bench, evidence: Evidence) -> Finding:
         for what, source in _pieces(task):
-            asked = asks_chance(parse_source(source, what))
+            asked = asks_chance(source)
             if asked:
                 return Finding.failed(f"{what} asks {asked}, which is not the same next time")
         expected = [_outcome(trial) for trial in (evidence.solution, *evidence.failures, evidence.nothing)]
@@ -67,8 +67,8 @@ def _outcome(trial: Trial) -> bool | str:
 def _perturbed(task: Task, bench: Bench, evidence: Evidence) -> list[list[Json]] | None:
     """For each turn the verdicts of perturbed code judged by a perturbed evaluate; None where that cannot
     be had."""
-    evaluate = parse_source(task.evaluate, "evaluate")
-    codes = [parse_source(source, "code") for source in (task.solution, *task.failures)]
+    evaluate = own_tree(task.evaluate)
+    codes = [own_tree(source) for source in (task.solution, *task.failures)]
     turns = [turn for turn in turns_of([evaluate, *codes]) for _ in codes]
     worlds: list[World] = [bench.environment.open(task.context) for _ in turns]
     try:

@@ -19,7 +19,7 @@ from selfchal.core.judging.batch import RAISED, Ending, evaluate_many
 from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, weakened
 from selfchal.core.judging.perturb import UnwrappableError
 from selfchal.core.judging.slack import first_slack
-from selfchal.core.judging.source import parse_evaluate
+from selfchal.core.judging.source import own_tree
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 
@@ -104,7 +104,7 @@ def _verdicts(
 ) -> tuple[list[bool | str | None], tuple[int, list[str]]] | None:
     """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and
     which of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
-    conditions, tree = weakened(parse_evaluate(task.evaluate))
+    conditions, tree = weakened(own_tree(task.evaluate))
     others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
     endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
     try:

@@ -69,11 +69,25 @@ def trusted(data: bytes) -> Any:
 
 def encode(value: Any) -> bytes:
     """Bytes of a value. Raises NotStrictError for what strict JSON cannot carry."""
-    check(value)
+    _check_shape((value,), 0)
     try:
         return _encode(value).encode("utf-8")
     except (ValueError, TypeError, RecursionError) as error:
         raise NotStrictError(str(error)) from None
+
+
+def _check_shape(values: Iterable[Any], depth: int) -> None:
+    """What the encoder would let through: depth, and keys of other types, which it would turn into text."""
+    if depth > MAX_DEPTH:
+        raise NotStrictError(f"nested deeper than {MAX_DEPTH}")
+    for value in values:
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    raise NotStrictError(f"a dictionary key of type {type(key).__name__} is not JSON")
+            _check_shape(value.values(), depth + 1)
+        elif isinstance(value, (list, tuple)):
+            _check_shape(value, depth + 1)
 
 
 def check(value: Any) -> None:

@@ -12,7 +12,6 @@ from selfchal.core.bench import Attempt, Bench
 from selfchal.core.judge import Stage, Verdict
 from selfchal.core.judging import Judge
 from selfchal.core.judging.chance import asks_chance
-from selfchal.core.judging.source import parse_source
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
 
@@ -47,12 +46,12 @@ ASKS_NOT = [
 
 @pytest.mark.parametrize("source", ASKS)
 def test_clocks_and_chance_are_seen(source: str) -> None:
-    assert asks_chance(parse_source(source, "code"))
+    assert asks_chance(source)
 
 
 @pytest.mark.parametrize("source", ASKS_NOT)
 def test_dates_and_seeds_are_not_chance(source: str) -> None:
-    assert asks_chance(parse_source(source, "code")) is None
+    assert asks_chance(source) is None
 
 
 @pytest.mark.parametrize(

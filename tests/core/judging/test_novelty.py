@@ -12,7 +12,7 @@ from support.shop import CANCEL, Shop
 from selfchal.core.challenger_reward import challenger_reward
 from selfchal.core.coverage import coverage, focus
 from selfchal.core.judge import Outcome, Stage, Verdict
-from selfchal.core.judging import judge_rows
+from selfchal.core.judging import Recipe, judge_rows
 from selfchal.core.judging.novelty import HeldOut, Novelty, normalised, settle
 from selfchal.core.task import TestTask
 
@@ -52,7 +52,7 @@ def test_rows_get_a_verdict_each_in_order() -> None:
         "nonsense",
         {**good, "failures": 3},
     ]
-    verdicts = list(judge_rows(Shop(), Inline(), rows))
+    verdicts = list(judge_rows(Recipe(Shop, Inline), rows))
     assert [verdict["stage"] for verdict in verdicts] == ["kept", "solution passed", *["parsed"] * 3]
     assert [verdict["id"] for verdict in verdicts[:2]] == ["cancel", "x"]
     assert verdicts[1]["audit"]["near_duplicate_of"] == "cancel"
