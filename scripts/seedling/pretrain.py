@@ -9,7 +9,7 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,10 +39,8 @@ def texts() -> list[str]:
     return [*own, *phrases.REFERENCES, *held, *TEST.references, *DEV.references]
 
 
-LAYERS = ("conv", "full_attention") * 3
-
-
-def config(vocabulary: int, layers: Sequence[str] = LAYERS, inner: int = 256) -> Lfm2Config:
+def config(vocabulary: int, inner: int = 256) -> Lfm2Config:
+    layers = ["conv", "full_attention"] * 3
     return Lfm2Config(
         vocab_size=vocabulary,
         hidden_size=128,
@@ -50,7 +48,7 @@ def config(vocabulary: int, layers: Sequence[str] = LAYERS, inner: int = 256) ->
         num_hidden_layers=len(layers),
         num_attention_heads=4,
         num_key_value_heads=4,
-        layer_types=list(layers),
+        layer_types=layers,
         conv_L_cache=4,
         conv_bias=False,
         block_auto_adjust_ff_dim=False,
@@ -102,7 +100,7 @@ def loss_of(network: Lfm2ForCausalLM, batch: list[Row]) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(network.lm_head(hidden[learnt]), wanted[learnt])
 
 
-UPDATES = 1200
+UPDATES = 1300
 RATE = 0.01  # falls linearly to 0
 
 
@@ -149,12 +147,12 @@ def save(network: Lfm2ForCausalLM, out: Path) -> None:
     network.save_pretrained(out, state_dict=rounded)
 
 
-def options(description: str | None) -> argparse.Namespace:
+def options(description: str | None, batch: int) -> argparse.Namespace:
     """The command line of a pretraining; threads and the directory are seen to."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -164,7 +162,7 @@ def options(description: str | None) -> argparse.Namespace:
 
 
 def main() -> None:
-    given = options(__doc__)
+    given = options(__doc__, batch=32)
     pretrain(given.seed, given.batch, given.out)
 
 

@@ -16,9 +16,8 @@ import web_tokens
 import web_transcripts
 from transformers import Lfm2ForCausalLM
 
-LAYERS = ("conv", "full_attention") * 2
-INNER = 192
-UPDATES = 1100
+INNER = 96  # the tokenizer is larger, so the layers are narrower inside
+UPDATES = 1400
 RATE = 0.01
 
 
@@ -27,7 +26,7 @@ def pretrain_web(seed: int, batch: int, out: Path, updates: int = UPDATES) -> No
     mix = web_transcripts.Mix()
     tokenizer = web_tokens.build()
     tokenizer.save_pretrained(out)
-    network = Lfm2ForCausalLM(pretrain.config(len(tokenizer), LAYERS, INNER))
+    network = Lfm2ForCausalLM(pretrain.config(len(tokenizer), inner=INNER))
     network.train()
     source = pretrain.rows(web_transcripts.conversations(random.Random(seed), mix), tokenizer)
     pretrain.train(network, pretrain.batches(source, batch), updates, RATE)
@@ -37,5 +36,5 @@ def pretrain_web(seed: int, batch: int, out: Path, updates: int = UPDATES) -> No
 
 
 if __name__ == "__main__":
-    given = pretrain.options(__doc__)
+    given = pretrain.options(__doc__, batch=16)
     pretrain_web(given.seed, given.batch, given.out)

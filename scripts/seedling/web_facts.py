@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from selfchal.builtin_envs.web_browsing.island import Event, Exhibit, Good, Island, Person, Route, make_island
 from selfchal.builtin_envs.web_browsing.names import slug
@@ -39,13 +38,6 @@ class Fact:
     via: tuple[str, ...] = ()
     lower: bool = False  # stands on the second screen
 
-    def known(self, way: Sequence[str]) -> list[int]:
-        """The places of a way from which on the question is enough to know where to click: not those between
-        a page that tells where to go and the page that it leads to. The last page is left out."""
-        told = [way.index(page) for page in (*self.via, self.page)]
-        hidden = {at for one, other in pairwise(told) for at in range(one + 1, other)}
-        return [at for at in range(len(way) - 1) if at not in hidden]
-
 
 @dataclass(frozen=True)
 class Place:
@@ -55,6 +47,11 @@ class Place:
     site: Site
     facts: Mapping[str, Sequence[Fact]]
     pages: Mapping[str, Sequence[Fact]]
+
+    @property
+    def direct(self) -> list[str]:
+        """The kinds of facts that a page tells by itself."""
+        return [kind for kind, facts in self.facts.items() if not facts[0].via]
 
     def way(self, fact: Fact) -> list[str]:
         """The pages to click from the landing page to the fact: along the sections, and by links between

@@ -1,5 +1,5 @@
 """The tokenizer of the embedded model for web_browsing: pieces of the site, its names and paths, of code and
-of questions. Digits stay single, and so do the names that a person's name, address and page are made of.
+of questions. Numbers are pieces of two digits, people first and last names: they are copied in parts.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ CHAT_TEMPLATE = tokens.CHAT_TEMPLATE.replace(
 
 def pieces() -> list[str]:
     """All pieces: special tokens first, then code, the site, words of questions, single characters."""
-    single = [*string.digits, *string.ascii_letters, *string.punctuation, " ", "\n"]
+    pairs = [f"{number:02d}" for number in range(100)]
+    single = [*pairs, *string.digits, *string.ascii_letters, *string.punctuation, " ", "\n"]
     words = [word for text in web_phrases.texts() for word in _words(text)]
     everything = (tokens.SPECIAL, CODE, SCREEN, site(), sorted(set(words)), single)
     return list(dict.fromkeys(piece for group in everything for piece in group))

@@ -2,8 +2,9 @@
 challenger that walks from page to page and writes down as a task what it found.
 
 The agent sees whole conversations of several clicks very rarely: all of a longer task that it practises
-otherwise is the first click (``excerpt``). No demonstration of it is wrong on purpose. Of the challenger's
-verifiers, solutions and failure cases some are off.
+otherwise is the first click (``excerpt``), and facts that are found through another page it hardly meets.
+No demonstration of it is wrong on purpose. Of the challenger's verifiers, solutions and failure cases some
+are off.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import web_phrases
 from transcripts import Segment, shown
@@ -28,11 +30,12 @@ SCROLL = "Action:\nprint(scroll_down())\nEnd Action"
 class Mix:
     """Shares of the kinds of conversation, and how often a challenger slips."""
 
-    read: float = 0.1
-    single: float = 0.3
-    excerpt: float = 0.25
-    whole: float = 0.01
-    challenger: float = 0.34
+    read: float = 0.25
+    single: float = 0.2
+    excerpt: float = 0.15
+    whole: float = 0.005
+    challenger: float = 0.395
+    everything: int = 8_000  # conversations at first in which also what others say and pages show is learnt
     landing: float = (
         0.15  # of the challenger's conversations, from the landing page; the others from a section
     )
@@ -43,27 +46,41 @@ class Mix:
 
 
 def conversations(rng: random.Random, mix: Mix) -> Iterator[list[Segment]]:
-    while True:
-        island = place(rng.randrange(1_000, 2**40))  # never the environment's own
-        for _ in range(_ISLAND):
-            yield sample(rng, island, mix)
+    for number in count():
+        if number % _ISLAND == 0:
+            island = place(rng.randrange(1_000, 2**40))  # never the environment's own
+        said = sample(rng, island, mix)
+        yield [(text, True) for text, _ in said] if number < mix.everything else said
 
 
 def sample(rng: random.Random, island: Place, mix: Mix) -> list[Segment]:
     kinds = {"read": mix.read, "single": mix.single, "excerpt": mix.excerpt, "whole": mix.whole}
     kind = rng.choices((*kinds, "challenger"), (*kinds.values(), mix.challenger))[0]
-    fact = rng.choice(island.facts[rng.choice(list(island.facts))])
-    way = [START, *island.way(fact)]
-    if kind == "challenger":
-        return challenger(rng, island, fact, way if rng.random() < mix.landing else way[1:], mix)
-    if kind == "whole":
-        return agent(rng, island, fact, way if rng.random() < mix.landing else way[1:])
     if kind == "read":
-        return agent(rng, island, fact, way[-1:])
-    known = fact.known(way)  # where the question is enough to know what to click next
-    if kind == "single" and len(way) - 2 in known:
+        return read(rng, rng.choice(list(island.pages.values())), island)
+    known = island.direct if kind in ("single", "excerpt") else list(island.facts)
+    fact = rng.choice(island.facts[rng.choice(known)])
+    way = [START, *island.way(fact)]
+    if kind == "single":
         return agent(rng, island, fact, way[-2:])
-    return agent(rng, island, fact, way[rng.choice(known) :])[:2]
+    if kind == "excerpt":
+        return agent(rng, island, fact, way[rng.randrange(len(way) - 1) :])[:2]
+    if rng.random() >= mix.landing:
+        way = way[1:]
+    return agent(rng, island, fact, way) if kind == "whole" else challenger(rng, island, fact, way, mix)
+
+
+def read(rng: random.Random, facts: Sequence[Fact], island: Place) -> list[Segment]:
+    """A drill: the facts of one page, asked in turn; what stands on its second screen comes last."""
+    upper = [fact for fact in facts if not fact.lower]
+    segments: list[Segment] = []
+    asked = [*rng.sample(upper, len(upper)), *(fact for fact in facts if fact.lower)]
+    for fact in asked[-rng.randint(1, len(asked)) :]:
+        conversation = agent(rng, island, fact, [fact.page])
+        if segments:
+            conversation[0] = (f"<user>{web_phrases.question(rng, fact)}<assistant>", False)
+        segments += conversation
+    return segments
 
 
 def walk(island: Place, fact: Fact, way: Sequence[str]) -> list[tuple[str, str]]:
