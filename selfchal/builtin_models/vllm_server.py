@@ -31,7 +31,8 @@ except ImportError as error:
 ADAPTER = "selfchal"  # the name under which the server knows the adapter
 START_SECONDS = 900.0  # large models on slow disks take minutes
 # The server's group ends with the server, and when this process ends, however it does: its pipe closes.
-GUARDED = '("$@"; kill 0) & read -r _; kill 0'
+# What does not end when asked to is killed.
+GUARDED = '("$@"; kill 0) & trap : TERM; read -r _; kill 0; sleep 5; kill -9 0'
 MODULE = "vllm.entrypoints.openai.api_server"  # `vllm serve` fails where the package has another name
 
 
