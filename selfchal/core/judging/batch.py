@@ -1,8 +1,9 @@
 """Many runs in one sandbox process, where no verdict hangs on their independence.
 
-The paper's stages run every piece in a process of its own. The further checks only look for
-disagreement with those verdicts, so they may share one: worlds are switched on the trusted side by a
-call, functions are made afresh for each run, and what one run writes is gone before the next. What a
+The paper's stages run every piece in a process of its own: a verifier that kept a count from one world to
+the next could otherwise say yes to the solution and no to what comes after it. The further checks only look
+for disagreement with those verdicts, so they may share a process: worlds are switched on the trusted side by
+a call, each run has a namespace of its own, and what one run writes is gone before the next. What a
 reading tool answered is remembered until a writing tool is called, for most verifiers of a batch read the
 same few rows; and with the next world come its answers to what was read in those before.
 
@@ -13,14 +14,13 @@ only those that were asked and not told to be met are tried.
 
 from __future__ import annotations
 
-import ast
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from selfchal.core.bench import Bench
-from selfchal.core.judging.perturb import perturbed, source_of, wrapped
-from selfchal.core.sandbox import Limits, Program, Status
+from selfchal.core.judging.perturb import PRELUDE
+from selfchal.core.sandbox import Execution, Program, Status
 from selfchal.core.world import Json, ToolResult, World
 
 SWITCH = "_selfchal_world"
@@ -29,8 +29,8 @@ _MOST_READ = 16  # answers that come with a world
 _PATIENCE = 3  # times the time of one run, for a batch
 
 _HEAD = f"""
-import json as _json
-_known, _written = {{}}, []
+import builtins as _b, json as _json
+_known, _written, _drop, _unmet = {{}}, [], [0], {{}}
 def _remembering(name, call):
     def remembered(*args, **kwargs):
         key = name, _b.repr(args), _b.repr(kwargs)
@@ -51,9 +51,12 @@ def _tools(reading, writing):
 def _switch(place):
     _known.clear()
     _written.clear()
-    for name, args, kwargs, text in {SWITCH}(place):
+    for name, args, kwargs, text in {SWITCH}(place, False):
         _known[name, args, kwargs] = text
-_drop, _unmet = [0], {{}}
+def _run(code):
+    space = _b.dict(_b.globals())
+    _b.exec(code, space)
+    return space
 def _dropped(number):
     if _drop[0] == number: return True
     _unmet[number] = _unmet.get(number, 0) + 1
@@ -64,55 +67,64 @@ def _met(number, value):
 def _refused(number, value):
     if not value: _unmet[number] -= 1
     return value
-def _verdict(number, answer):
+def _verdict(code, answer, number=0):
     _drop[0] = number
     _unmet.clear()
     try:
-        function = _make_0()
+        function = _run(code)["evaluate"]
         value = function(*[_json.loads(answer)][:function.__code__.co_argcount])
         return value if _b.isinstance(value, bool) else "{RAISED}"
     except Exception:
         return "{RAISED}"
 """
 _EVALUATIONS = """
-def _evaluations(reading, writing, answers, turns, count):
+def _evaluations(reading, writing, verifier, answers, count):
     _tools(reading, writing)
-    out, settled = [], set()
+    code, out, settled = _b.compile(verifier, "<evaluate>", "exec"), [], set()
     for place, answer in enumerate(answers):
-        _turn[0] = turns[place]
         _switch(place)
-        row = [_verdict(0, answer)] + [None] * (count - 1)
+        row = [_verdict(code, answer)] + [None] * (count - 1)
         unmet = [] if row[0] is True else [number for number, times in _unmet.items() if times]
         for number in unmet:
             if number in settled: continue
             if _written: _switch(place)
-            row[number] = _verdict(number, answer)
+            row[number] = _verdict(code, answer, number)
             if row[number] is True: settled.add(number)
         out.append(row)
     return out
 """
-_CODES = f"""
-def _codes(turns):
-    out = []
-    for number, turn in enumerate(turns):
+_TRIALS = f"""
+def _trials(reading, writing, codes, verifier, turns):
+    codes = [_b.compile(code, "<code>", "exec") for code in codes]
+    code, out, answers = _b.compile(verifier, "<evaluate>", "exec"), [], []
+    for turn in range(turns):
         _turn[0] = turn
-        {SWITCH}(number)
-        try:
-            out.append([True, _b.globals()[f"_make_{{number % {{count}}}}"]()])
-        except Exception as error:
-            out.append([False, str(error)])
+        for each in codes:
+            {SWITCH}(len(answers), True)
+            answers.append(_json.dumps(_run(each).get("result")))
+    _tools(reading, writing)
+    for turn in range(turns):
+        _turn[0] = turn
+        row = []
+        for place in range(turn * len(codes), (turn + 1) * len(codes)):
+            _switch(place)
+            row.append(_verdict(code, answers[place]))
+        _switch(len(answers))
+        out.append(row + [_verdict(code, "null")])
     return out
 """
 
 
 @dataclass
 class Switchboard:
-    """A tool host over several worlds; the code's own call says which one answers from now on."""
+    """A tool host over several worlds. The code's own call says which one answers from now on, and whether
+    it keeps what is done to it or is a throw-away copy, whose answers to what was read in others come
+    along."""
 
     worlds: Sequence[World]
-    keep: bool  # False: every switch gets a throw-away copy, True: the world itself
-    reading: Sequence[str] = ()  # tools whose answers in the next world come with the switch
+    reading: Sequence[str]
     current: World = field(init=False)
+    _keeps: bool = False
     _read: dict[tuple[str, str, str], tuple[Sequence[Json], Mapping[str, Json]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -123,79 +135,87 @@ class Switchboard:
         return [*self.worlds[0].tool_names, SWITCH]
 
     def call(self, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
-        if name != SWITCH:
-            if name in self.reading and len(self._read) < _MOST_READ:
-                self._read[name, repr(tuple(args)), repr(kwargs)] = args, kwargs
-            return self.current.call(name, args, kwargs)
-        place = args[0] if args else None
+        if name == SWITCH:
+            return self._switch(*args[:2]) if len(args) > 1 else ToolResult("no world", ok=False, raises=True)
+        if name in self.reading and not self._keeps and len(self._read) < _MOST_READ:
+            self._read[name, repr(tuple(args)), repr(kwargs)] = args, kwargs
+        return self.current.call(name, args, kwargs)
+
+    def _switch(self, place: Json, keeps: Json) -> ToolResult:
         if not isinstance(place, int) or not 0 <= place < len(self.worlds):
             return ToolResult(f"no world {place!r}", ok=False, raises=True)
-        self.current = self.worlds[place] if self.keep else self.worlds[place].fork()
+        self.current, self._keeps = self.worlds[place], keeps is True
+        if self._keeps:
+            return ToolResult(None)
+        self.current = self.current.fork()
         answers = [(*key, self.current.call(key[0], *given)) for key, given in self._read.items()]
         return ToolResult([[*key, json.dumps(found.value)] for *key, found in answers if not found.raises])
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How something ended: the final world, and the answer that goes to evaluate. ``turn`` is how sets
-    iterate (see ``perturb``) when a perturbed evaluate looks at it."""
+    """How something ended: the final world, and the answer that goes to evaluate."""
 
     world: World
     answer: Json = None
-    turn: int = 0
 
 
 def evaluate_many(
-    bench: Bench, verifier: ast.Module, endings: Sequence[Ending], turned: bool, variants: int = 0
+    bench: Bench, verifier: str, endings: Sequence[Ending], variants: int = 0
 ) -> list[list[bool | str | None]] | None:
-    """For each ending the verdict of the verifier and of its variants (conditions
-    1, 2, … dropped); RAISED for one that raised or gave no truth value.
+    """For each ending the verdict of the verifier and of its variants (conditions 1, 2, … dropped); RAISED
+    for one that raised or gave no truth value.
 
     Of the variants only what they newly accept counts, so None stands where they cannot accept what the
     verifier refuses, and after the first ending that a variant newly accepted.
-    None for all where the process as a whole gave nothing (too slow, too large). Raises SandboxError,
-    UnwrappableError. Alters ``verifier``.
+    None for all where the process as a whole gave nothing (too slow, too large). Raises SandboxError.
     """
-    function = wrapped(perturbed(verifier) if turned else verifier, "_make_0", "evaluate")
-    tools = bench.environment.tools
-    writing = [tool.name for tool in tools if tool.writes or tool.ends_episode]
-    reading = [tool.name for tool in tools if tool.name not in writing]
     answers = [json.dumps(ending.answer) for ending in endings]
-    turns = [ending.turn for ending in endings]
     program = Program(
-        source_of([function], _HEAD + _EVALUATIONS),
+        _HEAD + _EVALUATIONS,
         call="_evaluations",
-        args=(reading, writing, answers, turns, 1 + variants),
+        args=(*_tools(bench), verifier, answers, 1 + variants),
         hash_seed=1,
     )
-    host = Switchboard([ending.world for ending in endings], keep=False, reading=reading)
-    limits = _limits(bench, len(endings) * (1 + variants))
-    execution = bench.run(program, host, limits)
-    if execution.status is Status.TIMEOUT:  # a machine under load is late at times
-        execution = bench.run(program, host, limits)
+    worlds = [ending.world for ending in endings]
+    execution = _patiently(bench, program, lambda: worlds, len(endings) * (1 + variants))
     found = execution.value
     return found if execution.ok and isinstance(found, list) and len(found) == len(endings) else None
 
 
-def run_many(
-    bench: Bench, codes: Sequence[ast.Module], worlds: Sequence[World], turns: Sequence[int]
-) -> list[tuple[bool, Json]] | None:
-    """Run the codes, perturbed, each on its own world: did it run, and its result (or its error).
+def try_many(
+    bench: Bench, codes: Sequence[str], verifier: str, turns: int, opened: Callable[[], World]
+) -> list[list[bool | str]] | None:
+    """For each turn the verdicts after each of the codes, on worlds of their own, and after doing nothing.
 
-    There are as many worlds as turns, and the codes come round and round. The worlds are left as the
-    codes left them. None as in ``evaluate_many``. Raises the same.
+    All are sources made by ``perturb``. None as in ``evaluate_many``, or where a code did not run.
     """
-    gives = "locals().get('result')"
-    functions = [wrapped(perturbed(code), f"_make_{number}", gives) for number, code in enumerate(codes)]
-    driver = _CODES.replace("{count}", str(len(codes)))
-    program = Program(source_of(functions, driver), call="_codes", args=(list(turns),), hash_seed=1)
-    execution = bench.run(program, Switchboard(worlds, keep=True), _limits(bench, len(worlds)))
+    program = Program(
+        PRELUDE + _HEAD + _TRIALS,
+        call="_trials",
+        args=(*_tools(bench), list(codes), verifier, turns),
+        hash_seed=1,
+    )
+    count = turns * len(codes) + 1
+    execution = _patiently(bench, program, lambda: [opened() for _ in range(count)], 2 * count + turns)
     found = execution.value
-    if not execution.ok or not isinstance(found, list) or len(found) != len(worlds):
-        return None
-    return [(bool(ran), value) for ran, value in found]
+    fits = execution.ok and isinstance(found, list) and len(found) == turns
+    return found if fits and all(len(row) == len(codes) + 1 for row in found) else None
 
 
-def _limits(bench: Bench, runs: int) -> Limits:
+def _tools(bench: Bench) -> tuple[list[str], list[str]]:
+    """The names of those that only read, and of those that do more."""
+    tools = bench.environment.tools
+    writing = [tool.name for tool in tools if tool.writes or tool.ends_episode]
+    return [tool.name for tool in tools if tool.name not in writing], writing
+
+
+def _patiently(bench: Bench, program: Program, worlds: Callable[[], Sequence[World]], runs: int) -> Execution:
+    """A machine under load is late at times: only a second timeout counts."""
     one = bench.limits
-    return replace(one, seconds=min(runs, _PATIENCE) * one.seconds, calls=runs * one.calls)
+    limits = replace(one, seconds=min(runs, _PATIENCE) * one.seconds, calls=runs * one.calls)
+    for _ in range(2):
+        execution = bench.run(program, Switchboard(worlds(), program.args[0]), limits)
+        if execution.status is not Status.TIMEOUT:
+            break
+    return execution

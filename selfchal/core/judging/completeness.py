@@ -24,8 +24,6 @@ from selfchal.core.judging.derived import is_derived, literals
 from selfchal.core.judging.lookups import blurred, strayed
 from selfchal.core.judging.mutants import replayed, with_argument
 from selfchal.core.judging.needs import Documents, Need, needs_of
-from selfchal.core.judging.perturb import UnwrappableError
-from selfchal.core.judging.source import parse_evaluate
 from selfchal.core.judging.survey import Survey
 from selfchal.core.judging.wording import Wording, features, stem, tokens
 from selfchal.core.task import Task
@@ -287,9 +285,5 @@ def _verdicts(
     if not worlds:
         return []
     answer = evidence.solution.execution.value
-    endings = [Ending(world, answer) for world in worlds]
-    try:
-        found = evaluate_many(bench, parse_evaluate(task.evaluate), endings, turned=False)
-    except UnwrappableError:
-        found = None
+    found = evaluate_many(bench, task.evaluate, [Ending(world, answer) for world in worlds])
     return [row[0] for row in found] if found is not None else [None] * len(worlds)

@@ -10,7 +10,9 @@ place of it holds another member in one of the three.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Sequence
+
+from selfchal.core.judging.source import nodes_of, own_tree, parse_source
 
 PRELUDE = """
 import builtins as _b, random as _r, time as _t
@@ -46,15 +48,11 @@ for _name in ("time", "monotonic", "perf_counter"):
     _b.setattr(_t, _name, _ahead(_b.getattr(_t, _name)))
 _r.seed(20240229)
 """
-TURNS = (0, 1, 2)
+TURNS = 3
+_SET_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _MAKERS = frozenset(
     {"set", "frozenset", "keys", "union", "intersection", "difference", "symmetric_difference"}
 )
-_LINES = PRELUDE.strip("\n") + "\n"
-
-
-class UnwrappableError(ValueError):
-    """This source cannot be put inside a function."""
 
 
 class _Upside(ast.NodeTransformer):
@@ -68,7 +66,7 @@ class _Upside(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor | ast.Sub):
+        if isinstance(node.op, _SET_OPERATORS):
             return _called("_mixed", node)
         return node
 
@@ -77,16 +75,22 @@ def _called(name: str, argument: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), [argument], [])
 
 
-def perturbed(tree: ast.Module) -> ast.Module:
-    """The tree with its sets and set operations turned; it needs PRELUDE before it. Alters ``tree``."""
-    turned = _Upside().visit(tree)
-    assert isinstance(turned, ast.Module), "a module stays one"
-    return turned
+def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
+    """The sources with their sets and set operations turned, to run after PRELUDE, and how many turns are
+    worth trying: one where none of them makes a set."""
+    trees = [parse_source(source, "code") for source in sources]
+    nodes = [list(nodes_of(tree)) for tree in trees]
+    turned = [
+        ast.unparse(_Upside().visit(own_tree(source))) if any(map(_is_turned, inside)) else source
+        for source, inside in zip(sources, nodes, strict=True)
+    ]
+    return turned, TURNS if any(_makes_a_set(node) for inside in nodes for node in inside) else 1
 
 
-def turns_of(trees: Iterable[ast.Module]) -> tuple[int, ...]:
-    """The turns worth trying: all three where any of the code makes a set."""
-    return TURNS if any(_makes_a_set(node) for tree in trees for node in ast.walk(tree)) else TURNS[:1]
+def _is_turned(node: ast.AST) -> bool:
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, _SET_OPERATORS)
+    return isinstance(node, ast.Set | ast.SetComp)
 
 
 def _makes_a_set(node: ast.AST) -> bool:
@@ -95,28 +99,3 @@ def _makes_a_set(node: ast.AST) -> bool:
     if isinstance(node, ast.Attribute):
         return node.attr in _MAKERS
     return isinstance(node, ast.Set | ast.SetComp)
-
-
-def wrapped(tree: ast.Module, name: str, gives: str) -> ast.FunctionDef:
-    """``def name(): <module>; return gives``: the module's code as a function that can run again and again.
-
-    Raises UnwrappableError where that would change its meaning (``global``, star imports).
-    """
-    body = [node for node in tree.body if not _is_future(node)]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Global) or (isinstance(node, ast.ImportFrom) and node.names[0].name == "*"):
-            raise UnwrappableError("global statements and star imports only work in a module")
-    result = ast.parse(gives, mode="eval").body
-    arguments = ast.arguments([], [], None, [], [], None, [])
-    # unparse wants a line number of a definition, any will do
-    return ast.FunctionDef(name, arguments, [*body, ast.Return(result)], [], None, None, lineno=1)
-
-
-def _is_future(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
-
-
-def source_of(functions: list[ast.FunctionDef], driver: str) -> str:
-    """One program: the prelude, the functions, then ``driver``."""
-    module = ast.Module(list(functions), [])
-    return f"{_LINES}{ast.unparse(module)}\n{driver}"

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from selfchal.core.bench import Evidence
 from selfchal.core.judging.completeness import told_apart
 from selfchal.core.judging.mutants import Mutant, placed
-from selfchal.core.judging.source import parse_evaluate
+from selfchal.core.judging.source import nodes_of, parse_evaluate
 from selfchal.core.judging.survey import is_id
 from selfchal.core.judging.wording import Wording
 from selfchal.core.task import Task
@@ -29,15 +30,20 @@ def first_slack(
     if not any(mutant.kind == "argument" for mutant in accepted):
         return None
     solution = _leaves(evidence.solution.world)
-    sets = {id(mutant): _sets(mutant, solution) for mutant in altered}
-    named = {repr(n.value) for n in ast.walk(parse_evaluate(task.evaluate)) if isinstance(n, ast.Constant)}
+    sets = cache(lambda place: _sets(altered[place], solution))
+    places = {id(mutant): place for place, mutant in enumerate(altered)}
+    tree = parse_evaluate(task.evaluate)
+    named = {repr(node.value) for node in nodes_of(tree) if isinstance(node, ast.Constant)}
     passing = {id(mutant) for mutant in accepted}
     wording = Wording(task.instruction, task.instruction)
     for mutant in altered:
+        if id(mutant) not in passing:
+            continue
         others = [other for other in altered if other.call == mutant.call and other.value != mutant.value]
-        looks_closely = any(id(other) not in passing and sets[id(other)] for other in others)
-        looks_closely |= _names_others(mutant, evidence, named, set(map(repr, solution.values())))
-        forgotten = id(mutant) in passing and looks_closely and sets[id(mutant)]
+        forgotten = sets(places[id(mutant)]) and (
+            any(id(other) not in passing and sets(places[id(other)]) for other in others)
+            or _names_others(mutant, evidence, named, set(map(repr, solution.values())))
+        )
         alone = len(others) >= _MANY and not any(id(other) in passing for other in others)
         if forgotten and (alone or _said(task, evidence, mutant, wording)):
             return mutant

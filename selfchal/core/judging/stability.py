@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from selfchal.core.bench import Bench, Evidence, Trial
 from selfchal.core.judge import Finding, Stage
-from selfchal.core.judging.batch import RAISED, Ending, evaluate_many, run_many
+from selfchal.core.judging.batch import RAISED, try_many
 from selfchal.core.judging.chance import asks_chance
-from selfchal.core.judging.perturb import UnwrappableError, turns_of
-from selfchal.core.judging.source import own_tree
+from selfchal.core.judging.perturb import perturbed
 from selfchal.core.task import Task
-from selfchal.core.world import Json, World
+from selfchal.core.world import Json
 
 
 class StabilityConfig(BaseModel):
@@ -35,7 +35,7 @@ class Stability:
             if asked:
                 return Finding.failed(f"{what} asks {asked}, which is not the same next time")
         expected = [_outcome(trial) for trial in (evidence.solution, *evidence.failures, evidence.nothing)]
-        found: Sequence[Sequence[Json]] = _perturbed(task, bench, evidence) or [_again(task, bench)]
+        found: Sequence[Sequence[Json]] = _perturbed(task, bench) or [_again(task, bench)]
         # An exception may be the perturbation's own doing: then a plain second run decides.
         if any(other == RAISED != one for row in found for one, other in zip(expected, row, strict=True)):
             found = [_again(task, bench)]
@@ -64,26 +64,11 @@ def _outcome(trial: Trial) -> bool | str:
     return trial.evaluation.value is True
 
 
-def _perturbed(task: Task, bench: Bench, evidence: Evidence) -> list[list[Json]] | None:
+def _perturbed(task: Task, bench: Bench) -> list[list[bool | str]] | None:
     """For each turn the verdicts of perturbed code judged by a perturbed evaluate; None where that cannot
     be had."""
-    evaluate = own_tree(task.evaluate)
-    codes = [own_tree(source) for source in (task.solution, *task.failures)]
-    turns = [turn for turn in turns_of([evaluate, *codes]) for _ in codes]
-    worlds: list[World] = [bench.environment.open(task.context) for _ in turns]
-    try:
-        outcomes = run_many(bench, codes, worlds, turns)
-        if outcomes is None or not all(ran for ran, _ in outcomes):
-            return None
-        values = [value for _, value in outcomes]
-        endings = list(map(Ending, worlds, values, turns))
-        for turn in sorted(set(turns), reverse=True):  # after each turn's codes, doing nothing
-            endings.insert((turn + 1) * len(codes), Ending(evidence.nothing.world, None, turn))
-        found = evaluate_many(bench, evaluate, endings, turned=True)
-    except UnwrappableError:
-        return None
-    width = len(codes) + 1
-    return found and [[row[0] for row in found[i : i + width]] for i in range(0, len(found), width)]
+    (evaluate, *codes), turns = perturbed([task.evaluate, task.solution, *task.failures])
+    return try_many(bench, codes, evaluate, turns, partial(bench.environment.open, task.context))
 
 
 def _again(task: Task, bench: Bench) -> list[bool | str]:

@@ -7,6 +7,7 @@ arguments, conditions of evaluate that nothing tests) is measured and kept with 
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -15,9 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.bench import Bench, Evidence, Trial, changed_rows
 from selfchal.core.judge import Finding, Stage
-from selfchal.core.judging.batch import RAISED, Ending, evaluate_many
+from selfchal.core.judging.batch import Ending, evaluate_many
 from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, weakened
-from selfchal.core.judging.perturb import UnwrappableError
 from selfchal.core.judging.slack import first_slack
 from selfchal.core.judging.source import own_tree
 from selfchal.core.task import Task
@@ -107,18 +107,9 @@ def _verdicts(
     conditions, tree = weakened(own_tree(task.evaluate))
     others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
     endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
-    try:
-        rows = evaluate_many(bench, tree, endings, turned=False, variants=len(conditions))
-    except UnwrappableError:
-        conditions, rows = [], [[_one(task, bench, ending)] for ending in endings]
+    rows = evaluate_many(bench, ast.unparse(tree), endings, len(conditions))
     if rows is None:
         return None
     noticed = {number for row in rows for number, verdict in enumerate(row) if verdict is True}
     untested = [what for number, what in enumerate(conditions, start=1) if number not in noticed]
     return [row[0] for row in rows[len(others) :]], (len(conditions), untested)
-
-
-def _one(task: Task, bench: Bench, ending: Ending) -> bool | str:
-    """The verdict in a process of its own, where the source only works as a module."""
-    execution = bench.verdict(task, ending.world, ending.answer)
-    return execution.value if execution.ok and isinstance(execution.value, bool) else RAISED

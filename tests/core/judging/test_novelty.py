@@ -43,7 +43,8 @@ def test_settling_keeps_the_first_of_twins_and_nothing_held_out() -> None:
     assert "held-out task held" in verdicts[2].reason
 
 
-def test_rows_get_a_verdict_each_in_order() -> None:
+@pytest.mark.parametrize("processes", [0, 2])
+def test_rows_get_a_verdict_each_in_order(processes: int) -> None:
     good: dict[str, Any] = CANCEL.to_json()
     rows = [
         good,
@@ -52,7 +53,7 @@ def test_rows_get_a_verdict_each_in_order() -> None:
         "nonsense",
         {**good, "failures": 3},
     ]
-    verdicts = list(judge_rows(Recipe(Shop, Inline), rows))
+    verdicts = list(judge_rows(Recipe(Shop, Inline), rows, processes))
     assert [verdict["stage"] for verdict in verdicts] == ["kept", "solution passed", *["parsed"] * 3]
     assert [verdict["id"] for verdict in verdicts[:2]] == ["cancel", "x"]
     assert verdicts[1]["audit"]["near_duplicate_of"] == "cancel"

@@ -16,6 +16,13 @@ from tests.support.shop import CANCEL, COUNT, Desk, Shop
 CLOCK = "import time\ndef evaluate(answer):\n    return answer == 2 and time.time() > 0\n"
 # the order under hash seed 0, which is where the paper's own stages run
 ORDER = "def evaluate(answer):\n    return answer == 2 and ''.join({'ab', 'cd', 'ef', 'gh', 'ij'}) == 'efcdabijgh'\n"
+# yes to the solution and no to what comes later, if they shared a process
+COUNTS = """
+import builtins
+def evaluate(answer):
+    builtins.seen = getattr(builtins, "seen", 0) + 1
+    return builtins.seen == 1
+"""
 
 
 @pytest.mark.parametrize(("task", "environment"), [(CANCEL, Shop()), (COUNT, Desk())])
@@ -31,6 +38,7 @@ def test_sound_tasks_pass_every_stage(process_sandbox: Sandbox, task: Task, envi
         ({"failures": (*COUNT.failures[:2], COUNT.solution)}, Stage.FAILURES_FAILED),
         ({"evaluate": CLOCK}, Stage.STABLE),
         ({"evaluate": ORDER}, Stage.STABLE),
+        ({"evaluate": COUNTS}, Stage.FAILURES_FAILED),
     ],
 )
 def test_faults_fall_at_their_stage(
