@@ -154,9 +154,14 @@ def _continued(world: World, calls: Sequence[Call]) -> World | None:
     return world
 
 
+_SCALARS = frozenset({str, int, float, bool})
+
+
 def placed(value: Json, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json]]:
     """The scalars in a value, each with its place."""
-    if isinstance(value, Mapping):
+    if value.__class__ in _SCALARS:  # most are, and an isinstance of Mapping takes its time
+        yield where, value
+    elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from placed(inner, (*where, key))
     elif isinstance(value, list | tuple):

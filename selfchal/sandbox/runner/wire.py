@@ -76,15 +76,20 @@ def encode(value: Any) -> bytes:
         raise NotStrictError(str(error)) from None
 
 
+_LEAVES = frozenset({str, int, float, bool, type(None)})
+_TEXT = frozenset({str})
+
+
 def _check_shape(values: Iterable[Any], depth: int) -> None:
     """What the encoder would let through: depth, and keys of other types, which it would turn into text."""
     if depth > MAX_DEPTH:
         raise NotStrictError(f"nested deeper than {MAX_DEPTH}")
     for value in values:
+        if value.__class__ in _LEAVES:
+            continue
         if isinstance(value, dict):
-            for key in value:
-                if not isinstance(key, str):
-                    raise NotStrictError(f"a dictionary key of type {type(key).__name__} is not JSON")
+            if not _TEXT.issuperset(map(type, value)):
+                _check_keys(value)
             _check_shape(value.values(), depth + 1)
         elif isinstance(value, (list, tuple)):
             _check_shape(value, depth + 1)
