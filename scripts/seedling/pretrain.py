@@ -100,7 +100,7 @@ def loss_of(network: Lfm2ForCausalLM, batch: list[Row]) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(network.lm_head(hidden[learnt]), wanted[learnt])
 
 
-UPDATES = 1300
+UPDATES = 1600
 RATE = 0.01  # falls linearly to 0
 
 

@@ -27,8 +27,8 @@ class Mix:
     """Shares of the kinds of conversation, and how often a challenger slips."""
 
     single: float = 0.4
-    double: float = 0.0012
-    triple: float = 0.0012
+    double: float = 0.0014
+    triple: float = 0.0014
     excerpt: float = 0.25
     challenger: float = 0.3
     drill: float = 0.05

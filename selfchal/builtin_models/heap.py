@@ -10,7 +10,7 @@ import ctypes
 import platform
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
-_LARGE = (1 << 30, 32 << 20)  # older releases of glibc take no more than 32 MiB
+_LARGE = 32 << 20  # larger blocks still come and go: they are few, and kept they would leave holes
 
 
 def keep_freed_memory() -> None:
@@ -18,7 +18,5 @@ def keep_freed_memory() -> None:
     if platform.libc_ver()[0] != "glibc":
         return
     libc = ctypes.CDLL(None)
-    for size in _LARGE:
-        if libc.mallopt(_MMAP_THRESHOLD, size):
-            break
-    libc.mallopt(_TRIM_THRESHOLD, _LARGE[0])
+    libc.mallopt(_MMAP_THRESHOLD, _LARGE)
+    libc.mallopt(_TRIM_THRESHOLD, 8 * _LARGE)
