@@ -6,12 +6,17 @@ Heavy: imports torch.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from selfchal.builtin_models.generation.decoder import WINDOW, Flow
 from selfchal.builtin_models.generation.rows import Row, RowMaker
 from selfchal.core.model import Generation
+
+# Turns that begin at one advance. Conversations that all began together would all act together too, while
+# the model waits, and so on turn after turn; begun in parts, some speak while others act.
+JOINING = 32
 
 
 @dataclass
@@ -23,17 +28,15 @@ class FlowStream:
     maker: RowMaker
     read: Callable[[Row], Generation]
     lock: threading.Lock
-    _no_room: list[Row] = field(default_factory=list)
+    _joined: deque[Row] = field(default_factory=deque)
 
     def join(self, key: int, prompt: Sequence[int]) -> None:
-        row = self.maker.make(prompt, key)
-        if row.ended:
-            self._no_room.append(row)
-        else:
-            self.flow.join([row])
+        self._joined.append(self.maker.make(prompt, key))
 
     def advance(self) -> list[tuple[int, Generation]]:
-        ended, self._no_room = self._no_room, []
+        rows = [self._joined.popleft() for _ in range(min(JOINING, len(self._joined)))]
+        self.flow.join(row for row in rows if not row.ended)
+        ended = [row for row in rows if row.ended]
         with self.lock:
             ended += self.flow.advance(WINDOW)
         return [(row.key, self.read(row)) for row in ended]

@@ -20,11 +20,11 @@ import torch
 from selfchal.builtin_models.generation.prefixes import Hit, Prefixes, pack
 from selfchal.builtin_models.generation.rows import Row, make_rows, record
 from selfchal.builtin_models.generation.sampling import draw, uniforms
-from selfchal.builtin_models.generation.slab import Layout, Pick, Slab, gather
+from selfchal.builtin_models.generation.slab import GROWTH, Layout, Pick, Slab, gather
 from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.core.model import Sampling
 
-WINDOW = 8  # steps from one look at who joins to the next
+WINDOW = 4  # steps from one look at who joins to the next
 FEED_TOKENS = 16_384  # the most tokens that one prefill pass feeds, padding included
 PADDING_TOKENS = 256  # more padding than this costs more than another pass
 REPACK_BELOW = 0.75  # ended rows are dropped when the running share of a batch falls under this
@@ -63,12 +63,14 @@ class Decoder:
     @contextmanager
     def inferring(self) -> Iterator[None]:
         training = self.network.training
-        self.network.eval()
+        if training:  # asked first: setting the mode of every module takes as long as a step
+            self.network.eval()
         try:
             with torch.inference_mode():
                 yield
         finally:
-            self.network.train(training)
+            if training:
+                self.network.train()
 
     def empty(self) -> Batch:
         return Batch([], gather(self._layout, [], 0, self.network.device))
@@ -98,7 +100,7 @@ class Decoder:
             picks += [pick for pick, _ in fed]
             rows += [row for _, members in fed for row in members]
         lengths = [length for pick in picks for length in pick.lengths]
-        return Batch(rows, gather(self._layout, picks, max(lengths) + 1, device), max(lengths))
+        return Batch(rows, gather(self._layout, picks, max(lengths) + GROWTH, device), max(lengths))
 
     def keep(self, batch: Batch) -> None:
         """Put the ended rows of a batch into the store: their next turn continues there."""
