@@ -16,5 +16,5 @@ def main() -> NoReturn:
     """Entry point: one argument, the descriptor of the channel."""
     os.dup2(int(sys.argv[1]), CHANNEL)
     sys.argv[:] = [""]
-    serve(_BASE_MEMORY, None)
+    serve(_BASE_MEMORY)
     os._exit(0)

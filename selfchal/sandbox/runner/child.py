@@ -6,25 +6,21 @@ of it. The kernel keeps the walls, and the host believes no frame that is not st
 
 from __future__ import annotations
 
+import _socket
 import builtins
 import gc
 import io
 import linecache
-import mmap
 import os
-import random
-import resource
-import socket
 import sys
 import traceback
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import kernel, wire
 
 CHANNEL = 3
 NOT_LOCKED = 77  # exit code of a child that could not lock itself down
-_RESERVE = 4 * 2**20
+_reserve = [bytes(4 * 2**20)]  # room to speak when memory is gone; never touched, so free
 _ERROR_CAP = 16 * 2**10
 MOST_DESCRIPTORS = 4096  # that a zygote can have
 _FILENAME = "<task>"
@@ -46,14 +42,12 @@ class OutputLimitError(Exception):
     """More was printed than the limit allows."""
 
 
-@dataclass(frozen=True)
-class Walls:
+class Walls(NamedTuple):
     """What the zygote prepared for its children, only to be put up."""
 
     bindings: tuple[kernel.Step, ...]
     filter: kernel.Step  # the last one: after it most calls are refused
     base_memory: int  # bytes of address space of the zygote itself
-    seed: int | None
 
 
 def become_child(channel: int, stdout: int, walls: Walls) -> None:
@@ -71,15 +65,13 @@ def become_child(channel: int, stdout: int, walls: Walls) -> None:
     try:
         gc.enable()
         os.write(CHANNEL, wire.READY)
-        serve(walls.base_memory, walls.seed)
+        serve(walls.base_memory)
     finally:
         os._exit(0)
 
 
-def serve(base_memory: int, seed: int | None) -> None:
+def serve(base_memory: int) -> None:
     """Run what comes over the channel until the host hangs up."""
-    if seed is not None:
-        random.seed(seed)
     globals_: dict[str, Any] = {}
     number = 0
     while (frame := wire.read_frame(CHANNEL)) is not None:
@@ -96,7 +88,7 @@ def rehearse() -> None:
 
     The interpreter looks up and specialises what it runs; each child would do that anew, on pages of its own.
     """
-    here, there = socket.socketpair()
+    here, there = _socket.socketpair()
     os.dup2(there.fileno(), CHANNEL)
     streams = sys.stdout, sys.stderr
     for _ in range(_REHEARSALS):
@@ -172,14 +164,11 @@ def _execute(request: dict[str, Any], globals_: dict[str, Any], filename: str) -
     source: str = request["source"]
     linecache.cache[filename] = (len(source), None, f"{source}\n".splitlines(keepends=True), filename)
     status, value, error = "ok", None, None
-    reserve = mmap.mmap(
-        -1, _RESERVE, mmap.MAP_PRIVATE
-    )  # room to speak when memory is gone; untouched, so free
     try:
         exec(compile(source, filename, "exec", dont_inherit=True), globals_)
         value = _value(request, globals_)
     except MemoryError:
-        del reserve
+        _reserve.clear()
         status, error = "memory", f"MemoryError: more than {request['memory']} bytes"
     except OutputLimitError as reason:
         status, error = "output", str(reason)
@@ -192,13 +181,14 @@ def _execute(request: dict[str, Any], globals_: dict[str, Any], filename: str) -
 
 def _limit(request: dict[str, Any], base_memory: int) -> None:
     """Rlimits of this request; hard limits too, so that the code can only lower them."""
-    cpu = int(request["cpu"])
-    for limit, value in (
-        (resource.RLIMIT_AS, base_memory + request["memory"]),
-        (resource.RLIMIT_FSIZE, request["stdout"]),
-    ):
-        resource.setrlimit(limit, (value, value))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    cpu = request["cpu"]
+    kernel.take(
+        (
+            kernel.prepared_rlimit(kernel.RLIMIT_AS, base_memory + request["memory"]),
+            kernel.prepared_rlimit(kernel.RLIMIT_FSIZE, request["stdout"]),
+            kernel.prepared_rlimit(kernel.RLIMIT_CPU, cpu, cpu + 1),
+        )
+    )
 
 
 def _value(request: dict[str, Any], globals_: dict[str, Any]) -> Any:

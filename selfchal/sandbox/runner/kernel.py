@@ -11,6 +11,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 # For a child just forked, where each page touched is a page copied: no errno kept, no lock handed over.
 _quick = ctypes.PyDLL(None)
+# Forks without Python's own care for threads, import locks and the random module: there are none here.
+fork = _quick.fork
+_LIMITS = struct.Struct("=2Q")  # soft and hard
 Step = tuple[str, Callable[..., int], tuple[object, ...]]  # what it is called, and a call made ready
 
 PR_SET_PDEATHSIG = 1
@@ -20,6 +23,10 @@ PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+# As on every architecture but alpha, mips and sparc. The module that knows them is a library more to fork.
+RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC = 0, 1, 3, 4, 6
+RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_MSGQUEUE = 7, 8, 9, 12
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -75,9 +82,17 @@ def prepared_syscall(what: str, number: int, *args: int) -> Step:
     return what, _quick.syscall, (number, *args)
 
 
-def prepared_rlimit(limit: int, value: int) -> Step:
-    """Soft and hard, so that it can only be lowered."""
-    return f"setrlimit {limit}", _quick.setrlimit, (limit, struct.pack("=2Q", value, value))
+def prepared_rlimit(limit: int, soft: int, hard: int | None = None) -> Step:
+    """The hard limit is the soft one, where none is given; it can only be lowered."""
+    values = _LIMITS.pack(soft, soft if hard is None else hard)
+    return f"setrlimit {limit}", _quick.setrlimit, (limit, values)
+
+
+def lower_limit(limit: int, value: int) -> None:
+    """Soft and hard to ``value``, or to the hard limit that is there if that is lower."""
+    there = ctypes.create_string_buffer(_LIMITS.size)
+    _checked(_libc.getrlimit(limit, there), f"getrlimit {limit}")
+    take([prepared_rlimit(limit, min(value, _LIMITS.unpack(there.raw)[1]))])
 
 
 def take(steps: Iterable[Step]) -> None:

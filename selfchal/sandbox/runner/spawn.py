@@ -22,6 +22,8 @@ from .frames import ChannelClosedError, Frames
 START_SECONDS = 60.0  # for a machine under heavy load
 _HANG_UP_SECONDS = 5.0
 _CHUNK = 2**16
+# Libraries bind at once: what each child would look up anew is found before the fork.
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "LD_BIND_NOW": "1"}
 _EXIT_SIZE = 4
 
 
@@ -56,7 +58,7 @@ class Zygote:
         program = f"import sys; sys.path.insert(0, {folder!r}); from runner.zygote import main; main()"
         self._process = subprocess.Popen(
             [_interpreter(), "-P", "-s", "-S", "-B", "-X", "utf8", "-c", program, json.dumps(options)],
-            env={"PYTHONHASHSEED": str(settings.hash_seed), "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            env={"PYTHONHASHSEED": str(settings.hash_seed), **_ENVIRONMENT},
             pass_fds=(there.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

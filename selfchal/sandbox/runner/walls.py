@@ -7,20 +7,22 @@ Namespaces are entered once, by the zygote; Landlock and seccomp bind each child
 
 from __future__ import annotations
 
+import _socket
+import contextlib
 import os
-import socket
 import sysconfig
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import kernel, landlock
 
 NOBODY = 65534
 _NEW_ROOT = "/tmp"  # only a mount point, inside the zygote's own mount namespace
+# Modules of the standard library that stand on libraries of the system.
+_WITH_LIBRARIES = ("bz2", "ctypes", "decimal", "hashlib", "lzma", "sqlite3", "ssl", "uuid", "zlib")
 _DEVICES = ("/dev/null", "/dev/urandom")
 
 
-@dataclass(frozen=True)
-class Visible:
+class Visible(NamedTuple):
     """What the children may see. ``mounts`` is what a namespace holds, with ``hidden`` covered again;
     ``readable`` says the same for Landlock, which can only add."""
 
@@ -39,13 +41,32 @@ def visible() -> Visible:
 
 
 def _libraries(stdlibs: list[str]) -> set[str]:
-    """The system's library folders; elsewhere (a Python of its own) only the very files that are mapped."""
-    with open("/proc/self/maps") as maps:
-        lines = [line.split(maxsplit=5)[-1].strip() for line in maps if ".so" in line]
-    files = {os.path.realpath(line) for line in lines if line.startswith("/")}
+    """The system's library folders; elsewhere (a Python of its own) only the very files that it maps."""
+    files = {os.path.realpath(path) for path in _mapped() if path.startswith("/")}
     outside = {file for file in files if not file.startswith(tuple(stdlibs))}
     system = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/")
     return {os.path.dirname(file) if file.startswith(system) else file for file in outside}
+
+
+def _mapped() -> list[str]:
+    """The libraries of the standard library, from a process that imports it, so that this one stays small."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for name in _WITH_LIBRARIES:
+                with contextlib.suppress(ImportError):
+                    __import__(name)
+            with open("/proc/self/maps") as maps:
+                found = {line.split(maxsplit=5)[-1].strip() for line in maps if ".so" in line}
+            os.write(writing, "\n".join(found).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        paths = pipe.read().splitlines()
+    os.waitpid(pid, 0)
+    return paths
 
 
 def address_space() -> int:
@@ -75,7 +96,7 @@ def enter_namespaces() -> None:
                 file.write(text)
     else:
         kernel.unshare(flags)
-    socket.sethostname("sandbox")
+    _socket.sethostname("sandbox")
 
 
 def build_root(see: Visible) -> None:

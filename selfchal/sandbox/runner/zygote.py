@@ -8,15 +8,12 @@ passes through here, so no child can find another task's text in the memory it w
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
+import _socket  # without the Python part of ``socket``, and what that imports
 import gc
 import json
 import os
-import resource
 import select
 import signal
-import socket
 import struct
 import sys
 import sysconfig
@@ -28,29 +25,27 @@ from .wire import PIDFD
 
 EXIT = struct.Struct("!i")  # a wait status as os.waitpid gives it
 _ONE, _THREE = struct.Struct("=i"), struct.Struct("=3i")
-_THREE_SPACE = socket.CMSG_SPACE(_THREE.size)
+_THREE_SPACE = _socket.CMSG_SPACE(_THREE.size)
 _INHERITED_LIMITS = (
-    (resource.RLIMIT_NOFILE, MOST_DESCRIPTORS),
-    (resource.RLIMIT_CORE, 0),
-    (resource.RLIMIT_MSGQUEUE, 0),
-    (resource.RLIMIT_MEMLOCK, 0),
-    (resource.RLIMIT_STACK, 8 * 2**20),
+    (kernel.RLIMIT_NOFILE, MOST_DESCRIPTORS),
+    (kernel.RLIMIT_CORE, 0),
+    (kernel.RLIMIT_MSGQUEUE, 0),
+    (kernel.RLIMIT_MEMLOCK, 0),
+    (kernel.RLIMIT_STACK, 8 * 2**20),
 )
 
-# Imported before forking, so that children share the pages and need no file to import them.
-PRELOADED = """
-    abc base64 bisect calendar cmath collections contextlib copy dataclasses datetime decimal difflib enum
-    fractions functools hashlib heapq inspect io itertools json math numbers operator pprint random re
-    statistics string struct textwrap time traceback types typing unicodedata uuid zoneinfo
-""".split()  # noqa: SIM905 — one word a module reads better
+# Imported before forking, so that children share the pages: what most code begins with. No more than that,
+# since every child pays for each page and each library of the zygote; the others are a file to import.
+PRELOADED = "collections datetime functools itertools json math re string time typing".split()  # noqa: SIM905 — one word a module reads better
 
 
 def main() -> NoReturn:
     """Entry point: one JSON argument with ``control``, ``tier``, ``clock`` and ``seed``."""
     settings = json.loads(sys.argv[1])
-    control = socket.socket(fileno=fcntl.fcntl(settings["control"], fcntl.F_DUPFD_CLOEXEC, CHANNEL + 1))
-    os.close(settings["control"])
+    os.dup2(settings["control"], CHANNEL + 1)
     os.dup2(0, CHANNEL)  # a child's channel takes its place
+    os.closerange(CHANNEL + 2, MOST_DESCRIPTORS)
+    control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, CHANNEL + 1)
     host = os.pidfd_open(os.getppid())
     try:
         prepared = _raise_walls(settings, control)
@@ -66,10 +61,12 @@ def main() -> NoReturn:
     os._exit(0)
 
 
-def _raise_walls(settings: dict[str, Any], control: socket.socket) -> Walls:
+def _raise_walls(settings: dict[str, Any], control: _socket.socket) -> Walls:
     for name in PRELOADED:
         __import__(name)
     clock.fix(settings["clock"])
+    if settings["seed"] is not None:
+        import random  # otherwise the code's own import does, and seeds it anew each time
     _oom_first()
     sys.path[:] = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"]
     sys.argv[:] = [""]
@@ -86,22 +83,18 @@ def _raise_walls(settings: dict[str, Any], control: socket.socket) -> Walls:
     walls.drop_privileges(sysconfig.get_path("stdlib"))
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     for limit, value in _INHERITED_LIMITS:
-        _lower(limit, value)
+        kernel.lower_limit(limit, value)
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     bindings = [
         kernel.prepared_prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL),  # a fork does not inherit it
-        kernel.prepared_rlimit(resource.RLIMIT_NPROC, 0),
-        kernel.prepared_rlimit(resource.RLIMIT_NOFILE, 32),
+        kernel.prepared_rlimit(kernel.RLIMIT_NPROC, 0),
+        kernel.prepared_rlimit(kernel.RLIMIT_NOFILE, 32),
     ]
     if rules is not None:
         bindings.append(landlock.restricting(rules))
-    return Walls(tuple(bindings), binds_filter, base_memory, settings["seed"])
-
-
-def _lower(limit: int, value: int) -> None:
-    hard = resource.getrlimit(limit)[1]
-    lowest = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(limit, (lowest, lowest))
+    if settings["seed"] is not None:
+        random.seed(settings["seed"])  # no earlier: os.fork seeds it anew
+    return Walls(tuple(bindings), binds_filter, base_memory)
 
 
 def _oom_first() -> None:
@@ -110,7 +103,7 @@ def _oom_first() -> None:
         file.write("1000")
 
 
-def _continue_as_first_process(control: socket.socket) -> None:
+def _continue_as_first_process(control: _socket.socket) -> None:
     """Fork into the new process namespace; the outer process stays, for the host to wait for."""
     pid = os.fork()
     if pid:
@@ -122,7 +115,7 @@ def _continue_as_first_process(control: socket.socket) -> None:
 class _Forks:
     """Forks a child for each request and tells the host how each one ends."""
 
-    def __init__(self, control: socket.socket, host: int, prepared: Walls) -> None:
+    def __init__(self, control: _socket.socket, host: int, prepared: Walls) -> None:
         self._control = control
         self._prepared = prepared
         self._children: dict[int, tuple[int, int]] = {}  # pidfd: pid, descriptor for the exit status
@@ -145,10 +138,7 @@ class _Forks:
         if not ancillary:
             return False
         channel, status, stdout = _THREE.unpack(ancillary[0][2])
-        try:
-            pid = os.fork()
-        except OSError:
-            pid = -1  # the host reads the end of both pipes: an infrastructure failure
+        pid = kernel.fork()  # below 0: the host reads the end of both pipes, an infrastructure failure
         if pid == 0:
             become_child(channel, stdout, self._prepared)
         os.close(stdout)
@@ -159,10 +149,13 @@ class _Forks:
         pidfd = os.pidfd_open(pid)
         self._children[pidfd] = pid, status
         self._poll.register(pidfd, select.POLLIN)
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _ONE.pack(pidfd))]
-        to_host = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, channel)
-        with to_host, contextlib.suppress(OSError):  # the host has hung up already
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _ONE.pack(pidfd))]
+        to_host = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, channel)
+        try:  # noqa: SIM105 — touches less memory, which the fork made the kernel copy
             to_host.sendmsg([PIDFD], rights)
+        except OSError:
+            pass  # the host has hung up already
+        to_host.close()
         return True
 
     def _reap(self, pidfd: int) -> None:
@@ -170,7 +163,9 @@ class _Forks:
         self._poll.unregister(pidfd)
         pid, status = self._children.pop(pidfd)
         _, wait_status = os.waitpid(pid, 0)
-        with contextlib.suppress(BrokenPipeError):  # the host did not want to know
+        try:  # noqa: SIM105 — as above
             os.write(status, EXIT.pack(wait_status))
+        except BrokenPipeError:
+            pass  # the host did not want to know
         os.close(status)
         os.close(pidfd)

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -53,6 +54,28 @@ def test_another_system_is_told_what_it_can_use(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     with pytest.raises(SandboxUnavailableError, match=r"Darwin.*'docker'.*'monty'.*SELFCHAL_ALLOW_UNSAFE"):
         ProcessSandbox(ProcessConfig())
+
+
+@pytest.mark.parametrize("tier", ["A", "B"])
+def test_the_standard_library_can_be_imported_behind_the_walls(tier: Literal["A", "B"]) -> None:
+    names = (
+        "base64, bisect, calendar, copy, csv, dataclasses, decimal, difflib, enum, fractions, hashlib, heapq, "
+        "inspect, numbers, operator, pprint, random, statistics, textwrap, types, unicodedata, uuid, zoneinfo"
+    )
+    source = f"import {names}\nresult = [hashlib.sha256(b'').hexdigest()[:4], decimal.Decimal(1) == 1]"
+    try:
+        sandbox = ProcessSandbox(ProcessConfig(tier=tier))
+    except SandboxUnavailableError as error:
+        pytest.skip(str(error))
+    with sandbox:
+        execution = sandbox.run(Program(source), None, LIMITS)
+    assert (execution.value, execution.error) == (["e3b0", True], None)
+
+
+def test_random_numbers_differ_from_one_run_to_the_next(own: ProcessSandbox) -> None:
+    with own:
+        program = Program("import random\nresult = random.random()")
+        assert len({own.run(program, None, LIMITS).value for _ in range(5)}) == 5
 
 
 def test_a_canary_that_gets_through_stops_the_start(
