@@ -123,7 +123,8 @@ def make_decoder(network: Any, config: TransformersConfig, context: int) -> Deco
         )
         return GroupedDecoder(core, context=context, rows=config.batch)
     cache_bytes = config.prefix_cache_mb * 2**20
-    return Decoder(core, layout, context=context, rows=config.batch, cache_bytes=cache_bytes)
+    bare = config.lora is None
+    return Decoder(core, layout, context=context, rows=config.batch, cache_bytes=cache_bytes, bare=bare)
 
 
 def load_into(network: Any, directory: Path, *, adapted: bool) -> None:

@@ -16,7 +16,7 @@ from selfchal.core.model import Generation
 
 # Turns that begin at one advance. Conversations that all began together would all act together too, while
 # the model waits, and so on turn after turn; begun in parts, some speak while others act.
-JOINING = 32
+JOINING = 48
 
 
 @dataclass

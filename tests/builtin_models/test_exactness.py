@@ -31,6 +31,21 @@ def test_logprobs_are_those_of_a_full_forward_pass_over_all_turns(make_model: Ma
 
 
 @pytest.mark.parametrize("kind", SHARING)
+def test_a_recorded_step_gives_the_same_numbers(make_model: Make, kind: str) -> None:
+    model = make_model(kind, batch=7)
+    talks = prompts(model)
+    replay = model._host.decoder._forward
+    for seed in range(100):
+        model.generate(talks, replace(SAMPLING, seed=seed))
+        if replay._recorded is not None:
+            break
+    for talk, generation in zip(talks, model.generate(talks, SAMPLING), strict=True):
+        expected = plain_logprobs(model, talk, generation.ids)
+        assert torch.allclose(torch.tensor(generation.logprobs).double(), expected, atol=1e-4)
+    assert replay._recorded is not None
+
+
+@pytest.mark.parametrize("kind", SHARING)
 def test_stock_decoders_take_the_fast_way(make_model: Make, kind: str) -> None:
     assert isinstance(make_model(kind)._host.decoder, Decoder)
 

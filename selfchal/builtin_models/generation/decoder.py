@@ -18,13 +18,14 @@ import numpy as np
 import torch
 
 from selfchal.builtin_models.generation.prefixes import Hit, Prefixes, pack
+from selfchal.builtin_models.generation.replay import replaying
 from selfchal.builtin_models.generation.rows import Row, make_rows, record
 from selfchal.builtin_models.generation.sampling import draw, uniforms
 from selfchal.builtin_models.generation.slab import GROWTH, Layout, Pick, Slab, gather
 from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.core.model import Sampling
 
-WINDOW = 4  # steps from one look at who joins to the next
+WINDOW = 8  # steps from one look at who joins to the next
 FEED_TOKENS = 16_384  # the most tokens that one prefill pass feeds, padding included
 PADDING_TOKENS = 256  # more padding than this costs more than another pass
 REPACK_BELOW = 0.75  # ended rows are dropped when the running share of a batch falls under this
@@ -32,10 +33,16 @@ SHARED_HEADER = 32  # tokens that all prompts must share before they are fed onc
 
 
 class Decoder:
-    """Generation over one network. ``weights_changed`` must follow every update of the network."""
+    """Generation over one network. ``weights_changed`` must follow every update of the network.
 
-    def __init__(self, network: Any, layout: Layout, *, context: int, rows: int, cache_bytes: int) -> None:
+    ``bare``: nothing is wrapped around parts of it, so its steps may be recorded.
+    """
+
+    def __init__(
+        self, network: Any, layout: Layout, *, context: int, rows: int, cache_bytes: int, bare: bool = True
+    ) -> None:
         self.network = network
+        self._forward = replaying(network, layout) if bare else network
         self.context = context
         self.most_rows = rows
         self._layout = layout
@@ -79,7 +86,7 @@ class Decoder:
         """Feed every row its last token and sample its next one."""
         device = self.network.device
         ids = torch.tensor(batch.last, device=device)[:, None]
-        logits = batch.slab.forward(self.network, ids, batch.ones, batch.longest)[:, -1]
+        logits = batch.slab.forward(self._forward, ids, batch.ones, batch.longest)[:, -1]
         batch.longest += 1
         steps = np.array([len(row.ids) for row in batch.rows], dtype=np.uint64)
         noise = torch.from_numpy(uniforms(batch.streams, steps)).to(device)

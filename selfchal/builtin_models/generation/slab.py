@@ -140,7 +140,7 @@ class Slab:
             held[rows] = state[rows]
 
     def nbytes(self) -> int:
-        tensors = [buffer for layer in self.layers for buffer in _tensors(layer)]
+        tensors = [buffer for layer in self.layers for buffer in tensors_of(layer)]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def _make_room(self, columns: int) -> None:
@@ -189,7 +189,8 @@ def _cut_convolution(layer: Any, counts: Tensor, had_state: bool) -> None:
     layer.record_past = False
 
 
-def _tensors(layer: Any) -> list[Tensor]:
+def tensors_of(layer: Any) -> list[Tensor]:
+    """What a layer keeps; nothing before its first pass."""
     if isinstance(layer, AttentionRows):
         return list(layer.buffers)
     return [state for state in layer.conv_states.values() if state is not None]
@@ -222,7 +223,7 @@ def gather(layout: Layout, picks: Sequence[Pick], columns: int, device: Any) -> 
         if isinstance(layer, AttentionRows):
             layer.buffers = _gather_attention(picks, indices, number, columns)
         else:
-            _gather_convolution(layer, picks, indices, number)
+            made.layers[number] = _gather_convolution(picks, indices, number)
     return made
 
 
@@ -231,18 +232,21 @@ def _gather_attention(
 ) -> list[Tensor]:
     model = next(p.slab for p in picks if p.slab is not None and any(p.lengths)).layers[number].buffers
     total = sum(len(pick.rows) for pick in picks)
-    made = [buffer.new_zeros((total, columns, *buffer.shape[2:])) for buffer in model]
+    made = [buffer.new_empty((total, columns, *buffer.shape[2:])) for buffer in model]
     start = 0
     for pick, rows in zip(picks, indices, strict=True):
-        end, longest = start + len(pick.rows), max(pick.lengths, default=0)
-        if pick.slab is not None and longest:
-            for target, source in zip(made, pick.slab.layers[number].buffers, strict=True):
-                target[start:end, :longest] = source[:, :longest].index_select(0, rows)
+        end = start + len(pick.rows)
+        longest = max(pick.lengths, default=0) if pick.slab is not None else 0
+        sources = pick.slab.layers[number].buffers if pick.slab is not None and longest else made
+        for target, source in zip(made, sources, strict=True):
+            if longest:
+                torch.index_select(source[:, :longest], 0, rows, out=target[start:end, :longest])
+            target[start:end, longest:] = 0  # as in _empty
         start = end
     return made
 
 
-def _gather_convolution(layer: Any, picks: Sequence[Pick], indices: list[Tensor], number: int) -> None:
+def _gather_convolution(picks: Sequence[Pick], indices: list[Tensor], number: int) -> LinearAttentionLayer:
     states = []
     model = next(p.slab for p in picks if p.slab is not None and any(p.lengths)).layers[number].conv_states[0]
     for pick, rows in zip(picks, indices, strict=True):
@@ -251,8 +255,13 @@ def _gather_convolution(layer: Any, picks: Sequence[Pick], indices: list[Tensor]
             continue
         source = pick.slab.frozen[number] if pick.frozen else pick.slab.layers[number].conv_states[0]
         states.append(source.index_select(0, rows))
-    joined = torch.cat(states)
-    layer.conv_states[0] = joined
-    layer.conv_kernel_size[0] = joined.shape[-1]
-    layer.dtype, layer.device = joined.dtype, joined.device
+    return conv_rows(torch.cat(states))
+
+
+def conv_rows(state: Tensor) -> LinearAttentionLayer:
+    """A layer that has seen the last ``K`` inputs of each row: [rows, channels, K]."""
+    layer = LinearAttentionLayer()
+    layer.conv_states[0], layer.conv_kernel_size[0] = state, state.shape[-1]
+    layer.dtype, layer.device = state.dtype, state.device
     layer.is_conv_states_initialized[0] = layer.has_previous_state[0] = True
+    return layer
