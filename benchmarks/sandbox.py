@@ -8,8 +8,9 @@ figures do not. A sandbox's run has one tool call. The fresh subprocess is what 
 sandbox: ``python -I``, rlimits, the value printed as JSON, no tool; its barest form leaves out site and
 JSON too. cpu ms is the CPU time of all processes below the benchmark for each execution; there is none for
 containers and bubblewrap, whose processes are not below it. A judgement is the real judge on sound tasks
-of the retail world. The rows for containers need a Docker engine (DOCKER_HOST), the one for bubblewrap
-needs ``bwrap``; what is missing is said, not guessed.
+of the retail world, in as many processes as there are cores, as a run has them. The rows for containers
+need a Docker engine (DOCKER_HOST), the one for bubblewrap needs ``bwrap``; what is missing is said, not
+guessed.
 """
 
 from __future__ import annotations
@@ -36,12 +37,13 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from judging import cpu_seconds, judge_and_tasks
+from judging import cpu_seconds, recipe_and_tasks
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.judge import Filter
-from selfchal.core.sandbox import Execution, Limits, Program, Sandbox
-from selfchal.core.world import ToolHost, ToolResult
+from selfchal.core.judging import JudgeProcesses
+from selfchal.core.sandbox import Limits, Program, Sandbox
+from selfchal.core.world import ToolResult
 from selfchal.plugins import load_plugins
 
 LIMITS = Limits(seconds=60.0)
@@ -122,22 +124,6 @@ class Adds:
         return ToolResult(args[0] + args[1])
 
 
-class Counted:
-    """A sandbox that counts its runs, for the number that a judgement takes."""
-
-    name = "counted"
-
-    def __init__(self, inner: Sandbox) -> None:
-        self.inner, self.runs = inner, 0
-
-    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
-        self.runs += 1
-        return self.inner.run(program, tools, limits)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-
 def sandbox_rows(sandbox: Sandbox, name: str, stack: ExitStack) -> list[Row]:
     session = stack.enter_context(sandbox.session(Adds(), Limits(seconds=60.0, calls=TOOL_CALLS)))
     calls = f"for _ in range({TOOL_CALLS}):\n    add(1, 2)"
@@ -154,17 +140,20 @@ def sandbox_rows(sandbox: Sandbox, name: str, stack: ExitStack) -> list[Row]:
     ]
 
 
-def judgement_rows(sandbox: Sandbox) -> list[Row]:
-    counted = Counted(sandbox)
-    judge, tasks = judge_and_tasks("retail", counted, JUDGED)  # type: ignore[arg-type]  # it stands in for one
+def judgement_rows(stack: ExitStack) -> list[Row]:
+    count = len(os.sched_getaffinity(0))
+    recipe, tasks = recipe_and_tasks("retail", JUDGED)
+    judge = stack.enter_context(JudgeProcesses(recipe, count))
     rows = []
     for filters in (Filter.PAPER, Filter.FULL):
-        counted.runs = 0
-        assert all(judge(task, filters).passed for task in tasks)
+        with ThreadPoolExecutor(count) as executor:
+            verdicts = list(executor.map(lambda task, chosen=filters: judge(task, chosen), tasks))
+        assert all(verdict.passed for verdict in verdicts)
         turns = itertools.cycle(tasks)
-        runs = f"{counted.runs / len(tasks):.1f} runs"
+        runs = f"{sum(verdict.audit['executions'] for verdict in verdicts) / len(tasks):.1f} runs"
         words = f"by the paper's filter, {runs}" if filters is Filter.PAPER else f"with every check, {runs}"
-        rows.append(Row(f"process: a judgement {words}", lambda f=filters, t=turns: judge(next(t), f)))  # type: ignore[misc]
+        one = lambda f=filters, t=turns: judge(next(t), f)  # type: ignore[misc]  # noqa: E731 — bound in a loop
+        rows.append(Row(f"process: a judgement {words}", one, threads=2 * count))
     return rows
 
 
@@ -224,7 +213,7 @@ def all_rows(stack: ExitStack, say: Callable[[str], None]) -> list[Row]:
         stack.callback(sandbox.close)
         say(f"{name}: tier {sandbox.guarantees.tier}")
         rows += sandbox_rows(sandbox, name, stack)
-        rows += judgement_rows(sandbox) if name == "process" else []
+        rows += judgement_rows(stack) if name == "process" else []
     rows.append(Row("a fresh subprocess", lambda: fresh_subprocess("-I", "-c", SUBPROCESS)))
     rows.append(Row("the barest fresh subprocess", lambda: fresh_subprocess("-I", "-S", "-c", BAREST)))
     if shutil.which("bwrap"):
