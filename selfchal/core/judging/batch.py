@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from selfchal.core.bench import Bench
-from selfchal.core.judging.perturb import PRELUDE
+from selfchal.core.judging.perturb import prelude
 from selfchal.core.sandbox import Execution, Program, Status
 from selfchal.core.world import Json, ToolResult, World
 
@@ -191,7 +191,7 @@ def try_many(
     All are sources made by ``perturb``. None as in ``evaluate_many``, or where a code did not run.
     """
     program = Program(
-        PRELUDE + _HEAD + _TRIALS,
+        prelude([*codes, verifier]) + _HEAD + _TRIALS,
         call="_trials",
         args=(*_tools(bench), list(codes), verifier, turns),
         hash_seed=1,

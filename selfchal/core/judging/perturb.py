@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from selfchal.core.judging.source import nodes_of, own_tree, parse_source
 
 PRELUDE = """
-import builtins as _b, random as _r, time as _t
+import builtins as _b, time as _t
 _turn = [0]
 def _members(plain):
     found = _b.sorted(plain, key=_b.repr)
@@ -46,8 +46,13 @@ def _ahead(plain):
     return lambda: plain() + 400 * 86400 + 5 * 3600 + 17 * 60 + 13.37
 for _name in ("time", "monotonic", "perf_counter"):
     _b.setattr(_t, _name, _ahead(_b.getattr(_t, _name)))
+"""
+# After PRELUDE, for code that may ask the random module: its import is as dear as all the rest.
+_RESEED = """
+import random as _r
 _r.seed(20240229)
 """
+_REACHES_RANDOM = ("import", "random", "exec", "eval", "getattr", "modules", "globals", "__")
 TURNS = 3
 _SET_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _MAKERS = frozenset(
@@ -73,6 +78,13 @@ class _Upside(ast.NodeTransformer):
 
 def _called(name: str, argument: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), [argument], [])
+
+
+def prelude(sources: Sequence[str]) -> str:
+    """What these need before them."""
+    text = "\n".join(sources)  # Python reads some other letters as ASCII's
+    reaches = not text.isascii() or any(word in text for word in _REACHES_RANDOM)
+    return PRELUDE + _RESEED if reaches else PRELUDE
 
 
 def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:

@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from . import clock, kernel, landlock, seccomp, walls
 from .child import CHANNEL, MOST_DESCRIPTORS, Walls, become_child, rehearse
+from .room import hold_what_is_free
 from .wire import PIDFD
 
 EXIT = struct.Struct("!i")  # a wait status as os.waitpid gives it
@@ -55,6 +56,7 @@ def main() -> NoReturn:
     rehearse()
     control.send(json.dumps({"uid": os.getuid()}).encode())
     gc.collect()
+    hold_what_is_free()
     gc.freeze()
     gc.disable()  # its own few objects make no cycles
     _Forks(control, host, prepared).serve()
