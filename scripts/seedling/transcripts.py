@@ -1,24 +1,30 @@
 """Pretraining conversations: an agent that practises mostly single calls, and a challenger that composes.
 
-The agent sees whole conversations of two and three steps very rarely: all of a longer task that it
-practises otherwise is the first call (``excerpt``). No demonstration is wrong on purpose. The challenger
-explores step by step and writes tasks of one to three steps; some of its verifiers and solutions are off.
+The agent practises errands that have nothing to do with each other one after the other (``parallel``), but
+sees whole conversations whose steps feed each other very rarely: all of a longer task that it practises
+otherwise is the first call (``excerpt``). No demonstration is wrong on purpose. The challenger explores step
+by step and writes tasks of one to three steps; some of its verifiers and solutions are off.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import phrases
 
 from selfchal.builtin_envs.calculation import chains
-from selfchal.builtin_envs.calculation.chains import Chain, held_out
+from selfchal.builtin_envs.calculation.chains import Chain, Step, held_out
 from selfchal.builtin_envs.calculation.heldout import agent_turns, worded
 from selfchal.builtin_envs.calculation.wording import Wording
 
 Segment = tuple[str, bool]  # text, and whether it is learnt
 
+# Connectors that speak of what came before.
+_REFERS = re.compile(r"result|value|outcome|number|that|output|figure|what|get", re.I)
 WORDING = Wording(phrases.PHRASES, phrases.CONNECTORS, phrases.REFERENCES)
 
 
@@ -26,9 +32,10 @@ WORDING = Wording(phrases.PHRASES, phrases.CONNECTORS, phrases.REFERENCES)
 class Mix:
     """Shares of the kinds of conversation, and how often a challenger slips."""
 
-    single: float = 0.4
-    double: float = 0.0014
-    triple: float = 0.0014
+    single: float = 0.34
+    parallel: float = 0.06
+    double: float = 0.0006
+    triple: float = 0.0006
     excerpt: float = 0.25
     challenger: float = 0.3
     drill: float = 0.05
@@ -41,8 +48,10 @@ class Mix:
 
 def sample(rng: random.Random, mix: Mix) -> list[Segment]:
     steps = {"single": 1, "double": 2, "triple": 3, "excerpt": rng.choice((2, 2, 3))}
-    shares = (mix.single, mix.double, mix.triple, mix.excerpt, mix.challenger, mix.drill)
-    kind = rng.choices((*steps, "challenger", "drill"), shares)[0]
+    shares = (mix.single, mix.double, mix.triple, mix.excerpt, mix.parallel, mix.challenger, mix.drill)
+    kind = rng.choices((*steps, "parallel", "challenger", "drill"), shares)[0]
+    if kind == "parallel":
+        return parallel(rng, rng.choice((2, 2, 3)))
     if kind == "challenger":
         return challenger(rng, mix)
     if kind == "drill":
@@ -80,6 +89,26 @@ def agent(rng: random.Random, chain: Chain, *, whole: bool) -> list[Segment]:
             return segments
         segments.append((f"<user>{shown(value)}<assistant>", False))
     return [*segments, (f"{turns[-1]}<end>", True)]
+
+
+def parallel(rng: random.Random, count: int) -> list[Segment]:
+    """Errands of one family in one instruction that have nothing to do with each other."""
+    family = rng.choice(chains.FAMILIES)
+    errands = _errands(rng, family, count)
+    while any(map(held_out, pairwise(step.kind.name for step, _ in errands))):
+        errands = _errands(rng, family, count)
+    asked = [rng.choice(WORDING.phrases[step.kind.name]).format(**step.literals) for step, _ in errands]
+    frame = rng.choice([frame for frame in WORDING.frames[count] if not _REFERS.search(frame)])
+    segments: list[Segment] = [(f"<agent><user>{frame.format(*asked)}<assistant>", False)]
+    for step, value in errands:
+        segments.append((f"Action:\nprint({step.code()})\nEnd Action<end>", True))
+        segments.append((f"<user>{shown(value)}<assistant>", False))
+    return [*segments, (f"Answer: {value}<end>", True)]
+
+
+def _errands(rng: random.Random, family: str, count: int) -> list[tuple[Step, Any]]:
+    made = [chains.sample_chain(rng, family, 1) for _ in range(count)]
+    return [(chain.steps[0], chain.answer) for chain in made]
 
 
 def drill(rng: random.Random) -> list[Segment]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +98,31 @@ def test_agent_demonstrations_are_right_and_mostly_single(scripts: Any) -> None:
         text = "".join(part for part, _ in transcripts.agent(rng, made, whole=True))
         assert text.endswith(f"Observation:\n{made.answer}<assistant>Answer: {made.answer}<end>")
     assert transcripts.Mix().double < 0.1 * transcripts.Mix().single
+
+
+def test_errands_are_right_and_carry_nothing_on(scripts: Any) -> None:
+    from selfchal.builtin_envs.calculation.chains import held_out, run_call
+
+    rng = random.Random(11)
+    for count in (2, 3):
+        for _ in range(200):
+            parts = scripts["transcripts"].parallel(rng, count)
+            instruction, said = parts[0][0], [text for text, learnt in parts if learnt]
+            calls = [re.fullmatch(r"Action:\nprint\((.*)\)\nEnd Action<end>", turn)[1] for turn in said[:-1]]
+            assert len(calls) == count
+            assert said[-1] == f"Answer: {run_call(calls[-1])}<end>"
+            literals = [literal for call in calls for literal in re.findall(r"'[a-zA-Z0-9]+'|\d[\d.]*", call)]
+            assert all(literal in instruction for literal in literals)
+            kinds = [kind_of(call) for call in calls]
+            assert not [pair for pair in pairwise(kinds) if held_out(pair)]
+
+
+def kind_of(call: str) -> str:
+    from selfchal.builtin_envs.calculation.chains import KINDS
+
+    slot = r"['\w.]+"
+    for kind in KINDS:
+        pattern = re.sub(r"\{\w\}", "SLOT", kind.call)
+        if re.fullmatch(re.escape(pattern).replace("SLOT", slot), call):
+            return kind.name
+    raise AssertionError(call)
