@@ -191,7 +191,7 @@ def try_many(
     All are sources made by ``perturb``. None as in ``evaluate_many``, or where a code did not run.
     """
     program = Program(
-        prelude([*codes, verifier]) + _HEAD + _TRIALS,
+        prelude([*codes, verifier], turns) + _HEAD + _TRIALS,
         call="_trials",
         args=(*_tools(bench), list(codes), verifier, turns),
         hash_seed=1,

@@ -14,9 +14,15 @@ from collections.abc import Sequence
 
 from selfchal.core.judging.source import nodes_of, own_tree, parse_source
 
-PRELUDE = """
+_CLOCK = """
 import builtins as _b, time as _t
 _turn = [0]
+def _ahead(plain):
+    return lambda: plain() + 400 * 86400 + 5 * 3600 + 17 * 60 + 13.37
+for _name in ("time", "monotonic", "perf_counter"):
+    _b.setattr(_t, _name, _ahead(_b.getattr(_t, _name)))
+"""
+_SETS = """
 def _members(plain):
     found = _b.sorted(plain, key=_b.repr)
     turn = _turn[0]
@@ -42,13 +48,8 @@ for _name in ("union", "intersection", "difference", "symmetric_difference", "co
     _b.setattr(_Set, _name, _method(_name, _b.set))
     _b.setattr(_FrozenSet, _name, _method(_name, _b.frozenset))
 set, frozenset = _Set, _FrozenSet
-def _ahead(plain):
-    return lambda: plain() + 400 * 86400 + 5 * 3600 + 17 * 60 + 13.37
-for _name in ("time", "monotonic", "perf_counter"):
-    _b.setattr(_t, _name, _ahead(_b.getattr(_t, _name)))
 """
-# After PRELUDE, for code that may ask the random module: its import is as dear as all the rest.
-_RESEED = """
+_CHANCE = """
 import random as _r
 _r.seed(20240229)
 """
@@ -80,15 +81,17 @@ def _called(name: str, argument: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), [argument], [])
 
 
-def prelude(sources: Sequence[str]) -> str:
-    """What these need before them."""
-    text = "\n".join(sources)  # Python reads some other letters as ASCII's
-    reaches = not text.isascii() or any(word in text for word in _REACHES_RANDOM)
-    return PRELUDE + _RESEED if reaches else PRELUDE
+def prelude(sources: Sequence[str], turns: int) -> str:
+    """What runs before these: each part takes a process that does not need it as long as the code itself."""
+    text = "\n".join(sources)
+    sets = turns > 1 or "_mixed" in text
+    # Python reads some other letters as ASCII's.
+    chance = not text.isascii() or any(word in text for word in _REACHES_RANDOM)
+    return _CLOCK + _SETS * sets + _CHANCE * chance
 
 
 def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
-    """The sources with their sets and set operations turned, to run after PRELUDE, and how many turns are
+    """The sources with their sets and set operations turned, to run after ``prelude``, and how many turns are
     worth trying: one where none of them makes a set."""
     trees = [parse_source(source, "code") for source in sources]
     nodes = [list(nodes_of(tree)) for tree in trees]

@@ -6,7 +6,7 @@ describes each id: the record that it stands in, and what reading it shows.
 
 from __future__ import annotations
 
-import json
+import marshal
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -130,7 +130,7 @@ class Survey:
                     yield result.value
 
     def _take(self, value: Json, frontier: deque[str], met: set[str]) -> Observation:
-        observation = _observed(json.dumps(value))
+        observation = _observed(marshal.dumps(value, 2))
         self.seen |= observation.texts
         self.numbers |= observation.numbers
         for text, name in observation.names:
@@ -162,9 +162,9 @@ class Observation:
 
 
 @lru_cache(maxsize=4096)
-def _observed(text: str) -> Observation:
+def _observed(data: bytes) -> Observation:
     """Many tasks read the same rows, so what is in a reading is kept."""
-    value = json.loads(text)
+    value = marshal.loads(data)
     scalars = list(leaves(value))
     containers = list(_containers(value))
     named = [
