@@ -19,7 +19,7 @@ from selfchal.core.statistics import Rows, mean_reward
 from selfchal.core.task import TestTask
 from selfchal.core.tool_calls import ActionFormat
 
-SLICE = 128  # tasks stored at once: what a kill can cost
+SLICE = 256  # tasks stored at once: what a kill can cost
 FORCED_OPENINGS: Mapping[ActionFormat, str] = {"code": "Action:\nprint(", "tools": "<tool_call>\n"}
 
 
