@@ -1,6 +1,6 @@
 """How many tasks a second are judged, with every check, in a retail-sized world?
 
-    python benchmarks/judging.py [--tasks 100] [--environment retail] [--processes 2]
+    python benchmarks/judging.py [--tasks 100] [--environment retail] [--processes 3]
 
 The tasks are sound, so every stage runs: the slowest case. The other figure is the paper's filter alone
 on the same tasks, in the same processes: the ratio is what the further checks cost. Starting the processes
@@ -23,7 +23,7 @@ from planted.sound import sound_tasks
 
 from selfchal.core.bench import Bench
 from selfchal.core.judge import Filter
-from selfchal.core.judging import Judge, JudgeProcesses, Recipe
+from selfchal.core.judging import Judge, JudgeProcesses, Recipe, enough_processes
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import Task
 from selfchal.plugins.registry import load_plugins
@@ -65,7 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tasks", type=int, default=100)
     parser.add_argument("--environment", default="retail")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=int, default=enough_processes())
     options = parser.parse_args()
     recipe, tasks = recipe_and_tasks(options.environment, options.tasks)
     with JudgeProcesses(recipe, options.processes) as judge, ThreadPoolExecutor(options.processes) as pool:

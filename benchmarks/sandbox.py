@@ -8,7 +8,7 @@ figures do not. A sandbox's run has one tool call. The fresh subprocess is what 
 sandbox: ``python -I``, rlimits, the value printed as JSON, no tool; its barest form leaves out site and
 JSON too. cpu ms is the CPU time of all processes below the benchmark for each execution; there is none for
 containers and bubblewrap, whose processes are not below it. A judgement is the real judge on sound tasks
-of the retail world, in as many processes as there are cores, as a run has them. The rows for containers
+of the retail world, in one process more than there are cores, as ``tasks judge`` has them. The rows for containers
 need a Docker engine (DOCKER_HOST), the one for bubblewrap needs ``bwrap``; what is missing is said, not
 guessed.
 """
@@ -41,7 +41,7 @@ from judging import cpu_seconds, recipe_and_tasks
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.judge import Filter
-from selfchal.core.judging import JudgeProcesses
+from selfchal.core.judging import JudgeProcesses, enough_processes
 from selfchal.core.sandbox import Limits, Program, Sandbox
 from selfchal.core.world import ToolResult
 from selfchal.plugins import load_plugins
@@ -141,7 +141,7 @@ def sandbox_rows(sandbox: Sandbox, name: str, stack: ExitStack) -> list[Row]:
 
 
 def judgement_rows(stack: ExitStack) -> list[Row]:
-    count = len(os.sched_getaffinity(0))
+    count = enough_processes()
     recipe, tasks = recipe_and_tasks("retail", JUDGED)
     judge = stack.enter_context(JudgeProcesses(recipe, count))
     rows = []
@@ -153,7 +153,7 @@ def judgement_rows(stack: ExitStack) -> list[Row]:
         runs = f"{sum(verdict.audit['executions'] for verdict in verdicts) / len(tasks):.1f} runs"
         words = f"by the paper's filter, {runs}" if filters is Filter.PAPER else f"with every check, {runs}"
         one = lambda f=filters, t=turns: judge(next(t), f)  # type: ignore[misc]  # noqa: E731 — bound in a loop
-        rows.append(Row(f"process: a judgement {words}", one, threads=2 * count))
+        rows.append(Row(f"process: a judgement {words}", one, threads=count))
     return rows
 
 

@@ -2,7 +2,7 @@
 
 from selfchal.core.judge import STAGES
 from selfchal.core.judging.judge import Judge
-from selfchal.core.judging.processes import JudgeProcesses, Recipe
+from selfchal.core.judging.processes import JudgeProcesses, Recipe, enough_processes
 from selfchal.core.judging.rows import judge_rows
 
-__all__ = ["STAGES", "Judge", "JudgeProcesses", "Recipe", "judge_rows"]
+__all__ = ["STAGES", "Judge", "JudgeProcesses", "Recipe", "enough_processes", "judge_rows"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +29,11 @@ class Recipe:
     environment: Callable[[], Environment]
     sandbox: Callable[[], Sandbox]
     limits: Limits = field(default_factory=Limits)
+
+
+def enough_processes() -> int:
+    """One more than there are cores: while a judge waits for its sandbox, another one works."""
+    return (os.cpu_count() or 1) + 1
 
 
 class JudgeProcesses:

@@ -14,7 +14,7 @@ from selfchal.core.environment import Environment
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.judging.judge import Judge
 from selfchal.core.judging.novelty import Novelty
-from selfchal.core.judging.processes import JudgeProcesses, Recipe
+from selfchal.core.judging.processes import JudgeProcesses, Recipe, enough_processes
 from selfchal.core.synthesizer import Judging
 from selfchal.core.task import Task
 from selfchal.core.world import Json
@@ -32,11 +32,12 @@ def judge_rows(
     and ``audit``. Near-duplicates and instructions that give away what the environment redacts are
     noted in ``audit``, not refused: in a set of somebody's own they may be meant.
 
-    ``processes``: one for each core where there are rows enough to be worth the start; 0 judges in this one.
+    ``processes``: enough for all cores where the rows are worth the start; 0 judges in this one.
     """
     environment = recipe.environment()
     cores = os.cpu_count() or 1
-    many = processes if processes is not None else cores * (cores > 1 and len(rows) >= _MANY * cores)
+    worth = cores > 1 and len(rows) >= _MANY * cores
+    many = processes if processes is not None else enough_processes() * worth
     novelty = Novelty()
     with ExitStack() as closing:
         judge: Judging
