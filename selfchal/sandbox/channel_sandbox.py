@@ -6,13 +6,14 @@ import os
 import sys
 import threading
 import time
-from typing import Self
+from typing import ClassVar, Self
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import Execution, Guarantees, Level, Limits, Program, Status
 from selfchal.core.world import ToolHost
 from selfchal.sandbox import canaries
 from selfchal.sandbox.exchange import Answers, InfrastructureError, exchange, request_of, unreadable
+from selfchal.sandbox.precompiled import precompiled
 from selfchal.sandbox.runner.wire import NotStrictError
 from selfchal.sandbox.sessions import ChannelSession, SessionChannel
 
@@ -24,6 +25,7 @@ class ChannelSandbox:
     """A subclass sets ``guarantees`` when it has started, and says how to take a channel and how to end."""
 
     guarantees: Guarantees
+    same_python: ClassVar[bool] = False  # whether children run this very interpreter, not some other one
 
     def __init__(self, at_once: int) -> None:
         """At most ``at_once`` executions run at the same time; waiting for that counts for no limit."""
@@ -59,7 +61,8 @@ class ChannelSandbox:
         was); after that, or after several, the status is infra_error.
         """
         try:
-            request = request_of(program, tools, limits, session=False)
+            code = precompiled(program.source) if self.same_python else None
+            request = request_of(program, tools, limits, session=False, code=code)
         except NotStrictError as reason:
             return unreadable(reason)
         failure = InfrastructureError("the sandbox is closed")

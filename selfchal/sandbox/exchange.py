@@ -89,14 +89,20 @@ class InfrastructureError(Exception):
         self.calls = calls
 
 
-def request_of(program: Program, tools: ToolHost | None, limits: Limits, *, session: bool) -> bytes:
-    """The ``run`` frame. Raises NotStrictError for arguments or source that JSON cannot carry."""
+def request_of(
+    program: Program, tools: ToolHost | None, limits: Limits, *, session: bool, code: str | None = None
+) -> bytes:
+    """The ``run`` frame; ``code`` is the source as ``precompiled`` gives it, for a child of the same Python.
+
+    Raises NotStrictError for arguments or source that JSON cannot carry.
+    """
     wall = int(limits.seconds) + 2
     return wire.encode(
         [
             "run",
             {
                 "source": program.source,
+                "code": code,
                 "call": program.call,
                 "args": list(program.args),
                 "result": program.result,

@@ -41,6 +41,7 @@ class ProcessSandbox(ChannelSandbox):
 
     name: ClassVar[str] = "process"
     Config: ClassVar[type[BaseModel]] = ProcessConfig
+    same_python: ClassVar[bool] = True
 
     def __init__(self, config: ProcessConfig) -> None:
         """Start the zygote and let canary attacks loose in a real child.
