@@ -72,6 +72,7 @@ def _raise_walls(settings: dict[str, Any], control: _socket.socket) -> Walls:
     _oom_first()
     sys.path[:] = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"]
     sys.argv[:] = [""]
+    _know_the_library()
     base_memory = walls.address_space()
     see = walls.visible()
     if settings["tier"] in ("A", "C"):
@@ -97,6 +98,22 @@ def _raise_walls(settings: dict[str, Any], control: _socket.socket) -> Walls:
     if settings["seed"] is not None:
         random.seed(settings["seed"])  # no earlier: os.fork seeds it anew
     return Walls(tuple(bindings), binds_filter, base_memory)
+
+
+def _know_the_library() -> None:
+    """List the library's folders once and for all.
+
+    An import lists a folder anew when that has changed, which a child may not: it would find nothing more.
+    """
+    for finder in sys.meta_path:
+        finder.find_spec("no_such_module", None)  # now each folder of sys.path has a finder, and is listed
+    for path in sys.path:
+        if folder := sys.path_importer_cache.get(path):
+            folder._fill_cache = _already_listed  # type: ignore[attr-defined]  # of importlib's FileFinder
+
+
+def _already_listed() -> None:
+    pass
 
 
 def _oom_first() -> None:

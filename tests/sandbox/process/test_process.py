@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -274,3 +275,19 @@ def _family(pid: int) -> list[str]:
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return sorted(map(str, found))
+
+
+@pytest.mark.parametrize("tier", ["A", "B"])
+def test_the_library_is_found_after_its_folder_changed(tier: Literal["A", "B"]) -> None:
+    """As when something is installed meanwhile: an import would list the folder anew, which a child may not."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    before = folder.stat()
+    if not os.access(folder, os.W_OK) or before.st_uid != os.getuid():
+        pytest.skip(f"{folder} belongs to somebody else")
+    with ProcessSandbox(ProcessConfig(tier=tier)) as sandbox:
+        os.utime(folder)
+        try:
+            execution = sandbox.run(Program("import random, email.message\nresult = 1"), None, Limits())
+        finally:
+            os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert execution.value == 1, execution.error
