@@ -30,11 +30,11 @@ SCROLL = "Action:\nprint(scroll_down())\nEnd Action"
 class Mix:
     """Shares of the kinds of conversation, and how often a challenger slips."""
 
-    read: float = 0.25
+    read: float = 0.27
     single: float = 0.2
     excerpt: float = 0.15
-    whole: float = 0.005
-    challenger: float = 0.395
+    whole: float = 0.015
+    challenger: float = 0.365
     everything: int = 8_000  # conversations at first in which also what others say and pages show is learnt
     landing: float = (
         0.15  # of the challenger's conversations, from the landing page; the others from a section

@@ -38,17 +38,23 @@ class Replay:
 
     def __init__(self, network: Any, layout: Layout) -> None:
         self.network = network
-        self.dtype = network.dtype
         self._layout = layout
         self._steps = 0
         self._recorded: Any = None
+        self._recorded_dtype = network.dtype
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The network's at this moment: TRL casts the weights of one that was loaded in bfloat16."""
+        return self.network.dtype
 
     def __call__(self, **given: Any) -> Any:
         layers = given[self._layout.cache].layers
         if given["input_ids"].shape[1] > 1 or not all(map(tensors_of, layers)):
             return self.network(**given)
         self._steps += 1
-        if self._steps < AFTER or (self._steps > AFTER and self._recorded is None):
+        fits = self._recorded is not None and self._recorded_dtype == self.dtype
+        if self._steps < AFTER or (self._steps > AFTER and not fits):
             return self.network(**given)
         inputs = _inputs(given, layers)
         if self._steps == AFTER:
@@ -70,7 +76,7 @@ class Replay:
             log.info("%s cannot be recorded: %s", type(self.network).__name__, error)
             return
         if torch.allclose(got, want, rtol=1e-4, atol=1e-5):
-            self._recorded = recorded
+            self._recorded, self._recorded_dtype = recorded, self.dtype
 
 
 class _Step(torch.nn.Module):  # type: ignore[misc] # torch is not typed here
