@@ -8,7 +8,7 @@ figures do not. A sandbox's run has one tool call. The fresh subprocess is what 
 sandbox: ``python -I``, rlimits, the value printed as JSON, no tool; its barest form leaves out site and
 JSON too. cpu ms is the CPU time of all processes below the benchmark for each execution; there is none for
 containers and bubblewrap, whose processes are not below it. A judgement is the real judge on sound tasks
-of the retail world, in one process more than there are cores, as ``tasks judge`` has them. The rows for containers
+of the retail world, in one process more than there are cores (as ``tasks judge``). The rows for containers
 need a Docker engine (DOCKER_HOST), the one for bubblewrap needs ``bwrap``; what is missing is said, not
 guessed.
 """
