@@ -21,20 +21,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from planted.sound import sound_tasks
 
-from selfchal.core.bench import Bench
 from selfchal.core.judge import Filter
-from selfchal.core.judging import Judge, JudgeProcesses, Recipe, enough_processes
-from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.judging import JudgeProcesses, Recipe, enough_processes
 from selfchal.core.task import Task
 from selfchal.plugins.registry import load_plugins
-
-
-def judge_and_tasks(environment: str, sandbox: Sandbox, count: int) -> tuple[Judge, list[Task]]:
-    """A judge of this environment, and sound tasks for it."""
-    kind = load_plugins().find("environment", environment)
-    world = kind(kind.Config())
-    judge = Judge(Bench(world, sandbox, Limits()))
-    return judge, [one.task for one in sound_tasks(world, 0, count)]
 
 
 def recipe_and_tasks(environment: str, count: int) -> tuple[Recipe, list[Task]]:

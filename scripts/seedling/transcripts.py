@@ -12,20 +12,19 @@ import random
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import phrases
 
 from selfchal.builtin_envs.calculation import chains
-from selfchal.builtin_envs.calculation.chains import Chain, Step, held_out
+from selfchal.builtin_envs.calculation.chains import Chain, held_out
 from selfchal.builtin_envs.calculation.heldout import agent_turns, worded
 from selfchal.builtin_envs.calculation.wording import Wording
 
 Segment = tuple[str, bool]  # text, and whether it is learnt
 
-# Connectors that speak of what came before.
-_REFERS = re.compile(r"result|value|outcome|number|that|output|figure|what|get", re.I)
 WORDING = Wording(phrases.PHRASES, phrases.CONNECTORS, phrases.REFERENCES)
+_REFERS = re.compile(r"result|value|outcome|number|that|output|figure|what|get", re.I)  # to what came before
+APART = {n: [f for f in frames if not _REFERS.search(f)] for n, frames in WORDING.frames.items()}
 
 
 @dataclass(frozen=True)
@@ -95,20 +94,20 @@ def parallel(rng: random.Random, count: int) -> list[Segment]:
     """Errands of one family in one instruction that have nothing to do with each other."""
     family = rng.choice(chains.FAMILIES)
     errands = _errands(rng, family, count)
-    while any(map(held_out, pairwise(step.kind.name for step, _ in errands))):
+    while any(map(held_out, pairwise(errand.steps[0].kind.name for errand in errands))):
         errands = _errands(rng, family, count)
-    asked = [rng.choice(WORDING.phrases[step.kind.name]).format(**step.literals) for step, _ in errands]
-    frame = rng.choice([frame for frame in WORDING.frames[count] if not _REFERS.search(frame)])
-    segments: list[Segment] = [(f"<agent><user>{frame.format(*asked)}<assistant>", False)]
-    for step, value in errands:
-        segments.append((f"Action:\nprint({step.code()})\nEnd Action<end>", True))
-        segments.append((f"<user>{shown(value)}<assistant>", False))
-    return [*segments, (f"Answer: {value}<end>", True)]
+    steps = [errand.steps[0] for errand in errands]
+    asked = [rng.choice(WORDING.phrases[step.kind.name]).format(**step.literals) for step in steps]
+    instruction = rng.choice(APART[count]).format(*asked)
+    segments: list[Segment] = [(f"<agent><user>{instruction}<assistant>", False)]
+    for errand in errands:
+        segments.append((f"{agent_turns(errand)[0]}<end>", True))
+        segments.append((f"<user>{shown(errand.answer)}<assistant>", False))
+    return [*segments, (f"{agent_turns(errands[-1])[-1]}<end>", True)]
 
 
-def _errands(rng: random.Random, family: str, count: int) -> list[tuple[Step, Any]]:
-    made = [chains.sample_chain(rng, family, 1) for _ in range(count)]
-    return [(chain.steps[0], chain.answer) for chain in made]
+def _errands(rng: random.Random, family: str, count: int) -> list[Chain]:
+    return [chains.sample_chain(rng, family, 1) for _ in range(count)]
 
 
 def drill(rng: random.Random) -> list[Segment]:

@@ -17,7 +17,7 @@ import warnings
 from dataclasses import dataclass
 
 from selfchal.core.actions import unfenced
-from selfchal.core.judging.source import MAX_SOURCE
+from selfchal.core.sandbox import MAX_SOURCE
 
 MAX_ANSWER = 200_000  # characters; more is a runaway generation, not a task
 _MAX_TAGS = 100  # a task has about twelve

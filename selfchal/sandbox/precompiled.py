@@ -11,19 +11,19 @@ import marshal
 import warnings
 from functools import lru_cache
 
-# At this length even the deepest nesting ends in CPython's own RecursionError or MemoryError, never in a
-# dead process (the bound of core/judging/source.py, whose tests hold the cases).
-MAX_SOURCE = 20_000
+from selfchal.core.sandbox import MAX_SOURCE
+
+_FILENAME = "<task>"  # as the child names it
 
 
 @lru_cache(maxsize=256)
-def precompiled(source: str, filename: str = "<task>") -> str | None:
+def precompiled(source: str) -> str | None:
     """The code object, marshalled, in hexadecimal; None where the child had better compile (and complain)."""
     if len(source) > MAX_SOURCE:
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return marshal.dumps(compile(source, filename, "exec", dont_inherit=True)).hex()
+            return marshal.dumps(compile(source, _FILENAME, "exec", dont_inherit=True)).hex()
     except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from selfchal.builtin_models.generation.decoder import Decoder
 from selfchal.builtin_models.generation.grouped import GroupedDecoder
+from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.model import Generation, Sampling
 from tests.builtin_models.conftest import Make
 from tests.builtin_models.talks import go_on, plain_logprobs, play, prompts
@@ -18,15 +20,27 @@ KINDS = [*SHARING, "qwen3_next", "mamba"]
 SAMPLING = Sampling(max_tokens=24, seed=5)
 
 
+def assert_as_a_plain_pass(model: TransformersModel, talks: Sequence[Sequence[int]]) -> list[Generation]:
+    said = model.generate(talks, SAMPLING)
+    for talk, generation in zip(talks, said, strict=True):
+        expected = plain_logprobs(model, talk, generation.ids)
+        assert torch.allclose(torch.tensor(generation.logprobs).double(), expected, atol=1e-4)
+    return said
+
+
+def change_weights(model: TransformersModel) -> None:
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.mul_(1.01)
+    model.weights_changed()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_logprobs_are_those_of_a_full_forward_pass_over_all_turns(make_model: Make, kind: str) -> None:
     model = make_model(kind, batch=7)  # smaller than the number of rows: rows join and leave
     talks = prompts(model)
     for _ in range(3):
-        said = model.generate(talks, SAMPLING)
-        for talk, generation in zip(talks, said, strict=True):
-            expected = plain_logprobs(model, talk, generation.ids)
-            assert torch.allclose(torch.tensor(generation.logprobs).double(), expected, atol=1e-4)
+        said = assert_as_a_plain_pass(model, talks)
         talks = go_on(model, talks, said)
 
 
@@ -40,13 +54,8 @@ def test_a_recorded_step_gives_the_same_numbers(make_model: Make, kind: str) -> 
         if replay._recorded is not None:
             break
     assert replay._recorded is not None
-    with torch.no_grad():  # a recording must follow the weights as they are trained
-        for parameter in model.network.parameters():
-            parameter.mul_(1.01)
-    model.weights_changed()
-    for talk, generation in zip(talks, model.generate(talks, SAMPLING), strict=True):
-        expected = plain_logprobs(model, talk, generation.ids)
-        assert torch.allclose(torch.tensor(generation.logprobs).double(), expected, atol=1e-4)
+    change_weights(model)  # a recording must follow them as they are trained
+    assert_as_a_plain_pass(model, talks)
 
 
 @pytest.mark.parametrize("kind", SHARING)
@@ -116,13 +125,8 @@ def test_weights_changed_forgets(make_model: Make) -> None:
     talks = prompts(model)
     said = model.generate(talks, SAMPLING)
     longer = go_on(model, talks, said)
-    with torch.no_grad():
-        for parameter in model.network.parameters():
-            parameter.mul_(1.01)
-    model.weights_changed()
-    for talk, generation in zip(longer, model.generate(longer, SAMPLING), strict=True):
-        expected = plain_logprobs(model, talk, generation.ids)
-        assert torch.allclose(torch.tensor(generation.logprobs).double(), expected, atol=1e-4)
+    change_weights(model)
+    assert_as_a_plain_pass(model, longer)
 
 
 def test_same_call_same_result_and_another_seed_another(make_model: Make) -> None:

@@ -6,8 +6,8 @@ import marshal
 
 import pytest
 
-from selfchal.core.sandbox import Limits, Program, Status
-from selfchal.sandbox.precompiled import MAX_SOURCE, precompiled
+from selfchal.core.sandbox import MAX_SOURCE, Limits, Program, Status
+from selfchal.sandbox.precompiled import precompiled
 from selfchal.sandbox.process.sandbox import ProcessConfig, ProcessSandbox
 
 

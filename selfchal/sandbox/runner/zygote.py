@@ -109,11 +109,7 @@ def _know_the_library() -> None:
         finder.find_spec("no_such_module", None)  # now each folder of sys.path has a finder, and is listed
     for path in sys.path:
         if folder := sys.path_importer_cache.get(path):
-            folder._fill_cache = _already_listed  # type: ignore[attr-defined]  # of importlib's FileFinder
-
-
-def _already_listed() -> None:
-    pass
+            folder._fill_cache = lambda: None  # type: ignore[attr-defined]  # of importlib's FileFinder
 
 
 def _oom_first() -> None:

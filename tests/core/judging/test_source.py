@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from selfchal.core.judging.source import MAX_SOURCE, SourceError, parse_source
+from selfchal.core.judging.source import SourceError, parse_source
+from selfchal.core.sandbox import MAX_SOURCE
 
 DEEP = {
     "minus": "-" * (MAX_SOURCE - 1) + "1",
