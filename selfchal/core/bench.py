@@ -16,6 +16,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json, ToolHost, World
 
 if TYPE_CHECKING:
+    from selfchal.core.judging.replays import Replays
     from selfchal.core.judging.survey import Survey
 
 _LONGEST_ANSWER = 10_000  # characters of an answer that are read as a Python literal
@@ -64,18 +65,25 @@ class Solver(Protocol):
         ...
 
 
+Verdicts = Sequence[bool | str]  # text where evaluate raised
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What running a task's own code showed: the solution, each failure case, doing nothing.
 
     ``surveyed`` gives what could be read about the values that the solution hands over; it is read when
-    the first check asks for it.
+    the first check asks for it. ``replays`` makes the solution's calls again, with one of them altered.
+    ``turned`` has verdicts of further runs, perturbed so that sound code cannot tell: a row for each, after
+    the solution, each failure case and doing nothing. None where they cannot be had.
     """
 
     solution: Trial
     failures: tuple[Trial, ...]
     nothing: Trial
     surveyed: Callable[[], Survey]
+    replays: Replays
+    turned: Sequence[Verdicts] | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,10 @@ class ToolSpec:
     writes: bool = False
     ends_episode: bool = False
 
+    @property
+    def only_reads(self) -> bool:
+        return not self.writes and not self.ends_episode
+
 
 @dataclass(frozen=True)
 class ToolResult:

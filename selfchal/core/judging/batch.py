@@ -5,7 +5,8 @@ the next could otherwise say yes to the solution and no to what comes after it. 
 for disagreement with those verdicts, so they may share a process: worlds are switched on the trusted side by
 a call, each run has a namespace of its own, and what one run writes is gone before the next. What a
 reading tool answered is remembered until a writing tool is called, for most verifiers of a batch read the
-same few rows; and with the next world come its answers to what was read in those before.
+same few rows; and with the next world come its answers to what was read in those before, as far as they
+differ from those of the first.
 
 A verifier in which conditions can be dropped (``mutants.weakened``) asks ``_dropped`` before each, and
 tells ``_met`` and ``_refused`` how it went. Only dropping one that was not met can change a verdict, so
@@ -15,22 +16,25 @@ only those that were asked and not told to be met are tried.
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from selfchal.core.bench import Bench
-from selfchal.core.judging.perturb import prelude
-from selfchal.core.sandbox import Execution, Program, Status
-from selfchal.core.world import Json, ToolResult, World
+from selfchal.core.sandbox import Program, Status
+from selfchal.core.world import Call, Json, ToolResult, World
+
+_Key = tuple[str, str, str]  # of a call: the tool, its arguments
 
 SWITCH = "_selfchal_world"
 RAISED = "raised"  # a run that raised, in the place of its value
 _MOST_READ = 16  # answers that come with a world
 _PATIENCE = 3  # times the time of one run, for a batch
 
-_HEAD = f"""
+HEAD = f"""
+_given, _names = dict(globals()), {{}}
 import builtins as _b, json as _json
-_known, _written, _drop, _unmet = {{}}, [], [0], {{}}
+_known, _base, _written, _drop, _unmet = {{}}, {{}}, [], [0], {{}}
 def _remembering(name, call):
     def remembered(*args, **kwargs):
         key = name, _b.repr(args), _b.repr(kwargs)
@@ -45,16 +49,20 @@ def _forgetting(call):
         return call(*args, **kwargs)
     return forgot
 def _tools(reading, writing):
-    space = _b.globals()
-    for name in reading: space[name] = _remembering(name, space[name])
-    for name in writing: space[name] = _forgetting(space[name])
+    for name in reading: _given[name] = _remembering(name, _given[name])
+    for name in writing: _given[name] = _forgetting(_given[name])
+    del _given["{SWITCH}"]
 def _switch(place):
     _known.clear()
     _written.clear()
-    for name, args, kwargs, text in {SWITCH}(place, False):
-        _known[name, args, kwargs] = text
+    new, others = {SWITCH}(place, False)
+    for name, args, kwargs, text in new: _base[name, args, kwargs] = text
+    _known.update(_base)
+    for name, args, kwargs, text in others:
+        if text is None: _known.pop((name, args, kwargs), None)
+        else: _known[name, args, kwargs] = text
 def _run(code):
-    space = _b.dict(_b.globals())
+    space = {{**_given, **_names}}
     _b.exec(code, space)
     return space
 def _dropped(number):
@@ -80,7 +88,8 @@ def _verdict(code, answer, number=0):
 _EVALUATIONS = """
 def _evaluations(reading, writing, verifier, answers, count):
     _tools(reading, writing)
-    code, out, settled = _b.compile(verifier, "<evaluate>", "exec"), [], set()
+    _names.update(_dropped=_dropped, _met=_met, _refused=_refused)
+    code, out, settled = _b.compile(verifier, "<task>", "exec"), [], set()
     for place, answer in enumerate(answers):
         _switch(place)
         row = [_verdict(code, answer)] + [None] * (count - 1)
@@ -93,26 +102,6 @@ def _evaluations(reading, writing, verifier, answers, count):
         out.append(row)
     return out
 """
-_TRIALS = f"""
-def _trials(reading, writing, codes, verifier, turns):
-    codes = [_b.compile(code, "<code>", "exec") for code in codes]
-    code, out, answers = _b.compile(verifier, "<evaluate>", "exec"), [], []
-    for turn in range(turns):
-        _turn[0] = turn
-        for each in codes:
-            {SWITCH}(len(answers), True)
-            answers.append(_json.dumps(_run(each).get("result")))
-    _tools(reading, writing)
-    for turn in range(turns):
-        _turn[0] = turn
-        row = []
-        for place in range(turn * len(codes), (turn + 1) * len(codes)):
-            _switch(place)
-            row.append(_verdict(code, answers[place]))
-        _switch(len(answers))
-        out.append(row + [_verdict(code, "null")])
-    return out
-"""
 
 
 @dataclass
@@ -123,9 +112,11 @@ class Switchboard:
 
     worlds: Sequence[World]
     reading: Sequence[str]
+    calls: dict[int, list[Call]] = field(default_factory=dict)  # made on each of those kept
     current: World = field(init=False)
-    _keeps: bool = False
-    _read: dict[tuple[str, str, str], tuple[Sequence[Json], Mapping[str, Json]]] = field(default_factory=dict)
+    _kept: list[Call] | None = None
+    _read: dict[_Key, tuple[Sequence[Json], Mapping[str, Json]]] = field(default_factory=dict)
+    _base: dict[_Key, bytes] = field(default_factory=dict)  # what the code takes for known in every world
 
     def __post_init__(self) -> None:
         self.current = self.worlds[0].fork()
@@ -137,19 +128,46 @@ class Switchboard:
     def call(self, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
         if name == SWITCH:
             return self._switch(*args[:2]) if len(args) > 1 else ToolResult("no world", ok=False, raises=True)
-        if name in self.reading and not self._keeps and len(self._read) < _MOST_READ:
+        if self._kept is not None:
+            return self._recorded(self._kept, name, args, kwargs)
+        if name in self.reading and len(self._read) < _MOST_READ:
             self._read[name, repr(tuple(args)), repr(kwargs)] = args, kwargs
         return self.current.call(name, args, kwargs)
+
+    def _recorded(
+        self, calls: list[Call], name: str, args: Sequence[Json], kwargs: Mapping[str, Json]
+    ) -> ToolResult:
+        before = self.current.digest()
+        result = self.current.call(name, args, kwargs)
+        changed = self.current.digest() != before
+        calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, changed))
+        return result
 
     def _switch(self, place: Json, keeps: Json) -> ToolResult:
         if not isinstance(place, int) or not 0 <= place < len(self.worlds):
             return ToolResult(f"no world {place!r}", ok=False, raises=True)
-        self.current, self._keeps = self.worlds[place], keeps is True
-        if self._keeps:
+        if keeps is True:
+            self.current, self._kept = self.worlds[place], self.calls.setdefault(place, [])
             return ToolResult(None)
-        self.current = self.current.fork()
-        answers = [(*key, self.current.call(key[0], *given)) for key, given in self._read.items()]
-        return ToolResult([[*key, json.dumps(found.value)] for *key, found in answers if not found.raises])
+        self.current, self._kept = self.worlds[place].fork(), None
+        return ToolResult(self._known_ahead())
+
+    def _known_ahead(self) -> tuple[list[Json], list[Json]]:
+        """Answers that the code can take for known: those new to the base, and those that differ from it."""
+        new: list[Json] = []
+        others: list[Json] = []
+        for key, given in self._read.items():
+            found = self.current.call(key[0], *given)
+            data = b"" if found.raises else marshal.dumps(found.value, 2)
+            if data == self._base.get(key, b""):
+                continue
+            text = json.dumps(found.value) if data else None
+            if key not in self._base:
+                self._base[key] = data
+                new.append([*key, text])
+            else:
+                others.append([*key, text])
+        return new, others
 
 
 @dataclass(frozen=True)
@@ -172,50 +190,39 @@ def evaluate_many(
     """
     answers = [json.dumps(ending.answer) for ending in endings]
     program = Program(
-        _HEAD + _EVALUATIONS,
+        HEAD + _EVALUATIONS,
         call="_evaluations",
-        args=(*_tools(bench), verifier, answers, 1 + variants),
+        args=(*tool_names(bench), verifier, answers, 1 + variants),
         hash_seed=1,
     )
     worlds = [ending.world for ending in endings]
-    execution = _patiently(bench, program, lambda: worlds, len(endings) * (1 + variants))
-    found = execution.value
-    return found if execution.ok and isinstance(found, list) and len(found) == len(endings) else None
+    found = run_batch(bench, program, lambda: worlds, len(endings) * (1 + variants)).value
+    return found if isinstance(found, list) and len(found) == len(endings) else None
 
 
-def try_many(
-    bench: Bench, codes: Sequence[str], verifier: str, turns: int, opened: Callable[[], World]
-) -> list[list[bool | str]] | None:
-    """For each turn the verdicts after each of the codes, on worlds of their own, and after doing nothing.
-
-    All are sources made by ``perturb``. None as in ``evaluate_many``, or where a code did not run.
-    """
-    program = Program(
-        prelude([*codes, verifier], turns) + _HEAD + _TRIALS,
-        call="_trials",
-        args=(*_tools(bench), list(codes), verifier, turns),
-        hash_seed=1,
-    )
-    count = turns * len(codes) + 1
-    execution = _patiently(bench, program, lambda: [opened() for _ in range(count)], 2 * count + turns)
-    found = execution.value
-    fits = execution.ok and isinstance(found, list) and len(found) == turns
-    return found if fits and all(len(row) == len(codes) + 1 for row in found) else None
-
-
-def _tools(bench: Bench) -> tuple[list[str], list[str]]:
+def tool_names(bench: Bench) -> tuple[list[str], list[str]]:
     """The names of those that only read, and of those that do more."""
     tools = bench.environment.tools
-    writing = [tool.name for tool in tools if tool.writes or tool.ends_episode]
-    return [tool.name for tool in tools if tool.name not in writing], writing
+    reading = [tool.name for tool in tools if tool.only_reads]
+    return reading, [tool.name for tool in tools if not tool.only_reads]
 
 
-def _patiently(bench: Bench, program: Program, worlds: Callable[[], Sequence[World]], runs: int) -> Execution:
-    """A machine under load is late at times: only a second timeout counts."""
+@dataclass(frozen=True)
+class Batch:
+    value: Json  # None where the process gave nothing
+    board: Switchboard
+
+
+def run_batch(bench: Bench, program: Program, worlds: Callable[[], Sequence[World]], runs: int) -> Batch:
+    """Run on these worlds. A machine under load is late at times: only a second timeout counts.
+
+    Raises SandboxError.
+    """
     one = bench.limits
     limits = replace(one, seconds=min(runs, _PATIENCE) * one.seconds, calls=runs * one.calls)
     for _ in range(2):
-        execution = bench.run(program, Switchboard(worlds(), program.args[0]), limits)
+        board = Switchboard(worlds(), program.args[0])
+        execution = bench.run(program, board, limits)
         if execution.status is not Status.TIMEOUT:
             break
-    return execution
+    return Batch(execution.value if execution.ok else None, board)

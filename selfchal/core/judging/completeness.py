@@ -22,7 +22,7 @@ from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import Ending, evaluate_many
 from selfchal.core.judging.derived import is_derived, literals
 from selfchal.core.judging.lookups import blurred, strayed
-from selfchal.core.judging.mutants import replayed, with_argument
+from selfchal.core.judging.mutants import with_argument
 from selfchal.core.judging.needs import Documents, Need, needs_of
 from selfchal.core.judging.survey import Survey
 from selfchal.core.judging.wording import Wording, features, stem, tokens
@@ -139,8 +139,7 @@ def _undetermined(
     for need in open_needs:
         others = _alternatives(need, survey, used, docs.choices(calls[need.call].name, need.parameter))
         for other in others[:_MOST_ALTERNATIVES] if need not in missing else ():
-            altered = with_argument(calls[need.call], need.where, other)
-            world = replayed(task, bench, [*calls[: need.call], altered, *calls[need.call + 1 :]])
+            world = evidence.replays.altered(need.call, with_argument(calls[need.call], need.where, other))
             if world is not None and world.digest() != evidence.solution.world.digest():
                 tries.append((need, other, world))
     verdicts = _verdicts(task, bench, evidence, [world for _, _, world in tries])

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 
 from selfchal.core.bench import Bench, Evidence, Trial, answer_type
 from selfchal.core.coverage import uses
 from selfchal.core.errors import SandboxError
 from selfchal.core.judge import FUNNEL, Check, Filter, Finding, Outcome, Stage, Verdict
 from selfchal.core.judging.completeness import Completeness
-from selfchal.core.judging.needs import survey_of
 from selfchal.core.judging.source import SourceError, parse_evaluate, parse_source
 from selfchal.core.judging.stability import Stability
 from selfchal.core.judging.strength import Strength
 from selfchal.core.judging.tally import Tally
+from selfchal.core.judging.trials import gather
 from selfchal.core.sandbox import Execution, Status
 from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.core.world import Json
@@ -128,17 +128,14 @@ class _Case:
         task, bench = self.task, self.bench
         if filters is Filter.VERIFIER:
             return self._verifier_runs()
-        solution = bench.try_code(task, task.solution)
-        sources = task.failures if filters in (Filter.PAPER, Filter.FULL) else ()
-        failures = tuple(bench.try_code(task, source) for source in sources)
-        surveyed = cache(partial(survey_of, task, bench, solution.execution.calls))
-        self.evidence = Evidence(solution, failures, bench.try_nothing(task), surveyed)
+        self.evidence = gather(task, bench, filters)
+        solution = self.evidence.solution
         self.audit["answer_type"] = answer_type(solution.execution.value)
         parameters = {
             tool.name: list(tool.parameters.get("properties", {})) for tool in bench.environment.tools
         }
         self.audit["uses"] = uses(solution.execution, parameters)
-        for what, trial in self._named(solution, failures):
+        for what, trial in self._named():
             fault = _fault(what, trial)
             if fault:
                 return fault
@@ -180,10 +177,10 @@ class _Case:
             "evaluate returned True although nothing was done. It must be True only after the task is done.",
         )
 
-    @staticmethod
-    def _named(solution: Trial, failures: Sequence[Trial]) -> list[tuple[str, Trial]]:
-        named = [(f"failure case {number}", trial) for number, trial in enumerate(failures, start=1)]
-        return [("the solution", solution), *named]
+    def _named(self) -> list[tuple[str, Trial]]:
+        failures = enumerate(self.evidence.failures, start=1)
+        named = [(f"failure case {number}", trial) for number, trial in failures]
+        return [("the solution", self.evidence.solution), *named]
 
 
 def _fault(what: str, trial: Trial) -> Finding | None:

@@ -1,8 +1,4 @@
-"""Mutants: of a solution (its calls replayed with one left out or altered, its answer altered), of evaluate.
-
-A solution's recorded calls are replayed on the trusted side, where a call costs microseconds. The
-challenger's code is not run again.
-"""
+"""Mutants: of a solution (one of its calls left out or altered, its answer altered), of evaluate."""
 
 from __future__ import annotations
 
@@ -12,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from selfchal.core.bench import Bench, Evidence
+from selfchal.core.bench import Evidence
 from selfchal.core.judging.survey import Survey
-from selfchal.core.task import Task
 from selfchal.core.world import Call, Json, World
 
 _MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
@@ -37,30 +32,28 @@ class Mutant:
     other: Json = None
 
 
-def left_out(task: Task, bench: Bench, evidence: Evidence) -> Iterator[Mutant]:
+def left_out(evidence: Evidence) -> Iterator[Mutant]:
     """The solution without one of its calls that changed something, for each of them."""
     calls = evidence.solution.execution.calls
     writes = [i for i, call in enumerate(calls) if call.changed]
     final = evidence.solution.world.digest()
     for i in writes if len(writes) > 1 else ():
-        world = replayed(task, bench, [call for j, call in enumerate(calls) if j != i])
+        world = evidence.replays.without(i)
         if world is not None and world.digest() != final:
             what = f"the solution without its call of {calls[i].name}"
             yield Mutant(what, "left out", world, evidence.solution.execution.value)
 
 
-def altered_arguments(task: Task, bench: Bench, evidence: Evidence) -> Iterator[Mutant]:
+def altered_arguments(evidence: Evidence) -> Iterator[Mutant]:
     """The solution with one argument of a changing call altered so that the call still works."""
     calls = evidence.solution.execution.calls
     final = evidence.solution.world.digest()
     pool = _pool(evidence)
     made = 0
-    before = bench.environment.open(task.context)
     for i, call in enumerate(calls):
         for where, value in placed([list(call.args), dict(call.kwargs)]) if call.changed else ():
             for other in _others(value, pool, evidence.surveyed()):
-                altered = with_argument(call, where, other)
-                world = _continued(before.fork(), [altered, *calls[i + 1 :]])
+                world = evidence.replays.altered(i, with_argument(call, where, other))
                 if world is None or world.digest() == final:
                     continue
                 what = f"the solution with {other!r} for {value!r} in {call.name}"
@@ -70,10 +63,9 @@ def altered_arguments(task: Task, bench: Bench, evidence: Evidence) -> Iterator[
                 break
             if made >= _MOST_ARGUMENTS:
                 return
-        before.call(call.name, call.args, call.kwargs)
 
 
-def altered_answers(task: Task, evidence: Evidence) -> Iterator[Mutant]:
+def altered_answers(evidence: Evidence) -> Iterator[Mutant]:
     """The solution's world with another answer: shifted, or a value met on the way to the right one."""
     answer, world = evidence.solution.execution.value, evidence.solution.world
     seen: list[Json] = []
@@ -140,18 +132,6 @@ def _asked(number: int, node: ast.expr) -> ast.expr:
 
 def _call(name: str, number: int, *rest: ast.expr) -> ast.expr:
     return ast.Call(ast.Name(name, ast.Load()), [ast.Constant(number), *rest], [])
-
-
-def replayed(task: Task, bench: Bench, calls: Sequence[Call]) -> World | None:
-    """The world after these calls; None when one is refused that was not refused before."""
-    return _continued(bench.environment.open(task.context), calls)
-
-
-def _continued(world: World, calls: Sequence[Call]) -> World | None:
-    for call in calls:
-        if not world.call(call.name, call.args, call.kwargs).ok and call.ok:
-            return None
-    return world
 
 
 _SCALARS = frozenset({str, int, float, bool})

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from textwrap import indent
 
 from selfchal.core.judging.source import nodes_of, own_tree, parse_source
 
 _CLOCK = """
-import builtins as _b, time as _t
-_turn = [0]
+import time as _t
 def _ahead(plain):
     return lambda: plain() + 400 * 86400 + 5 * 3600 + 17 * 60 + 13.37
 for _name in ("time", "monotonic", "perf_counter"):
@@ -47,13 +47,13 @@ def _method(name, base):
 for _name in ("union", "intersection", "difference", "symmetric_difference", "copy"):
     _b.setattr(_Set, _name, _method(_name, _b.set))
     _b.setattr(_FrozenSet, _name, _method(_name, _b.frozenset))
-set, frozenset = _Set, _FrozenSet
 """
+_SET_NAMES = '{"set": _Set, "frozenset": _FrozenSet, "_mixed": _mixed}'
+# Loaded by the code itself, the module is seeded anew in each process; it may be there from before the fork.
 _CHANCE = """
-import random as _r
-_r.seed(20240229)
+import sys as _s
+if "random" in _s.modules: _s.modules["random"].seed(20240229)
 """
-_REACHES_RANDOM = ("import", "random", "exec", "eval", "getattr", "modules", "globals", "__")
 TURNS = 3
 _SET_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _MAKERS = frozenset(
@@ -81,17 +81,16 @@ def _called(name: str, argument: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), [argument], [])
 
 
-def prelude(sources: Sequence[str], turns: int) -> str:
-    """What runs before these: each part takes a process that does not need it as long as the code itself."""
-    text = "\n".join(sources)
-    sets = turns > 1 or "_mixed" in text
-    # Python reads some other letters as ASCII's.
-    chance = not text.isascii() or any(word in text for word in _REACHES_RANDOM)
-    return _CLOCK + _SETS * sets + _CHANCE * chance
+def upside(sources: Sequence[str], turns: int) -> str:
+    """The source of ``_upside()``, which turns the clocks and chance of its process and returns what these
+    sources need to know besides. It asks for ``_b``, the builtins, and ``_turn``, a list of one number."""
+    sets = turns > 1 or "_mixed" in "\n".join(sources)  # they take as long to set up as most code to run
+    body = indent(_CLOCK + _SETS * sets + _CHANCE, "    ")
+    return f"def _upside():\n{body}    return {_SET_NAMES if sets else '{}'}\n"
 
 
 def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
-    """The sources with their sets and set operations turned, to run after ``prelude``, and how many turns are
+    """The sources with their sets and set operations turned, to run after ``upside``, and how many turns are
     worth trying: one where none of them makes a set."""
     trees = [parse_source(source, "code") for source in sources]
     nodes = [list(nodes_of(tree)) for tree in trees]

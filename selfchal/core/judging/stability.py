@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from selfchal.core.bench import Bench, Evidence, Trial
+from selfchal.core.bench import Bench, Evidence, Trial, Verdicts
 from selfchal.core.judge import Finding, Stage
-from selfchal.core.judging.batch import RAISED, try_many
+from selfchal.core.judging.batch import RAISED
 from selfchal.core.judging.chance import asks_chance
-from selfchal.core.judging.perturb import perturbed
 from selfchal.core.task import Task
-from selfchal.core.world import Json
 
 
 class StabilityConfig(BaseModel):
@@ -35,7 +32,7 @@ class Stability:
             if asked:
                 return Finding.failed(f"{what} asks {asked}, which is not the same next time")
         expected = [_outcome(trial) for trial in (evidence.solution, *evidence.failures, evidence.nothing)]
-        found: Sequence[Sequence[Json]] = _perturbed(task, bench) or [_again(task, bench)]
+        found: Sequence[Verdicts] = evidence.turned or [_again(task, bench)]
         # An exception may be the perturbation's own doing: then a plain second run decides.
         if any(other == RAISED != one for row in found for one, other in zip(expected, row, strict=True)):
             found = [_again(task, bench)]
@@ -62,13 +59,6 @@ def _outcome(trial: Trial) -> bool | str:
     if trial.evaluation is None or not trial.evaluation.ok:
         return RAISED
     return trial.evaluation.value is True
-
-
-def _perturbed(task: Task, bench: Bench) -> list[list[bool | str]] | None:
-    """For each turn the verdicts of perturbed code judged by a perturbed evaluate; None where that cannot
-    be had."""
-    (evaluate, *codes), turns = perturbed([task.evaluate, task.solution, *task.failures])
-    return try_many(bench, codes, evaluate, turns, partial(bench.environment.open, task.context))
 
 
 def _again(task: Task, bench: Bench) -> list[bool | str]:

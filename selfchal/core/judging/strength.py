@@ -52,9 +52,9 @@ class Strength:
                 **audit,
             )
         if bench.environment.wants_answer:  # there the world is only read, or walked through
-            mutants = list(altered_answers(task, evidence))
+            mutants = list(altered_answers(evidence))
         else:
-            mutants = [*left_out(task, bench, evidence), *altered_arguments(task, bench, evidence)]
+            mutants = [*left_out(evidence), *altered_arguments(evidence)]
         return self._measured(task, bench, evidence, mutants, audit)
 
     def _measured(

@@ -115,7 +115,7 @@ class Survey:
         )
 
     def _readers(self) -> list[ToolSpec]:
-        return [tool for tool in self.tools if not tool.writes and not tool.ends_episode]
+        return [tool for tool in self.tools if tool.only_reads]
 
     def _searches(self, named: Mapping[str, set[Json]]) -> Iterator[Json]:
         """What tools of several parameters show for the values that go by their parameters' names."""
