@@ -2,8 +2,9 @@
 
 The solution, and what evaluate says of its outcome, run in processes of their own. For the whole judge one
 more process is enough for the rest: the failure cases, doing nothing, and all of it once more, turned upside
-down by ``perturb``. Only a clean answer of that process counts (every failure case ran and was refused):
-otherwise each piece runs in a process of its own, as it always does for the paper's filter.
+down by ``perturb``. Only a clean answer of that process counts (every failure case ran and was refused, doing
+nothing was not accepted): otherwise each piece runs in a process of its own, as it always does for the
+paper's filter.
 """
 
 from __future__ import annotations
@@ -107,12 +108,15 @@ def _leg(row: Json, codes: int) -> _Leg | None:
 
 
 def _clean(leg: _Leg, board: Switchboard) -> tuple[Trial, ...] | None:
-    """The trials of the first leg, where everything was refused."""
-    if any(verdict is not False for verdict in leg.verdicts):
+    """The trials of the first leg, where every failure case was refused, and doing nothing was not accepted
+    (an evaluate may well raise there)."""
+    *failures, nothing = leg.verdicts
+    if nothing is True or any(verdict is not False for verdict in failures):
         return None
     refused = Execution(Status.OK, value=False)
     trials = [
         Trial(Execution(Status.OK, json.loads(answer), calls=tuple(board.calls[i])), board.worlds[i], refused)
         for i, answer in enumerate(leg.answers)
     ]
-    return (*trials, Trial(Execution(Status.OK), board.worlds[-1], refused))
+    raised = Execution(Status.EXCEPTION)
+    return (*trials, Trial(Execution(Status.OK), board.worlds[-1], raised if nothing == RAISED else refused))
