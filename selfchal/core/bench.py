@@ -74,7 +74,7 @@ class Evidence:
 
     ``surveyed`` gives what could be read about the values that the solution hands over; it is read when
     the first check asks for it. ``replays`` makes the solution's calls again, with one of them altered.
-    ``turned`` has verdicts of further runs, perturbed so that sound code cannot tell: a row for each, after
+    ``again`` has the verdicts of further runs, which sound code cannot tell from these: a row for each, after
     the solution, each failure case and doing nothing. None where they cannot be had.
     """
 
@@ -83,7 +83,7 @@ class Evidence:
     nothing: Trial
     surveyed: Callable[[], Survey]
     replays: Replays
-    turned: Sequence[Verdicts] | None = None
+    again: Sequence[Verdicts] | None = None
 
 
 @dataclass(frozen=True)

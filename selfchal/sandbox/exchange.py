@@ -6,10 +6,12 @@ tool call: what the code waits for there is not its own time.
 
 from __future__ import annotations
 
+import marshal
 import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
 from selfchal.core.sandbox import Execution, Limits, Program, Status
@@ -22,6 +24,7 @@ _SLACK = 32 * 2**10  # an error text and a message's own words, beside the value
 _EXIT_SECONDS = 5.0
 _SELF_REPORTED = {"ok", "exception", "memory", "output"}
 _TEXT_CAP = 20_000
+_REMEMBERED = 2**14  # bytes of an answer, and no more, are remembered as they are sent
 
 
 class Channel(Protocol):
@@ -63,7 +66,7 @@ class Answers:
         result = self.tools.call(name, args, kwargs)
         self.waited += time.monotonic() - before
         try:
-            payload = wire.encode(["raise" if result.raises else "value", _shown(result)])
+            payload = _frame("raise" if result.raises else "value", _shown(result))
         except wire.NotStrictError as error:
             result = ToolResult(f"{name} answered with what is not JSON: {error}", ok=False, raises=True)
             payload = wire.encode(["raise", result.value])
@@ -79,6 +82,21 @@ class Answers:
 
 def _shown(result: ToolResult) -> Json:
     return str(result.value) if result.raises else result.value
+
+
+def _frame(kind: str, value: Json) -> bytes:
+    """The bytes of an answer. Many runs read the same rows, and marshal is fast in telling that they are the
+    same. Raises NotStrictError."""
+    try:
+        data = marshal.dumps(value, 2)
+    except ValueError:  # of another type than JSON's own, or too deep
+        return wire.encode([kind, value])
+    return _remembered(kind, data) if len(data) <= _REMEMBERED else wire.encode([kind, value])
+
+
+@lru_cache(maxsize=1024)
+def _remembered(kind: str, data: bytes) -> bytes:
+    return wire.encode([kind, marshal.loads(data)])
 
 
 class InfrastructureError(Exception):

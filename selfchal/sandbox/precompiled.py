@@ -8,12 +8,10 @@ remembers it: ``evaluate`` runs after every episode.
 from __future__ import annotations
 
 import marshal
-import warnings
 from functools import lru_cache
 
+from selfchal.core.compiled import compiled
 from selfchal.core.sandbox import MAX_SOURCE
-
-_FILENAME = "<task>"  # as the child names it
 
 
 @lru_cache(maxsize=256)
@@ -22,8 +20,6 @@ def precompiled(source: str) -> str | None:
     if len(source) > MAX_SOURCE:
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return marshal.dumps(compile(source, _FILENAME, "exec", dont_inherit=True)).hex()
+        return marshal.dumps(compiled(source)).hex()
     except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
         return None

@@ -5,8 +5,7 @@ the next could otherwise say yes to the solution and no to what comes after it. 
 for disagreement with those verdicts, so they may share a process: worlds are switched on the trusted side by
 a call, each run has a namespace of its own, and what one run writes is gone before the next. What a
 reading tool answered is remembered until a writing tool is called, for most verifiers of a batch read the
-same few rows; and with the next world come its answers to what was read in those before, as far as they
-differ from those of the first.
+same few rows; and what was read in one world is asked of all that follow in one call.
 
 A verifier in which conditions can be dropped (``mutants.weakened``) asks ``_dropped`` before each, and
 tells ``_met`` and ``_refused`` how it went. Only dropping one that was not met can change a verdict, so
@@ -26,7 +25,7 @@ from selfchal.core.world import Call, Json, ToolResult, World
 
 _Key = tuple[str, str, str]  # of a call: the tool, its arguments
 
-SWITCH = "_selfchal_world"
+SWITCH, AHEAD = "_selfchal_world", "_selfchal_ahead"  # the calls of the batch's own code
 RAISED = "raised"  # a run that raised, in the place of its value
 _MOST_READ = 16  # answers that come with a world
 _PATIENCE = 3  # times the time of one run, for a batch
@@ -34,16 +33,19 @@ _PATIENCE = 3  # times the time of one run, for a batch
 HEAD = f"""
 _given, _names = dict(globals()), {{}}
 import builtins as _b, json as _json
-_known, _base, _written, _drop, _unmet = {{}}, {{}}, [], [0], {{}}
+_known, _told, _missed, _written, _at, _drop, _unmet = {{}}, {{}}, [], [], [0, False], [0], {{}}
 def _remembering(name, call):
     def remembered(*args, **kwargs):
         key = name, _b.repr(args), _b.repr(kwargs)
         if key not in _known:
+            _missed.append(1)
+            _go()
             _known[key] = _json.dumps(call(*args, **kwargs))
         return _json.loads(_known[key])
     return remembered
 def _forgetting(call):
     def forgot(*args, **kwargs):
+        _go()
         _known.clear()
         _written.append(1)
         return call(*args, **kwargs)
@@ -51,16 +53,26 @@ def _forgetting(call):
 def _tools(reading, writing):
     for name in reading: _given[name] = _remembering(name, _given[name])
     for name in writing: _given[name] = _forgetting(_given[name])
-    del _given["{SWITCH}"]
+    del _given["{SWITCH}"], _given["{AHEAD}"]
+def _go():
+    if not _at[1]: {SWITCH}(_at[0], False)
+    _at[1] = True
 def _switch(place):
+    _at[:] = place, False
     _known.clear()
+    _known.update(_told.get(place, {{}}))
     _written.clear()
-    new, others = {SWITCH}(place, False)
-    for name, args, kwargs, text in new: _base[name, args, kwargs] = text
-    _known.update(_base)
-    for name, args, kwargs, text in others:
-        if text is None: _known.pop((name, args, kwargs), None)
-        else: _known[name, args, kwargs] = text
+def _keep(place):
+    {SWITCH}(place, True)
+    _at[:] = place, True
+    _known.clear()
+def _learn(places):
+    if _missed and places:
+        keys, texts, rows = {AHEAD}(places)
+        keys = [_b.tuple(key) for key in keys]
+        for place, row in _b.zip(places, rows):
+            _told.setdefault(place, {{}}).update({{keys[key]: texts[text] for key, text in row}})
+    _missed.clear()
 def _run(code):
     space = {{**_given, **_names}}
     _b.exec(code, space)
@@ -100,15 +112,15 @@ def _evaluations(reading, writing, verifier, answers, count):
             row[number] = _verdict(code, answer, number)
             if row[number] is True: settled.add(number)
         out.append(row)
+        _learn([*_b.range(place + 1, _b.len(answers))])
     return out
 """
 
 
 @dataclass
 class Switchboard:
-    """A tool host over several worlds. The code's own call says which one answers from now on, and whether
-    it keeps what is done to it or is a throw-away copy, whose answers to what was read in others come
-    along."""
+    """A tool host over several worlds. The code's own calls say which one answers from now on, and whether
+    it keeps what is done to it or is a throw-away copy; and ask what others answer to all that was read."""
 
     worlds: Sequence[World]
     reading: Sequence[str]
@@ -116,18 +128,20 @@ class Switchboard:
     current: World = field(init=False)
     _kept: list[Call] | None = None
     _read: dict[_Key, tuple[Sequence[Json], Mapping[str, Json]]] = field(default_factory=dict)
-    _base: dict[_Key, bytes] = field(default_factory=dict)  # what the code takes for known in every world
+    _told: dict[int, set[_Key]] = field(default_factory=dict)  # which answers of each world
 
     def __post_init__(self) -> None:
         self.current = self.worlds[0].fork()
 
     @property
     def tool_names(self) -> Sequence[str]:
-        return [*self.worlds[0].tool_names, SWITCH]
+        return [*self.worlds[0].tool_names, SWITCH, AHEAD]
 
     def call(self, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
         if name == SWITCH:
-            return self._switch(*args[:2]) if len(args) > 1 else ToolResult("no world", ok=False, raises=True)
+            return self._switch(*args[:2]) if len(args) > 1 else _no_world(args)
+        if name == AHEAD:
+            return self._ahead(args[0]) if args and isinstance(args[0], list) else _no_world(args)
         if self._kept is not None:
             return self._recorded(self._kept, name, args, kwargs)
         if name in self.reading and len(self._read) < _MOST_READ:
@@ -137,37 +151,52 @@ class Switchboard:
     def _recorded(
         self, calls: list[Call], name: str, args: Sequence[Json], kwargs: Mapping[str, Json]
     ) -> ToolResult:
-        before = self.current.digest()
+        before = "" if name in self.reading else self.current.digest()
         result = self.current.call(name, args, kwargs)
-        changed = self.current.digest() != before
+        changed = before != "" and self.current.digest() != before
         calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, changed))
         return result
 
+    def _is_place(self, place: Json) -> bool:
+        return isinstance(place, int) and 0 <= place < len(self.worlds)
+
     def _switch(self, place: Json, keeps: Json) -> ToolResult:
-        if not isinstance(place, int) or not 0 <= place < len(self.worlds):
-            return ToolResult(f"no world {place!r}", ok=False, raises=True)
+        if not self._is_place(place):
+            return _no_world(place)
         if keeps is True:
             self.current, self._kept = self.worlds[place], self.calls.setdefault(place, [])
-            return ToolResult(None)
-        self.current, self._kept = self.worlds[place].fork(), None
-        return ToolResult(self._known_ahead())
+        else:
+            self.current, self._kept = self.worlds[place].fork(), None
+        return ToolResult(None)
 
-    def _known_ahead(self) -> tuple[list[Json], list[Json]]:
-        """Answers that the code can take for known: those new to the base, and those that differ from it."""
-        new: list[Json] = []
-        others: list[Json] = []
-        for key, given in self._read.items():
-            found = self.current.call(key[0], *given)
-            data = b"" if found.raises else marshal.dumps(found.value, 2)
-            if data == self._base.get(key, b""):
-                continue
-            text = json.dumps(found.value) if data else None
-            if key not in self._base:
-                self._base[key] = data
-                new.append([*key, text])
-            else:
-                others.append([*key, text])
-        return new, others
+    def _ahead(self, places: list[Json]) -> ToolResult:
+        """For each of these worlds its answers, those not told before, as places in a list of calls and a
+        list of texts: most worlds give most answers alike."""
+        if len(places) > len(self.worlds) or not all(map(self._is_place, places)):
+            return _no_world(places)
+        seen: dict[bytes, int] = {}
+        texts: list[str] = []
+        rows: list[list[tuple[int, int]]] = []
+        for place in places:
+            told, row = self._told.setdefault(place, set()), list[tuple[int, int]]()
+            world = self.worlds[place].fork()
+            for i, (key, given) in enumerate(self._read.items()):
+                if key in told:
+                    continue
+                told.add(key)
+                found = world.call(key[0], *given)
+                if found.raises:
+                    continue
+                at = seen.setdefault(marshal.dumps(found.value, 2), len(texts))
+                if at == len(texts):
+                    texts.append(json.dumps(found.value))
+                row.append((i, at))
+            rows.append(row)
+        return ToolResult([list(self._read), texts, rows])
+
+
+def _no_world(place: Json) -> ToolResult:
+    return ToolResult(f"no world {place!r}"[:200], ok=False, raises=True)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 
-from selfchal.core.judging.source import own_tree
+from selfchal.core.judging.source import parse_source
 
 _ALWAYS = {
     "time": {
@@ -40,7 +40,7 @@ def asks_chance(source: str) -> str | None:
     # Most code names nothing of the kind. Python reads some other letters as these: only ASCII is believed.
     if source.isascii() and not _NAMED.search(source):
         return None
-    tree = own_tree(source)
+    tree = parse_source(source, "code")
     names = _imported(tree)
     if not names and not any(isinstance(node, ast.Name) and node.id in _BUILTIN for node in ast.walk(tree)):
         return None

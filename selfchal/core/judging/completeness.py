@@ -137,15 +137,17 @@ def _undetermined(
     used = {str(need.value) for need in needs}
     tries: list[tuple[Need, Json, World]] = []
     for need in open_needs:
+        picked = need.value in survey.described and wording.picks(_kinds(need, survey))
         others = _alternatives(need, survey, used, docs.choices(calls[need.call].name, need.parameter))
-        for other in others[:_MOST_ALTERNATIVES] if need not in missing else ():
+        for other in others[:_MOST_ALTERNATIVES] if need not in missing and not picked else ():
+            if told_apart(need.value, other, survey, wording):
+                continue
             world = evidence.replays.altered(need.call, with_argument(calls[need.call], need.where, other))
             if world is not None and world.digest() != evidence.solution.world.digest():
                 tries.append((need, other, world))
     verdicts = _verdicts(task, bench, evidence, [world for _, _, world in tries])
     for (need, other, _), verdict in zip(tries, verdicts, strict=True):
-        picked = need.value in survey.described and wording.picks(_kinds(need, survey))
-        if verdict is False and not picked and not told_apart(need.value, other, survey, wording):
+        if verdict is False:
             what = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
             missing.setdefault(need, f"{what}, it could be {other!r}")
     return list(missing.values())

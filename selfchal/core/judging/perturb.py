@@ -13,7 +13,9 @@ import ast
 from collections.abc import Sequence
 from textwrap import indent
 
-from selfchal.core.judging.source import nodes_of, own_tree, parse_source
+from selfchal.core.compiled import tree_of
+from selfchal.core.judging.plain import SET_OPERATORS
+from selfchal.core.judging.source import nodes_of, parse_source
 
 _CLOCK = """
 import time as _t
@@ -55,7 +57,6 @@ import sys as _s
 if "random" in _s.modules: _s.modules["random"].seed(20240229)
 """
 TURNS = 3
-_SET_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _MAKERS = frozenset(
     {"set", "frozenset", "keys", "union", "intersection", "difference", "symmetric_difference"}
 )
@@ -72,7 +73,7 @@ class _Upside(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.op, _SET_OPERATORS):
+        if isinstance(node.op, SET_OPERATORS):
             return _called("_mixed", node)
         return node
 
@@ -95,7 +96,7 @@ def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
     trees = [parse_source(source, "code") for source in sources]
     nodes = [list(nodes_of(tree)) for tree in trees]
     turned = [
-        ast.unparse(_Upside().visit(own_tree(source))) if any(map(_is_turned, inside)) else source
+        ast.unparse(_Upside().visit(tree_of(source))) if any(map(_is_turned, inside)) else source
         for source, inside in zip(sources, nodes, strict=True)
     ]
     return turned, TURNS if any(_makes_a_set(node) for inside in nodes for node in inside) else 1
@@ -103,7 +104,7 @@ def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
 
 def _is_turned(node: ast.AST) -> bool:
     if isinstance(node, ast.BinOp):
-        return isinstance(node.op, _SET_OPERATORS)
+        return isinstance(node.op, SET_OPERATORS)
     return isinstance(node, ast.Set | ast.SetComp)
 
 

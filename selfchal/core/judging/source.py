@@ -6,10 +6,10 @@ The size is bounded first, so that no source can bring this process down.
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 
+from selfchal.core.compiled import compiled, tree_of
 from selfchal.core.sandbox import MAX_SOURCE
 
 
@@ -39,9 +39,8 @@ def parse_source(source: str, what: str) -> ast.Module:
 def _compiled(source: str) -> ast.Module:
     """The tree of a source that compiles; every check asks for those of the same few. Raises what compile
     raises."""
-    tree = own_tree(source)
-    compile(tree, "<source>", "exec")
-    return tree
+    compiled(source)
+    return tree_of(source)
 
 
 def nodes_of(tree: ast.Module) -> Iterator[ast.AST]:
@@ -56,13 +55,6 @@ def nodes_of(tree: ast.Module) -> Iterator[ast.AST]:
                 left.append(part)
             elif isinstance(part, list):
                 left += [inner for inner in part if isinstance(inner, ast.AST)]
-
-
-def own_tree(source: str) -> ast.Module:
-    """A tree to alter, of source that was parsed before."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a doubtful escape in a model's string is no error
-        return ast.parse(source)
 
 
 def parse_evaluate(source: str) -> ast.Module:

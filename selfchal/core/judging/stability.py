@@ -32,7 +32,7 @@ class Stability:
             if asked:
                 return Finding.failed(f"{what} asks {asked}, which is not the same next time")
         expected = [_outcome(trial) for trial in (evidence.solution, *evidence.failures, evidence.nothing)]
-        found: Sequence[Verdicts] = evidence.turned or [_again(task, bench)]
+        found: Sequence[Verdicts] = evidence.again or [_again(task, bench)]
         # An exception may be the perturbation's own doing: then a plain second run decides.
         if any(other == RAISED != one for row in found for one, other in zip(expected, row, strict=True)):
             found = [_again(task, bench)]

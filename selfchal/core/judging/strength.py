@@ -15,11 +15,11 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.bench import Bench, Evidence, Trial, changed_rows
+from selfchal.core.compiled import tree_of
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import Ending, evaluate_many
 from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, weakened
 from selfchal.core.judging.slack import first_slack
-from selfchal.core.judging.source import own_tree
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 
@@ -104,7 +104,7 @@ def _verdicts(
 ) -> tuple[list[bool | str | None], tuple[int, list[str]]] | None:
     """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and
     which of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
-    conditions, tree = weakened(own_tree(task.evaluate))
+    conditions, tree = weakened(tree_of(task.evaluate))
     others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
     endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
     rows = evaluate_many(bench, ast.unparse(tree), endings, len(conditions))

@@ -1,9 +1,10 @@
 """What running a task's own code shows.
 
 The solution, and what evaluate says of its outcome, run in processes of their own. For the whole judge one
-more process is enough for the rest: the failure cases, doing nothing, and all of it once more, turned upside
-down by ``perturb``. Only a clean answer of that process counts (every failure case ran and was refused, doing
-nothing was not accepted): otherwise each piece runs in a process of its own, as it always does for the
+more process is enough for the rest: the failure cases, doing nothing, and all of it once more under another
+hash seed, turned upside down by ``perturb`` (of plain code nothing but the solution, for the rest of it can
+only do the same again). Only a clean answer of that process counts (every failure case ran and was refused,
+doing nothing was not accepted): otherwise each piece runs in a process of its own, as it always does for the
 paper's filter.
 """
 
@@ -16,9 +17,10 @@ from functools import cache, partial
 
 from selfchal.core.bench import Bench, Evidence, Trial, Verdicts
 from selfchal.core.judge import Filter
-from selfchal.core.judging.batch import HEAD, RAISED, SWITCH, Switchboard, run_batch, tool_names
+from selfchal.core.judging.batch import HEAD, RAISED, Switchboard, run_batch, tool_names
 from selfchal.core.judging.needs import survey_of
 from selfchal.core.judging.perturb import perturbed, upside
+from selfchal.core.judging.plain import all_plain
 from selfchal.core.judging.replays import Replays
 from selfchal.core.sandbox import Execution, Program, Status
 from selfchal.core.task import Task
@@ -26,11 +28,11 @@ from selfchal.core.world import Json, World
 
 # A leg: codes, each run on a world of its own, and the verifier that judges how they ended and a world that
 # nothing was done to. Turn None: as they are; 0, 1, 2: perturbed.
-_TRIALS = f"""
+_TRIALS = """
 _turn = [None]
 def _trials(reading, writing, legs, worlds):
     _tools(reading, writing)
-    compiled, out, place = {{}}, [], 0
+    compiled, out, place = {}, [], 0
     for turn, sources, verifier in legs:
         for source in [verifier, *sources]:
             if source not in compiled: compiled[source] = _b.compile(source, "<task>", "exec")
@@ -40,16 +42,16 @@ def _trials(reading, writing, legs, worlds):
         place += _b.len(sources)
         try:
             for where, source in _b.zip(places, sources):
-                _known.clear()
-                {SWITCH}(where, True)
+                _keep(where)
                 answers.append(_json.dumps(_run(compiled[source]).get("result")))
         except Exception:
             out.append([None, None])
             continue
-        verdicts = []
-        for where, answer in _b.zip([*places, worlds - 1], [*answers, "null"]):
-            _switch(where)
+        verdicts, left = [], [*places, worlds - 1]
+        for answer in [*answers, "null"]:
+            _switch(left.pop(0))
             verdicts.append(_verdict(compiled[verifier], answer))
+            _learn(left)
         out.append([verdicts, answers])
     return out
 """
@@ -62,34 +64,46 @@ def gather(task: Task, bench: Bench, filters: Filter) -> Evidence:
     calls = solution.execution.calls
     surveyed = cache(partial(survey_of, task, bench, calls))
     replays = Replays(opened, calls, tool_names(bench)[0])
-    trials, turned = _together(task, bench, opened) if filters is Filter.FULL else (None, None)
+    trials, again = _together(task, bench, opened) if filters is Filter.FULL else (None, None)
     if trials is None:
         sources = task.failures if filters in (Filter.PAPER, Filter.FULL) else ()
         trials = (*(bench.try_code(task, source) for source in sources), bench.try_nothing(task))
-    return Evidence(solution, trials[:-1], trials[-1], surveyed, replays, turned)
+    return Evidence(solution, trials[:-1], trials[-1], surveyed, replays, again)
 
 
 def _together(
     task: Task, bench: Bench, opened: Callable[[], World]
 ) -> tuple[tuple[Trial, ...] | None, Sequence[Verdicts] | None]:
-    """The failure cases and doing nothing, None where that was not clean; for each turn the verdicts after
-    the solution, the failure cases and doing nothing, None where they cannot be had."""
-    (evaluate, *codes), turns = perturbed([task.evaluate, task.solution, *task.failures])
-    legs = [(None, task.failures, task.evaluate), *((turn, codes, evaluate) for turn in range(turns))]
+    """The failure cases and doing nothing, None where that was not clean; for each further run the verdicts
+    after the solution, the failure cases and doing nothing, None where they cannot be had."""
+    reading, writing = tool_names(bench)
+    sources = [task.evaluate, task.solution, *task.failures]
+    plain = all_plain(sources, {*reading, *writing})
+    (evaluate, *codes), turns = (sources, 0) if plain else perturbed(sources)
+    first = [*task.failures, *([task.solution] if plain else [])]
+    legs = [(None, first, task.evaluate), *((turn, codes, evaluate) for turn in range(turns))]
     count = sum(len(sources) for _, sources, _ in legs) + 1
     program = Program(
         HEAD + _TRIALS + upside([evaluate, *codes], turns),
         call="_trials",
-        args=(*tool_names(bench), legs, count),
+        args=(reading, writing, legs, count),
         hash_seed=1,
     )
     batch = run_batch(bench, program, lambda: [opened() for _ in range(count)], 2 * count)
     if not isinstance(batch.value, list) or len(batch.value) != len(legs):
         return None, None
-    plain, *others = (_leg(row, len(sources)) for row, (_, sources, _) in zip(batch.value, legs, strict=True))
-    turned = [leg.verdicts for leg in others if leg]
-    trials = _clean(plain, batch.board) if plain else None
-    return trials, turned if len(turned) == turns else None
+    found = [_leg(row, len(codes)) for row, (_, codes, _) in zip(batch.value, legs, strict=True)]
+    trials = _clean(found[0], len(task.failures), batch.board) if found[0] else None
+    if plain:
+        return trials, [_reordered(found[0].verdicts)] if found[0] else None
+    again = [leg.verdicts for leg in found[1:] if leg]
+    return trials, again if len(again) == turns else None
+
+
+def _reordered(verdicts: Verdicts) -> Verdicts:
+    """The solution's, which came after the failure cases, before them."""
+    *failures, solution, nothing = verdicts
+    return [solution, *failures, nothing]
 
 
 @dataclass(frozen=True)
@@ -107,16 +121,16 @@ def _leg(row: Json, codes: int) -> _Leg | None:
     return None
 
 
-def _clean(leg: _Leg, board: Switchboard) -> tuple[Trial, ...] | None:
+def _clean(leg: _Leg, count: int, board: Switchboard) -> tuple[Trial, ...] | None:
     """The trials of the first leg, where every failure case was refused, and doing nothing was not accepted
     (an evaluate may well raise there)."""
-    *failures, nothing = leg.verdicts
+    failures, nothing = leg.verdicts[:count], leg.verdicts[-1]
     if nothing is True or any(verdict is not False for verdict in failures):
         return None
     refused = Execution(Status.OK, value=False)
     trials = [
         Trial(Execution(Status.OK, json.loads(answer), calls=tuple(board.calls[i])), board.worlds[i], refused)
-        for i, answer in enumerate(leg.answers)
+        for i, answer in enumerate(leg.answers[:count])
     ]
     raised = Execution(Status.EXCEPTION)
     return (*trials, Trial(Execution(Status.OK), board.worlds[-1], raised if nothing == RAISED else refused))

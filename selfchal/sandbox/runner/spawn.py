@@ -99,16 +99,16 @@ class Zygote:
         Raises ZygoteError when the zygote is gone or this process has no descriptors left.
         """
         try:
-            with contextlib.ExitStack() as undo:
+            with contextlib.ExitStack() as undo, contextlib.ExitStack() as given:
                 channel, far_channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
                 undo.callback(channel.close)
-                with far_channel:
-                    status, far_status = os.pipe()
-                    undo.callback(os.close, status)
-                    with os.fdopen(far_status, "wb"):
-                        stdout = os.memfd_create("stdout")
-                        undo.callback(os.close, stdout)
-                        socket.send_fds(self._control, [b"F"], [far_channel.fileno(), far_status, stdout])
+                given.callback(far_channel.close)
+                status, far_status = os.pipe()
+                undo.callback(os.close, status)
+                given.callback(os.close, far_status)
+                stdout = os.memfd_create("stdout")
+                undo.callback(os.close, stdout)
+                socket.send_fds(self._control, [b"F"], [far_channel.fileno(), far_status, stdout])
                 undo.pop_all()
         except OSError as error:
             raise ZygoteError(f"no child can be asked for: {error}") from error
