@@ -32,7 +32,7 @@ _PATIENCE = 3  # times the time of one run, for a batch
 
 HEAD = f"""
 _given, _names = dict(globals()), {{}}
-import builtins as _b, json as _json
+import builtins as _b, json as _json, marshal as _m
 _known, _told, _missed, _written, _at, _drop, _unmet = {{}}, {{}}, [], [], [0, False], [0], {{}}
 def _remembering(name, call):
     def remembered(*args, **kwargs):
@@ -40,8 +40,8 @@ def _remembering(name, call):
         if key not in _known:
             _missed.append(1)
             _go()
-            _known[key] = _json.dumps(call(*args, **kwargs))
-        return _json.loads(_known[key])
+            _known[key] = _m.dumps(call(*args, **kwargs), 2)
+        return _m.loads(_known[key])
     return remembered
 def _forgetting(call):
     def forgot(*args, **kwargs):
@@ -68,10 +68,10 @@ def _keep(place):
     _known.clear()
 def _learn(places):
     if _missed and places:
-        keys, texts, rows = {AHEAD}(places)
-        keys = [_b.tuple(key) for key in keys]
+        keys, values, rows = {AHEAD}(places)
+        keys, values = [_b.tuple(key) for key in keys], [_m.dumps(value, 2) for value in values]
         for place, row in _b.zip(places, rows):
-            _told.setdefault(place, {{}}).update({{keys[key]: texts[text] for key, text in row}})
+            _told.setdefault(place, {{}}).update({{keys[key]: values[value] for key, value in row}})
     _missed.clear()
 def _run(code):
     space = {{**_given, **_names}}
@@ -171,11 +171,11 @@ class Switchboard:
 
     def _ahead(self, places: list[Json]) -> ToolResult:
         """For each of these worlds its answers, those not told before, as places in a list of calls and a
-        list of texts: most worlds give most answers alike."""
+        list of values: most worlds give most answers alike."""
         if len(places) > len(self.worlds) or not all(map(self._is_place, places)):
             return _no_world(places)
         seen: dict[bytes, int] = {}
-        texts: list[str] = []
+        values: list[Json] = []
         rows: list[list[tuple[int, int]]] = []
         for place in places:
             told, row = self._told.setdefault(place, set()), list[tuple[int, int]]()
@@ -187,12 +187,12 @@ class Switchboard:
                 found = world.call(key[0], *given)
                 if found.raises:
                     continue
-                at = seen.setdefault(marshal.dumps(found.value, 2), len(texts))
-                if at == len(texts):
-                    texts.append(json.dumps(found.value))
+                at = seen.setdefault(marshal.dumps(found.value, 2), len(values))
+                if at == len(values):
+                    values.append(found.value)
                 row.append((i, at))
             rows.append(row)
-        return ToolResult([list(self._read), texts, rows])
+        return ToolResult([list(self._read), values, rows])
 
 
 def _no_world(place: Json) -> ToolResult:

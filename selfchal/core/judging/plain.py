@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections import defaultdict
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from selfchal.core.judging.source import nodes_of, parse_source
 
 SET_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _FUNCTIONS = frozenset({
-    "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "filter", "float", "int", "isinstance", "iter",
-    "len", "list", "map", "max", "min", "next", "print", "range", "repr", "reversed", "round", "sorted", "str",
-    "sum", "tuple", "zip", "ToolError",
+    "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "filter", "float", "int", "isinstance",
+    "iter", "len", "list", "map", "max", "min", "next", "print", "range", "repr", "reversed", "round",
+    "sorted", "str", "sum", "tuple", "zip", "ToolError",
 })  # fmt: skip
 _ERRORS = frozenset(name for name in vars(builtins) if name.endswith(("Error", "Exception")))
 _VIEWS = frozenset({"keys", "items"})  # of a dict: operators make sets of them
+_FORMATS = frozenset({"format", "format_map"})  # "{0.__class__}" looks behind
 
 
 def all_plain(sources: Iterable[str], tools: Collection[str]) -> bool:
@@ -29,24 +32,22 @@ def all_plain(sources: Iterable[str], tools: Collection[str]) -> bool:
 
 
 def _is_plain(nodes: list[ast.AST], known: frozenset[str]) -> bool:
-    own = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    own |= {node.name or "" for node in nodes if isinstance(node, ast.FunctionDef | ast.ExceptHandler)}
-    if any(isinstance(node, ast.Import) for node in nodes):
-        own.add("math")
-    views = any(isinstance(node, ast.Attribute) and node.attr in _VIEWS for node in nodes)
-    return not any(_reaches(node, own | known, views) for node in nodes)
-
-
-def _reaches(node: ast.AST, known: Collection[str], views: bool) -> bool:
-    """Could this be where something else comes in?"""
-    match node:
-        case ast.Name(id=name):
-            return name not in known or name.startswith("_")
-        case ast.Attribute(attr=name):
-            return name.startswith("_") or name in ("format", "format_map")
-        case ast.BinOp(op=op) | ast.AugAssign(op=op):
-            return views and isinstance(op, SET_OPERATORS)
-        case ast.Import(names=names):
-            return any(alias.name != "math" or alias.asname for alias in names)
-    return isinstance(node, ast.Set | ast.SetComp | ast.ImportFrom | ast.ClassDef)
+    of: dict[type, list[Any]] = defaultdict(list)
+    for node in nodes:
+        of[node.__class__].append(node)
+    own = {node.id for node in of[ast.Name] if node.ctx.__class__ is not ast.Load}
+    own |= {node.arg for node in of[ast.arg]} | {
+        node.name for node in (*of[ast.FunctionDef], *of[ast.ExceptHandler])
+    }
+    named = {node.id for node in of[ast.Name]}
+    modules = {(alias.name, alias.asname) for node in of[ast.Import] for alias in node.names}
+    attributes = {node.attr for node in of[ast.Attribute]}
+    operators = {node.op.__class__ for node in (*of[ast.BinOp], *of[ast.AugAssign])}
+    return (
+        named <= own | known | {"math"}
+        and modules <= {("math", None)}
+        and not any(name.startswith("_") for name in named | attributes)
+        and not attributes & _FORMATS
+        and not (attributes & _VIEWS and operators.intersection(SET_OPERATORS))
+        and not (of[ast.Set] or of[ast.SetComp] or of[ast.ImportFrom] or of[ast.ClassDef])
+    )
