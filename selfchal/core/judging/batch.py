@@ -7,7 +7,7 @@ a call, each run has a namespace of its own, and what one run writes is gone bef
 reading tool answered is remembered until a writing tool is called, for most verifiers of a batch read the
 same few rows; and what was read in one world is asked of all that follow in one call.
 
-A verifier in which conditions can be dropped (``mutants.weakened``) asks ``_dropped`` before each, and
+A verifier in which conditions can be dropped (``weakening``) asks ``_dropped`` before each, and
 tells ``_met`` and ``_refused`` how it went. Only dropping one that was not met can change a verdict, so
 only those that were asked and not told to be met are tried.
 """
@@ -124,6 +124,7 @@ class Switchboard:
 
     worlds: Sequence[World]
     reading: Sequence[str]
+    may_keep: bool
     calls: dict[int, list[Call]] = field(default_factory=dict)  # made on each of those kept
     current: World = field(init=False)
     _kept: list[Call] | None = None
@@ -163,7 +164,7 @@ class Switchboard:
     def _switch(self, place: Json, keeps: Json) -> ToolResult:
         if not self._is_place(place):
             return _no_world(place)
-        if keeps is True:
+        if keeps is True and self.may_keep:
             self.current, self._kept = self.worlds[place], self.calls.setdefault(place, [])
         else:
             self.current, self._kept = self.worlds[place].fork(), None
@@ -242,15 +243,19 @@ class Batch:
     board: Switchboard
 
 
-def run_batch(bench: Bench, program: Program, worlds: Callable[[], Sequence[World]], runs: int) -> Batch:
-    """Run on these worlds. A machine under load is late at times: only a second timeout counts.
+def run_batch(
+    bench: Bench, program: Program, worlds: Callable[[], Sequence[World]], runs: int, may_keep: bool = False
+) -> Batch:
+    """Run on these worlds, which are changed only where the code may keep what is done to them.
+
+    A machine under load is late at times: only a second timeout counts.
 
     Raises SandboxError.
     """
     one = bench.limits
     limits = replace(one, seconds=min(runs, _PATIENCE) * one.seconds, calls=runs * one.calls)
     for _ in range(2):
-        board = Switchboard(worlds(), program.args[0])
+        board = Switchboard(worlds(), program.args[0], may_keep)
         execution = bench.run(program, board, limits)
         if execution.status is not Status.TIMEOUT:
             break

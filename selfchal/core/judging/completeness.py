@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -137,20 +137,27 @@ def _undetermined(
     used = {str(need.value) for need in needs}
     tries: list[tuple[Need, Json, World]] = []
     for need in open_needs:
-        picked = need.value in survey.described and wording.picks(_kinds(need, survey))
-        others = _alternatives(need, survey, used, docs.choices(calls[need.call].name, need.parameter))
-        for other in others[:_MOST_ALTERNATIVES] if need not in missing and not picked else ():
-            if told_apart(need.value, other, survey, wording):
-                continue
-            world = evidence.replays.altered(need.call, with_argument(calls[need.call], need.where, other))
-            if world is not None and world.digest() != evidence.solution.world.digest():
-                tries.append((need, other, world))
+        if need not in missing and not (
+            need.value in survey.described and wording.picks(_kinds(need, survey))
+        ):
+            others = _alternatives(need, survey, used, docs.choices(calls[need.call].name, need.parameter))
+            rivals = [other for other in others if not told_apart(need.value, other, survey, wording)]
+            tries += _tries(need, rivals[:_MOST_ALTERNATIVES], evidence)
     verdicts = _verdicts(task, bench, evidence, [world for _, _, world in tries])
     for (need, other, _), verdict in zip(tries, verdicts, strict=True):
         if verdict is False:
             what = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
             missing.setdefault(need, f"{what}, it could be {other!r}")
     return list(missing.values())
+
+
+def _tries(need: Need, others: Sequence[Json], evidence: Evidence) -> Iterator[tuple[Need, Json, World]]:
+    """The solution's outcome with each of these in the place of the value, where that works and differs."""
+    call = evidence.solution.execution.calls[need.call]
+    for other in others:
+        world = evidence.replays.altered(need.call, with_argument(call, need.where, other))
+        if world is not None and world.digest() != evidence.solution.world.digest():
+            yield need, other, world
 
 
 def _nobody(task: Task, needs: Sequence[Need], survey: Survey, wording: Wording) -> bool:

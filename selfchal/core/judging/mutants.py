@@ -1,8 +1,7 @@
-"""Mutants: of a solution (one of its calls left out or altered, its answer altered), of evaluate."""
+"""Mutants of a solution: one of its calls left out or altered, its answer altered."""
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from selfchal.core.judging.survey import Survey
 from selfchal.core.world import Call, Json, World
 
 _MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
-_MOST_VERIFIERS = 24
 _SIBLINGS = 12  # ids beside one that are tried in its place
 _MOST_MET = 24
 _CLOSE = 0.02  # relative; nearer numbers may be the same answer, rounded
@@ -73,65 +71,6 @@ def altered_answers(evidence: Evidence) -> Iterator[Mutant]:
         if not _same(other, answer) and not any(_same(other, one) for one in seen):
             seen.append(other)
             yield Mutant(f"the answer {other!r} instead of {answer!r}", "answer", world, other)
-
-
-def weakened(tree: ast.Module) -> tuple[list[str], ast.Module]:
-    """evaluate's conditions, and the module in which condition n (from 1) can be dropped, which is to take
-    it as met; see ``batch`` for the functions that it calls to know. Alters ``tree``."""
-    weakener = _Weakener()
-    changed = weakener.visit(tree)
-    return weakener.conditions, changed
-
-
-class _Weakener(ast.NodeTransformer):
-    """Makes each condition droppable: an assert, a comparison, a part of an ``and``."""
-
-    def __init__(self) -> None:
-        self.conditions: list[str] = []
-
-    def _number(self, node: ast.expr) -> int | None:
-        """The number of this condition; None when there are enough already."""
-        if len(self.conditions) == _MOST_VERIFIERS:
-            return None
-        self.conditions.append(ast.unparse(node)[:120])
-        return len(self.conditions)
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        number = self._number(node)
-        self.generic_visit(node)
-        return _asked(number, node) if number else node
-
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        if isinstance(node.test, ast.Compare):
-            return self.generic_visit(node)
-        number = self._number(node.test)
-        self.generic_visit(node)
-        return ast.Assert(_asked(number, node.test), node.msg) if number else node
-
-    def visit_If(self, node: ast.If) -> ast.AST:
-        # "if <wrong>: return False" is a condition that is dropped with the whole statement
-        refuses = (
-            len(node.body) == 1
-            and isinstance(node.body[0], ast.Return)
-            and isinstance(node.body[0].value, ast.Constant)
-            and node.body[0].value.value is False
-            and not node.orelse
-        )
-        if not refuses:
-            return self.generic_visit(node)
-        number = self._number(node.test)
-        if number is None:
-            return node
-        kept = ast.UnaryOp(ast.Not(), _call("_dropped", number))
-        return ast.If(ast.BoolOp(ast.And(), [kept, _call("_refused", number, node.test)]), node.body, [])
-
-
-def _asked(number: int, node: ast.expr) -> ast.expr:
-    return ast.BoolOp(ast.Or(), [_call("_dropped", number), _call("_met", number, node)])
-
-
-def _call(name: str, number: int, *rest: ast.expr) -> ast.expr:
-    return ast.Call(ast.Name(name, ast.Load()), [ast.Constant(number), *rest], [])
 
 
 _SCALARS = frozenset({str, int, float, bool})

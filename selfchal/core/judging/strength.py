@@ -7,7 +7,6 @@ arguments, conditions of evaluate that nothing tests) is measured and kept with 
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -15,11 +14,11 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.bench import Bench, Evidence, Trial, changed_rows
-from selfchal.core.compiled import tree_of
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import Ending, evaluate_many
-from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, weakened
+from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out
 from selfchal.core.judging.slack import first_slack
+from selfchal.core.judging.weakening import weakened
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 
@@ -104,10 +103,10 @@ def _verdicts(
 ) -> tuple[list[bool | str | None], tuple[int, list[str]]] | None:
     """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and
     which of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
-    conditions, tree = weakened(tree_of(task.evaluate))
+    conditions, verifier = weakened(task.evaluate)
     others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
     endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
-    rows = evaluate_many(bench, ast.unparse(tree), endings, len(conditions))
+    rows = evaluate_many(bench, verifier, endings, len(conditions))
     if rows is None:
         return None
     noticed = {number for row in rows for number, verdict in enumerate(row) if verdict is True}

@@ -89,7 +89,7 @@ def _together(
         args=(reading, writing, legs, count),
         hash_seed=1,
     )
-    batch = run_batch(bench, program, lambda: [opened() for _ in range(count)], 2 * count)
+    batch = run_batch(bench, program, lambda: [opened() for _ in range(count)], 2 * count, may_keep=True)
     if not isinstance(batch.value, list) or len(batch.value) != len(legs):
         return None, None
     found = [_leg(row, len(codes)) for row, (_, codes, _) in zip(batch.value, legs, strict=True)]

@@ -1,0 +1,48 @@
+"""Plain code is what neither the hash seed nor a clock can reach; the rest is perturbed."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfchal.core.judging.plain import all_plain
+
+PLAIN = [
+    "def evaluate():\n    return get_order('W1')['status'] == 'done'\n",
+    "import math\nresult = math.floor(sum(float(x) for x in get_user('ann')['prices']))",
+    "for key, value in get_user('ann').items():\n    total = len(key) * 2\nresult = total",
+    "def evaluate(answer):\n    try:\n        assert get_order('W1') and answer\n"
+    "    except (AssertionError, KeyError) as error:\n        return False\n    return True\n",
+    "try:\n    get_order('W1')\nexcept ToolError:\n    result = sorted(get_user('ann'), key=len)[0]",
+]
+NOT_PLAIN = [
+    "result = list({'a', 'b'})[0]",
+    "result = [x for x in {y for y in 'ab'}][0]",
+    "result = list(set('ab'))[0]",
+    "result = next(iter(frozenset('ab')))",
+    "result = list(get_user('ann').keys() - {})[0]",
+    "a, b = get_user('ann'), get_user('bob')\nresult = [*(a.items() ^ b.items())][0]",
+    "a = get_user('ann').keys()\na |= get_user('bob').keys()\nresult = [*a][0]",
+    "import time\nresult = 1",
+    "import math as m, random\nresult = 1",
+    "from random import random\nresult = random()",
+    "result = hash('a') % 2",
+    "result = id(get_order) % 2",
+    "result = eval('1')",
+    "result = getattr(get_order, 'x')",
+    "result = globals()['x']",
+    "result = ().__class__.__subclasses__()",
+    "result = '{0.__class__}'.format(1)",
+    "result = __builtins__",
+    "class A: pass\nresult = str(A())",
+    "result = some_other_name",
+]
+
+
+@pytest.mark.parametrize("source", PLAIN)
+def test_plain(source: str) -> None:
+    assert all_plain([source], ["get_order", "get_user"])
+
+
+@pytest.mark.parametrize("source", NOT_PLAIN)
+def test_not_plain(source: str) -> None:
+    assert not all_plain([PLAIN[0], source], ["get_order", "get_user"])
