@@ -1,9 +1,9 @@
-"""Many runs in one sandbox process, where no verdict hangs on their independence.
+"""Many runs in one sandbox process, which would take longer to start than to run.
 
-The paper's stages run every piece in a process of its own: a verifier that kept a count from one world to
-the next could otherwise say yes to the solution and no to what comes after it. The further checks only look
-for disagreement with those verdicts, so they may share a process: worlds are switched on the trusted side by
-a call, each run has a namespace of its own, and what one run writes is gone before the next. What a
+What the solution does and what evaluate says of it is seen in processes of their own (``trials``): a
+verifier that kept a count from one world to the next could otherwise say yes to the solution and no to what
+comes after it. The rest may share a process. Worlds are switched on the trusted side by a call, each run has a namespace
+of its own in which nothing of this file is named, and what one run writes is gone before the next. What a
 reading tool answered is remembered until a writing tool is called, for most verifiers of a batch read the
 same few rows; and what was read in one world is asked of all that follow in one call.
 

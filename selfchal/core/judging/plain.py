@@ -20,7 +20,8 @@ _FUNCTIONS = frozenset({
     "iter", "len", "list", "map", "max", "min", "next", "print", "range", "repr", "reversed", "round",
     "sorted", "str", "sum", "tuple", "zip", "ToolError",
 })  # fmt: skip
-_ERRORS = frozenset(name for name in vars(builtins) if name.endswith(("Error", "Exception")))
+_BUILTIN = frozenset(vars(builtins))
+_ERRORS = frozenset(name for name in _BUILTIN if name.endswith(("Error", "Exception")))
 _VIEWS = frozenset({"keys", "items"})  # of a dict: operators make sets of them
 _FORMATS = frozenset({"format", "format_map"})  # "{0.__class__}" looks behind
 
@@ -44,7 +45,7 @@ def _is_plain(nodes: list[ast.AST], known: frozenset[str]) -> bool:
     attributes = {node.attr for node in of[ast.Attribute]}
     operators = {node.op.__class__ for node in (*of[ast.BinOp], *of[ast.AugAssign])}
     return (
-        named <= own | known | {"math"}
+        named <= (own - _BUILTIN) | known | {"math"}
         and modules <= {("math", None)}
         and not any(name.startswith("_") for name in named | attributes)
         and not attributes & _FORMATS

@@ -10,7 +10,6 @@ paper's filter.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -52,7 +51,7 @@ def _trials(reading, writing, legs, worlds):
             _switch(left.pop(0))
             verdicts.append(_verdict(compiled[verifier], answer))
             _learn(left)
-        out.append([verdicts, answers])
+        out.append([verdicts, [_json.loads(answer) for answer in answers]])
     return out
 """
 
@@ -109,7 +108,7 @@ def _reordered(verdicts: Verdicts) -> Verdicts:
 @dataclass(frozen=True)
 class _Leg:
     verdicts: Verdicts
-    answers: Sequence[str]  # as JSON
+    answers: Sequence[Json]
 
 
 def _leg(row: Json, codes: int) -> _Leg | None:
@@ -117,7 +116,7 @@ def _leg(row: Json, codes: int) -> _Leg | None:
     match row:
         case [list(verdicts), list(answers)] if len(verdicts) == codes + 1 and len(answers) == codes:
             fits = all(isinstance(one, bool) or one == RAISED for one in verdicts)
-            return _Leg(verdicts, answers) if fits and all(isinstance(one, str) for one in answers) else None
+            return _Leg(verdicts, answers) if fits else None
     return None
 
 
@@ -129,7 +128,7 @@ def _clean(leg: _Leg, count: int, board: Switchboard) -> tuple[Trial, ...] | Non
         return None
     refused = Execution(Status.OK, value=False)
     trials = [
-        Trial(Execution(Status.OK, json.loads(answer), calls=tuple(board.calls[i])), board.worlds[i], refused)
+        Trial(Execution(Status.OK, answer, calls=tuple(board.calls[i])), board.worlds[i], refused)
         for i, answer in enumerate(leg.answers[:count])
     ]
     raised = Execution(Status.EXCEPTION)

@@ -35,6 +35,7 @@ NOT_PLAIN = [
     "result = __builtins__",
     "class A: pass\nresult = str(A())",
     "result = some_other_name",
+    "result = hash('a') % 2\nhash = 1",
 ]
 
 

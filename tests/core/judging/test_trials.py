@@ -69,6 +69,7 @@ def test_it_takes_four_processes(process_sandbox: Sandbox) -> None:
         "get_order('W999')['status']",
         "print('x' * 10**6)",
         "result = {1, 2}",
+        "result = []\nfor _ in range(500): result = [result]",
     ],
 )
 def test_what_is_not_clean_is_run_in_processes_of_its_own(process_sandbox: Sandbox, failure: str) -> None:
