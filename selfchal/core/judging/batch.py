@@ -2,10 +2,10 @@
 
 What the solution does and what evaluate says of it is seen in processes of their own (``trials``): a
 verifier that kept a count from one world to the next could otherwise say yes to the solution and no to what
-comes after it. The rest may share a process. Worlds are switched on the trusted side by a call, each run has a namespace
-of its own in which nothing of this file is named, and what one run writes is gone before the next. What a
-reading tool answered is remembered until a writing tool is called, for most verifiers of a batch read the
-same few rows; and what was read in one world is asked of all that follow in one call.
+comes after it. The rest may share a process. Worlds are switched on the trusted side by a call, each run has
+a namespace of its own in which nothing of this file is named, and what one run writes is gone before the
+next. What a reading tool answered is remembered until a writing tool is called, for most verifiers of a
+batch read the same few rows; and what was read in one world is asked of all that follow in one call.
 
 A verifier in which conditions can be dropped (``weakening``) asks ``_dropped`` before each, and
 tells ``_met`` and ``_refused`` how it went. Only dropping one that was not met can change a verdict, so
