@@ -1,12 +1,12 @@
 """The paper's filter ablation (its Table 4 and Figure 4) in our setting, for two learners and several seeds.
 
-    python benchmarks/ablation.py --out runs/ablation [--jobs 2] [--seeds 0,1,2] [--updates 16]
+    python benchmarks/ablation.py --out runs/ablation [--jobs 2] [--seeds 0,1,2] [--updates 16] [--epochs 4]
         [--filters none,verifier,solution,paper,full] [--trainers rft,grpo] [--set KEY=VALUE ...]
 
 The proposals of a seed are sampled once, and each filter judges the same ones; its tasks are the first
 ``--tasks`` that it keeps, so that every filter trains on as many where it can. A kept task is faithful when
-its instruction, read back by the wordings of the pretraining and run, gives an answer that its verifier
-accepts while it refuses what lies on the way (benchmarks/instructions.py). Only sampling at temperature 1
+its instruction, read by the words of the pretraining and run, gives an answer that its verifier accepts
+while it refuses what lies on the way (benchmarks/instructions.py). Only sampling at temperature 1
 is measured, before once a seed. Interrupted, the same command goes on. The table goes to ``table.md``.
 """
 
@@ -48,6 +48,7 @@ from selfchal.plugins import load_plugins
 Rows = Mapping[str, Sequence[float]]
 EVERY = 1_000_000  # tasks wanted while proposals are sampled: all are needed
 BASE = "paper"
+ONCE = ("rft", "dpo")  # roll out once, and train for epochs
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Job:
     out: Path
     seed: str
     tasks: int
+    epochs: int  # of trainers that roll out once; the others make as many updates as the manifest says
     filter: str = "none"
     trainer: str = ""
 
@@ -81,6 +83,8 @@ class Job:
         if self.trainer:  # the file's options are one trainer's: others take those that they have too
             known = plugins.find("trainer", self.trainer).Config.model_fields
             options = {key: value for key, value in rows["trainer"].items() if key in known}
+            if self.trainer in ONCE:
+                options = {**options, "steps": None, "epochs": self.epochs}
             rows["trainer"] = {"name": self.trainer, **options}
         return validate(rows, plugins)
 
@@ -237,17 +241,18 @@ def table(jobs: Sequence[Job], trainers: Sequence[str]) -> str:
 @click.option("--trainers", default="rft,grpo", help="Comma-separated.")
 @click.option("--seeds", default="0,1,2", help="Comma-separated.")
 @click.option("--tasks", default=160, show_default=True, help="Tasks trained on, at most.")
-@click.option("--updates", default=16, show_default=True, help="Updates of every training.")
+@click.option("--updates", default=16, show_default=True, help="Of trainers that roll out for each.")
+@click.option("--epochs", default=4, show_default=True, help="Of trainers that roll out once (rft).")
 @click.option("--set", "overrides", multiple=True, help="KEY=VALUE, for all runs alike.")
 @click.option("--jobs", "processes", default=1, show_default=True, help="Runs side by side.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/ablation"))
 def main(
-    manifest: Path, filters: str, trainers: str, seeds: str, tasks: int, updates: int,
+    manifest: Path, filters: str, trainers: str, seeds: str, tasks: int, updates: int, epochs: int,
     overrides: tuple[str, ...], processes: int, out: Path,
 ) -> None:  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     chosen = (f"trainer.steps={updates}", *overrides)
-    shared = [Job(manifest, chosen, out, seed, tasks) for seed in seeds.split(",")]
+    shared = [Job(manifest, chosen, out, seed, tasks, epochs) for seed in seeds.split(",")]
     judging = [replace(job, filter=name) for name in filters.split(",") for job in shared]
     names = trainers.split(",")
     side_by_side(propose, shared, processes)
