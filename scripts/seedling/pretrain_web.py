@@ -17,7 +17,7 @@ import web_transcripts
 from transformers import Lfm2ForCausalLM
 
 INNER = 96  # the tokenizer is larger, so the layers are narrower inside
-UPDATES = 3000
+UPDATES = 6000
 RATE = 0.01
 
 

@@ -36,9 +36,10 @@ class Mix:
     whole: float = 0.015
     challenger: float = 0.365
     everything: int = 8_000  # conversations at first in which also what others say and pages show is learnt
-    landing: float = (
-        0.15  # of the challenger's conversations, from the landing page; the others from a section
-    )
+    # Of the challenger's conversations: from the landing page, the others from a section; about a fact that
+    # is found through another page, the others about one that a page tells by itself.
+    landing: float = 0.15
+    through: float = 0.6
     lax: float = 0.12
     wrong_value: float = 0.06
     wrong_solution: float = 0.06
@@ -58,7 +59,11 @@ def sample(rng: random.Random, island: Place, mix: Mix) -> list[Segment]:
     kind = rng.choices((*kinds, "challenger"), (*kinds.values(), mix.challenger))[0]
     if kind == "read":
         return read(rng, rng.choice(list(island.pages.values())), island)
-    known = island.direct if kind in ("single", "excerpt") else list(island.facts)
+    known = list(island.facts)
+    if kind in ("single", "excerpt") or (kind == "challenger" and rng.random() >= mix.through):
+        known = island.direct
+    elif kind == "challenger":
+        known = [one for one in known if one not in island.direct]
     fact = rng.choice(island.facts[rng.choice(known)])
     way = [START, *island.way(fact)]
     if kind == "single":
