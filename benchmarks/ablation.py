@@ -1,10 +1,11 @@
 """The paper's filter ablation (its Table 4 and Figure 4) in our setting, for two learners and several seeds.
 
-    python benchmarks/ablation.py --out runs/ablation [--jobs 2] [--seeds 0,1,2] [--updates 16] [--epochs 4]
+    python benchmarks/ablation.py --out runs/ablation [--jobs 2] [--seeds 0,1,2] [--updates 16] [--epochs 12]
         [--filters none,verifier,solution,paper,full] [--trainers rft,grpo] [--set KEY=VALUE ...]
 
 The proposals of a seed are sampled once, and each filter judges the same ones; its tasks are the first
-``--tasks`` that it keeps, so that every filter trains on as many where it can. A kept task is faithful when
+``--tasks`` that it keeps, so that every filter trains on as many where it can; two filters that keep the
+same are trained on once. A kept task is faithful when
 its instruction, read by the words of the pretraining and run, gives an answer that its verifier accepts
 while it refuses what lies on the way (benchmarks/instructions.py). Only sampling at temperature 1
 is measured, before once a seed. Interrupted, the same command goes on. The table goes to ``table.md``.
@@ -143,14 +144,24 @@ def is_faithful(bench: Bench, task: Task) -> bool:
     return said[0].value is True and not any(execution.value is True for execution in said[1:])
 
 
+def kept(job: Job) -> list[Proposal]:
+    """What is trained on."""
+    proposals = [Proposal.from_json(row) for row in _rows(job)["proposals"]]
+    return [one for one in proposals if one.verdict.passed][: job.tasks]
+
+
+def first_alike(job: Job, others: Sequence[Job]) -> Job:
+    """The first job of this seed whose filter keeps the same to train on."""
+    ids = [one.task.id for one in kept(job) if one.task]
+    same_seed = (one for one in others if one.seed == job.seed)
+    return next(one for one in same_seed if [other.task.id for other in kept(one) if other.task] == ids)
+
+
 def learn(job: Job) -> None:
     """Train on the first tasks that the filter kept, and measure."""
-    manifest = job.manifest()
-    rows = json.loads(job.judged.read_text(encoding="utf-8"))
-    proposals = [Proposal.from_json(row) for row in rows["proposals"]]
-    kept = [one for one in proposals if one.verdict.passed][: job.tasks]
+    manifest, proposals = job.manifest(), kept(job)
     with Store.resume(job.trained, manifest.resolved()) as store, _lab(manifest, store) as lab:
-        train(lab, 1, *select(lab, 1, kept), None)
+        train(lab, 1, *select(lab, 1, proposals), None)
         examine(lab, "after", (Mode.SAMPLED,))
 
 
@@ -200,15 +211,17 @@ def _rows(job: Job) -> Any:
     return json.loads(job.judged.read_text(encoding="utf-8"))
 
 
-def row_of(name: str, jobs: Sequence[Job], trainers: Sequence[str], base: Mapping[str, Rows]) -> str:
-    """One filter: what it kept, how much of that is faithful, and what training on it gave."""
+def row_of(
+    name: str, jobs: Sequence[Job], alike: Sequence[Job], trainers: Sequence[str], base: Mapping[str, Rows]
+) -> str:
+    """One filter: what it kept, how much of that is faithful, and what training on it gave (``alike``)."""
     files = [_rows(job) for job in jobs]
-    kept = {f"{i}/{n}": [float(row["verdict"]["outcome"] == "passed")]
-            for i, file in enumerate(files) for n, row in enumerate(file["proposals"])}  # fmt: skip
+    passed = {f"{i}/{n}": [float(row["verdict"]["outcome"] == "passed")]
+              for i, file in enumerate(files) for n, row in enumerate(file["proposals"])}  # fmt: skip
     faithful = {f"{i}/{t}": [float(v)] for i, file in enumerate(files) for t, v in file["faithful"].items()}
-    cells = [name, shown(estimate(kept)), shown(estimate(faithful))]
+    cells = [name, shown(estimate(passed)), shown(estimate(faithful))]
     for trainer in trainers:
-        after = pooled([scores(replace(job, trainer=trainer).trained, "after") for job in jobs])
+        after = pooled([scores(replace(job, trainer=trainer).trained, "after") for job in alike])
         cells.append(shown(estimate(after)))
         cells.append("" if name == BASE else shown(paired_difference(base[trainer], after), "+"))
     return f"| {' | '.join(cells)} |"
@@ -216,17 +229,21 @@ def row_of(name: str, jobs: Sequence[Job], trainers: Sequence[str], base: Mappin
 
 def table(jobs: Sequence[Job], trainers: Sequence[str]) -> str:
     by_filter: dict[str, list[Job]] = defaultdict(list)
+    alike: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         by_filter[job.filter].append(job)
+        alike[job.filter].append(first_alike(job, jobs))
     base = {
-        trainer: pooled([scores(replace(job, trainer=trainer).trained, "after") for job in by_filter[BASE]])
+        trainer: pooled([scores(replace(job, trainer=trainer).trained, "after") for job in alike[BASE]])
         for trainer in (trainers if BASE in by_filter else ())
     }
     first = next(iter(by_filter.values()))
     before = pooled([scores(job.proposals, "before") for job in first])
     head = ["filter", "kept, %", "of these faithful, %"]
     head += [cell for trainer in trainers for cell in (f"{trainer}: pass@1", f"{trainer}: against {BASE}")]
-    lines = [row_of(name, some, trainers, base) for name, some in by_filter.items()] if base else []
+    lines = (
+        [row_of(name, some, alike[name], trainers, base) for name, some in by_filter.items()] if base else []
+    )
     rate = 100 * mean_reward([mean_reward(rewards) for rewards in before.values()])
     return "\n".join([
         f"| {' | '.join(head)} |", "|" + "---|" * len(head), *lines, "",
@@ -242,7 +259,7 @@ def table(jobs: Sequence[Job], trainers: Sequence[str]) -> str:
 @click.option("--seeds", default="0,1,2", help="Comma-separated.")
 @click.option("--tasks", default=160, show_default=True, help="Tasks trained on, at most.")
 @click.option("--updates", default=16, show_default=True, help="Of trainers that roll out for each.")
-@click.option("--epochs", default=4, show_default=True, help="Of trainers that roll out once (rft).")
+@click.option("--epochs", default=12, show_default=True, help="Of trainers that roll out once (rft).")
 @click.option("--set", "overrides", multiple=True, help="KEY=VALUE, for all runs alike.")
 @click.option("--jobs", "processes", default=1, show_default=True, help="Runs side by side.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/ablation"))
@@ -257,7 +274,8 @@ def main(
     names = trainers.split(",")
     side_by_side(propose, shared, processes)
     side_by_side(judge, judging, processes)
-    side_by_side(learn, [replace(job, trainer=name) for name in names for job in judging], processes)
+    alike = dict.fromkeys(first_alike(job, judging) for job in judging)
+    side_by_side(learn, [replace(job, trainer=name) for name in names for job in alike], processes)
     text = table(judging, names)
     (out / "table.md").write_text(text + "\n", encoding="utf-8")
     click.echo(text)
