@@ -6,12 +6,14 @@ Nothing but a ``transformers`` model with a path of its own: no code of it is sp
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
 from selfchal.core.model import Capability
+
+DIRECTORIES = {"calculation": "seedling", "web_browsing": "seedling_web_browsing"}
 
 
 class SeedlingConfig(BaseModel):
@@ -19,6 +21,9 @@ class SeedlingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    skill: Literal["calculation", "web_browsing"] = Field(
+        "calculation", description="The environment that it was pretrained for; each has weights of its own."
+    )
     # So small a network gains little from a second thread, and where another program wants that core
     # torch's threads wait for each other: 20 times slower was seen.
     threads: int = Field(1, ge=1, description="CPU threads of torch.")
@@ -40,5 +45,6 @@ class SeedlingModel(TransformersModel):
 
     def __init__(self, config: SeedlingConfig) -> None:
         """Load. Raises ModelError."""
-        path = str(files("selfchal.builtin_models") / "seedling")
-        super().__init__(TransformersConfig(path=path, device="cpu", dtype="float32", **config.model_dump()))
+        path = str(files("selfchal.builtin_models") / DIRECTORIES[config.skill])
+        rest = config.model_dump(exclude={"skill"})
+        super().__init__(TransformersConfig(path=path, device="cpu", dtype="float32", **rest))

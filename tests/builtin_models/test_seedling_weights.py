@@ -1,4 +1,4 @@
-"""The packaged model: stock transformers, small, exact with padding and cache, its template append-only."""
+"""The packaged models: stock transformers, small, exact with padding and cache, their template append-only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from selfchal.builtin_models.generation.slab import cache_name
+from selfchal.builtin_models.seedling_model import DIRECTORIES as DIRECTORY_OF
 
-DIRECTORY = Path(str(files("selfchal.builtin_models") / "seedling"))
+DIRECTORIES = [Path(str(files("selfchal.builtin_models") / name)) for name in DIRECTORY_OF.values()]
 
 TALK = [
     {"role": "system", "content": "You are an agent.\nTools: reverse_string(string: str) -> str"},
@@ -22,22 +23,25 @@ TALK = [
 ]
 
 
-@pytest.fixture(scope="module")
-def loaded() -> tuple[Any, Any]:
+@pytest.fixture(scope="module", params=DIRECTORIES, ids=lambda directory: directory.name)
+def loaded(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(DIRECTORY, local_files_only=True)
-    network = AutoModelForCausalLM.from_pretrained(DIRECTORY, dtype=torch.float32, local_files_only=True)
+    directory = request.param
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    network = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, local_files_only=True)
     return tokenizer, network.eval()
 
 
 def test_small_and_without_code() -> None:
-    sizes = {path.name: path.stat().st_size for path in DIRECTORY.iterdir() if path.is_file()}
-    assert sizes["model.safetensors"] < 4 * 2**20
-    assert sum(sizes.values()) < 4 * 2**20
-    assert not [name for name in sizes if name.endswith((".py", ".bin", ".pt"))]
-    assert "auto_map" not in json.loads((DIRECTORY / "config.json").read_text())
+    """Together: both are in everybody's download."""
+    paths = [path for directory in DIRECTORIES for path in directory.iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in paths) < 4 * 2**20
+    assert not [path for path in paths if path.suffix in (".py", ".bin", ".pt")]
+    configs = [path for path in paths if path.name == "config.json"]
+    assert len(configs) == len(DIRECTORIES)
+    assert not [path for path in configs if "auto_map" in json.loads(path.read_text())]
 
 
 def test_every_rendering_goes_on_from_the_one_before(loaded: tuple[Any, Any]) -> None:
@@ -64,6 +68,19 @@ def test_a_challenger_starts_from_one_token(loaded: tuple[Any, Any]) -> None:
         "<challenger><assistant>Action:\nprint(reverse_string('abc'))\nEnd Action<end>"
         "<user>Observation:\ncba<assistant>"
     )
+
+
+def test_a_challenger_of_the_web_sees_the_page_that_it_starts_from() -> None:
+    from transformers import AutoTokenizer
+
+    directory = Path(str(files("selfchal.builtin_models") / DIRECTORY_OF["web_browsing"]))
+    tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    screen = "----------\n[Web Page Name: /trails]\n[Viewing page 1 of 3]\n\nWalking Trails\n----------"
+    talk = [
+        {"role": "system", "content": "You are a task challenger: …"},
+        {"role": "user", "content": f"page: /trails\n{screen}\nExplore, then write one new task."},
+    ]
+    assert tokenizer.decode(_ids(tokenizer, talk, speak=True)) == f"<challenger><user>{screen}<assistant>"
 
 
 def test_logits_do_not_depend_on_padding_or_cache(loaded: tuple[Any, Any]) -> None:
