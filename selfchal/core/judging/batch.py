@@ -177,23 +177,27 @@ class Switchboard:
             return _no_world(places)
         seen: dict[bytes, int] = {}
         values: list[Json] = []
-        rows: list[list[tuple[int, int]]] = []
-        for place in places:
-            told, row = self._told.setdefault(place, set()), list[tuple[int, int]]()
-            world = self.worlds[place].fork()
-            for i, (key, given) in enumerate(self._read.items()):
-                if key in told:
-                    continue
-                told.add(key)
-                found = world.call(key[0], *given)
-                if found.raises:
-                    continue
-                at = seen.setdefault(marshal.dumps(found.value, 2), len(values))
-                if at == len(values):
-                    values.append(found.value)
-                row.append((i, at))
-            rows.append(row)
+        rows = [self._untold(place, seen, values) for place in places]
         return ToolResult([list(self._read), values, rows])
+
+    def _untold(self, place: int, seen: dict[bytes, int], values: list[Json]) -> list[tuple[int, int]]:
+        """One world's part of that: pairs of places. Adds to ``values`` what is not ``seen`` among them."""
+        told, row = self._told.setdefault(place, set()), list[tuple[int, int]]()
+        world = self.worlds[place].fork()
+        for i, (key, given) in enumerate(self._read.items()):
+            found = None if key in told else world.call(key[0], *given)
+            told.add(key)
+            if found is None or found.raises:
+                continue
+            try:
+                data = marshal.dumps(found.value, 2)
+            except ValueError:  # of another type than JSON's own: asked for when it is needed
+                continue
+            if data not in seen:
+                seen[data] = len(values)
+                values.append(found.value)
+            row.append((i, seen[data]))
+        return row
 
 
 def _no_world(place: Json) -> ToolResult:
