@@ -92,4 +92,9 @@ def _sentence(error: OSError) -> str:
 
 def main() -> None:
     """The console script."""
-    sys.exit(call())
+    code = call()
+    # Where Ctrl-C meets a string that is being executed (dataclasses do that when a library is imported),
+    # CPython remembers it as unhandled although it was caught, and dies of the signal after all instead of
+    # giving the exit code. The next string that it executes makes it forget.
+    exec("")
+    sys.exit(code)

@@ -148,3 +148,24 @@ def test_plugins_list_as_json_loads_nothing_heavy() -> None:
         "model",
         "trainer",
     }
+
+
+INTERRUPTED_IN_A_STRING = """
+from selfchal.cli import main
+
+def call():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 130
+
+main.call = call
+main.main()
+"""
+
+
+def test_ctrl_c_in_an_executed_string_gives_the_exit_code(tmp_path: Path) -> None:
+    """Importing a library executes strings; CPython dies of the signal afterwards, although it was caught."""
+    (tmp_path / "stopped.py").write_text(INTERRUPTED_IN_A_STRING)
+    done = subprocess.run([sys.executable, "-m", "stopped"], cwd=tmp_path, check=False)
+    assert done.returncode == 130
