@@ -26,6 +26,7 @@ from typing import Any
 
 import click
 from instructions import read
+from seeds import Rows, over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
 from selfchal.cli.run import hooks_of
@@ -39,14 +40,13 @@ from selfchal.core.lab import Lab, limits_of, open_lab
 from selfchal.core.manifest import Manifest, read_manifest, validate
 from selfchal.core.progress import Silent
 from selfchal.core.selection import select
-from selfchal.core.statistics import Estimate, estimate, mean_reward, paired_difference
+from selfchal.core.statistics import estimate, paired_difference
 from selfchal.core.store import Store
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.core.training import train
 from selfchal.plugins import load_plugins
 
-Rows = Mapping[str, Sequence[float]]
 EVERY = 1_000_000  # tasks wanted while proposals are sampled: all are needed
 BASE = "paper"
 ONCE = ("rft", "dpo")  # roll out once, and train for epochs
@@ -172,28 +172,6 @@ def _lab(manifest: Manifest, store: Store) -> AbstractContextManager[Lab]:
 # The table
 
 
-def scores(directory: Path, when: str) -> Rows:
-    """The rewards of each held-out task."""
-    rows: dict[str, list[float]] = defaultdict(list)
-    with Store.read(directory) as store:
-        for key in store.keys("evaluate"):
-            for episode in (
-                store.episodes("evaluate", key) if key.startswith(f"{when}/{Mode.SAMPLED}/") else ()
-            ):
-                if episode.reward is not None:
-                    rows[episode.task].append(episode.reward)
-    return rows
-
-
-def pooled(several: Sequence[Rows]) -> Rows:
-    """All seeds together, task by task."""
-    return {task: [reward for rows in several for reward in rows.get(task, ())] for task in several[0]}
-
-
-def shown(found: Estimate, sign: str = "") -> str:
-    return f"{100 * found.mean:{sign}.1f} ({100 * found.low:{sign}.1f}, {100 * found.high:{sign}.1f})"
-
-
 def yields(jobs: Sequence[Job]) -> list[str]:
     """How far the proposals of all seeds came under the whole judge, and what each filter kept of them."""
     lines = []
@@ -211,9 +189,15 @@ def _rows(job: Job) -> Any:
     return json.loads(job.judged.read_text(encoding="utf-8"))
 
 
+def results(jobs: Sequence[Job], trainer: str) -> list[Rows]:
+    """What a trainer's runs made of the held-out tasks, seed by seed."""
+    return [scores(replace(job, trainer=trainer).trained, "after") for job in jobs]
+
+
 def row_of(
-    name: str, jobs: Sequence[Job], alike: Sequence[Job], trainers: Sequence[str], base: Mapping[str, Rows]
-) -> str:
+    name: str, jobs: Sequence[Job], alike: Sequence[Job], trainers: Sequence[str],
+    base: Mapping[str, Sequence[Rows]],
+) -> str:  # fmt: skip
     """One filter: what it kept, how much of that is faithful, and what training on it gave (``alike``)."""
     files = [_rows(job) for job in jobs]
     passed = {f"{i}/{n}": [float(row["verdict"]["outcome"] == "passed")]
@@ -221,9 +205,9 @@ def row_of(
     faithful = {f"{i}/{t}": [float(v)] for i, file in enumerate(files) for t, v in file["faithful"].items()}
     cells = [name, shown(estimate(passed)), shown(estimate(faithful))]
     for trainer in trainers:
-        after = pooled([scores(replace(job, trainer=trainer).trained, "after") for job in alike])
+        after = pooled(results(alike, trainer))
         cells.append(shown(estimate(after)))
-        cells.append("" if name == BASE else shown(paired_difference(base[trainer], after), "+"))
+        cells.append("" if name == BASE else shown(paired_difference(pooled(base[trainer]), after), "+"))
     return f"| {' | '.join(cells)} |"
 
 
@@ -233,10 +217,7 @@ def table(jobs: Sequence[Job], trainers: Sequence[str]) -> str:
     for job in jobs:
         by_filter[job.filter].append(job)
         alike[job.filter].append(first_alike(job, jobs))
-    base = {
-        trainer: pooled([scores(replace(job, trainer=trainer).trained, "after") for job in alike[BASE]])
-        for trainer in (trainers if BASE in by_filter else ())
-    }
+    base = {trainer: results(alike[BASE], trainer) for trainer in (trainers if BASE in by_filter else ())}
     first = next(iter(by_filter.values()))
     before = pooled([scores(job.proposals, "before") for job in first])
     head = ["filter", "kept, %", "of these faithful, %"]
@@ -244,10 +225,16 @@ def table(jobs: Sequence[Job], trainers: Sequence[str]) -> str:
     lines = (
         [row_of(name, some, alike[name], trainers, base) for name, some in by_filter.items()] if base else []
     )
-    rate = 100 * mean_reward([mean_reward(rewards) for rewards in before.values()])
+    each = [
+        f"{name} against {BASE}, {trainer}, by seed: {over_seeds(base[trainer], results(some, trainer))}"
+        for name, some in alike.items()
+        if name != BASE
+        for trainer in base
+    ]
     return "\n".join([
         f"| {' | '.join(head)} |", "|" + "---|" * len(head), *lines, "",
-        f"Before training: {rate:.1f}. {len(first)} seeds; intervals are 95 %, over tasks.", "",
+        f"Before training: {rate(before):.1f}. {len(first)} seeds; intervals are 95 %, over tasks, and",
+        "those of the mean by seed over seeds and tasks.", "", *each, "",
         *yields(jobs),
     ])  # fmt: skip
 

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,15 @@ from typing import Any
 import click
 import yaml
 from quickstart import row_of, table
+from seeds import over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
 from selfchal.cli.run import hooks_of
-from selfchal.core.evaluation import Mode
 from selfchal.core.lab import open_lab
 from selfchal.core.manifest import Manifest, read_manifest, validate
 from selfchal.core.pipeline import begin, make_tasks, run
 from selfchal.core.progress import Silent
-from selfchal.core.statistics import mean_reward, paired_difference
+from selfchal.core.statistics import paired_difference
 from selfchal.core.store import MANIFEST, Store
 from selfchal.plugins import load_plugins
 
@@ -87,25 +86,14 @@ def fork(shared: Path, directory: Path, manifest: Manifest) -> None:
     part.rename(directory)
 
 
-def pooled(name: str, jobs: Sequence[Job]) -> str:
-    """All seeds of one trainer: each task's mean over them, before and after."""
-    moments: dict[str, dict[str, list[float]]] = {"before": defaultdict(list), "after": defaultdict(list)}
-    for job in jobs:
-        with Store.read(job.directory) as store:
-            for when, rows in moments.items():
-                for key in store.keys("evaluate"):
-                    if key.startswith(f"{when}/{Mode.SAMPLED}/"):
-                        for episode in store.episodes("evaluate", key):
-                            if episode.reward is not None:
-                                rows[episode.task].append(episode.reward)
-    before, after = (rate(rows) for rows in moments.values())
-    gain = paired_difference(moments["before"], moments["after"])
-    interval = f"{100 * gain.mean:+.1f} ({100 * gain.low:+.1f}, {100 * gain.high:+.1f})"
-    return f"{name}: {100 * before:.1f} -> {100 * after:.1f}, {interval}, {after / before:.2f} times"
-
-
-def rate(rows: Mapping[str, Sequence[float]]) -> float:
-    return mean_reward([mean_reward(rewards) for rewards in rows.values()])
+def summary(name: str, jobs: Sequence[Job]) -> str:
+    """All seeds of one trainer, before and after."""
+    before, after = ([scores(job.directory, when) for job in jobs] for when in ("before", "after"))
+    first, last = pooled(before), pooled(after)
+    return (
+        f"{name}: {rate(first):.1f} -> {rate(last):.1f}, {shown(paired_difference(first, last), '+')}, "
+        f"{rate(last) / rate(first):.2f} times; by seed: {over_seeds(before, after)}"
+    )
 
 
 @click.command(help=__doc__)
@@ -123,7 +111,7 @@ def main(
     jobs = [Job(manifest, overrides, out, seed, name) for name in names for seed in numbers]
     found = side_by_side(train, jobs, processes)
     rows = [row_of(f"{job.trainer}, seed {job.seed}", one) for job, one in zip(jobs, found, strict=True)]
-    summaries = [pooled(name, [job for job in jobs if job.trainer == name]) for name in names]
+    summaries = [summary(name, [job for job in jobs if job.trainer == name]) for name in names]
     text = "\n".join([table(rows), "", *summaries])
     (out / "table.md").write_text(text + "\n", encoding="utf-8")
     (out / "algorithms.json").write_text(
