@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import importlib
 import json
 import marshal
 import os
@@ -52,7 +53,8 @@ def main() -> None:
 
 def measure(desk: type[Desk], data: Path, original: ModuleType | None, seconds: float) -> None:
     print(f"\n{desk.name}")
-    environment = desk(desk.Config(data=data / "envdata"))
+    config: Any = desk.Config(data=data / "envdata")
+    environment = desk(config)
     sequences = recorded(data / "conformance" / "tau" / f"{desk.name}_fuzz.jsonl.gz")
     reset, reload = reset_time(environment, sequences), reload_time(data, desk)
     ratio = reload / reset
@@ -89,7 +91,7 @@ def stream(
     seconds: float, sequences: list[list[Row]], reset: Callable[[], object], call: Callable[[Row], object]
 ) -> float:
     """Median over whole passes of the seconds a call takes; resets are not counted."""
-    passes = []
+    passes: list[float] = []
     end = time.process_time() + seconds
     while time.process_time() < end or not passes:
         spent, calls = 0.0, 0
@@ -155,9 +157,7 @@ def load_original(path: Path) -> ModuleType:
     stub.__dict__["completion"] = None
     sys.modules["litellm"] = stub
     sys.path.insert(0, str(path))
-    import tau_bench.envs.base as base
-
-    return base
+    return importlib.import_module("tau_bench.envs.base")
 
 
 def compare(

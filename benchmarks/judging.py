@@ -14,7 +14,6 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -23,16 +22,22 @@ from planted.sound import sound_tasks
 
 from selfchal.core.judge import Filter
 from selfchal.core.judging import JudgeProcesses, Recipe, enough_processes
+from selfchal.core.manifest import Choice
 from selfchal.core.task import Task
 from selfchal.plugins.registry import load_plugins
 
 
 def recipe_and_tasks(environment: str, count: int) -> tuple[Recipe, list[Task]]:
     """How judges of this environment are made, and sound tasks for it."""
-    kinds = [load_plugins().find("environment", environment), load_plugins().find("sandbox", "process")]
-    make_environment, make_sandbox = (partial(kind, kind.Config()) for kind in kinds)
-    tasks = [one.task for one in sound_tasks(make_environment(), 0, count)]
-    return Recipe(make_environment, make_sandbox), tasks
+    wanted, sandbox = default("environment", environment), default("sandbox", "process")
+    tasks = [one.task for one in sound_tasks(wanted.make(), 0, count)]
+    return Recipe(wanted.make, sandbox.make), tasks
+
+
+def default(kind: str, name: str) -> Choice:
+    """A plugin with no options given."""
+    plugin = load_plugins().find(kind, name)
+    return Choice(name, plugin, plugin.Config())
 
 
 def cpu_seconds() -> float:

@@ -15,17 +15,16 @@ import random
 import sys
 import time
 from collections import Counter, defaultdict
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from judging import default
 from planted.faults import FAULTS
 from planted.sound import sound_tasks
 
 from selfchal.core.environment import Environment
 from selfchal.core.judging import Recipe, judge_rows
-from selfchal.plugins.registry import Plugins, load_plugins
 
 DOCS = Path(__file__).parent.parent / "docs" / "judging.md"
 START, END = "<!-- planted faults: start -->", "<!-- planted faults: end -->"
@@ -43,9 +42,8 @@ def main() -> None:
     names = options.environment or list(ENVIRONMENTS)
     table = Table()
     started = time.monotonic()
-    plugins = load_plugins()
     for name in names:
-        measure(name, plugins, options.each, options.seed, table, options.show)
+        measure(name, options.each, options.seed, table, options.show)
     text = table.text(names, options.seed, time.monotonic() - started)
     print(text)
     if options.write:
@@ -90,10 +88,9 @@ class Table:
         )
 
 
-def measure(name: str, plugins: Plugins, each: int, seed: int, table: Table, show: int) -> None:
-    kind = plugins.find("environment", name)
-    environment: Environment = kind(kind.Config())
-    sandbox_kind = plugins.find("sandbox", "process")
+def measure(name: str, each: int, seed: int, table: Table, show: int) -> None:
+    chosen = default("environment", name)
+    environment: Environment = chosen.make()
     rng = random.Random(f"faults-{seed}-{name}")
     sound = sound_tasks(environment, seed, each)
     rows = [("sound", one.task) for one in sound]
@@ -103,7 +100,7 @@ def measure(name: str, plugins: Plugins, each: int, seed: int, table: Table, sho
         rows += [(fault, task) for task in rng.sample(found, min(len(found), max(10, each // 3)))]
     print(f"{name}: {len(sound)} sound, {len(rows) - len(sound)} planted", flush=True)
     shown: Counter[str] = Counter()
-    recipe = Recipe(partial(kind, kind.Config()), partial(sandbox_kind, sandbox_kind.Config()))
+    recipe = Recipe(chosen.make, default("sandbox", "process").make)
     verdicts = judge_rows(recipe, [task.to_json() for _, task in rows])
     for (fault, task), row in zip(rows, verdicts, strict=True):
         table.add(fault, name, row)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from selfchal.core.scene import Scene
 from selfchal.core.store import Store
 from selfchal.plugins import load_plugins
 
-Play = Callable[[list[Scene]], None]
+Play = Callable[[list[Scene]], object]
 
 
 def measure(lab: Lab, tasks: int, samples: int, single: int, repeats: int) -> dict[str, float]:
@@ -46,12 +47,9 @@ def measure(lab: Lab, tasks: int, samples: int, single: int, repeats: int) -> di
     sampling = lab.sampling(1.0, seed=5)
     model: Any = lab.model
     ways: dict[str, tuple[Play, int]] = {
-        "ours": (lambda scenes: void(Engine(model, sampling, rollout.batch).roll(scenes)), tasks * samples),
-        "generate, batched": (lambda scenes: plain(model, sampling, scenes), tasks * samples),
-        "generate, one by one": (
-            lambda scenes: void([plain(model, sampling, [scene]) for scene in scenes]),
-            single,
-        ),
+        "ours": (lambda scenes: Engine(model, sampling, rollout.batch).roll(scenes), tasks * samples),
+        "generate, batched": (partial(plain, model, sampling), tasks * samples),
+        "generate, one by one": (partial(one_by_one, model, sampling), single),
     }
     rates = dict.fromkeys(ways, 0.0)
     for _ in range(repeats):
@@ -64,8 +62,9 @@ def measure(lab: Lab, tasks: int, samples: int, single: int, repeats: int) -> di
     return rates
 
 
-def void(_: object) -> None:
-    """For lambdas that are called for what they do."""
+def one_by_one(model: TransformersModel, sampling: Sampling, scenes: Sequence[Scene]) -> None:
+    for scene in scenes:
+        plain(model, sampling, [scene])
 
 
 def plain(model: TransformersModel, sampling: Sampling, scenes: Sequence[Scene]) -> None:

@@ -105,7 +105,7 @@ class Row:
 
 
 def _timed(one: Callable[[], object], until: float) -> list[float]:
-    times = []
+    times: list[float] = []
     while not times or time.monotonic() < until:
         before = time.perf_counter()
         one()
@@ -152,7 +152,7 @@ def judgement_rows(stack: ExitStack) -> list[Row]:
         turns = itertools.cycle(tasks)
         runs = f"{sum(verdict.audit['executions'] for verdict in verdicts) / len(tasks):.1f} runs"
         words = f"by the paper's filter, {runs}" if filters is Filter.PAPER else f"with every check, {runs}"
-        one = lambda f=filters, t=turns: judge(next(t), f)  # type: ignore[misc]  # noqa: E731 — bound in a loop
+        one = lambda f=filters, t=turns: judge(next(t), f)  # noqa: E731 — bound in a loop
         rows.append(Row(f"process: a judgement {words}", one, threads=count))
     return rows
 

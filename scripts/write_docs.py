@@ -60,7 +60,7 @@ def manifest_page() -> str:
 def _sections(model: type[BaseModel]) -> Iterator[str]:
     plain = {}
     for name, field in model.model_fields.items():
-        inner = field.annotation
+        inner: Any = field.annotation
         is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
         if is_section and inner.model_config.get("extra") == "forbid":  # a plugin's section allows more
             yield from (f"## `{name}`", "", *_table(inner))

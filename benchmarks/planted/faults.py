@@ -33,7 +33,7 @@ DETAILS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-FLAGS = defaultdict(int, web_browsing=re.IGNORECASE)
+FLAGS = defaultdict(lambda: re.NOFLAG, web_browsing=re.IGNORECASE)
 
 
 def detail_removed(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:

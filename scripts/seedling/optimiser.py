@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(torch.optim.Optimizer):  # type: ignore[misc] # torch is not typed here
     """Momentum whose update is made orthogonal. ``params`` are 2-d; ``lr`` is the update's scale."""
 
     def __init__(self, params: Iterable[torch.nn.Parameter], lr: float, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator] # nor its decorators
     def step(self, closure: Any = None) -> None:
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
