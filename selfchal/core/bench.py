@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from selfchal.core.agent import Reward
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from selfchal.core.judging.replays import Replays
     from selfchal.core.judging.survey import Survey
 
+_ASSERTED = re.compile(r"^AssertionError(:|$)", re.MULTILINE)
 _LONGEST_ANSWER = 10_000  # characters of an answer that are read as a Python literal
 
 
@@ -111,9 +113,13 @@ class Bench:
         return Trial(Execution(Status.OK), world, self.verdict(task, world, None, hash_seed))
 
     def verdict(self, task: Task, world: World, answer: Json, hash_seed: int = 0) -> Execution:
-        """``evaluate`` on a throw-away copy of this world, with this very value. Raises SandboxError."""
+        """``evaluate`` on a throw-away copy of this world, with this very value. An assert that fails in it
+        is its way to return False; ``error`` then says which. Raises SandboxError."""
         program = Program(task.evaluate, call="evaluate", args=(answer,), hash_seed=hash_seed)
-        return self._patiently(program, world.fork)[0]
+        execution = self._patiently(program, world.fork)[0]
+        if execution.status is Status.EXCEPTION and _ASSERTED.search(execution.error or ""):
+            return replace(execution, status=Status.OK, value=False)
+        return execution
 
     def _patiently(self, program: Program, fresh: Callable[[], World]) -> tuple[Execution, World]:
         """Run on a fresh world. A machine under load is late at times: only a second timeout counts."""

@@ -18,8 +18,9 @@ class Task:
     """A Code-as-Task (paper, section 4.2).
 
     ``evaluate`` is source that defines ``evaluate()`` or ``evaluate(answer)`` and returns exactly
-    True or False on a throw-away copy of the final world. ``solution`` and each of ``failures`` are
-    source that calls tools by name and, where the environment asks for an answer, assign ``result``.
+    True or False on a throw-away copy of the final world; an assert that fails in it is a False.
+    ``solution`` and each of ``failures`` are source that calls tools by name and, where the environment
+    asks for an answer, assign ``result``.
     ``context`` says what world the task is about (a user id, a start page, a seed).
     """
 

@@ -165,6 +165,12 @@ class Desk(Shop):
     wants_answer = True
 
 
+ASSERTS = """\
+def evaluate():
+    assert get_order("W102")["status"] == "cancelled", "the order\\nis not cancelled"
+    assert get_order("W101")["status"] == "pending"
+    return True
+"""
 CANCEL = Task(
     id="cancel",
     environment="shop",

@@ -94,6 +94,8 @@ def _verdict(code, answer, number=0):
         function = _run(code)["evaluate"]
         value = function(*[_json.loads(answer)][:function.__code__.co_argcount])
         return value if _b.isinstance(value, bool) else "{RAISED}"
+    except AssertionError:
+        return False
     except Exception:
         return "{RAISED}"
 """

@@ -154,7 +154,7 @@ class _Case:
         return Finding.failed(
             "the solution does not pass evaluate",
             "The example solution ran, but evaluate then returned False. "
-            f"{_seen(self.evidence.solution)}Make the two agree.",
+            f"{_seen(self.evidence.solution)}Make the two agree.{_asserted(self.evidence.solution)}",
         )
 
     def failures_fail(self) -> Finding:
@@ -213,6 +213,11 @@ def brief(execution: Execution) -> str:
 def _told(execution: Execution) -> str:
     error = (execution.error or f"stopped: {execution.status}").strip()
     return error if len(error) <= _TRACEBACK else f"...{error[-_TRACEBACK:]}"
+
+
+def _asserted(trial: Trial) -> str:
+    told = _told(trial.evaluation) if trial.evaluation and trial.evaluation.error else ""
+    return f"\n{told}" if told else ""
 
 
 def _seen(trial: Trial) -> str:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 from support.inline import Inline
-from support.shop import CANCEL, COUNT, Desk, Shop
+from support.shop import ASSERTS, CANCEL, COUNT, Desk, Shop
 
+from selfchal.core.agent import Reward
 from selfchal.core.bench import Bench
 from selfchal.core.judge import Filter, Outcome, Stage
 from selfchal.core.judging import Judge
@@ -28,6 +29,24 @@ def test_a_sound_task_with_an_answer_passes() -> None:
     verdict = Judge(Bench(Desk(), Inline(), Limits()))(COUNT)
     assert verdict.passed, verdict.reason
     assert verdict.audit["answer_type"] == "int"
+
+
+@pytest.mark.parametrize("filters", [Filter.PAPER, Filter.FULL])
+def test_an_assert_that_fails_is_a_no(judge: Judge, filters: Filter) -> None:
+    task = replace(CANCEL, evaluate=ASSERTS)
+    verdict = judge(task, filters)
+    assert verdict.passed, verdict.reason
+    undone = judge(replace(task, solution="get_order('W102')"), filters)
+    assert undone.stage == Stage.SOLUTION_PASSED
+    assert "AssertionError: the order" in undone.feedback  # it says which
+
+
+def test_an_assert_that_fails_is_no_reward() -> None:
+    bench, task = Bench(Shop(), Inline(), Limits()), replace(CANCEL, evaluate=ASSERTS)
+    world = Shop().open({})
+    assert bench.reward(task, world, None) == Reward(0.0, "evaluate returned False")
+    world.call("cancel_order", ["W102", "no longer need it"], {})
+    assert bench.reward(task, world, None) == Reward(1.0)
 
 
 FALLS = [

@@ -11,7 +11,7 @@ from selfchal.core.judge import Stage
 from selfchal.core.judging import Judge
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import Task
-from tests.support.shop import CANCEL, COUNT, Desk, Shop
+from tests.support.shop import ASSERTS, CANCEL, COUNT, Desk, Shop
 
 CLOCK = "import time\ndef evaluate(answer):\n    return answer == 2 and time.time() > 0\n"
 # the order under hash seed 0, which is where the paper's own stages run
@@ -25,7 +25,10 @@ def evaluate(answer):
 """
 
 
-@pytest.mark.parametrize(("task", "environment"), [(CANCEL, Shop()), (COUNT, Desk())])
+@pytest.mark.parametrize(
+    ("task", "environment"),
+    [(CANCEL, Shop()), (COUNT, Desk()), (replace(CANCEL, evaluate=ASSERTS), Shop())],
+)
 def test_sound_tasks_pass_every_stage(process_sandbox: Sandbox, task: Task, environment: Shop) -> None:
     verdict = Judge(Bench(environment, process_sandbox, Limits()))(task)
     assert verdict.passed, (verdict.stage, verdict.reason)

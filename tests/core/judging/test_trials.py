@@ -17,7 +17,8 @@ from tests.support.shop import CANCEL, COUNT, Desk, Shop
 RAISES = """
 def evaluate():
     one, other = get_order("W101"), get_order("W102")
-    assert (one["status"], other["status"], other["city"]) != ("pending", "pending", "Oslo")
+    if (one["status"], other["status"], other["city"]) == ("pending", "pending", "Oslo"):
+        raise KeyError("nothing was done")
     return (one["status"], other["status"]) == ("pending", "cancelled")
 """
 # True wherever its own globals hold none of the names of what it runs in
