@@ -117,6 +117,25 @@ def assertion_dropped(environment: Environment, sound: Sound, rng: random.Random
     return None
 
 
+def comparison_loosened(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:
+    """A comparison of evaluate is content with more than it names, and some wrong outcome passes now."""
+    conditions = [condition for condition in sound.conditions if condition.count(" == ") == 1]
+    rng.shuffle(conditions)
+    for condition in conditions:
+        found, wanted = condition.split(" == ")
+        forms = [
+            f"{found} is not None", f"{found} in ({wanted}, {found})", f"type({found}) is type({wanted})",
+            f"str({wanted})[:0] in str({found})", f"len(str({found})) >= 0",
+        ]  # fmt: skip
+        evaluate = _swapped(sound.task.evaluate, condition, rng.choice(forms))
+        if evaluate is None:
+            continue
+        task = replace(sound.task, evaluate=evaluate)
+        if any(verdict(environment, task, source) for source in (*sound.wrong, "pass")):
+            return task
+    return None
+
+
 def failure_passes(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:
     """One of the failure cases is right."""
     failures = list(sound.task.failures)
@@ -194,6 +213,7 @@ FAULTS: Mapping[str, Planter] = {
     "detail removed from the instruction": detail_removed,
     "wrong constant in evaluate": wrong_constant,
     "assertion dropped": assertion_dropped,
+    "comparison loosened": comparison_loosened,
     "failure case that passes": failure_passes,
     "solution does half": half_solution,
     "verifier always true": always_true,

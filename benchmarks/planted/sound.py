@@ -76,6 +76,8 @@ def verdict(environment: Environment, task: Task, source: str) -> bool | None:
         answer = run(world, source)
         takes = len(ast.parse(task.evaluate).body[-1].args.args)  # type: ignore[attr-defined]
         return run(world, task.evaluate, "evaluate", *[answer][:takes]) is True
+    except AssertionError:  # how one of the styles of evaluate says no
+        return False
     except Exception:  # noqa: BLE001 — a candidate that does not run is no candidate
         return None
 
@@ -101,7 +103,7 @@ def _stateful(
     solution = code([*reads, *writes])
     draft = Task(
         f"{environment.name}-{test.id}", environment.name, dict(test.context),
-        environment.redact(test.instruction, {}), _evaluate(conditions, rng), solution, (),
+        environment.redact(test.instruction, {}), _evaluate("", conditions, rng), solution, (),
     )  # fmt: skip
     if verdict(environment, draft, solution) is not True:
         return None
@@ -134,15 +136,18 @@ def _conditions(changes: Sequence[Change], writes: Writes, rng: random.Random) -
     return found
 
 
-def _evaluate(conditions: Sequence[str], rng: random.Random) -> str:
-    style = rng.randrange(3)
+def _evaluate(parameter: str, conditions: Sequence[str], rng: random.Random) -> str:
+    style, head = rng.randrange(4), f"def evaluate({parameter}):\n"
     if style == 0:
-        return "def evaluate():\n    return (\n        " + "\n        and ".join(conditions) + "\n    )\n"
+        return f"{head}    return (\n        " + "\n        and ".join(conditions) + "\n    )\n"
     if style == 1:
         checks = "".join(f"    if not ({one}):\n        return False\n" for one in conditions)
-        return f"def evaluate():\n{checks}    return True\n"
+        return f"{head}{checks}    return True\n"
+    if style == 2:
+        checks = "".join(f"    assert {one}, 'not as asked'\n" for one in conditions)
+        return f"{head}{checks}    return True\n"
     checks = "".join(f"        assert {one}\n" for one in conditions)
-    return f"def evaluate():\n    try:\n{checks}    except (AssertionError, KeyError, IndexError, TypeError):\n        return False\n    return True\n"  # noqa: E501
+    return f"{head}    try:\n{checks}    except (AssertionError, KeyError, IndexError, TypeError):\n        return False\n    return True\n"  # noqa: E501
 
 
 def _wrong(
@@ -215,16 +220,10 @@ def _answered(
     solution = _assigned("\n".join(actions), answer, environment)
     conditions = _answer_conditions(answer)
     wrong = [f"result = {value!r}" for value in _wrong_answers(environment, solution, answer, others, rng)]
-    body = f"def evaluate(answer):\n    return {' and '.join(conditions)}\n"
     draft = Task(
-        f"{environment.name}-{test.id}",
-        environment.name,
-        dict(test.context),
-        test.instruction,
-        body,
-        solution,
-        (),
-    )
+        f"{environment.name}-{test.id}", environment.name, dict(test.context), test.instruction,
+        _evaluate("answer", conditions, rng), solution, (),
+    )  # fmt: skip
     if verdict(environment, draft, solution) is not True:
         return None
     wrong = [source for source in wrong if verdict(environment, draft, source) is False]
