@@ -26,7 +26,8 @@ from selfchal.core.world import Call, Json, ToolResult, World
 _Key = tuple[str, str, str]  # of a call: the tool, its arguments
 
 SWITCH, AHEAD = "_selfchal_world", "_selfchal_ahead"  # the calls of the batch's own code
-RAISED = "raised"  # a run that raised, in the place of its value
+# In the place of the value of a run that raised; the latter where stack, memory or calls may have run out.
+RAISED, RAN_OUT = "raised", "ran out"
 _MOST_READ = 16  # answers that come with a world
 _PATIENCE = 3  # times the time of one run, for a batch
 
@@ -96,6 +97,8 @@ def _verdict(code, answer, number=0):
         return value if _b.isinstance(value, bool) else "{RAISED}"
     except AssertionError:
         return False
+    except (RuntimeError, MemoryError):
+        return "{RAN_OUT}"
     except Exception:
         return "{RAISED}"
 """
@@ -218,7 +221,7 @@ def evaluate_many(
     bench: Bench, verifier: str, endings: Sequence[Ending], variants: int = 0
 ) -> list[list[bool | str | None]] | None:
     """For each ending the verdict of the verifier and of its variants (conditions 1, 2, … dropped); RAISED
-    for one that raised or gave no truth value.
+    or RAN_OUT for one that raised or gave no truth value.
 
     Of the variants only what they newly accept counts, so None stands where they cannot accept what the
     verifier refuses, and after the first ending that a variant newly accepted.

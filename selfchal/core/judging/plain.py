@@ -1,15 +1,20 @@
-"""Plain code: what it does follows from its tools' answers alone, whatever the hash seed and the clock.
+"""Plain code: what it does follows from its tools' answers alone, whatever the hash seed, the clock, and what
+else runs in its process.
 
-Read off the syntax tree. Plain code names its own variables, its tools and a few builtin functions, imports
-no module but ``math``, makes no set and looks behind nothing (no name with an underscore in front).
+Read off the syntax tree. Plain code names its own variables and a few builtin functions, calls its tools and
+does nothing else with them, imports no module but ``math``, makes no set, looks behind nothing (no name with
+an underscore in front, no frames), sets no attribute, asks for no identity but that of None, True and False,
+and survives no error that tells how deep the stack is, how much memory there is or how many calls were made.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from selfchal.core.judging.source import nodes_of, parse_source
@@ -18,21 +23,28 @@ SET_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _FUNCTIONS = frozenset({
     "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "filter", "float", "int", "isinstance",
     "iter", "len", "list", "map", "max", "min", "next", "print", "range", "repr", "reversed", "round",
-    "sorted", "str", "sum", "tuple", "zip", "ToolError",
+    "sorted", "str", "sum", "tuple", "zip",
 })  # fmt: skip
 _BUILTIN = frozenset(vars(builtins))
-_ERRORS = frozenset(name for name in _BUILTIN if name.endswith(("Error", "Exception")))
+_ERRORS = frozenset(
+    name
+    for name, error in vars(builtins).items()
+    if name.endswith("Error") and not any(issubclass(tells, error) for tells in (RecursionError, MemoryError))
+)
 _VIEWS = frozenset({"keys", "items"})  # of a dict: operators make sets of them
 _FORMATS = frozenset({"format", "format_map"})  # "{0.__class__}" looks behind
+# Of classes, generators, coroutines, code, frames and tracebacks.
+_BEHIND = re.compile("_|mro$|(ag|co|cr|f|gi|tb)_")
 
 
 def all_plain(sources: Iterable[str], tools: Collection[str]) -> bool:
     """Of sources that were parsed before."""
-    known = _FUNCTIONS | _ERRORS | frozenset(tools)
-    return all(_is_plain(list(nodes_of(parse_source(source, "code"))), known) for source in sources)
+    return all(
+        _is_plain(list(nodes_of(parse_source(source, "code"))), frozenset(tools)) for source in sources
+    )
 
 
-def _is_plain(nodes: list[ast.AST], known: frozenset[str]) -> bool:
+def _is_plain(nodes: list[ast.AST], tools: frozenset[str]) -> bool:
     of: dict[type, list[Any]] = defaultdict(list)
     for node in nodes:
         of[node.__class__].append(node)
@@ -43,12 +55,39 @@ def _is_plain(nodes: list[ast.AST], known: frozenset[str]) -> bool:
     named = {node.id for node in of[ast.Name]}
     modules = {(alias.name, alias.asname) for node in of[ast.Import] for alias in node.names}
     attributes = {node.attr for node in of[ast.Attribute]}
+    attributes |= {name for node in of[ast.MatchClass] for name in node.kwd_attrs}
     operators = {node.op.__class__ for node in (*of[ast.BinOp], *of[ast.AugAssign])}
     return (
-        named <= (own - _BUILTIN) | known | {"math"}
+        named <= (own - _BUILTIN) | _FUNCTIONS | _ERRORS | tools | {"math"}
         and modules <= {("math", None)}
-        and not any(name.startswith("_") for name in named | attributes)
+        and not any(name.startswith("_") for name in named)
+        and not any(map(_BEHIND.match, attributes))
+        and all(node.ctx.__class__ is ast.Load for node in of[ast.Attribute])
+        and _only_called(of, tools)
+        and not any(map(_asks_identity, of[ast.Compare]))
+        and all(node.type for node in of[ast.ExceptHandler])
+        and not any(node.finalbody for node in (*of[ast.Try], *of[ast.TryStar]))  # it can end an error
         and not attributes & _FORMATS
         and not (attributes & _VIEWS and operators.intersection(SET_OPERATORS))
         and not (of[ast.Set] or of[ast.SetComp] or of[ast.ImportFrom] or of[ast.ClassDef])
     )
+
+
+def _only_called(of: Mapping[type, list[Any]], tools: frozenset[str]) -> bool:
+    """A tool in another place than before its brackets could be printed, or asked for its attributes."""
+    named = sum(node.id in tools for node in of[ast.Name])
+    called = sum(node.func.__class__ is ast.Name and node.func.id in tools for node in of[ast.Call])
+    return named == called
+
+
+def _asks_identity(node: ast.Compare) -> bool:
+    sides = [node.left, *node.comparators]
+    return any(
+        operator.__class__ in (ast.Is, ast.IsNot) and not any(map(_is_single, pair))
+        for operator, pair in zip(node.ops, pairwise(sides), strict=True)
+    )
+
+
+def _is_single(node: ast.expr) -> bool:
+    """None, True or False."""
+    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))

@@ -7,6 +7,7 @@ arguments, conditions of evaluate that nothing tests) is measured and kept with 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -15,12 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.bench import Bench, Evidence, Trial, changed_rows
 from selfchal.core.judge import Finding, Stage
-from selfchal.core.judging.batch import Ending, evaluate_many
+from selfchal.core.judging.batch import RAISED, RAN_OUT, Ending, evaluate_many, tool_names
 from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out
+from selfchal.core.judging.plain import all_plain
 from selfchal.core.judging.slack import first_slack
 from selfchal.core.judging.weakening import weakened
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+
+_ALONE = 2  # mutants that are asked again in a process of their own
 
 
 class StrengthConfig(BaseModel):
@@ -64,6 +68,13 @@ class Strength:
             return Finding.failed(
                 f"evaluate is too slow or too large to be tried on {len(mutants)} altered outcomes", **audit
             )
+        told = _otherwise_alone(task, bench, mutants, verdicts[0])
+        if told is not None:
+            return Finding.failed(
+                f"evaluate says otherwise of {told.what} when it has a process of its own: "
+                "it looks at how it is run",
+                **audit,
+            )
         accepted = [mutant for mutant, verdict in zip(mutants, verdicts[0], strict=True) if verdict is True]
         altered = [mutant for mutant in mutants if mutant.kind == "argument"]
         unnoticed = [mutant.what for mutant in accepted if mutant.kind == "argument"]
@@ -92,6 +103,22 @@ class Strength:
         if altered and len(unnoticed) > (1 - self.config.min_arguments) * len(altered):
             return Finding.failed(f"evaluate does not notice {unnoticed[0]}", **audit)
         return Finding.passed(**audit)
+
+
+def _otherwise_alone(
+    task: Task, bench: Bench, mutants: Sequence[Mutant], verdicts: Sequence[bool | str | None]
+) -> Mutant | None:
+    """A mutant that evaluate accepts in a process of its own only.
+
+    Code that is not plain can tell that it has company, and be strict there alone; and any code may run out
+    of stack, memory or calls there alone. So of what was refused a few are asked again, drawn by a number
+    that no verifier can work out.
+    """
+    tools = [name for names in tool_names(bench) for name in names]
+    suspect = {RAN_OUT} if all_plain([task.evaluate], tools) else {RAN_OUT, RAISED, False}
+    refused = [mutant for mutant, verdict in zip(mutants, verdicts, strict=True) if verdict in suspect]
+    drawn = random.Random(task.evaluate).sample(refused, min(_ALONE, len(refused)))
+    return next((m for m in drawn if bench.verdict(task, m.world, m.answer).value is True), None)
 
 
 def _acts(trial: Trial) -> bool:

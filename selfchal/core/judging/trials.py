@@ -1,11 +1,11 @@
 """What running a task's own code shows.
 
 The solution, and what evaluate says of its outcome, run in processes of their own. For the whole judge one
-more process is enough for the rest: the failure cases, doing nothing, and all of it once more under another
-hash seed, turned upside down by ``perturb`` (of plain code nothing but the solution, for the rest of it can
-only do the same again). Only a clean answer of that process counts (every failure case ran and was refused,
-doing nothing was not accepted): otherwise each piece runs in a process of its own, as it always does for the
-paper's filter.
+more process is enough for the rest where all of the code is plain: the failure cases, doing nothing, and the
+solution once more under another hash seed. Only a clean answer of that process counts (every failure case ran
+and was refused, doing nothing was not accepted): otherwise each piece runs in a process of its own, as it
+always does for the paper's filter, and for code that is not plain, as such code can tell that it has company.
+There one more process runs all of it again, turned upside down by ``perturb``, and can only refuse.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cache, partial
 
 from selfchal.core.bench import Bench, Evidence, Trial, Verdicts
 from selfchal.core.judge import Filter
-from selfchal.core.judging.batch import HEAD, RAISED, Switchboard, run_batch, tool_names
+from selfchal.core.judging.batch import HEAD, RAISED, RAN_OUT, Switchboard, run_batch, tool_names
 from selfchal.core.judging.needs import survey_of
 from selfchal.core.judging.perturb import perturbed, upside
 from selfchal.core.judging.plain import all_plain
@@ -79,8 +79,9 @@ def _together(
     sources = [task.evaluate, task.solution, *task.failures]
     plain = all_plain(sources, {*reading, *writing})
     (evaluate, *codes), turns = (sources, 0) if plain else perturbed(sources)
-    first = [*task.failures, *([task.solution] if plain else [])]
-    legs = [(None, first, task.evaluate), *((turn, codes, evaluate) for turn in range(turns))]
+    legs: list[tuple[int | None, list[str], str]] = [(turn, codes, evaluate) for turn in range(turns)]
+    if plain:
+        legs = [(None, [*task.failures, task.solution], task.evaluate)]
     count = sum(len(sources) for _, sources, _ in legs) + 1
     program = Program(
         HEAD + _TRIALS + upside([evaluate, *codes], turns),
@@ -92,11 +93,12 @@ def _together(
     if not isinstance(batch.value, list) or len(batch.value) != len(legs):
         return None, None
     found = [_leg(row, len(codes)) for row, (_, codes, _) in zip(batch.value, legs, strict=True)]
-    trials = _clean(found[0], len(task.failures), batch.board) if found[0] else None
-    if plain:
-        return trials, [_reordered(found[0].verdicts)] if found[0] else None
-    again = [leg.verdicts for leg in found[1:] if leg]
-    return trials, again if len(again) == turns else None
+    if not plain:
+        again = [leg.verdicts for leg in found if leg]
+        return None, again if len(again) == turns else None
+    if found[0] is None:
+        return None, None
+    return _clean(found[0], len(task.failures), batch.board), [_reordered(found[0].verdicts)]
 
 
 def _reordered(verdicts: Verdicts) -> Verdicts:
@@ -115,8 +117,9 @@ def _leg(row: Json, codes: int) -> _Leg | None:
     """What untrusted code says of a leg, if it fits; None too where one of the codes did not run."""
     match row:
         case [list(verdicts), list(answers)] if len(verdicts) == codes + 1 and len(answers) == codes:
-            fits = all(isinstance(one, bool) or one == RAISED for one in verdicts)
-            return _Leg(verdicts, answers) if fits else None
+            read = [RAISED if one == RAN_OUT else one for one in verdicts]
+            fits = all(isinstance(one, bool) or one == RAISED for one in read)
+            return _Leg(read, answers) if fits else None
     return None
 
 

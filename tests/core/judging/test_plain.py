@@ -1,4 +1,4 @@
-"""Plain code is what neither the hash seed nor a clock can reach; the rest is perturbed."""
+"""Plain code is what neither the hash seed nor a clock nor company can reach; the rest is perturbed, and run alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ PLAIN = [
     "for key, value in get_user('ann').items():\n    total = len(key) * 2\nresult = total",
     "def evaluate(answer):\n    try:\n        assert get_order('W1') and answer\n"
     "    except (AssertionError, KeyError) as error:\n        return False\n    return True\n",
-    "try:\n    get_order('W1')\nexcept ToolError:\n    result = sorted(get_user('ann'), key=len)[0]",
+    "try:\n    get_order('W1')\nexcept KeyError:\n    result = sorted(get_user('ann'), key=len)[0]",
+    "match get_user('ann'):\n    case dict(): result = 1",
+    "f_total = get_user('ann').get('total')\nresult = f_total is None",
 ]
 NOT_PLAIN = [
     "result = list({'a', 'b'})[0]",
@@ -36,6 +38,28 @@ NOT_PLAIN = [
     "class A: pass\nresult = str(A())",
     "result = some_other_name",
     "result = hash('a') % 2\nhash = 1",
+    # what company could be told by: frames, ...
+    "def look():\n    yield me.gi_frame\nme = look()\nresult = next(me) is None",
+    "def look():\n    yield 1\nmatch look():\n    case object(gi_frame=frame): result = 1",
+    "try:\n    get_order()\nexcept KeyError as error:\n    result = error.tb_frame",
+    # ... what outlives a run, ...
+    "get_order.seen = 1",
+    "def f(): pass\nf.x, y = 1, 2",
+    # ... the tools themselves, ...
+    "result = repr(get_order)",
+    "ask = get_order\nresult = ask('W1')",
+    "result = get_order.args",
+    # ... which objects are one, ...
+    "a, b = get_user('ann'), get_user('bob')\nresult = [*a][0] is [*b][0]",
+    # ... and what is left of the stack, the memory, the calls.
+    "def deep(n):\n    try:\n        return deep(n + 1)\n    except RecursionError:\n        return n\nresult = deep(0)",
+    "try:\n    result = 'x' * 10**12\nexcept MemoryError:\n    result = 1",
+    "try:\n    get_order('W1')\nexcept Exception:\n    result = 1",
+    "try:\n    get_order('W1')\nexcept:\n    result = 1",
+    "try:\n    get_order('W1')\nexcept (KeyError, RuntimeError):\n    result = 1",
+    "try:\n    get_order('W1')\nexcept ToolError:\n    result = 1",
+    "try:\n    get_order('W1')\nexcept KeyError.mro()[2]:\n    result = 1",
+    "def f():\n    try:\n        get_order('W1')\n    finally:\n        return 1",
 ]
 
 
