@@ -3,8 +3,9 @@
     python benchmarks/judging.py [--tasks 100] [--environment retail] [--processes 3]
 
 The tasks are sound, so every stage runs: the slowest case. Beside it the paper's filter alone on the same
-tasks, in the same processes: the ratio is what the further checks cost; and the tasks once more with an import
-before evaluate, so that their code is not plain (docs/judging.md). Starting the processes does not count. CPU is that of everything below the benchmark: judges, zygotes, executions.
+tasks, in the same processes: the ratio is what the further checks cost; and the tasks once more with an
+import before evaluate, so that their code is not plain (docs/judging.md). Starting the processes does not
+count. CPU is that of everything below the benchmark: judges, zygotes, executions.
 """
 
 from __future__ import annotations
