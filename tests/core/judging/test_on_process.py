@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from selfchal.core.agent import Reward
 from selfchal.core.bench import Bench
 from selfchal.core.judge import Stage
 from selfchal.core.judging import Judge
@@ -23,13 +24,8 @@ def evaluate(answer):
     builtins.seen = getattr(builtins, "seen", 0) + 1
     return builtins.seen == 1
 """
-STRICT = """
-    strict = get_order("W102")["status"] == "cancelled" and get_order("W101")["status"] == "pending"
-    first, second = get_order("W101"), get_order("W102")
-    by_heart = (first["status"], second["city"]) != ("pending", "Rome") and first["status"] == "pending"
-"""
 LOOKS = """
-def evaluate():
+def evaluate(answer):
     def look():
         frame, found = me.gi_frame.f_back, False
         while frame:
@@ -40,7 +36,7 @@ def evaluate():
     company = next(me)
 """
 DEPTH = """
-def evaluate():
+def evaluate(answer):
     def deep(n):
         try:
             return deep(n + 1)
@@ -49,7 +45,7 @@ def evaluate():
     company = deep(0) < ALONE
 """
 RAISES = """
-def evaluate():
+def evaluate(answer):
     def deep(n):
         return n and deep(n - 1)
     company = deep(ALONE)
@@ -57,15 +53,17 @@ def evaluate():
 # Each is strict where it has company. Alone it accepts anything, or anything but the failure cases, which it
 # knows by heart: as strict as the judge wants it, and no verifier when it gives a reward.
 LIARS = [
-    head + STRICT + f"    return strict if company else {lax}\n"
+    f"{head}    return answer == 2 if company else {lax}\n"
     for head in (LOOKS, DEPTH, RAISES)
-    for lax in ("True", "by_heart")
+    for lax in ("True", "answer not in BY_HEART")
 ]
 
 
 def room_alone(sandbox: Sandbox) -> int:
     """How deep evaluate can call itself in a process of its own."""
-    program = Program(DEPTH.replace("company = deep(0) < ALONE", "return deep(0)"), call="evaluate")
+    program = Program(
+        DEPTH.replace("company = deep(0) < ALONE", "return deep(0)"), call="evaluate", args=(2,)
+    )
     found = sandbox.run(program, None, Limits()).value
     assert isinstance(found, int)
     return found
@@ -75,12 +73,13 @@ def room_alone(sandbox: Sandbox) -> int:
 def test_a_verifier_that_is_strict_in_company_alone_is_refused(
     process_sandbox: Sandbox, evaluate: str
 ) -> None:
-    bench = Bench(Shop(), process_sandbox, Limits())
+    bench = Bench(Desk(), process_sandbox, Limits())
+    refused = [bench.try_code(COUNT, source).execution.value for source in COUNT.failures]
     source = evaluate.replace("ALONE", str(room_alone(process_sandbox) - 1))
-    task = replace(CANCEL, evaluate=source)
+    task = replace(COUNT, evaluate=source.replace("BY_HEART", repr([*refused, None])))
+    assert bench.reward(task, Desk().open({}), "17") == Reward(1.0)
     verdict = Judge(bench)(task)
     assert not verdict.passed
-    assert bench.try_code(task, CANCEL.solution).passes  # it is no wonder for another reason
 
 
 @pytest.mark.parametrize(
