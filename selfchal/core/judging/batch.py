@@ -3,9 +3,11 @@
 What the solution does and what evaluate says of it is seen in processes of their own (``trials``): a
 verifier that kept a count from one world to the next could otherwise say yes to the solution and no to what
 comes after it. The rest may share a process. Worlds are switched on the trusted side by a call, each run has
-a namespace of its own in which nothing of this file is named, and what one run writes is gone before the
-next. What a reading tool answered is remembered until a writing tool is called, for most verifiers of a
-batch read the same few rows; and what was read in one world is asked of all that follow in one call.
+a namespace of its own in which nothing of this file is named but with an underscore in front, and what one
+run writes is gone before the next. What a reading tool answered is remembered until a writing tool is
+called, for most verifiers of a batch read the same few rows; and what was read in one world is asked of all
+that follow in one call. A run that makes more calls than it may alone, or goes on after it was out of stack
+or memory (``noticing``), has RAN_OUT.
 
 A verifier in which conditions can be dropped (``weakening``) asks ``_dropped`` before each, and
 tells ``_met`` and ``_refused`` how it went. Only dropping one that was not met can change a verdict, so
@@ -33,10 +35,12 @@ _PATIENCE = 3  # times the time of one run, for a batch
 
 HEAD = f"""
 _given, _names = dict(globals()), {{}}
-import builtins as _b, json as _json, marshal as _m
+import builtins as _b, json as _json, marshal as _m, sys as _s
+_made, _most, _out = [0], [0], [False]
 _known, _told, _missed, _written, _at, _drop, _unmet = {{}}, {{}}, [], [], [0, False], [0], {{}}
 def _remembering(name, call):
     def remembered(*args, **kwargs):
+        _made[0] += 1
         key = name, _b.repr(args), _b.repr(kwargs)
         if key not in _known:
             _missed.append(1)
@@ -46,15 +50,23 @@ def _remembering(name, call):
     return remembered
 def _forgetting(call):
     def forgot(*args, **kwargs):
+        _made[0] += 1
         _go()
         _known.clear()
         _written.append(1)
         return call(*args, **kwargs)
     return forgot
-def _tools(reading, writing):
+def _tools(reading, writing, most):
+    _names["_noticed"], _most[0] = _noticed, most
     for name in reading: _given[name] = _remembering(name, _given[name])
     for name in writing: _given[name] = _forgetting(_given[name])
     del _given["{SWITCH}"], _given["{AHEAD}"]
+def _noticed():
+    _out[0] = _out[0] or _b.issubclass(_s.exc_info()[0], (RecursionError, MemoryError))
+def _start():
+    _made[0], _out[0] = 0, False
+def _ran_out():
+    return _out[0] or _made[0] > _most[0]
 def _go():
     if not _at[1]: {SWITCH}(_at[0], False)
     _at[1] = True
@@ -91,9 +103,11 @@ def _refused(number, value):
 def _verdict(code, answer, number=0):
     _drop[0] = number
     _unmet.clear()
+    _start()
     try:
         function = _run(code)["evaluate"]
         value = function(*[_json.loads(answer)][:function.__code__.co_argcount])
+        if _ran_out(): return "{RAN_OUT}"
         return value if _b.isinstance(value, bool) else "{RAISED}"
     except AssertionError:
         return False
@@ -103,8 +117,8 @@ def _verdict(code, answer, number=0):
         return "{RAISED}"
 """
 _EVALUATIONS = """
-def _evaluations(reading, writing, verifier, answers, count):
-    _tools(reading, writing)
+def _evaluations(reading, writing, most, verifier, answers, count):
+    _tools(reading, writing, most)
     _names.update(_dropped=_dropped, _met=_met, _refused=_refused)
     code, out, settled = _b.compile(verifier, "<task>", "exec"), [], set()
     for place, answer in enumerate(answers):
@@ -231,7 +245,7 @@ def evaluate_many(
     program = Program(
         HEAD + _EVALUATIONS,
         call="_evaluations",
-        args=(*tool_names(bench), verifier, answers, 1 + variants),
+        args=(*tool_names(bench), bench.limits.calls, verifier, answers, 1 + variants),
         hash_seed=1,
     )
     worlds = [ending.world for ending in endings]

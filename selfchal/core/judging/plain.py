@@ -3,8 +3,8 @@ else runs in its process.
 
 Read off the syntax tree. Plain code names its own variables and a few builtin functions, calls its tools and
 does nothing else with them, imports no module but ``math``, makes no set, looks behind nothing (no name with
-an underscore in front, no frames), sets no attribute, asks for no identity but that of None, True and False,
-and survives no error that tells how deep the stack is, how much memory there is or how many calls were made.
+an underscore in front, no frames), sets no attribute, and asks for no identity but that of None, True and
+False. What is left of the stack, the memory and the calls may be less in company: ``noticing`` sees to that.
 """
 
 from __future__ import annotations
@@ -23,14 +23,10 @@ SET_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _FUNCTIONS = frozenset({
     "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "filter", "float", "int", "isinstance",
     "iter", "len", "list", "map", "max", "min", "next", "print", "range", "repr", "reversed", "round",
-    "sorted", "str", "sum", "tuple", "zip",
+    "sorted", "str", "sum", "tuple", "zip", "ToolError",
 })  # fmt: skip
 _BUILTIN = frozenset(vars(builtins))
-_ERRORS = frozenset(
-    name
-    for name, error in vars(builtins).items()
-    if name.endswith("Error") and not any(issubclass(tells, error) for tells in (RecursionError, MemoryError))
-)
+_ERRORS = frozenset(name for name in _BUILTIN if name.endswith(("Error", "Exception")))
 _VIEWS = frozenset({"keys", "items"})  # of a dict: operators make sets of them
 _FORMATS = frozenset({"format", "format_map"})  # "{0.__class__}" looks behind
 # Of classes, generators, coroutines, code, frames and tracebacks.
@@ -65,11 +61,11 @@ def _is_plain(nodes: list[ast.AST], tools: frozenset[str]) -> bool:
         and all(node.ctx.__class__ is ast.Load for node in of[ast.Attribute])
         and _only_called(of, tools)
         and not any(map(_asks_identity, of[ast.Compare]))
-        and all(node.type for node in of[ast.ExceptHandler])
-        and not any(node.finalbody for node in (*of[ast.Try], *of[ast.TryStar]))  # it can end an error
+        and not any(node.finalbody for node in of[ast.Try])  # it can end an error
+        and not any(node.decorator_list for node in of[ast.FunctionDef])
         and not attributes & _FORMATS
         and not (attributes & _VIEWS and operators.intersection(SET_OPERATORS))
-        and not (of[ast.Set] or of[ast.SetComp] or of[ast.ImportFrom] or of[ast.ClassDef])
+        and not any(map(of.__getitem__, (ast.Set, ast.SetComp, ast.ImportFrom, ast.ClassDef, ast.TryStar)))
     )
 
 

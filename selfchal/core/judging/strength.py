@@ -18,6 +18,7 @@ from selfchal.core.bench import Bench, Evidence, Trial, changed_rows
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.judging.batch import RAISED, RAN_OUT, Ending, evaluate_many, tool_names
 from selfchal.core.judging.mutants import Mutant, altered_answers, altered_arguments, left_out
+from selfchal.core.judging.noticing import noticing
 from selfchal.core.judging.plain import all_plain
 from selfchal.core.judging.slack import first_slack
 from selfchal.core.judging.weakening import weakened
@@ -130,7 +131,7 @@ def _verdicts(
 ) -> tuple[list[bool | str | None], tuple[int, list[str]]] | None:
     """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and
     which of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
-    conditions, verifier = weakened(task.evaluate)
+    conditions, verifier = weakened(noticing(task.evaluate))
     others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
     endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
     rows = evaluate_many(bench, verifier, endings, len(conditions))

@@ -18,6 +18,7 @@ from selfchal.core.bench import Bench, Evidence, Trial, Verdicts
 from selfchal.core.judge import Filter
 from selfchal.core.judging.batch import HEAD, RAISED, RAN_OUT, Switchboard, run_batch, tool_names
 from selfchal.core.judging.needs import survey_of
+from selfchal.core.judging.noticing import noticing
 from selfchal.core.judging.perturb import perturbed, upside
 from selfchal.core.judging.plain import all_plain
 from selfchal.core.judging.replays import Replays
@@ -29,8 +30,8 @@ from selfchal.core.world import Json, World
 # nothing was done to. Turn None: as they are; 0, 1, 2: perturbed.
 _TRIALS = """
 _turn = [None]
-def _trials(reading, writing, legs, worlds):
-    _tools(reading, writing)
+def _trials(reading, writing, most, legs, worlds):
+    _tools(reading, writing, most)
     compiled, out, place = {}, [], 0
     for turn, sources, verifier in legs:
         for source in [verifier, *sources]:
@@ -42,7 +43,9 @@ def _trials(reading, writing, legs, worlds):
         try:
             for where, source in _b.zip(places, sources):
                 _keep(where)
+                _start()
                 answers.append(_json.dumps(_run(compiled[source]).get("result")))
+                if _ran_out(): raise RuntimeError
         except Exception:
             out.append([None, None])
             continue
@@ -81,12 +84,13 @@ def _together(
     (evaluate, *codes), turns = (sources, 0) if plain else perturbed(sources)
     legs: list[tuple[int | None, list[str], str]] = [(turn, codes, evaluate) for turn in range(turns)]
     if plain:
-        legs = [(None, [*task.failures, task.solution], task.evaluate)]
+        evaluate, *codes = map(noticing, sources)
+        legs = [(None, [*codes[1:], codes[0]], evaluate)]
     count = sum(len(sources) for _, sources, _ in legs) + 1
     program = Program(
         HEAD + _TRIALS + upside([evaluate, *codes], turns),
         call="_trials",
-        args=(reading, writing, legs, count),
+        args=(reading, writing, bench.limits.calls, legs, count),
         hash_seed=1,
     )
     batch = run_batch(bench, program, lambda: [opened() for _ in range(count)], 2 * count, may_keep=True)

@@ -44,6 +44,25 @@ def evaluate(answer):
             return n
     company = deep(0) < ALONE
 """
+CATCHES = """
+def evaluate(answer):
+    def deep(n):
+        return n and deep(n - 1)
+    company = True
+    try:
+        company = deep(ALONE)
+    except Exception:
+        pass
+"""
+CALLS = """
+def evaluate(answer):
+    company = True
+    try:
+        for _ in range(1001):
+            get_user("ann")
+    except ToolError:
+        company = False
+"""
 RAISES = """
 def evaluate(answer):
     def deep(n):
@@ -54,7 +73,7 @@ def evaluate(answer):
 # knows by heart: as strict as the judge wants it, and no verifier when it gives a reward.
 LIARS = [
     f"{head}    return answer == 2 if company else {lax}\n"
-    for head in (LOOKS, DEPTH, RAISES)
+    for head in (LOOKS, DEPTH, CATCHES, CALLS, RAISES)
     for lax in ("True", "answer not in BY_HEART")
 ]
 

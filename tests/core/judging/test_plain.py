@@ -13,6 +13,8 @@ PLAIN = [
     "def evaluate(answer):\n    try:\n        assert get_order('W1') and answer\n"
     "    except (AssertionError, KeyError) as error:\n        return False\n    return True\n",
     "try:\n    get_order('W1')\nexcept KeyError:\n    result = sorted(get_user('ann'), key=len)[0]",
+    "try:\n    get_order('W1')\nexcept Exception:\n    result = 1",
+    "try:\n    get_order('W1')\nexcept:\n    result = 1",
     "match get_user('ann'):\n    case dict(): result = 1",
     "f_total = get_user('ann').get('total')\nresult = f_total is None",
 ]
@@ -51,13 +53,7 @@ NOT_PLAIN = [
     "result = get_order.args",
     # ... which objects are one, ...
     "a, b = get_user('ann'), get_user('bob')\nresult = [*a][0] is [*b][0]",
-    # ... and what is left of the stack, the memory, the calls.
-    "def deep(n):\n    try:\n        return deep(n + 1)\n    except RecursionError:\n        return n\nresult = deep(0)",
-    "try:\n    result = 'x' * 10**12\nexcept MemoryError:\n    result = 1",
-    "try:\n    get_order('W1')\nexcept Exception:\n    result = 1",
-    "try:\n    get_order('W1')\nexcept:\n    result = 1",
-    "try:\n    get_order('W1')\nexcept (KeyError, RuntimeError):\n    result = 1",
-    "try:\n    get_order('W1')\nexcept ToolError:\n    result = 1",
+    # ... or an error that ends without a handler.
     "try:\n    get_order('W1')\nexcept KeyError.mro()[2]:\n    result = 1",
     "def f():\n    try:\n        get_order('W1')\n    finally:\n        return 1",
 ]

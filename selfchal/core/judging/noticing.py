@@ -1,0 +1,38 @@
+"""Handlers of errors that say so when they catch one.
+
+In company a run may be out of stack or memory earlier than alone, and code that goes on after such an error
+could tell. See ``batch`` for the function that the handlers call.
+"""
+
+from __future__ import annotations
+
+import ast
+from itertools import accumulate
+
+from selfchal.core.judging.source import nodes_of, parse_source
+
+NOTICED = b"_noticed()"
+
+
+def noticing(source: str) -> str:
+    """The source with a call at the start of each ``except``. Raises SourceError."""
+    source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the parser counts lines
+    handlers = [
+        node for node in nodes_of(parse_source(source, "code")) if isinstance(node, ast.ExceptHandler)
+    ]
+    data = source.encode()
+    starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
+    for first in sorted((handler.body[0] for handler in handlers), key=_line, reverse=True):
+        line = starts[_line(first) - 1]
+        place = line + first.col_offset
+        before = data[line:place]
+        # On a line of its own the first statement may be one that cannot follow a semicolon.
+        alone = not before.strip() and not data[:line].endswith(b"\\\n")
+        data = data[:place] + NOTICED + (b"\n" + before if alone else b"; ") + data[place:]
+    return data.decode()
+
+
+def _line(first: ast.stmt) -> int:
+    """Where the statement starts, with its decorators."""
+    decorators: list[ast.expr] = getattr(first, "decorator_list", [])
+    return min(first.lineno, *(one.lineno for one in decorators), first.lineno)

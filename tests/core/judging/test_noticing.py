@@ -1,0 +1,45 @@
+"""Handlers that call first what they are told to, and code that is otherwise the same."""
+
+from __future__ import annotations
+
+import ast
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from selfchal.core.judging.noticing import noticing
+from selfchal.core.sandbox import MAX_SOURCE
+
+SHAPES = {
+    "on a line": "try: 1 / 0\nexcept ZeroDivisionError: said.append(1); said.append(2)",
+    "below": "try:\n    1 / 0\nexcept ZeroDivisionError:\n    if 1:\n        said.extend([1, 2])",
+    "bare": "try:\n\t1 / 0\nexcept:\n\t'''é'''\n\tsaid.extend([1, 2])",
+    "continued": "try: 1 / 0\nexcept ZeroDivisionError: \\\n  said.extend([1, 2])",
+    "decorated": "try: 1 / 0\nexcept ZeroDivisionError:\n  @said.extend\n  def f(): pass",
+    "nested": "try: 1 / 0\nexcept ZeroDivisionError:\n  try: [][1]\n  except IndexError: said.extend([1, 2])",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_handler_calls_first(shape: str) -> None:
+    said: list[object] = []
+    source = SHAPES[shape].replace("@said.extend", "@lambda _: said.extend([1, 2])")
+    exec(noticing(source), {"said": said, "_noticed": lambda: said.append("caught")})
+    assert said == ["caught"] * source.count("except") + [1, 2]
+
+
+def test_the_standard_library_stays_what_it_is() -> None:
+    files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
+    sources = [text for file in files if len(text := file.read_text(encoding="utf-8")) < MAX_SOURCE]
+    assert len(sources) > 50
+    handlers = 0
+    for source in sources:
+        tree = ast.parse(noticing(source))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ExceptHandler):
+                assert ast.unparse(node.body.pop(0)) == "_noticed()"
+                node.body = node.body or [ast.Pass()]
+                handlers += 1
+        assert ast.dump(tree) == ast.dump(ast.parse(source))
+    assert handlers > 200
