@@ -192,7 +192,7 @@ def _unnamed(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording
     that could be meant, or others in the same list."""
     if need.value not in survey.described or wording.picks(_kinds(need, survey)):
         return False
-    named = wording.mentioned(features([need.value, *survey.described[need.value]]))
+    named = wording.mentioned(survey.features(need.value))
     named -= _spoken_for(need, needs, survey, wording)
     used = {other.value for other in needs}
     rivals = [
@@ -205,7 +205,7 @@ def _unnamed(need: Need, needs: Sequence[Need], survey: Survey, wording: Wording
         for other in needs
         if other.call == need.call and other.where[:-1] == need.where[:-1] and other.value != need.value
     ] if isinstance(need.where[-1], int) and len(need.where) > 2 else []  # fmt: skip
-    about = {other: features([other, *survey.described.get(other, ())]) for other in (*rivals, *in_list)}
+    about = {other: survey.features(other) for other in (*rivals, *in_list)}
     return any(not named - theirs for theirs in about.values())
 
 
@@ -273,8 +273,8 @@ def _alternatives(need: Need, survey: Survey, used: set[str], choices: Sequence[
 
 def told_apart(value: Json, other: Json, survey: Survey, wording: Wording) -> bool:
     """Does the instruction mention something that is true of this value and not of the other?"""
-    mine = wording.mentioned(features([value, *survey.described.get(str(value), ())]))
-    others = features([other, *survey.described.get(str(other), ())])
+    mine = wording.mentioned(survey.features(value))
+    others = survey.features(other)
     if str(value) not in survey.described:
         return False
     return bool(mine - others)
@@ -282,9 +282,7 @@ def told_apart(value: Json, other: Json, survey: Survey, wording: Wording) -> bo
 
 def _kinds(need: Need, survey: Survey) -> set[str]:
     """What a thing is called: by its parameter, and by what is read of it."""
-    return {stem(word) for word in tokens(need.parameter)} | features(
-        [need.value, *survey.described.get(str(need.value), ())]
-    )
+    return {stem(word) for word in tokens(need.parameter)} | survey.features(need.value)
 
 
 def _verdicts(

@@ -16,6 +16,8 @@ NOTICED = b"_noticed()"
 
 def noticing(source: str) -> str:
     """The source with a call at the start of each ``except``. Raises SourceError."""
+    if "except" not in source:
+        return source
     source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the parser counts lines
     handlers = [
         node for node in nodes_of(parse_source(source, "code")) if isinstance(node, ast.ExceptHandler)

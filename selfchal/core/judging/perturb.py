@@ -94,7 +94,7 @@ def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
     """The sources with their sets and set operations turned, to run after ``upside``, and how many turns are
     worth trying: one where none of them makes a set."""
     trees = [parse_source(source, "code") for source in sources]
-    nodes = [list(nodes_of(tree)) for tree in trees]
+    nodes = [nodes_of(tree) for tree in trees]
     turned = [
         ast.unparse(_Upside().visit(tree_of(source))) if any(map(_is_turned, inside)) else source
         for source, inside in zip(sources, nodes, strict=True)

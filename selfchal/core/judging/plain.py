@@ -13,7 +13,7 @@ import ast
 import builtins
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -35,12 +35,10 @@ _BEHIND = re.compile("_|mro$|(ag|co|cr|f|gi|tb)_")
 
 def all_plain(sources: Iterable[str], tools: Collection[str]) -> bool:
     """Of sources that were parsed before."""
-    return all(
-        _is_plain(list(nodes_of(parse_source(source, "code"))), frozenset(tools)) for source in sources
-    )
+    return all(_is_plain(nodes_of(parse_source(source, "code")), frozenset(tools)) for source in sources)
 
 
-def _is_plain(nodes: list[ast.AST], tools: frozenset[str]) -> bool:
+def _is_plain(nodes: Sequence[ast.AST], tools: frozenset[str]) -> bool:
     of: dict[type, list[Any]] = defaultdict(list)
     for node in nodes:
         of[node.__class__].append(node)

@@ -6,7 +6,6 @@ The size is bounded first, so that no source can bring this process down.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import lru_cache
 
 from selfchal.core.compiled import compiled, tree_of
@@ -43,18 +42,21 @@ def _compiled(source: str) -> ast.Module:
     return tree_of(source)
 
 
-def nodes_of(tree: ast.Module) -> Iterator[ast.AST]:
-    """As ``ast.walk``, in another order and in half the time."""
+@lru_cache(maxsize=64)
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """As ``ast.walk``, in another order and in half the time; kept, as ``parse_source`` keeps its trees."""
     left: list[ast.AST] = [tree]
+    nodes = []
     while left:
         node = left.pop()
-        yield node
+        nodes.append(node)
         for name in node._fields:
             part = getattr(node, name, None)
             if isinstance(part, ast.AST):
                 left.append(part)
             elif isinstance(part, list):
                 left += [inner for inner in part if isinstance(inner, ast.AST)]
+    return tuple(nodes)
 
 
 def parse_evaluate(source: str) -> ast.Module:

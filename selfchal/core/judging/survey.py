@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice, product
 
+from selfchal.core.judging.wording import features
 from selfchal.core.world import Json, ToolSpec, World
 
 _READS = 60  # observations
@@ -59,6 +60,7 @@ class Survey:
     readable: dict[str, set[str]] = field(default_factory=dict)  # ids, and the tools that show them
     seen: set[str] = field(default_factory=set)
     numbers: set[float] = field(default_factory=set)
+    _features: dict[str, frozenset[str]] = field(default_factory=dict)  # asked for once all is read
     _fields: dict[str, dict[str, str]] = field(default_factory=dict)  # of a record, by name
     _names: dict[str, set[str]] = field(default_factory=dict)  # the fields that an id was found under
 
@@ -107,6 +109,13 @@ class Survey:
             if result.ok and record in leaves(result.value):
                 return True
         return False
+
+    def features(self, value: Json) -> frozenset[str]:
+        """The words and numbers of a value, and of all that describes it."""
+        name = str(value)
+        if name not in self._features:
+            self._features[name] = frozenset(features(self.described.get(name, ())))
+        return self._features[name] | features([value])
 
     def alike(self, one: str, other: str) -> bool:
         """Are these ids of one kind: of one shape, or shown by one tool?"""
@@ -166,6 +175,15 @@ def _observed(data: bytes) -> Observation:
     """Many tasks read the same rows, so what is in a reading is kept."""
     value = marshal.loads(data)
     scalars = list(leaves(value))
+    within: dict[int, tuple[Json, ...]] = {}  # the scalars of a record, by its identity
+
+    def inside(record: Json) -> tuple[Json, ...]:
+        if not isinstance(record, dict | list):
+            return (record,)
+        if id(record) not in within:
+            within[id(record)] = tuple(islice(leaves(record), 60))
+        return within[id(record)]
+
     containers = list(_containers(value))
     named = [
         (inner, name)
@@ -175,10 +193,7 @@ def _observed(data: bytes) -> Observation:
         if isinstance(inner, str)
     ]
     numbers = {float(leaf) for leaf in scalars if isinstance(leaf, int | float)}
-    groups = [
-        tuple((name, tuple(islice(leaves(record), 60))) for name, record in _group(container))
-        for container in containers
-    ]
+    groups = [tuple((name, inside(record)) for name, record in _group(container)) for container in containers]
     return Observation(
         tuple(scalars[:200]),
         frozenset(leaf for leaf in scalars if isinstance(leaf, str)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -198,6 +198,6 @@ class Wording:
     def own(self) -> frozenset[str]:
         return frozenset(stem(word) for word in tokens(self.instruction or self.text))
 
-    def mentioned(self, found: set[str]) -> set[str]:
+    def mentioned(self, found: Set[str]) -> set[str]:
         """Which of these features the instruction itself names."""
-        return found & self.own
+        return set(self.own & found)
