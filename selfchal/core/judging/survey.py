@@ -66,32 +66,33 @@ class Survey:
 
     def read(self, starts: Iterable[str], named: Mapping[str, set[Json]]) -> None:
         """Read on from these ids; ``named`` has values by parameter name, for tools of several parameters."""
-        single = [tool for tool in self._readers() if len(_required(tool)) == 1]
+        required = [(tool.name, _required(tool)) for tool in self._readers()]
+        single = [(name, parameters[0]) for name, parameters in required if len(parameters) == 1]
         frontier = deque(dict.fromkeys(starts))
         met = set(frontier)
-        for name, values in named.items():
+        for parameter, values in named.items():
             for value in values:
-                self._names.setdefault(str(value), set()).add(name)
+                self._names.setdefault(str(value), set()).add(parameter)
         misses: dict[tuple[str, str], int] = {}
         reads = attempts = 0
         for found in self._searches(named):
             self._take(found, frontier, met)
         while frontier and reads < _READS and attempts < _ATTEMPTS:
             text = frontier.popleft()
-            for tool in single:
-                key = (tool.name, shape(text))
-                called = _required(tool)[0] in self._names.get(text, ())
-                if misses.get(key, 0) >= _MISSES and not called:
+            kind = shape(text)
+            for name, parameter in single:
+                key = (name, kind)
+                if misses.get(key, 0) >= _MISSES and parameter not in self._names.get(text, ()):
                     continue
                 attempts += 1
-                result = self.world.call(tool.name, (), {_required(tool)[0]: text})
+                result = self.world.call(name, (), {parameter: text})
                 if result.ok and isinstance(result.value, str) and is_id(result.value):
                     self.seen.add(result.value)  # found by an address, a name
                 if not result.ok or not isinstance(result.value, dict | list):  # a calculator reads nothing
                     misses[key] = misses.get(key, 0) + 1
                     continue
                 reads += 1
-                self.readable.setdefault(text, set()).add(tool.name)
+                self.readable.setdefault(text, set()).add(name)
                 observation = self._take(result.value, frontier, met)
                 self.described.setdefault(text, []).extend(observation.leaves)
                 self.shown.setdefault(text, []).extend(observation.leaves)
