@@ -107,14 +107,14 @@ def _verdict(code, answer, number=0):
     try:
         function = _run(code)["evaluate"]
         value = function(*[_json.loads(answer)][:function.__code__.co_argcount])
-        if _ran_out(): return "{RAN_OUT}"
-        return value if _b.isinstance(value, bool) else "{RAISED}"
+        value = value if _b.isinstance(value, bool) else "{RAISED}"
     except AssertionError:
-        return False
+        value = False
     except (RuntimeError, MemoryError):
-        return "{RAN_OUT}"
+        value = "{RAN_OUT}"
     except Exception:
-        return "{RAISED}"
+        value = "{RAISED}"
+    return "{RAN_OUT}" if _ran_out() else value
 """
 _EVALUATIONS = """
 def _evaluations(reading, writing, most, verifier, answers, count):

@@ -10,12 +10,16 @@ import ast
 from itertools import accumulate
 
 from selfchal.core.judging.source import nodes_of, parse_source
+from selfchal.core.sandbox import MAX_SOURCE
 
 NOTICED = b"_noticed()"
 
 
 def noticing(source: str) -> str:
-    """The source with a call at the start of each ``except``. Raises SourceError."""
+    """The source with a call at the start of each ``except``; as it is where that would be too long to parse.
+
+    Raises SourceError.
+    """
     if "except" not in source:
         return source
     source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the parser counts lines
@@ -31,10 +35,11 @@ def noticing(source: str) -> str:
         # On a line of its own the first statement may be one that cannot follow a semicolon.
         alone = not before.strip() and not data[:line].endswith(b"\\\n")
         data = data[:place] + NOTICED + (b"\n" + before if alone else b"; ") + data[place:]
-    return data.decode()
+    longer = data.decode()
+    return longer if len(longer) <= MAX_SOURCE else source
 
 
 def _line(first: ast.stmt) -> int:
     """Where the statement starts, with its decorators."""
     decorators: list[ast.expr] = getattr(first, "decorator_list", [])
-    return min(first.lineno, *(one.lineno for one in decorators), first.lineno)
+    return min([first.lineno, *(one.lineno for one in decorators)])

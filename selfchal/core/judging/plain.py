@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 from selfchal.core.judging.source import nodes_of, parse_source
+from selfchal.core.sandbox import MAX_SOURCE
 
 SET_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
 _FUNCTIONS = frozenset({
@@ -31,11 +32,15 @@ _VIEWS = frozenset({"keys", "items"})  # of a dict: operators make sets of them
 _FORMATS = frozenset({"format", "format_map"})  # "{0.__class__}" looks behind
 # Of classes, generators, coroutines, code, frames and tracebacks.
 _BEHIND = re.compile("_|mro$|(ag|co|cr|f|gi|tb)_")
+_LONGEST = MAX_SOURCE // 3  # what ``noticing`` adds to it can still be parsed
 
 
 def all_plain(sources: Iterable[str], tools: Collection[str]) -> bool:
     """Of sources that were parsed before."""
-    return all(_is_plain(nodes_of(parse_source(source, "code")), frozenset(tools)) for source in sources)
+    return all(
+        len(source) <= _LONGEST and _is_plain(nodes_of(parse_source(source, "code")), frozenset(tools))
+        for source in sources
+    )
 
 
 def _is_plain(nodes: Sequence[ast.AST], tools: frozenset[str]) -> bool:

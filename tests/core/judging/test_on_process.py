@@ -54,6 +54,7 @@ def evaluate(answer):
     except Exception:
         pass
 """
+ASSERTS_LATER = CATCHES.replace("        pass", "        assert answer == 2")
 CALLS = """
 def evaluate(answer):
     company = True
@@ -73,7 +74,7 @@ def evaluate(answer):
 # knows by heart: as strict as the judge wants it, and no verifier when it gives a reward.
 LIARS = [
     f"{head}    return answer == 2 if company else {lax}\n"
-    for head in (LOOKS, DEPTH, CATCHES, CALLS, RAISES)
+    for head in (LOOKS, DEPTH, CATCHES, ASSERTS_LATER, CALLS, RAISES)
     for lax in ("True", "answer not in BY_HEART")
 ]
 
