@@ -12,6 +12,7 @@ PLAIN = [
     "for key, value in get_user('ann').items():\n    total = len(key) * 2\nresult = total",
     "def evaluate(answer):\n    try:\n        assert get_order('W1') and answer\n"
     "    except (AssertionError, KeyError) as error:\n        return False\n    return True\n",
+    "try:\n    get_order('W1')\nexcept ToolError:\n    result = sorted(get_user('ann'), key=len)[0]",
     "try:\n    get_order('W1')\nexcept KeyError:\n    result = sorted(get_user('ann'), key=len)[0]",
     "try:\n    get_order('W1')\nexcept Exception:\n    result = 1",
     "try:\n    get_order('W1')\nexcept:\n    result = 1",
