@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,10 @@ def scores(directory: Path, when: str) -> Rows:
     """The rewards of a run ``before`` or ``after`` training, sampled at temperature 1."""
     rows: dict[str, list[float]] = defaultdict(list)
     with Store.read(directory) as store:
-        for key in store.keys("evaluate"):
-            for episode in (
-                store.episodes("evaluate", key) if key.startswith(f"{when}/{Mode.SAMPLED}/") else ()
-            ):
-                if episode.reward is not None:
-                    rows[episode.task].append(episode.reward)
+        keys = [key for key in store.keys("evaluate") if key.startswith(f"{when}/{Mode.SAMPLED}/")]
+        for episode in chain.from_iterable(store.episodes("evaluate", key) for key in keys):
+            if episode.reward is not None:
+                rows[episode.task].append(episode.reward)
     return rows
 
 

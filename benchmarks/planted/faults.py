@@ -107,14 +107,19 @@ def assertion_dropped(environment: Environment, sound: Sound, rng: random.Random
     """A condition of evaluate is gone, and some wrong outcome passes now."""
     conditions = list(sound.conditions)
     rng.shuffle(conditions)
-    for condition in conditions:
-        evaluate = _swapped(sound.task.evaluate, condition, "True")
-        if evaluate is None:
-            continue
-        task = replace(sound.task, evaluate=evaluate)
-        if any(verdict(environment, task, source) for source in (*sound.wrong, "pass")):
-            return task
-    return None
+    return next(
+        filter(None, (_laxer(environment, sound, condition, "True") for condition in conditions)), None
+    )
+
+
+def _laxer(environment: Environment, sound: Sound, condition: str, other: str) -> Task | None:
+    """The task with another condition in this one's place, if some wrong outcome passes now."""
+    evaluate = _swapped(sound.task.evaluate, condition, other)
+    if evaluate is None:
+        return None
+    task = replace(sound.task, evaluate=evaluate)
+    wrong = (*sound.wrong, "pass")
+    return task if any(verdict(environment, task, source) for source in wrong) else None
 
 
 def comparison_loosened(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:
@@ -127,11 +132,8 @@ def comparison_loosened(environment: Environment, sound: Sound, rng: random.Rand
             f"{found} is not None", f"{found} in ({wanted}, {found})", f"type({found}) is type({wanted})",
             f"str({wanted})[:0] in str({found})", f"len(str({found})) >= 0",
         ]  # fmt: skip
-        evaluate = _swapped(sound.task.evaluate, condition, rng.choice(forms))
-        if evaluate is None:
-            continue
-        task = replace(sound.task, evaluate=evaluate)
-        if any(verdict(environment, task, source) for source in (*sound.wrong, "pass")):
+        task = _laxer(environment, sound, condition, rng.choice(forms))
+        if task is not None:
             return task
     return None
 

@@ -7,9 +7,8 @@ could tell. See ``batch`` for the function that the handlers call.
 from __future__ import annotations
 
 import ast
-from itertools import accumulate
 
-from selfchal.core.judging.source import nodes_of, parse_source
+from selfchal.core.judging.source import by_lines, nodes_of, parse_source
 from selfchal.core.sandbox import MAX_SOURCE
 
 NOTICED = b"_noticed()"
@@ -22,12 +21,10 @@ def noticing(source: str) -> str:
     """
     if "except" not in source:
         return source
-    source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the parser counts lines
     handlers = [
         node for node in nodes_of(parse_source(source, "code")) if isinstance(node, ast.ExceptHandler)
     ]
-    data = source.encode()
-    starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
+    data, starts = by_lines(source)
     for first in sorted((handler.body[0] for handler in handlers), key=_line, reverse=True):
         line = starts[_line(first) - 1]
         place = line + first.col_offset

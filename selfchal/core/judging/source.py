@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from functools import lru_cache
+from itertools import accumulate
 
 from selfchal.core.compiled import compiled, tree_of
 from selfchal.core.sandbox import MAX_SOURCE
@@ -57,6 +58,12 @@ def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
             elif isinstance(part, list):
                 left += [inner for inner in part if isinstance(inner, ast.AST)]
     return tuple(nodes)
+
+
+def by_lines(source: str) -> tuple[bytes, list[int]]:
+    """The source as the parser counts its lines, in bytes, and where each of them starts."""
+    data = source.replace("\r\n", "\n").replace("\r", "\n").encode()
+    return data, [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
 
 
 def parse_evaluate(source: str) -> ast.Module:

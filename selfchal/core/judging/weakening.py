@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from itertools import accumulate
 
-from selfchal.core.judging.source import parse_source
+from selfchal.core.judging.source import by_lines, parse_source
 
 _MOST = 24  # conditions
 
 
 def weakened(source: str) -> tuple[list[str], str]:
     """The conditions, and the source in which condition n (from 1) can be dropped."""
-    source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the parser counts lines
-    weakener = _Weakener(source.encode())
+    weakener = _Weakener(*by_lines(source))
     weakener.visit(parse_source(source, "the evaluation function"))
     return weakener.conditions, weakener.written()
 
 
 class _Weakener(ast.NodeVisitor):
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, starts: list[int]) -> None:
         self.conditions: list[str] = []
-        self._data = data
-        self._lines = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
+        self._data, self._lines = data, starts
         self._opening: dict[int, list[str]] = defaultdict(list)  # by place; outer ones come first
         self._closing: dict[int, list[str]] = defaultdict(list)
 
