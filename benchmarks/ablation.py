@@ -30,21 +30,22 @@ from seeds import Rows, over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
 from selfchal.cli.run import hooks_of
-from selfchal.core.bench import Bench
-from selfchal.core.challenge import challenge
-from selfchal.core.evaluation import Mode, examine
+from selfchal.core.evidence import TaskRunner
 from selfchal.core.judge import FUNNEL, STAGES, Filter, Stage
-from selfchal.core.judging import Judge
-from selfchal.core.judging.novelty import HeldOut, settle
-from selfchal.core.lab import Lab, limits_of, open_lab
-from selfchal.core.manifest import Manifest, read_manifest, validate
-from selfchal.core.progress import Silent
-from selfchal.core.selection import select
-from selfchal.core.statistics import estimate, paired_difference
-from selfchal.core.store import Store
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
-from selfchal.core.training import train
+from selfchal.judging import Judge
+from selfchal.judging.checks.novelty import HeldOut, settle
+from selfchal.judging.runner import SandboxTaskRunner
+from selfchal.pipeline.challenge import challenge
+from selfchal.pipeline.context import RunContext, limits_of, open_context
+from selfchal.pipeline.evaluation import Mode, evaluate
+from selfchal.pipeline.manifest import Manifest, read_manifest, validate
+from selfchal.pipeline.progress import Silent
+from selfchal.pipeline.selection import select
+from selfchal.pipeline.statistics import estimate, paired_difference
+from selfchal.pipeline.store import Store
+from selfchal.pipeline.training import train
 from selfchal.plugins import load_plugins
 
 EVERY = 1_000_000  # tasks wanted while proposals are sampled: all are needed
@@ -93,9 +94,9 @@ class Job:
 def propose(job: Job) -> None:
     """What all filters of a seed share: the score before, and the proposals, none of them refused."""
     manifest = job.manifest()
-    with Store.resume(job.proposals, manifest.resolved()) as store, _lab(manifest, store) as lab:
-        examine(lab, "before", (Mode.SAMPLED,))
-        challenge(lab, 1)
+    with Store.resume(job.proposals, manifest.resolved()) as store, _lab(manifest, store) as context:
+        evaluate(context, "before", (Mode.SAMPLED,))
+        challenge(context, 1)
 
 
 def judge(job: Job) -> None:
@@ -104,20 +105,20 @@ def judge(job: Job) -> None:
         return
     manifest = job.manifest()
     environment, sandbox = manifest.environment.make(), manifest.sandbox.make()
-    bench = Bench(environment, sandbox, limits_of(manifest.settings.limits))
+    runner = SandboxTaskRunner(environment, sandbox, limits_of(manifest.settings.limits))
     with (
         closing(sandbox),
         Store.read(job.proposals) as store,
         ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,
     ):
-        judged = list(pool.map(partial(_judged, Judge(bench), Filter(job.filter)), store.proposals(1)))
+        judged = list(pool.map(partial(_judged, Judge(runner), Filter(job.filter)), store.proposals(1)))
         if job.filter == Filter.FULL:
             split = manifest.settings.evaluation.split or environment.splits()[0]
             pairs = [(one.task, one.verdict) for one in judged]
             verdicts = settle(pairs, (), HeldOut.of(environment.test_tasks(split)))
             judged = [replace(one, verdict=v) for one, v in zip(judged, verdicts, strict=True)]
         kept = [one.task for one in judged if one.task and one.verdict.passed]
-        faithful = list(pool.map(partial(is_faithful, bench), kept))
+        faithful = list(pool.map(partial(is_faithful, runner), kept))
     rows = {
         "proposals": [one.to_json() for one in judged],
         "faithful": {task.id: verdict for task, verdict in zip(kept, faithful, strict=True)},
@@ -131,16 +132,16 @@ def _judged(judge_task: Judge, filters: Filter, proposal: Proposal) -> Proposal:
     if proposal.task is None:
         return proposal
     verdict = judge_task(proposal.task, filters)
-    return replace(proposal, task=proposal.task.with_audit(verdict.audit), verdict=verdict)
+    return replace(proposal, task=proposal.task.with_audit(verdict.diagnostics), verdict=verdict)
 
 
-def is_faithful(bench: Bench, task: Task) -> bool:
+def is_faithful(runner: TaskRunner, task: Task) -> bool:
     """Does evaluate accept what the instruction asks for, and refuse what lies on the way to it?"""
     reading = read(task.instruction)
     if reading is None:
         return False
-    world = bench.environment.open(task.context)
-    said = [bench.verdict(task, world, value) for value in (reading.answer, *reading.near_misses())]
+    world = runner.environment.open(task.context)
+    said = [runner.verdict(task, world, value) for value in (reading.answer, *reading.near_misses())]
     return said[0].value is True and not any(execution.value is True for execution in said[1:])
 
 
@@ -160,13 +161,13 @@ def first_alike(job: Job, others: Sequence[Job]) -> Job:
 def learn(job: Job) -> None:
     """Train on the first tasks that the filter kept, and measure."""
     manifest, proposals = job.manifest(), kept(job)
-    with Store.resume(job.trained, manifest.resolved()) as store, _lab(manifest, store) as lab:
-        train(lab, 1, *select(lab, 1, proposals), None)
-        examine(lab, "after", (Mode.SAMPLED,))
+    with Store.resume(job.trained, manifest.resolved()) as store, _lab(manifest, store) as context:
+        train(context, 1, *select(context, 1, proposals), None)
+        evaluate(context, "after", (Mode.SAMPLED,))
 
 
-def _lab(manifest: Manifest, store: Store) -> AbstractContextManager[Lab]:
-    return open_lab(manifest, store, Silent(), hooks_of(load_plugins()))
+def _lab(manifest: Manifest, store: Store) -> AbstractContextManager[RunContext]:
+    return open_context(manifest, store, Silent(), hooks_of(load_plugins()))
 
 
 # The table

@@ -26,12 +26,12 @@ from seeds import over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
 from selfchal.cli.run import hooks_of
-from selfchal.core.lab import open_lab
-from selfchal.core.manifest import Manifest, read_manifest, validate
-from selfchal.core.pipeline import begin, make_tasks, run
-from selfchal.core.progress import Silent
-from selfchal.core.statistics import paired_difference
-from selfchal.core.store import MANIFEST, Store
+from selfchal.pipeline.context import open_context
+from selfchal.pipeline.loop import begin, make_tasks, run
+from selfchal.pipeline.manifest import Manifest, read_manifest, validate
+from selfchal.pipeline.progress import Silent
+from selfchal.pipeline.statistics import paired_difference
+from selfchal.pipeline.store import MANIFEST, Store
 from selfchal.plugins import load_plugins
 
 
@@ -62,10 +62,10 @@ def share(job: Job) -> None:
     manifest, hooks = job.manifest(job.trainer), hooks_of(load_plugins())
     with (
         Store.resume(job.tasks, manifest.resolved()) as store,
-        open_lab(manifest, store, Silent(), hooks) as lab,
+        open_context(manifest, store, Silent(), hooks) as context,
     ):
-        begin(lab)
-        make_tasks(lab, 1)
+        begin(context)
+        make_tasks(context, 1)
 
 
 def train(job: Job) -> dict[str, Any]:

@@ -26,11 +26,11 @@ from typing import Any
 
 from selfchal.builtin_envs.airline.environment import Airline
 from selfchal.builtin_envs.retail.environment import Retail
-from selfchal.builtin_envs.service.desk import Desk
+from selfchal.builtin_envs.service.environment import ServiceEnvironment
 from selfchal.builtin_envs.tables.database import Database
 from selfchal.builtin_envs.tables.world import TableWorld
 
-DESKS: tuple[type[Desk], ...] = (Retail, Airline)
+SERVICES: tuple[type[ServiceEnvironment], ...] = (Retail, Airline)
 WORLDS = 64
 Row = dict[str, Any]
 
@@ -47,16 +47,18 @@ def main() -> None:
     original = load_original(options.tau_bench) if options.tau_bench else None
     if original is None:
         print("tau-bench: skipped, give --tau-bench PATH")
-    for desk in DESKS:
-        measure(desk, options.data, original, options.seconds)
+    for service in SERVICES:
+        measure(service, options.data, original, options.seconds)
 
 
-def measure(desk: type[Desk], data: Path, original: ModuleType | None, seconds: float) -> None:
-    print(f"\n{desk.name}")
-    config: Any = desk.Config(data=data / "envdata")
-    environment = desk(config)
-    sequences = recorded(data / "conformance" / "tau" / f"{desk.name}_fuzz.jsonl.gz")
-    reset, reload = reset_time(environment, sequences), reload_time(data, desk)
+def measure(
+    service: type[ServiceEnvironment], data: Path, original: ModuleType | None, seconds: float
+) -> None:
+    print(f"\n{service.name}")
+    config: Any = service.Config(data=data / "envdata")
+    environment = service(config)
+    sequences = recorded(data / "conformance" / "tau" / f"{service.name}_fuzz.jsonl.gz")
+    reset, reload = reset_time(environment, sequences), reload_time(data, service)
     ratio = reload / reset
     print(f"  reset {1e6 * reset:.1f} us, reading the tables again {1e3 * reload:.1f} ms: {ratio:,.0f} x")
     world = environment.open({})
@@ -64,8 +66,8 @@ def measure(desk: type[Desk], data: Path, original: ModuleType | None, seconds: 
     without = stream(seconds, sequences, world.reset, lambda call: answer(world, call, digest=False))
     print(f"  a call {1e6 * without:.1f} us, with the digest after it {1e6 * with_digest:.1f} us")
     if original is not None:
-        compare(desk, original, sequences, seconds, with_digest)
-    one, many = memory(data, desk, sequences, 1), memory(data, desk, sequences, WORLDS)
+        compare(service, original, sequences, seconds, with_digest)
+    one, many = memory(data, service, sequences, 1), memory(data, service, sequences, WORLDS)
     print(f"  memory: one world {one / 1e6:.1f} MB, {WORLDS} worlds {many / 1e6:.1f} MB: {many / one:.2f} x")
 
 
@@ -106,7 +108,7 @@ def stream(
     return statistics.median(passes)
 
 
-def reset_time(environment: Desk, sequences: list[list[Row]]) -> float:
+def reset_time(environment: ServiceEnvironment, sequences: list[list[Row]]) -> float:
     """Median of the seconds that the reset of a used world takes."""
     world, times = environment.open({}), []
     for sequence in sequences:
@@ -118,9 +120,9 @@ def reset_time(environment: Desk, sequences: list[list[Row]]) -> float:
     return statistics.median(times)
 
 
-def reload_time(data: Path, desk: type[Desk]) -> float:
+def reload_time(data: Path, service: type[ServiceEnvironment]) -> float:
     """Median of the seconds that reading the tables takes, as tau-bench does at each reset."""
-    texts = [path.read_bytes() for path in table_files(data, desk)]
+    texts = [path.read_bytes() for path in table_files(data, service)]
     plain = [gzip.decompress(text) for text in texts]
     times = []
     for _ in range(5):
@@ -131,17 +133,17 @@ def reload_time(data: Path, desk: type[Desk]) -> float:
     return statistics.median(times)
 
 
-def table_files(data: Path, desk: type[Desk]) -> list[Path]:
-    folder = data / "envdata" / "tau-bench" / desk.name
-    return [folder / f"{table}.json.gz" for table in desk.domain.tables]
+def table_files(data: Path, service: type[ServiceEnvironment]) -> list[Path]:
+    folder = data / "envdata" / "tau-bench" / service.name
+    return [folder / f"{table}.json.gz" for table in service.domain.tables]
 
 
-def memory(data: Path, desk: type[Desk], sequences: list[list[Row]], worlds: int) -> float:
+def memory(data: Path, service: type[ServiceEnvironment], sequences: list[list[Row]], worlds: int) -> float:
     """Bytes held by the tables and this many worlds that were each used for one sequence."""
     tracemalloc.start()
-    files = table_files(data, desk)
+    files = table_files(data, service)
     tables = {path.name.split(".")[0]: json.loads(gzip.decompress(path.read_bytes())) for path in files}
-    database, toolset = Database(tables), desk.domain.toolsets["compat"]
+    database, toolset = Database(tables), service.domain.toolsets["compat"]
     used = [TableWorld(database, toolset) for _ in range(worlds)]
     for world, sequence in zip(used, sequences, strict=False):
         for row in sequence:
@@ -161,9 +163,13 @@ def load_original(path: Path) -> ModuleType:
 
 
 def compare(
-    desk: type[Desk], original: ModuleType, sequences: list[list[Row]], seconds: float, ours: float
+    service: type[ServiceEnvironment],
+    original: ModuleType,
+    sequences: list[list[Row]],
+    seconds: float,
+    ours: float,
 ) -> None:
-    env = original_env(desk, original)
+    env = original_env(service, original)
     action = sys.modules["tau_bench.types"].Action
     calls = [[{"action": action(name=row["name"], kwargs=row["kwargs"])} for row in s] for s in sequences]
 
@@ -207,11 +213,11 @@ def step(env: Any, row: Mapping[str, Any]) -> None:
     env.step(row["action"])
 
 
-def original_env(desk: type[Desk], original: ModuleType) -> Any:
+def original_env(service: type[ServiceEnvironment], original: ModuleType) -> Any:
     import importlib
 
-    tools = importlib.import_module(f"tau_bench.envs.{desk.name}.tools").ALL_TOOLS
-    load = importlib.import_module(f"tau_bench.envs.{desk.name}.data").load_data
+    tools = importlib.import_module(f"tau_bench.envs.{service.name}.tools").ALL_TOOLS
+    load = importlib.import_module(f"tau_bench.envs.{service.name}.data").load_data
     task = sys.modules["tau_bench.types"].Task(user_id="", instruction="", actions=[], outputs=[])
     return original.Env(load, tools, [task], "", [], "human", "", task_index=0)
 

@@ -23,17 +23,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 from planted.sound import sound_tasks
 
 from selfchal.core.judge import Filter
-from selfchal.core.judging import JudgeProcesses, Recipe, enough_processes
-from selfchal.core.manifest import Choice
 from selfchal.core.task import Task
+from selfchal.judging import JudgeProcesses, JudgeSpec, enough_processes
+from selfchal.pipeline.manifest import Choice
 from selfchal.plugins.registry import load_plugins
 
 
-def recipe_and_tasks(environment: str, count: int) -> tuple[Recipe, list[Task]]:
+def recipe_and_tasks(environment: str, count: int) -> tuple[JudgeSpec, list[Task]]:
     """How judges of this environment are made, and sound tasks for it."""
     wanted, sandbox = default("environment", environment), default("sandbox", "process")
     tasks = [one.task for one in sound_tasks(wanted.make(), 0, count)]
-    return Recipe(wanted.make, sandbox.make), tasks
+    return JudgeSpec(wanted.make, sandbox.make), tasks
 
 
 def default(kind: str, name: str) -> Choice:
@@ -75,7 +75,7 @@ def main() -> None:
             verdicts = list(pool.map(lambda task, chosen=filters: judge(task, chosen), tasks))
             spent, used = time.perf_counter() - started, cpu_seconds() - before
             passed = sum(verdict.passed for verdict in verdicts)
-            runs = sum(int(verdict.audit["executions"]) for verdict in verdicts)
+            runs = sum(int(verdict.diagnostics["executions"]) for verdict in verdicts)
             print(
                 f"{name}: {len(tasks) / spent:.1f} tasks a second ({passed} of {len(tasks)} passed; "
                 f"{runs / len(tasks):.1f} executions and {1000 * used / len(tasks):.0f} ms of CPU a task; "

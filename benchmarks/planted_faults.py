@@ -24,7 +24,7 @@ from planted.faults import FAULTS
 from planted.sound import sound_tasks
 
 from selfchal.core.environment import Environment
-from selfchal.core.judging import Recipe, judge_rows
+from selfchal.judging import JudgeSpec, judge_rows
 
 DOCS = Path(__file__).parent.parent / "docs" / "judging.md"
 START, END = "<!-- planted faults: start -->", "<!-- planted faults: end -->"
@@ -100,7 +100,7 @@ def measure(name: str, each: int, seed: int, table: Table, show: int) -> None:
         rows += [(fault, task) for task in rng.sample(found, min(len(found), max(10, each // 3)))]
     print(f"{name}: {len(sound)} sound, {len(rows) - len(sound)} planted", flush=True)
     shown: Counter[str] = Counter()
-    recipe = Recipe(chosen.make, default("sandbox", "process").make)
+    recipe = JudgeSpec(chosen.make, default("sandbox", "process").make)
     verdicts = judge_rows(recipe, [task.to_json() for _, task in rows])
     for (fault, task), row in zip(rows, verdicts, strict=True):
         table.add(fault, name, row)

@@ -21,10 +21,10 @@ from side_by_side import side_by_side
 
 from selfchal.cli.run import hooks_of
 from selfchal.core.episode import Episode
-from selfchal.core.manifest import read_manifest, validate
-from selfchal.core.pipeline import run
-from selfchal.core.progress import Silent
-from selfchal.core.store import Store
+from selfchal.pipeline.loop import run
+from selfchal.pipeline.manifest import read_manifest, validate
+from selfchal.pipeline.progress import Silent
+from selfchal.pipeline.store import Store
 from selfchal.plugins import load_plugins
 
 COLUMNS = (

@@ -28,24 +28,24 @@ import torch
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.cli.run import hooks_of
 from selfchal.core.episode import Episode
-from selfchal.core.evaluation import held_out
-from selfchal.core.lab import Lab, open_lab
-from selfchal.core.manifest import read_manifest, validate
 from selfchal.core.model import Generation, Sampling
-from selfchal.core.progress import Silent
-from selfchal.core.rollout import Engine
 from selfchal.core.scene import Scene
-from selfchal.core.store import Store
+from selfchal.pipeline.context import RunContext, open_context
+from selfchal.pipeline.evaluation import held_out
+from selfchal.pipeline.manifest import read_manifest, validate
+from selfchal.pipeline.progress import Silent
+from selfchal.pipeline.store import Store
 from selfchal.plugins import load_plugins
+from selfchal.rollout.engine import Engine
 
 Play = Callable[[list[Scene]], object]
 
 
-def measure(lab: Lab, tasks: int, samples: int, single: int, repeats: int) -> dict[str, float]:
+def measure(context: RunContext, tasks: int, samples: int, single: int, repeats: int) -> dict[str, float]:
     """Episodes a second of each way."""
-    rollout = lab.manifest.settings.rollout
-    sampling = lab.sampling(1.0, seed=5)
-    model: Any = lab.model
+    rollout = context.manifest.settings.rollout
+    sampling = context.sampling(1.0, seed=5)
+    model: Any = context.model
     ways: dict[str, tuple[Play, int]] = {
         "ours": (lambda scenes: Engine(model, sampling, rollout.batch).roll(scenes), tasks * samples),
         "generate, batched": (partial(plain, model, sampling), tasks * samples),
@@ -55,9 +55,9 @@ def measure(lab: Lab, tasks: int, samples: int, single: int, repeats: int) -> di
     for _ in range(repeats):
         for name, (play, episodes) in ways.items():
             torch.manual_seed(0)
-            chosen = [task for task in held_out(lab)[:tasks] for _ in range(samples)][:episodes]
+            chosen = [task for task in held_out(context)[:tasks] for _ in range(samples)][:episodes]
             started = time.perf_counter()
-            play([lab.test_scene(task) for task in chosen])
+            play([context.test_scene(task) for task in chosen])
             rates[name] = max(rates[name], episodes / (time.perf_counter() - started))
     return rates
 
@@ -135,9 +135,9 @@ def main(
     with (
         tempfile.TemporaryDirectory() as scratch,
         Store.resume(Path(scratch) / "run", chosen.resolved()) as store,
-        open_lab(chosen, store, Silent(), hooks_of(plugins)) as lab,
+        open_context(chosen, store, Silent(), hooks_of(plugins)) as context,
     ):
-        rates = measure(lab, tasks, samples, single, repeats)
+        rates = measure(context, tasks, samples, single, repeats)
     for name, rate in rates.items():
         click.echo(f"{name:22} {rate:8.1f} episodes/s   ours is {rates['ours'] / rate:5.2f} times as fast")
 

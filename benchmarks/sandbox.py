@@ -41,9 +41,9 @@ from judging import cpu_seconds, recipe_and_tasks
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.judge import Filter
-from selfchal.core.judging import JudgeProcesses, enough_processes
 from selfchal.core.sandbox import Limits, Program, Sandbox
 from selfchal.core.world import ToolResult
+from selfchal.judging import JudgeProcesses, enough_processes
 from selfchal.plugins import load_plugins
 
 LIMITS = Limits(seconds=60.0)
@@ -150,7 +150,7 @@ def judgement_rows(stack: ExitStack) -> list[Row]:
             verdicts = list(executor.map(lambda task, chosen=filters: judge(task, chosen), tasks))
         assert all(verdict.passed for verdict in verdicts)
         turns = itertools.cycle(tasks)
-        runs = f"{sum(verdict.audit['executions'] for verdict in verdicts) / len(tasks):.1f} runs"
+        runs = f"{sum(verdict.diagnostics['executions'] for verdict in verdicts) / len(tasks):.1f} runs"
         words = f"by the paper's filter, {runs}" if filters is Filter.PAPER else f"with every check, {runs}"
         one = lambda f=filters, t=turns: judge(next(t), f)  # noqa: E731 — bound in a loop
         rows.append(Row(f"process: a judgement {words}", one, threads=count))

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from selfchal.core.evaluation import Mode
-from selfchal.core.statistics import RESAMPLES, Estimate, mean_reward
-from selfchal.core.store import Store
+from selfchal.pipeline.evaluation import Mode
+from selfchal.pipeline.statistics import RESAMPLES, Estimate, mean_reward
+from selfchal.pipeline.store import Store
 
 Rows = Mapping[str, Sequence[float]]  # held-out task -> rewards of its samples
 

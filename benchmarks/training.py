@@ -26,8 +26,8 @@ from trl import GRPOConfig, GRPOTrainer
 
 from selfchal.builtin_trainers.batch import agent_tokens
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
-from selfchal.builtin_trainers.grpo.update import lesson, update
-from selfchal.builtin_trainers.learner import Stepper
+from selfchal.builtin_trainers.grpo.update import policy_batch, update
+from selfchal.builtin_trainers.optim import Optimizer
 from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.trl_runner import no_text
 from selfchal.core.episode import Episode, Group
@@ -144,17 +144,17 @@ def main(episodes: int, repeats: int, threads: int, as_json: bool) -> None:
     torch.set_num_threads(threads)
     played = batch(episodes)
     config = GrpoConfig(learning_rate=1e-6, importance_cap=None)
-    taught = lesson(groups_of(played), config)
+    batch_data = policy_batch(groups_of(played), config)
     tokens = float(sum(map(agent_tokens, played)))
     ours_network, trl_network = network(), network()
-    stepper = Stepper(ours_network, config, Team())
+    optimizer = Optimizer(ours_network, config, Team())
     trl_optimizer = torch.optim.AdamW(trl_network.parameters(), lr=config.learning_rate, weight_decay=0.0)
-    inputs = trl_inputs(taught.episodes, taught.advantages)
+    inputs = trl_inputs(batch_data.episodes, batch_data.advantages)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = trl_trainer(trl_network, scratch, episodes)
 
         def ours() -> float:
-            return update(stepper, config, None, lesson(groups_of(played), config), 1)["loss"]
+            return update(optimizer, config, None, policy_batch(groups_of(played), config), 1)["loss"]
 
         def theirs(size: int) -> float:
             return trl_step(trainer, trl_optimizer, inputs, tokens, size)

@@ -17,7 +17,7 @@ import click
 from pydantic import BaseModel
 
 from selfchal.cli.main import COMMANDS, cli
-from selfchal.core.manifest import ManifestModel
+from selfchal.pipeline.manifest import ManifestModel
 from selfchal.plugins import load_plugins
 
 WIDTH = 100

@@ -12,8 +12,8 @@ import pytest
 
 from selfchal.core import hookspecs
 from selfchal.plugins import load_plugins
-from selfchal.plugins.conformance import Case, environment_cases
 from selfchal.plugins.kinds import KINDS
+from selfchal.testing.conformance import Case, environment_cases
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

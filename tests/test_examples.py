@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from selfchal.cli.estimate import estimate_cost
-from selfchal.core.manifest import read_manifest, validate
+from selfchal.pipeline.manifest import read_manifest, validate
 from selfchal.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from selfchal.core.store import Store
+from selfchal.pipeline.store import Store
 
 ROOT = Path(__file__).parents[1]
 SMALL = [

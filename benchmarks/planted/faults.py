@@ -158,9 +158,9 @@ def half_solution(environment: Environment, sound: Sound, rng: random.Random) ->
 
 def always_true(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:
     """A verifier that is content with anything, said in several ways."""
-    argument = "answer" if environment.wants_answer else ""
+    argument = "answer" if environment.answer_required else ""
     bodies = ["return True", "return 1 == 1", "done = []\n    return len(done) == 0"]
-    if environment.wants_answer:
+    if environment.answer_required:
         bodies += ["return answer is not None", "return str(answer) != ''"]
     else:
         first = sound.conditions[0].split(" == ")[0].split(")[")[0] + ")"

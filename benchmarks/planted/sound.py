@@ -41,7 +41,7 @@ def sound_tasks(environment: Environment, seed: int, most: int) -> list[Sound]:
     tasks = [task for split in environment.splits() for task in environment.test_tasks(split)]
     rng.shuffle(tasks)
     made: list[Sound] = []
-    make = _answered if environment.wants_answer else _stateful
+    make = _answered if environment.answer_required else _stateful
     for task in tasks:
         others = [other for other in tasks if other.id != task.id]
         one = make(environment, task, others, rng)

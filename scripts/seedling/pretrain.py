@@ -21,7 +21,7 @@ from optimiser import optimisers
 from transformers import Lfm2Config, Lfm2ForCausalLM, PreTrainedTokenizerFast
 
 from selfchal.builtin_envs.calculation.wording import DEV, TEST
-from selfchal.builtin_models.heap import keep_freed_memory
+from selfchal.builtin_models.malloc import keep_freed_memory
 
 Row = tuple[list[int], list[int]]  # ids, and labels (-100 where nothing is learnt)
 

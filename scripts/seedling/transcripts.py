@@ -93,17 +93,17 @@ def agent(rng: random.Random, chain: Chain, *, whole: bool) -> list[Segment]:
 def parallel(rng: random.Random, count: int) -> list[Segment]:
     """Errands of one family in one instruction that have nothing to do with each other."""
     family = rng.choice(chains.FAMILIES)
-    errands = _errands(rng, family, count)
-    while any(map(held_out, pairwise(errand.steps[0].kind.name for errand in errands))):
-        errands = _errands(rng, family, count)
-    steps = [errand.steps[0] for errand in errands]
+    goals = _errands(rng, family, count)
+    while any(map(held_out, pairwise(goal.steps[0].kind.name for goal in goals))):
+        goals = _errands(rng, family, count)
+    steps = [goal.steps[0] for goal in goals]
     asked = [rng.choice(WORDING.phrases[step.kind.name]).format(**step.literals) for step in steps]
     instruction = rng.choice(APART[count]).format(*asked)
     segments: list[Segment] = [(f"<agent><user>{instruction}<assistant>", False)]
-    for errand in errands:
-        segments.append((f"{agent_turns(errand)[0]}<end>", True))
-        segments.append((f"<user>{shown(errand.answer)}<assistant>", False))
-    return [*segments, (f"{agent_turns(errands[-1])[-1]}<end>", True)]
+    for goal in goals:
+        segments.append((f"{agent_turns(goal)[0]}<end>", True))
+        segments.append((f"<user>{shown(goal.answer)}<assistant>", False))
+    return [*segments, (f"{agent_turns(goals[-1])[-1]}<end>", True)]
 
 
 def _errands(rng: random.Random, family: str, count: int) -> list[Chain]:

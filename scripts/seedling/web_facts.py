@@ -1,7 +1,7 @@
 """Every fact of an island that can be asked for: what it is, where it stands, and which pages lead there.
 
 Names of places and things, and so the map of the site, are the same on every island; people, numbers and
-links between things are not (``island.make_island``).
+links between things are not (``site_facts.make_site_facts``).
 """
 
 from __future__ import annotations
@@ -9,10 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from selfchal.builtin_envs.web_browsing.island import Event, Exhibit, Good, Island, Person, Route, make_island
 from selfchal.builtin_envs.web_browsing.names import slug
 from selfchal.builtin_envs.web_browsing.pages import site_of
 from selfchal.builtin_envs.web_browsing.site import START, Site
+from selfchal.builtin_envs.web_browsing.site_facts import (
+    Event,
+    Exhibit,
+    Good,
+    Person,
+    Route,
+    SiteFacts,
+    make_site_facts,
+)
 
 # How code cuts a value out of the text after its label.
 WORD, LINE, LINK, STOP, COMMA = (
@@ -43,7 +51,7 @@ class Fact:
 class Place:
     """An island with its pages; its facts by kind, and those that each page tells by itself."""
 
-    island: Island
+    site_facts: SiteFacts
     site: Site
     facts: Mapping[str, Sequence[Fact]]
     pages: Mapping[str, Sequence[Fact]]
@@ -70,47 +78,47 @@ class Place:
         """From the landing page, which is left out, down to ``page``."""
         parts = page.split("/")[1:]
         if parts[:2] == ["council", "people"]:
-            office = next(person.office for person in self.island.people if person.page == page)
+            office = next(person.office for person in self.site_facts.people if person.page == page)
             return ["/council", f"/council/{slug(office)}", page]
         if parts[0] == "harbour":
             return ["/harbour", page]
         return ["/" + "/".join(parts[: count + 1]) for count in range(len(parts))]
 
 
-def place(seed: int) -> Place:
-    island = make_island(seed)
+def make_place(seed: int) -> Place:
+    site_facts = make_site_facts(seed)
     by_kind: dict[str, list[Fact]] = {}
     by_page: dict[str, list[Fact]] = {}
-    for fact in facts(island):
+    for fact in facts(site_facts):
         by_kind.setdefault(fact.kind, []).append(fact)
         if not fact.via:
             by_page.setdefault(fact.page, []).append(fact)
-    return Place(island, site_of(island), by_kind, by_page)
+    return Place(site_facts, site_of(site_facts), by_kind, by_page)
 
 
-def facts(island: Island) -> Iterator[Fact]:
-    for person in island.people:
+def facts(site_facts: SiteFacts) -> Iterator[Fact]:
+    for person in site_facts.people:
         names = {"p": person.name, "o": person.office}
         for kind, label, value in _of_person(person):
             yield Fact(kind, "person", names, person.page, label, LINE, value, lower=kind == "hobby")
-    yield from _offices(island)
-    yield from _harbour(island)
-    yield from _market(island)
-    for exhibit in island.exhibits:
+    yield from _offices(site_facts)
+    yield from _harbour(site_facts)
+    yield from _market(site_facts)
+    for exhibit in site_facts.exhibits:
         yield from _exhibit(exhibit)
-    for book in island.books:
+    for book in site_facts.books:
         names = {"b": book.title, "f": book.shelf}
         yield Fact("author", "book", names, book.page, "By ", COMMA, book.author)
         yield Fact("pages", "book", names, book.page, "Pages: ", LINE, str(book.pages))
         yield Fact("mark", "book", names, book.page, "Shelf mark: ", LINE, book.mark)
-    for trail in island.trails:
+    for trail in site_facts.trails:
         names = {"t": trail.name}
         yield Fact("length", "trail", names, trail.page, "Length: ", WORD, str(trail.kilometres))
         yield Fact("climb", "trail", names, trail.page, "Climb: ", WORD, str(trail.climb))
         yield Fact("start", "trail", names, trail.page, "Starts at: ", LINE, trail.start)
         yield Fact("grade", "trail", names, trail.page, "Grade: ", LINE, trail.grade)
-    for event in island.events:
-        yield from _event(island, event)
+    for event in site_facts.events:
+        yield from _event(site_facts, event)
 
 
 def _of_person(person: Person) -> list[tuple[str, str, str]]:
@@ -122,23 +130,23 @@ def _of_person(person: Person) -> list[tuple[str, str, str]]:
     ]
 
 
-def _offices(island: Island) -> Iterator[Fact]:
-    for office in island.offices:
+def _offices(site_facts: SiteFacts) -> Iterator[Fact]:
+    for office in site_facts.offices:
         names = {"o": office.name}
         yield Fact("floor", "office", names, office.page, "Floor ", WORD, str(office.floor))
         yield Fact("hours", "office", names, office.page, "open ", STOP, office.hours)
         yield Fact("head", "office", names, office.page, "Head of office: ", LINK, office.head.name)
 
 
-def _harbour(island: Island) -> Iterator[Fact]:
-    for ship in island.ships:
+def _harbour(site_facts: SiteFacts) -> Iterator[Fact]:
+    for ship in site_facts.ships:
         for kind, label, value in (
             ("built", "Built: ", str(ship.built)),
             ("seats", "Seats: ", str(ship.seats)),
             ("captain", "Captain: ", ship.captain),
         ):
             yield Fact(kind, "ship", {"s": ship.name}, ship.page, label, LINE, value)
-    for route in island.routes:
+    for route in site_facts.routes:
         names = {"r": route.destination}
         ship, there = route.ship, (route.page,)
         yield Fact("minutes", "route", names, route.page, "Crossing: ", WORD, str(route.minutes))
@@ -153,14 +161,14 @@ def _harbour(island: Island) -> Iterator[Fact]:
         yield Fact("route_built", "route", names, ship.page, "Built: ", LINE, str(ship.built), there)
 
 
-def _market(island: Island) -> Iterator[Fact]:
-    routes: Mapping[str, Route] = {route.destination: route for route in island.routes}
-    for stall in island.stalls:
+def _market(site_facts: SiteFacts) -> Iterator[Fact]:
+    routes: Mapping[str, Route] = {route.destination: route for route in site_facts.routes}
+    for stall in site_facts.stalls:
         names = {"s": stall.name}
         yield Fact("row", "stall", names, stall.page, "Row ", STOP, str(stall.row))
         yield Fact("closed", "stall", names, stall.page, "Closed on ", STOP, stall.closed)
         yield Fact("keeper", "stall", names, stall.page, "Keeper: ", LINE, stall.keeper)
-    for good in island.goods:
+    for good in site_facts.goods:
         yield from _good(good, routes[good.origin])
 
 
@@ -188,17 +196,17 @@ def _exhibit(exhibit: Exhibit) -> Iterator[Fact]:
         yield Fact(f"donor_{kind}", "exhibit", names, page, label, LINE, value, via, lower)
 
 
-def _event(island: Island, event: Event) -> Iterator[Fact]:
+def _event(site_facts: SiteFacts, event: Event) -> Iterator[Fact]:
     names = {"v": event.name, "d": event.day}
     host = event.host
     yield Fact("time", "event", names, event.page, " at ", LINE, event.time)
-    yield Fact("where", "event", names, event.page, "Place: ", LINE, event.place)
+    yield Fact("where", "event", names, event.page, "Place: ", LINE, event.venue)
     yield Fact("ticket", "event", names, event.page, "Ticket: ", WORD, _money(event.price))
     yield Fact("host", "event", names, event.page, "Host: ", LINK, host.name)
     for kind, label, value in _of_person(host):
         lower = kind == "hobby"
         yield Fact(f"host_{kind}", "event", names, host.page, label, LINE, value, (event.page,), lower)
-    office = next(office for office in island.offices if office.name == host.office)
+    office = next(office for office in site_facts.offices if office.name == host.office)
     yield Fact(
         "host_floor", "event", names, office.page, "Floor ", WORD, str(office.floor), (event.page, host.page)
     )

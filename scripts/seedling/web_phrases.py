@@ -16,8 +16,8 @@ import yaml
 from web_facts import Fact
 
 from selfchal.builtin_envs.web_browsing import names
-from selfchal.builtin_envs.web_browsing.island import island
 from selfchal.builtin_envs.web_browsing.questions import KINDS
+from selfchal.builtin_envs.web_browsing.site_facts import site_facts
 
 _WORDING: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / "web_wording.yaml").read_text("utf-8"))
 _OWN = 0.55  # share of the sentences that belong to one kind of fact
@@ -69,11 +69,11 @@ def masked(sentence: str, fact: Fact) -> str:
 @cache
 def held_out() -> frozenset[str]:
     """Every sentence of the held-out questions, without names and numbers."""
-    rng, place, found = random.Random(0), island(), set[str]()
+    rng, facts, found = random.Random(0), site_facts(), set[str]()
     for split in ("test", "dev"):
         for ask in KINDS.values():
             for _ in range(_DRAWS):
-                found.update(sentences(nameless(ask(rng, place, split).text)))
+                found.update(sentences(nameless(ask(rng, facts, split).text)))
     return frozenset(found)
 
 
@@ -83,10 +83,10 @@ def sentences(text: str) -> list[str]:
 
 @cache
 def _names() -> re.Pattern[str]:
-    place = island()
-    people = [person.name for person in place.people]
-    goods = [good.name for good in place.goods]
-    titles = [book.title for book in place.books]
+    facts = site_facts()
+    people = [person.name for person in facts.people]
+    goods = [good.name for good in facts.goods]
+    titles = [book.title for book in facts.books]
     known = [*people, *goods, *titles, *fixed_names()]
     return re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True))))
 

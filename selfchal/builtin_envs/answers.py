@@ -24,53 +24,53 @@ def same_answer(expected: Json, answer: str | None) -> bool:
     """Is this text the expected value?"""
     if answer is None:
         return False
-    return _same(expected, answer.strip())
+    return _is_same(expected, answer.strip())
 
 
-def _same(expected: Json, given: Any) -> bool:
+def _is_same(expected: Json, given: Any) -> bool:
     if isinstance(expected, bool):
-        return _text(given).lower() == str(expected).lower()
+        return _compare_text(given).lower() == str(expected).lower()
     if isinstance(expected, int):
-        return _number(given) == expected
+        return _read_number(given) == expected
     if isinstance(expected, float):
-        number = _number(given)
-        return number is not None and _close(expected, number)
+        number = _read_number(given)
+        return number is not None and _is_close(expected, number)
     if isinstance(expected, list | tuple):
-        parts = _parts(given)
+        parts = _split_parts(given)
         return (
             parts is not None
             and len(parts) == len(expected)
-            and all(_same(want, got) for want, got in zip(expected, parts, strict=True))
+            and all(_is_same(want, got) for want, got in zip(expected, parts, strict=True))
         )
     if isinstance(expected, dict):
-        value = _structure(given)
+        value = _read_structure(given)
         return (
             isinstance(value, dict)
             and {str(key) for key in value} == set(expected)
-            and all(_same(want, _named(value, key)) for key, want in expected.items())
+            and all(_is_same(want, _strip_name(value, key)) for key, want in expected.items())
         )
-    return _text(given) == _text(expected)
+    return _compare_text(given) == _compare_text(expected)
 
 
-def _close(expected: float, given: float) -> bool:
+def _is_close(expected: float, given: float) -> bool:
     if abs(expected) >= _SMALL and round(expected, _DECIMALS) == round(given, _DECIMALS):
         return True
     return math.isclose(expected, given, rel_tol=_RELATIVE, abs_tol=1e-9)
 
 
-def _text(value: Any) -> str:
+def _compare_text(value: Any) -> str:
     text = str(value).strip()
     quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'"
     return text[1:-1].strip() if quoted else text
 
 
-def _number(value: Any) -> float | None:
+def _read_number(value: Any) -> float | None:
     """A plain decimal number; a currency sign before it and thousands separators are forgiven."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
         return float(value)
-    text = _text(value).lstrip("$€£").replace(",", "")
+    text = _compare_text(value).lstrip("$€£").replace(",", "")
     if not text or "_" in text or text[0] not in "+-.0123456789":
         return None
     try:
@@ -80,7 +80,7 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _structure(value: Any) -> Any:
+def _read_structure(value: Any) -> Any:
     """The list or dict that a text spells, as JSON or as Python literals; None when it spells neither."""
     if not isinstance(value, str):
         return value
@@ -92,9 +92,9 @@ def _structure(value: Any) -> Any:
     return None
 
 
-def _parts(value: Any) -> Sequence[Any] | None:
+def _split_parts(value: Any) -> Sequence[Any] | None:
     """The parts of a list: written as one, or just separated by commas."""
-    structure = _structure(value)
+    structure = _read_structure(value)
     if isinstance(structure, list | tuple):
         return structure
     if isinstance(value, str) and "," in value:
@@ -102,5 +102,5 @@ def _parts(value: Any) -> Sequence[Any] | None:
     return None
 
 
-def _named(value: dict[Any, Any], key: str) -> Any:
+def _strip_name(value: dict[Any, Any], key: str) -> Any:
     return next(item for name, item in value.items() if str(name) == key)

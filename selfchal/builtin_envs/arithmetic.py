@@ -54,19 +54,19 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 
 
-def _power(base: Any, exponent: Any) -> Any:
-    _bound(ast.Pow, base, exponent)
+def _eval_power(base: Any, exponent: Any) -> Any:
+    _check_bound(ast.Pow, base, exponent)
     return base**exponent
 
 
-def _round(number: Any, digits: int | None = None) -> Any:
+def _eval_round(number: Any, digits: int | None = None) -> Any:
     """``round(1, -10**9)`` would compute a power of ten of a billion digits."""
     if digits is not None and abs(digits) > MAX_ROUNDING:
         raise CalculatorError("that many digits cannot be rounded to")
     return round(number, digits)
 
 
-def _sum(values: Any) -> Any:
+def _eval_sum(values: Any) -> Any:
     """Numbers alone: adding up lists of lists takes time without bound."""
     if any(not isinstance(value, int | float | complex) for value in values):
         raise CalculatorError("only numbers can be summed")
@@ -82,12 +82,12 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "len": len,
     "max": max,
     "min": min,
-    "pow": _power,
+    "pow": _eval_power,
     "print": lambda *values: None,  # as in the originals, where nobody sees what it prints
-    "round": _round,
+    "round": _eval_round,
     "sorted": sorted,
     "str": str,
-    "sum": _sum,
+    "sum": _eval_sum,
 }
 
 
@@ -102,7 +102,7 @@ def evaluate(expression: str) -> Any:
     if len(expression) > MAX_CHARACTERS:
         raise CalculatorError(f"the expression has more than {MAX_CHARACTERS} characters")
     try:
-        return _value(ast.parse(expression.lstrip(" \t"), mode="eval").body)
+        return _evaluate(ast.parse(expression.lstrip(" \t"), mode="eval").body)
     except CalculatorError:
         raise
     except _FAILURES as error:
@@ -111,36 +111,36 @@ def evaluate(expression: str) -> Any:
 
 def product(left: Any, right: Any) -> Any:
     """``left * right``, but no text or list longer than MAX_ITEMS. Raises CalculatorError, TypeError."""
-    _bound(ast.Mult, left, right)
+    _check_bound(ast.Mult, left, right)
     return left * right
 
 
-def _value(node: ast.expr) -> Any:
+def _evaluate(node: ast.expr) -> Any:
     for kind, visit in _VISITORS:
         if isinstance(node, kind):
             return visit(node)
     raise CalculatorError(f"{type(node).__name__} is not arithmetic")
 
 
-def _constant(node: ast.Constant) -> Any:
+def _eval_constant(node: ast.Constant) -> Any:
     if isinstance(node.value, int) and node.value.bit_length() > MAX_BITS:
         raise CalculatorError("the number is too large")
     return node.value
 
 
-def _binary(node: ast.BinOp) -> Any:
-    left, right = _value(node.left), _value(node.right)
+def _eval_binary(node: ast.BinOp) -> Any:
+    left, right = _evaluate(node.left), _evaluate(node.right)
     kind = type(node.op)
     if kind is ast.MatMult or (isinstance(left, str) and kind is ast.Mod):
         raise CalculatorError("the operator is not arithmetic")
-    _bound(kind, left, right)
+    _check_bound(kind, left, right)
     value = _BINARY[kind](left, right)
     if isinstance(value, int) and value.bit_length() > MAX_BITS:
         raise CalculatorError("the result is too large")
     return value
 
 
-def _bound(kind: type[ast.operator], left: Any, right: Any) -> None:
+def _check_bound(kind: type[ast.operator], left: Any, right: Any) -> None:
     """Refuse what would take long, before it is computed."""
     integers = isinstance(left, int) and isinstance(right, int)
     if kind is ast.Pow and integers and abs(left) > 1 and left.bit_length() * right > MAX_BITS:
@@ -149,35 +149,39 @@ def _bound(kind: type[ast.operator], left: Any, right: Any) -> None:
         raise CalculatorError("the shift is too large")
     if kind is ast.Mult:
         for items, count in ((left, right), (right, left)):
-            if isinstance(count, int) and not isinstance(items, int) and _size(items) * count > MAX_ITEMS:
+            if (
+                isinstance(count, int)
+                and not isinstance(items, int)
+                and _measure_size(items) * count > MAX_ITEMS
+            ):
                 raise CalculatorError("the result is too long")
 
 
-def _size(value: Any) -> int:
+def _measure_size(value: Any) -> int:
     """Characters and items, nested ones too; 0 for a number, which ``*`` does not make longer."""
     if isinstance(value, str | bytes):
         return len(value)
     if isinstance(value, list | tuple | set):
-        return len(value) + sum(map(_size, value))
+        return len(value) + sum(map(_measure_size, value))
     if isinstance(value, dict):
-        return len(value) + sum(_size(key) + _size(item) for key, item in value.items())
+        return len(value) + sum(_measure_size(key) + _measure_size(item) for key, item in value.items())
     return 0
 
 
-def _boolean(node: ast.BoolOp) -> Any:
+def _eval_boolean(node: ast.BoolOp) -> Any:
     is_and = isinstance(node.op, ast.And)
     value: Any = is_and
     for part in node.values:
-        value = _value(part)
+        value = _evaluate(part)
         if bool(value) is not is_and:
             return value
     return value
 
 
-def _comparison(node: ast.Compare) -> Any:
-    left = _value(node.left)
+def _eval_comparison(node: ast.Compare) -> Any:
+    left = _evaluate(node.left)
     for kind, right_node in zip(node.ops, node.comparators, strict=True):
-        right = _value(right_node)
+        right = _evaluate(right_node)
         if type(kind) not in _COMPARE:
             raise CalculatorError("'is' is not arithmetic")
         if not _COMPARE[type(kind)](left, right):
@@ -186,36 +190,36 @@ def _comparison(node: ast.Compare) -> Any:
     return True
 
 
-def _call(node: ast.Call) -> Any:
+def _eval_call(node: ast.Call) -> Any:
     if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS or node.keywords:
         raise CalculatorError(f"only {', '.join(_FUNCTIONS)} can be called")
-    return _FUNCTIONS[node.func.id](*map(_value, node.args))
+    return _FUNCTIONS[node.func.id](*map(_evaluate, node.args))
 
 
-def _subscript(node: ast.Subscript) -> Any:
+def _eval_subscript(node: ast.Subscript) -> Any:
     if isinstance(node.slice, ast.Slice):
         raise CalculatorError("a slice is not arithmetic")
-    return _value(node.value)[_value(node.slice)]
+    return _evaluate(node.value)[_evaluate(node.slice)]
 
 
-def _dict(node: ast.Dict) -> dict[Any, Any]:
+def _eval_dict(node: ast.Dict) -> dict[Any, Any]:
     if None in node.keys:
         raise CalculatorError("'**' is not arithmetic here")
-    keys = [_value(key) for key in node.keys if key is not None]
-    return dict(zip(keys, map(_value, node.values), strict=True))
+    keys = [_evaluate(key) for key in node.keys if key is not None]
+    return dict(zip(keys, map(_evaluate, node.values), strict=True))
 
 
 _VISITORS: tuple[tuple[type[ast.expr], Callable[[Any], Any]], ...] = (
-    (ast.Constant, _constant),
-    (ast.BinOp, _binary),
-    (ast.UnaryOp, lambda node: _UNARY[type(node.op)](_value(node.operand))),
-    (ast.BoolOp, _boolean),
-    (ast.Compare, _comparison),
-    (ast.IfExp, lambda node: _value(node.body) if _value(node.test) else _value(node.orelse)),
-    (ast.Tuple, lambda node: tuple(map(_value, node.elts))),
-    (ast.List, lambda node: list(map(_value, node.elts))),
-    (ast.Set, lambda node: set(map(_value, node.elts))),
-    (ast.Dict, _dict),
-    (ast.Call, _call),
-    (ast.Subscript, _subscript),
+    (ast.Constant, _eval_constant),
+    (ast.BinOp, _eval_binary),
+    (ast.UnaryOp, lambda node: _UNARY[type(node.op)](_evaluate(node.operand))),
+    (ast.BoolOp, _eval_boolean),
+    (ast.Compare, _eval_comparison),
+    (ast.IfExp, lambda node: _evaluate(node.body) if _evaluate(node.test) else _evaluate(node.orelse)),
+    (ast.Tuple, lambda node: tuple(map(_evaluate, node.elts))),
+    (ast.List, lambda node: list(map(_evaluate, node.elts))),
+    (ast.Set, lambda node: set(map(_evaluate, node.elts))),
+    (ast.Dict, _eval_dict),
+    (ast.Call, _eval_call),
+    (ast.Subscript, _eval_subscript),
 )

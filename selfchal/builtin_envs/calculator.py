@@ -40,34 +40,34 @@ def calculate(expression: str) -> float | str:
         if not isinstance(expression, str):
             raise TypeError("eval() arg 1 must be a string, bytes or code object")
         tree = ast.parse(expression.lstrip(" "), "<string>", "eval")
-        value = round(float(_value(tree.body)), 2)
+        value = round(float(_evaluate(tree.body)), 2)
     except Exception as error:
         raise RefusedExpression(str(error)) from error
     return value if math.isfinite(value) else str(value)
 
 
-def _value(node: ast.expr) -> Any:
+def _evaluate(node: ast.expr) -> Any:
     if isinstance(node, ast.BinOp):
-        return _binary(type(node.op), _value(node.left), _value(node.right))
+        return _eval_binary(type(node.op), _evaluate(node.left), _evaluate(node.right))
     if isinstance(node, ast.UnaryOp):
-        operand = _value(node.operand)
+        operand = _evaluate(node.operand)
         return -operand if isinstance(node.op, ast.USub) else +operand
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Tuple) and not node.elts:
         return ()
     if isinstance(node, ast.Call) and not node.keywords:
-        return _value(node.func)(*(_value(arg) for arg in node.args))  # no number can be called: raises
+        return _evaluate(node.func)(*(_evaluate(arg) for arg in node.args))  # no number can be called: raises
     raise TypeError(f"{type(node).__name__} is no arithmetic")
 
 
-def _binary(op: type[ast.operator], left: Any, right: Any) -> Any:
-    if isinstance(left, int) and isinstance(right, int) and _bits(op, left, right) > MAX_BITS:
+def _eval_binary(op: type[ast.operator], left: Any, right: Any) -> Any:
+    if isinstance(left, int) and isinstance(right, int) and _count_bits(op, left, right) > MAX_BITS:
         raise OverflowError("int too large to convert to float")
     return _BINARY[op](left, right)
 
 
-def _bits(op: type[ast.operator], left: int, right: int) -> int:
+def _count_bits(op: type[ast.operator], left: int, right: int) -> int:
     """An upper bound of the bits of the result; 0 where it cannot grow much."""
     if op is ast.Pow and right > 0 and abs(left) > 1:
         return left.bit_length() * right

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfchal.builtin_envs.arithmetic import MAX_BITS
-from selfchal.core.arguments import mismatch, spread
+from selfchal.core.arguments import find_mismatch, spread
 from selfchal.core.tools import Tool
 from selfchal.core.world import Json, ToolResult, ToolSpec
 
@@ -47,7 +47,7 @@ class Toolset:
             own_args, own_kwargs = copy.deepcopy((tuple(args), dict(kwargs)))
             first = lead if tool.bound else ()
             given, named = spread(tool.function, (*first, *own_args), own_kwargs)
-            problem = mismatch(tool.function, tool.spec, given, named)
+            problem = find_mismatch(tool.function, tool.spec, given, named)
             if problem:
                 return refused(problem)
             return answered(tool.function(*given, **named))

@@ -22,12 +22,12 @@ BYTES_A_TOKEN = 4  # about; a server that disagrees refuses, and says so
 
 def write_prompt(messages: Sequence[Message]) -> list[int]:
     """The bytes of a conversation, ending where the assistant is to speak."""
-    ids = [unit for message in messages for unit in _turn(message)]
+    ids = [unit for message in messages for unit in _read_turn(message)]
     return [*ids, ROLES["assistant"]]
 
 
 def write_turn(message: Message) -> list[int]:
-    return [*_turn(message), ROLES["assistant"]]
+    return [*_read_turn(message), ROLES["assistant"]]
 
 
 def read(ids: Sequence[int]) -> list[Message]:
@@ -43,7 +43,7 @@ def read(ids: Sequence[int]) -> list[Message]:
     return messages if messages[-1].content else messages[:-1]
 
 
-def _turn(message: Message) -> list[int]:
+def _read_turn(message: Message) -> list[int]:
     return [ROLES[message.role], *message.content.encode("utf-8", "replace")]
 
 
@@ -55,12 +55,14 @@ class Chat:
     def generate(self, model: str, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         """One request a prompt, seeded by its place among the prompts."""
         bodies = [
-            self._body(model, prompt, sampling, (sampling.seed + place) % 2**31)
-            for place, prompt in enumerate(prompts)
+            self._build_body(model, prompt, sampling, (sampling.seed + index) % 2**31)
+            for index, prompt in enumerate(prompts)
         ]
         return self.endpoint.map(self._ask, bodies)
 
-    def _body(self, model: str, prompt: Sequence[int], sampling: Sampling, seed: int) -> dict[str, Json]:
+    def _build_body(
+        self, model: str, prompt: Sequence[int], sampling: Sampling, seed: int
+    ) -> dict[str, Json]:
         rows = [{"role": message.role, "content": message.content} for message in read(prompt)]
         body: dict[str, Json] = {
             "model": model,

@@ -29,11 +29,11 @@ class Completions:
         seen: Counter[tuple[int, ...]] = Counter()
         bodies = []
         for prompt in map(tuple, prompts):
-            bodies.append(self._body(model, prompt, sampling, seen[prompt]))
+            bodies.append(self._build_body(model, prompt, sampling, seen[prompt]))
             seen[prompt] += 1
         return self.endpoint.map(self._ask, bodies)
 
-    def _body(
+    def _build_body(
         self, model: str, prompt: Sequence[int], sampling: Sampling, occurrence: int
     ) -> dict[str, Json]:
         return {

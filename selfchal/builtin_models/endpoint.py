@@ -98,7 +98,7 @@ class Endpoint:
         self.base_url = base_url.rstrip("/")
         self.ledger = ledger or Ledger()
         self._patience = patience
-        headers = {"Authorization": f"Bearer {_key(key_env)}"} if key_env else {}
+        headers = {"Authorization": f"Bearer {_read_key(key_env)}"} if key_env else {}
         limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
         self._client = httpx.Client(headers=headers, timeout=patience.timeout, limits=limits)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="endpoint")
@@ -113,10 +113,10 @@ class Endpoint:
 
     def post(self, path: str, body: Mapping[str, Json]) -> Json:
         """The JSON that answers this request."""
-        return _decoded(self._send("POST", path, body))
+        return _decode(self._send("POST", path, body))
 
     def get(self, path: str) -> Json:
-        return _decoded(self._send("GET", path, None))
+        return _decode(self._send("GET", path, None))
 
     def command(self, path: str, body: Mapping[str, Json]) -> None:
         """A request that is answered by being done."""
@@ -134,8 +134,8 @@ class Endpoint:
                 if answer.is_success:
                     return answer
                 if answer.status_code not in PASSING:
-                    raise ModelError(self._refused(url, answer))
-                wrong, wait = f"status {answer.status_code}: {answer.text[:200]}", _retry_after(answer)
+                    raise ModelError(self._explain_refusal(url, answer))
+                wrong, wait = f"status {answer.status_code}: {answer.text[:200]}", _read_retry_after(answer)
             if attempt < self._patience.retries:
                 self.ledger.count_retry()
                 time.sleep(self._pause(attempt) if wait is None else min(wait, self._patience.most))
@@ -148,7 +148,7 @@ class Endpoint:
         # Spread out, so that the requests that failed together do not come back together.
         return min(self._patience.pause * 2.0**attempt, self._patience.most) * random.uniform(0.5, 1.0)
 
-    def _refused(self, url: str, answer: httpx.Response) -> str:
+    def _explain_refusal(self, url: str, answer: httpx.Response) -> str:
         text = answer.text[:300]
         if answer.status_code in (401, 403):
             cure = f"check the key in ${self._key_env}" if self._key_env else "set model.api_key_env"
@@ -161,7 +161,7 @@ class Endpoint:
         self.ledger.write()
 
 
-def _key(name: str) -> str:
+def _read_key(name: str) -> str:
     key = os.environ.get(name)
     if not key:
         raise ModelError(
@@ -170,14 +170,14 @@ def _key(name: str) -> str:
     return key
 
 
-def _decoded(answer: httpx.Response) -> Json:
+def _decode(answer: httpx.Response) -> Json:
     try:
         return answer.json()
     except ValueError as error:
         raise ModelError(f"{answer.url} answered something that is no JSON: {answer.text[:200]!r}") from error
 
 
-def _retry_after(answer: httpx.Response) -> float | None:
+def _read_retry_after(answer: httpx.Response) -> float | None:
     try:
         return float(answer.headers["retry-after"])
     except (KeyError, ValueError):  # absent, or a date

@@ -16,14 +16,14 @@ import torch
 from safetensors.torch import load_file
 
 from selfchal.builtin_models import loading
-from selfchal.builtin_models.generation.decoder import Decoder, Flow
+from selfchal.builtin_models.generation.decoder import ContinuousBatch, Decoder
 from selfchal.builtin_models.generation.grouped import GroupedDecoder
 from selfchal.builtin_models.generation.layout import find_layout
 from selfchal.builtin_models.generation.rows import Row, RowMaker
 from selfchal.builtin_models.generation.stops import StopStrings
-from selfchal.builtin_models.heap import keep_freed_memory
+from selfchal.builtin_models.malloc import keep_freed_memory
 from selfchal.builtin_models.rendering import Renderer
-from selfchal.builtin_models.streaming import FlowStream
+from selfchal.builtin_models.streaming import ContinuousStream
 from selfchal.builtin_models.transformers_model import TransformersConfig
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling, Stream
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Host:
+class LoadedModel:
     """``network`` is what is trained: the decoder itself, or peft's wrapper of it."""
 
     network: Any
@@ -47,7 +47,7 @@ class Host:
         self._stops: dict[tuple[str, ...], StopStrings] = {}
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        rows = self.decoder.generate(prompts, sampling, self._stopping(sampling.stop), self.renderer.ends)
+        rows = self.decoder.generate(prompts, sampling, self._find_stops(sampling.stop), self.renderer.ends)
         return [self.generation(row) for row in rows]
 
     def generation(self, row: Row) -> Generation:
@@ -56,17 +56,17 @@ class Host:
     def stream(self, sampling: Sampling, lock: threading.Lock) -> Stream:
         """``lock`` is held whenever the decoder works."""
         if isinstance(self.decoder, GroupedDecoder):
-            return TurnStream(_locked(self.generate, lock), sampling)
-        flow = Flow(self.decoder, sampling, self._stopping(sampling.stop), self.renderer.ends)
-        return FlowStream(flow, RowMaker(sampling, self.context), self.generation, lock)
+            return TurnStream(_hold_lock(self.generate, lock), sampling)
+        running = ContinuousBatch(self.decoder, sampling, self._find_stops(sampling.stop), self.renderer.ends)
+        return ContinuousStream(running, RowMaker(sampling, self.context), self.generation, lock)
 
-    def _stopping(self, stops: tuple[str, ...]) -> StopStrings:
+    def _find_stops(self, stops: tuple[str, ...]) -> StopStrings:
         if stops not in self._stops:
             self._stops[stops] = StopStrings((*stops, *self.renderer.stops), self.renderer.decode)
         return self._stops[stops]
 
-    def weights_changed(self) -> None:
-        self.decoder.weights_changed()
+    def on_weights_updated(self) -> None:
+        self.decoder.on_weights_updated()
 
     def save(self, directory: Path) -> None:
         """safetensors of the weights or of the adapter (PEFT layout), beside the tokenizer."""
@@ -77,10 +77,10 @@ class Host:
     def load(self, directory: Path) -> None:
         """Put saved weights into the present network; its tensors stay the same objects."""
         load_into(self.network, directory, adapted=self.adapted)
-        self.weights_changed()
+        self.on_weights_updated()
 
 
-def _locked(generate: Generate, lock: threading.Lock) -> Generate:
+def _hold_lock(generate: Generate, lock: threading.Lock) -> Generate:
     def alone(prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         with lock:
             return generate(prompts, sampling)
@@ -88,9 +88,9 @@ def _locked(generate: Generate, lock: threading.Lock) -> Generate:
     return alone
 
 
-def host(config: TransformersConfig, path: str) -> Host:
+def load_model(config: TransformersConfig, path: str) -> LoadedModel:
     """Load everything. Raises ModelError."""
-    loading.hush()
+    loading.silence_transformers()
     loading.check_source(path)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
@@ -100,7 +100,7 @@ def host(config: TransformersConfig, path: str) -> Host:
         keep_freed_memory()
     renderer = Renderer(tokenizer, loading.end_ids(path, tokenizer), config.chat_template)
     context = config.context or loading.max_positions(path)
-    return Host(
+    return LoadedModel(
         network,
         tokenizer,
         renderer,

@@ -24,7 +24,7 @@ WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def hush() -> None:
+def silence_transformers() -> None:
     """No progress bars and notes of transformers across ours, unless TRANSFORMERS_VERBOSITY asks for them."""
     if "TRANSFORMERS_VERBOSITY" not in os.environ:
         transformers_logging.set_verbosity_error()
@@ -56,7 +56,7 @@ def load_tokenizer(path: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
-        raise ModelError(_unloadable("tokenizer", path, error)) from error
+        raise ModelError(_explain_unloadable("tokenizer", path, error)) from error
 
 
 def load_network(config: TransformersConfig, *, path: str) -> Any:
@@ -64,15 +64,15 @@ def load_network(config: TransformersConfig, *, path: str) -> Any:
     device = pick_device(config.device)
     options: dict[str, Any] = {"dtype": pick_dtype(config.dtype, device), "attn_implementation": "sdpa"}
     if config.quantization is not None:
-        options |= _quantized(config.quantization, device)
+        options |= _load_quantized(config.quantization, device)
     try:
-        network = _from_pretrained(path, options)
+        network = _load_pretrained(path, options)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # RuntimeError: sizes differ
-        raise ModelError(_unloadable("weights", path, error)) from error
+        raise ModelError(_explain_unloadable("weights", path, error)) from error
     if config.quantization is None:
         network = network.to(device)
     if config.lora is not None:
-        network = _with_lora(network, config.lora, quantized=config.quantization is not None)
+        network = _add_lora(network, config.lora, quantized=config.quantization is not None)
     if config.gradient_checkpointing:
         # Non-reentrant: the other kind loses the gradient where the inputs need none, as with LoRA.
         network.gradient_checkpointing_enable({"use_reentrant": False})
@@ -110,7 +110,7 @@ def max_positions(path: str) -> int:
     return int(getattr(text, "max_position_embeddings", None) or 4096)
 
 
-def _from_pretrained(path: str, options: dict[str, Any]) -> Any:
+def _load_pretrained(path: str, options: dict[str, Any]) -> Any:
     try:
         return AutoModelForCausalLM.from_pretrained(path, **options)
     except ValueError as error:
@@ -119,7 +119,7 @@ def _from_pretrained(path: str, options: dict[str, Any]) -> Any:
         return AutoModelForCausalLM.from_pretrained(path, **options | {"attn_implementation": "eager"})
 
 
-def _quantized(kind: str, device: torch.device) -> dict[str, Any]:
+def _load_quantized(kind: str, device: torch.device) -> dict[str, Any]:
     """QLoRA's setting (Dettmers et al. 2023): NF4 with double quantisation, or plain 8 bit."""
     if device.type == "cpu":
         raise ModelError("model.quantization needs a GPU (bitsandbytes); remove it or set model.device.")
@@ -136,7 +136,7 @@ def _quantized(kind: str, device: torch.device) -> dict[str, Any]:
     return {"quantization_config": four, "device_map": {"": device}}
 
 
-def _with_lora(network: Any, lora: LoraConfig, *, quantized: bool) -> Any:
+def _add_lora(network: Any, lora: LoraConfig, *, quantized: bool) -> Any:
     try:
         import peft
     except ImportError as error:
@@ -154,7 +154,7 @@ def _with_lora(network: Any, lora: LoraConfig, *, quantized: bool) -> Any:
     return peft.get_peft_model(network, settings)
 
 
-def _unloadable(what: str, path: str, error: Exception) -> str:
+def _explain_unloadable(what: str, path: str, error: Exception) -> str:
     first = str(error).strip().split("\n")[0]
     return (
         f"model.path: the {what} of {path!r} cannot be loaded: {first}. Check the name; "

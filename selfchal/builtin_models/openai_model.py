@@ -86,7 +86,7 @@ class OpenAIModel:
     def stream(self, sampling: Sampling) -> TurnStream:
         return TurnStream(self.generate, sampling)
 
-    def forget(self) -> None:
+    def reset_cache(self) -> None:
         """What an endpoint keeps is its own affair."""
 
     @property

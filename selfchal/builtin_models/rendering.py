@@ -39,12 +39,12 @@ class Renderer:
         if template is not None:
             tokenizer.chat_template = template
         self._ends = set(ends)
-        self.plain = not tokenizer.chat_template or not self._holds_turns()
-        self.append_only = self.plain or self._is_append_only()
+        self.plain_text = not tokenizer.chat_template or not self._holds_turns()
+        self.append_only = self.plain_text or self._is_append_only()
         self._affixes: dict[str, tuple[str, str, bool] | None] = {}
-        self.prompt = lru_cache(maxsize=4096)(self._prompt)
-        if not self.plain:
-            first = self.encode(self._between(Message("user", _OTHER)))[:1]
+        self.prompt = lru_cache(maxsize=4096)(self._render_prompt)
+        if not self.plain_text:
+            first = self.encode(self._render_between(Message("user", _OTHER)))[:1]
             self._ends.update(token for token in first if token in tokenizer.all_special_ids)
 
     @property
@@ -55,15 +55,15 @@ class Renderer:
     @property
     def stops(self) -> tuple[str, ...]:
         """Stop strings that this protocol needs beside the caller's."""
-        return (PLAIN_STOP,) if self.plain else ()
+        return (PLAIN_STOP,) if self.plain_text else ()
 
-    def _prompt(self, messages: tuple[Message, ...]) -> tuple[int, ...]:
+    def _render_prompt(self, messages: tuple[Message, ...]) -> tuple[int, ...]:
         return tuple(self.encode(self._render(messages, speak=True)))
 
     def turn(self, generation: Generation, message: Message) -> list[int]:
         """Ids to append after ``generation.ids``."""
-        between = self._between(message)
-        if self.plain and self.decode(generation.ids).endswith(PLAIN_STOP):
+        between = self._render_between(message)
+        if self.plain_text and self.decode(generation.ids).endswith(PLAIN_STOP):
             return self.encode(between.removeprefix(f"\n{PLAIN_STOP}"))  # the agent wrote the header itself
         ids = self.encode(between)
         closed = bool(generation.ids) and generation.ids[-1] in self._ends
@@ -74,18 +74,18 @@ class Renderer:
         """The text of sampled ids, without what ended the turn."""
         kept = ids[:-1] if ids and ids[-1] in self._ends else ids
         text = self.decode(kept)
-        return text.removesuffix(PLAIN_STOP) if self.plain else text
+        return text.removesuffix(PLAIN_STOP) if self.plain_text else text
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
-    def _between(self, message: Message) -> str:
+    def _render_between(self, message: Message) -> str:
         """What the template writes between the agent's words and its next turn, with this message in it."""
         if message.role not in self._affixes:
             self._affixes[message.role] = self._find_affixes(message.role)
         affixes = self._affixes[message.role]
         if affixes is None:
-            return self._after_agent(message)
+            return self._render_after_agent(message)
         before, after, stripped = affixes
         return f"{before}{message.content.strip() if stripped else message.content}{after}"
 
@@ -94,28 +94,28 @@ class Renderer:
 
         None where the template does more to a message than that: then every message is rendered anew.
         """
-        whole = self._after_agent(Message(role, _OTHER))
+        whole = self._render_after_agent(Message(role, _OTHER))
         if whole.count(_OTHER) != 1:
             return None
         before, after = whole.split(_OTHER)
-        framed = self._after_agent(Message(role, _FRAMED))
+        framed = self._render_after_agent(Message(role, _FRAMED))
         if framed == whole:
             return before, after, True
         return (before, after, False) if framed == f"{before}{_FRAMED}{after}" else None
 
-    def _after_agent(self, message: Message) -> str:
+    def _render_after_agent(self, message: Message) -> str:
         talk = (Message("user", "."), Message("assistant", _AGENT), message)
         return self._render(talk, speak=True).split(_AGENT, 1)[1]
 
     def _render(self, messages: Sequence[Message], *, speak: bool) -> str:
-        if self.plain:
-            return _plain(messages, speak=speak, start=self._tokenizer.bos_token or "")
+        if self.plain_text:
+            return _render_plain_text(messages, speak=speak, start=self._tokenizer.bos_token or "")
         rows = [{"role": message.role, "content": message.content} for message in messages]
         try:
             text = self._tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=speak)
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             if rows[0]["role"] == "system" and len(rows) > 1:
-                return self._render(_without_system(messages), speak=speak)
+                return self._render(_fold_system(messages), speak=speak)
             roles = ", ".join(row["role"] for row in rows)
             raise ModelError(
                 f"The model's chat template refuses a conversation of {roles}: {error}. "
@@ -128,7 +128,7 @@ class Renderer:
         return list(self._tokenizer.encode(text, add_special_tokens=False))
 
     def _holds_turns(self) -> bool:
-        self.plain = False
+        self.plain_text = False
         try:
             return _AGENT in self._render(_TALK, speak=True)
         except ModelError:
@@ -142,13 +142,13 @@ class Renderer:
 _TALK = (Message("user", "."), Message("assistant", _AGENT), Message("user", "."))
 
 
-def _without_system(messages: Sequence[Message]) -> list[Message]:
+def _fold_system(messages: Sequence[Message]) -> list[Message]:
     """For templates that know no system role: its text opens the user's first message."""
     system, first, *rest = messages
     return [Message(first.role, f"{system.content}\n\n{first.content}"), *rest]
 
 
-def _plain(messages: Sequence[Message], *, speak: bool, start: str) -> str:
+def _render_plain_text(messages: Sequence[Message], *, speak: bool, start: str) -> str:
     """Blank lines between ``User:``, ``Assistant:`` and their texts; a system text stands bare at the top."""
     parts = [
         message.content if message.role == "system" else f"{message.role.capitalize()}:\n{message.content}"

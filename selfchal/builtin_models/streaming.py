@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from selfchal.builtin_models.generation.decoder import WINDOW, Flow
+from selfchal.builtin_models.generation.decoder import WINDOW, ContinuousBatch
 from selfchal.builtin_models.generation.rows import Row, RowMaker
 from selfchal.core.model import Generation
 
@@ -20,11 +20,11 @@ JOINING = 48
 
 
 @dataclass
-class FlowStream:
+class ContinuousStream:
     """``read`` makes a Generation of a row that ended; ``lock`` is held while the decoder works, which
     whole-turn calls of other threads use too."""
 
-    flow: Flow
+    running: ContinuousBatch
     maker: RowMaker
     read: Callable[[Row], Generation]
     lock: threading.Lock
@@ -35,8 +35,8 @@ class FlowStream:
 
     def advance(self) -> list[tuple[int, Generation]]:
         rows = [self._joined.popleft() for _ in range(min(JOINING, len(self._joined)))]
-        self.flow.join(row for row in rows if not row.ended)
+        self.running.join(row for row in rows if not row.ended)
         ended = [row for row in rows if row.ended]
         with self.lock:
-            ended += self.flow.advance(WINDOW)
+            ended += self.running.advance(WINDOW)
         return [(row.key, self.read(row)) for row in ended]

@@ -76,9 +76,9 @@ class TransformersModel:
 
     def __init__(self, config: TransformersConfig) -> None:
         """Load. Raises ModelError."""
-        from selfchal.builtin_models.hosting import host
+        from selfchal.builtin_models.hosting import load_model
 
-        self._host = host(config, config.path)
+        self._host = load_model(config, config.path)
         self._lock = threading.Lock()
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
@@ -97,8 +97,8 @@ class TransformersModel:
     def stream(self, sampling: Sampling) -> Stream:
         return self._host.stream(sampling, self._lock)
 
-    def forget(self) -> None:
-        self._host.weights_changed()
+    def reset_cache(self) -> None:
+        self._host.on_weights_updated()
 
     @property
     def context_length(self) -> int:
@@ -108,8 +108,8 @@ class TransformersModel:
     def network(self) -> Any:
         return self._host.network
 
-    def weights_changed(self) -> None:
-        self._host.weights_changed()
+    def on_weights_updated(self) -> None:
+        self._host.on_weights_updated()
 
     def save(self, directory: Path) -> None:
         self._host.save(directory)
@@ -119,4 +119,4 @@ class TransformersModel:
 
     def close(self) -> None:
         """Drop the caches; the weights go with the object."""
-        self._host.weights_changed()
+        self._host.on_weights_updated()

@@ -39,27 +39,29 @@ class EngineBackend:
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         seen: Counter[tuple[int, ...]] = Counter()
         out: list[Generation | None] = []
-        asked, settings, places = [], [], []
-        for place, prompt in enumerate(map(tuple, prompts)):
-            room = min(sampling.max_tokens, self.context - len(prompt))
-            out.append(Generation((), (), "", finished=False) if room <= 0 else None)
-            if room > 0:
-                places.append(place)
+        asked, settings, indices = [], [], []
+        for index, prompt in enumerate(map(tuple, prompts)):
+            capacity = min(sampling.max_tokens, self.context - len(prompt))
+            out.append(Generation((), (), "", finished=False) if capacity <= 0 else None)
+            if capacity > 0:
+                indices.append(index)
                 asked.append(TokensPrompt(prompt_token_ids=list(prompt)))
-                settings.append(self._settings(sampling, room, stream(sampling.seed, prompt, seen[prompt])))
+                settings.append(
+                    self._make_settings(sampling, capacity, stream(sampling.seed, prompt, seen[prompt]))
+                )
             seen[prompt] += 1
         answers = (
             self._llm.generate(asked, settings, use_tqdm=False, lora_request=self._adapter) if asked else []
         )
-        for place, answer in zip(places, answers, strict=True):
-            out[place] = self._read(answer.outputs[0])
+        for index, answer in zip(indices, answers, strict=True):
+            out[index] = self._read(answer.outputs[0])
         return [generation for generation in out if generation is not None]
 
-    def _settings(self, sampling: Sampling, room: int, key: int) -> Any:
+    def _make_settings(self, sampling: Sampling, capacity: int, key: int) -> Any:
         return SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
-            max_tokens=room,
+            max_tokens=capacity,
             stop=[*sampling.stop, *self._renderer.stops],
             stop_token_ids=sorted(self._renderer.ends),
             include_stop_str_in_output=True,
@@ -83,7 +85,7 @@ class EngineBackend:
         self._version += 1
         self._adapter = LoRARequest(f"{ADAPTER}-{self._version}", self._version, str(directory.resolve()))
 
-    def forget(self) -> None:
+    def reset_cache(self) -> None:
         self._llm.reset_prefix_cache()
 
     def sleep(self) -> None:

@@ -40,7 +40,7 @@ class Backend(Protocol):
         """From now on sample through this adapter."""
         ...
 
-    def forget(self) -> None:
+    def reset_cache(self) -> None:
         """Empty the prefix cache."""
         ...
 
@@ -60,7 +60,7 @@ class VllmHost:
     tokenizer: Any
     backend: Backend
     network: Any
-    exchange: Path
+    weights_directory: Path
     stale: bool
     asleep: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -80,17 +80,17 @@ class VllmHost:
         return self.backend.generate(prompts, sampling)
 
     def _send_weights(self) -> None:
-        self.save(self.exchange)
+        self.save(self.weights_directory)
         if self.config.lora is not None:
-            self.backend.load_adapter(self.exchange)
+            self.backend.load_adapter(self.weights_directory)
         else:
-            self.backend.load_weights(self.exchange)
+            self.backend.load_weights(self.weights_directory)
 
-    def forget(self) -> None:
+    def reset_cache(self) -> None:
         """vLLM's sums depend on what else is in a batch, so the last bit is not promised even so."""
         with self.lock:
             if not self.asleep:  # asleep, its cache is gone anyway
-                self.backend.forget()
+                self.backend.reset_cache()
 
     def trained(self) -> Any:
         if self.network is None:
@@ -101,7 +101,7 @@ class VllmHost:
                 self.asleep = True
         return self.network
 
-    def weights_changed(self) -> None:
+    def on_weights_updated(self) -> None:
         self.stale = self.network is not None
 
     def save(self, directory: Path) -> None:
@@ -114,16 +114,16 @@ class VllmHost:
             self.backend.load_weights(directory)
             return
         hosting.load_into(self.network, directory, adapted=self.config.lora is not None)
-        self.weights_changed()
+        self.on_weights_updated()
 
     def close(self) -> None:
         self.backend.close()
-        if self.config.exchange is None:
-            shutil.rmtree(self.exchange, ignore_errors=True)
+        if self.config.weights_directory is None:
+            shutil.rmtree(self.weights_directory, ignore_errors=True)
 
 
 def open_vllm(config: VllmConfig) -> VllmHost:
-    loading.hush()
+    loading.silence_transformers()
     loading.check_source(config.path)
     tokenizer = loading.load_tokenizer(config.path)
     renderer = Renderer(tokenizer, loading.end_ids(config.path, tokenizer), config.chat_template)
@@ -133,10 +133,10 @@ def open_vllm(config: VllmConfig) -> VllmHost:
         same = TransformersConfig.model_validate(config.model_dump(include=shared))
         network = loading.load_network(same, path=config.path)
     backend = _open_backend(config, renderer)
-    exchange = config.exchange or Path(tempfile.mkdtemp(prefix="selfchal-weights-"))
+    weights_directory = config.weights_directory or Path(tempfile.mkdtemp(prefix="selfchal-weights-"))
     # A running server may hold what an earlier run left there; a fresh adapter is in no engine yet.
     stale = network is not None and (config.lora is not None or not backend.fresh)
-    return VllmHost(config, renderer, tokenizer, backend, network, exchange, stale)
+    return VllmHost(config, renderer, tokenizer, backend, network, weights_directory, stale)
 
 
 def _open_backend(config: VllmConfig, renderer: Renderer) -> Backend:
@@ -148,7 +148,7 @@ def _open_backend(config: VllmConfig, renderer: Renderer) -> Backend:
     options: dict[str, Any] = {"dtype": dtype, "enable_prefix_caching": True}
     options |= {"max_model_len": config.context} if config.context is not None else {}
     if config.lora is not None:
-        options |= {"enable_lora": True, "max_lora_rank": _allowed_rank(config.lora.r)}
+        options |= {"enable_lora": True, "max_lora_rank": _read_allowed_rank(config.lora.r)}
     if config.sleep:
         options["enable_sleep_mode"] = True
     options |= config.engine
@@ -161,6 +161,6 @@ def _open_backend(config: VllmConfig, renderer: Renderer) -> Backend:
     return EngineBackend(config.path, options, renderer)
 
 
-def _allowed_rank(rank: int) -> int:
+def _read_allowed_rank(rank: int) -> int:
     """vLLM takes these ranks alone; a smaller adapter fits in a larger slot."""
     return next((size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank), rank)

@@ -58,12 +58,12 @@ class VllmConfig(BaseModel):
     sleep: bool = Field(
         False, description="Free vLLM's GPU memory while gradients are made, for one GPU that does both."
     )
-    exchange: Path | None = Field(
+    weights_directory: Path | None = Field(
         None, description="Directory through which new weights travel; by default a temporary one."
     )
 
     @model_validator(mode="after")
-    def _one_place(self) -> VllmConfig:
+    def _check_one_source(self) -> VllmConfig:
         if self.server is not None and (self.python is not None or self.engine):
             raise ValueError("server is a running one: leave python and engine out, or server")
         if self.quantization is not None and self.lora is None and self.train:
@@ -109,14 +109,14 @@ class VllmModel:
         """The trained weights. With ``sleep``, vLLM frees its memory from here to the next ``generate``."""
         return self._host.trained()
 
-    def weights_changed(self) -> None:
-        self._host.weights_changed()
+    def on_weights_updated(self) -> None:
+        self._host.on_weights_updated()
 
     def stream(self, sampling: Sampling) -> TurnStream:
         return TurnStream(self.generate, sampling)
 
-    def forget(self) -> None:
-        self._host.forget()
+    def reset_cache(self) -> None:
+        self._host.reset_cache()
 
     def save(self, directory: Path) -> None:
         self._host.save(directory)

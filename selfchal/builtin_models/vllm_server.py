@@ -77,7 +77,7 @@ class ServerBackend:
         self._admin.command("/reset_prefix_cache", {})
         self._model = ADAPTER
 
-    def forget(self) -> None:
+    def reset_cache(self) -> None:
         if self._loopback:  # a development endpoint; a server elsewhere keeps its caches
             self._admin.command("/reset_prefix_cache", {})
 
@@ -110,16 +110,16 @@ def start_server(
     """
     if not Path(python).expanduser().is_file():
         raise ModelError(f"model.python: no {python}. scripts/setup_vllm_cpu.sh makes such an environment.")
-    port = _free_port()
+    port = _find_free_port()
     command = [str(Path(python).expanduser()), "-m", MODULE, "--model", path, "--host", "127.0.0.1"]
-    command += ["--port", str(port), *_arguments(options)]
+    command += ["--port", str(port), *_make_arguments(options)]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             ["sh", "-c", GUARDED, "sh", *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_environment(options),
+            env=_make_environment(options),
             start_new_session=True,
         )
         address = f"http://127.0.0.1:{port}"
@@ -133,7 +133,7 @@ def start_server(
             raise ModelError(f"{error}\nIts last lines:\n{tail}") from error
 
 
-def _environment(options: Mapping[str, Any]) -> dict[str, str]:
+def _make_environment(options: Mapping[str, Any]) -> dict[str, str]:
     """What the server needs to be trained with, without network or reports to anybody."""
     wanted = {
         "VLLM_SERVER_DEV_MODE": "1",
@@ -149,7 +149,7 @@ def _environment(options: Mapping[str, Any]) -> dict[str, str]:
     return {**wanted, **inherited}
 
 
-def _arguments(options: Mapping[str, Any]) -> list[str]:
+def _make_arguments(options: Mapping[str, Any]) -> list[str]:
     arguments = []
     for name, value in options.items():
         flag = f"--{name.replace('_', '-')}"
@@ -180,7 +180,7 @@ def _wait(process: subprocess.Popen[bytes], address: str) -> None:
     raise ModelError(f"The vLLM server was not up after {START_SECONDS:.0f} s.")
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

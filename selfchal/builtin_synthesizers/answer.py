@@ -16,8 +16,8 @@ import textwrap
 import warnings
 from dataclasses import dataclass
 
-from selfchal.core.actions import unfenced
 from selfchal.core.sandbox import MAX_SOURCE
+from selfchal.rollout.actions import unfenced
 
 MAX_ANSWER = 200_000  # characters; more is a runaway generation, not a task
 _MAX_TAGS = 100  # a task has about twelve
@@ -79,23 +79,23 @@ def parse_answer(text: str, needs_code: bool = True) -> Draft | Refusal:
     if sum(1 for _ in _TAG.finditer(text)) > _MAX_TAGS:
         return Refusal(f"The answer has more than {_MAX_TAGS} tags; a task has about twelve.")
     forgiven: list[str] = []
-    parts = _last_task(_sections(text, forgiven), forgiven)
+    parts = _find_last_task(_find_sections(text, forgiven), forgiven)
     needed = ("instruction", "evaluate", "solution") if needs_code else ("instruction",)
     missing = [name for name in needed if not "".join(parts.get(name, ())).strip()]
     if missing:
         tags = ", ".join(f"<{'evaluation_function' if name == 'evaluate' else name}>" for name in missing)
         return Refusal(f"The answer lacks {tags}.")
-    failures = [_code(body, forgiven) for body in parts.get("failure", ()) if body.strip()]
+    failures = [_clean_code(body, forgiven) for body in parts.get("failure", ()) if body.strip()]
     return Draft(
-        instruction=_prose(parts["instruction"][-1], forgiven),
-        evaluate=_code("".join(parts.get("evaluate", ("",))[-1:]), forgiven),
-        solution=_code("".join(parts.get("solution", ("",))[-1:]), forgiven),
+        instruction=_clean_prose(parts["instruction"][-1], forgiven),
+        evaluate=_clean_code("".join(parts.get("evaluate", ("",))[-1:]), forgiven),
+        solution=_clean_code("".join(parts.get("solution", ("",))[-1:]), forgiven),
         failures=tuple(failures),
         forgiven=tuple(dict.fromkeys(forgiven)),
     )
 
 
-def _sections(text: str, forgiven: list[str]) -> list[tuple[str, str]]:
+def _find_sections(text: str, forgiven: list[str]) -> list[tuple[str, str]]:
     """(part, body) in order of appearance. A part ends at its end tag, at the next part, or at the end."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     found: list[tuple[str, str]] = []
@@ -122,7 +122,7 @@ def _sections(text: str, forgiven: list[str]) -> list[tuple[str, str]]:
     return found
 
 
-def _last_task(sections: list[tuple[str, str]], forgiven: list[str]) -> dict[str, list[str]]:
+def _find_last_task(sections: list[tuple[str, str]], forgiven: list[str]) -> dict[str, list[str]]:
     """Models sometimes write a task, think again and write another: the last complete one counts."""
     starts = [i for i, (name, _) in enumerate(sections) if name == "instruction"]
     for start in reversed(starts):
@@ -139,12 +139,12 @@ def _last_task(sections: list[tuple[str, str]], forgiven: list[str]) -> dict[str
     return parts
 
 
-def _prose(body: str, forgiven: list[str]) -> str:
+def _clean_prose(body: str, forgiven: list[str]) -> str:
     text = body.translate(_INVISIBLE).strip()
     return _unfence(text, forgiven).strip()
 
 
-def _code(body: str, forgiven: list[str]) -> str:
+def _clean_code(body: str, forgiven: list[str]) -> str:
     """The code of a part without what surrounds it."""
     text = _unfence(body.translate(_INVISIBLE).expandtabs(4).strip("\n"), forgiven)
     if 0 < len(text.strip()) <= MAX_SOURCE and not _compiles(text):

@@ -15,8 +15,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selfchal.core.bench import Bench, Evidence
 from selfchal.core.errors import PluginError
+from selfchal.core.evidence import Evidence, TaskRunner
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
 
@@ -39,26 +39,26 @@ class Attempts:
     stage: ClassVar[Stage] = Stage.COMPLETE
     Config: ClassVar[type[BaseModel]] = AttemptsConfig
 
-    def examine(self, task: Task, bench: Bench, evidence: Evidence) -> Finding:
+    def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
         """Raises PluginError where no solver is there to make the attempts."""
-        if bench.solver is None:
+        if runner.solver is None:
             raise PluginError("the check 'attempts' needs a solver; it only works where a model is loaded.")
-        attempts = bench.solver(task, self.config.attempts)
-        untouched = evidence.nothing.world.digest()
+        attempts = runner.solver(task, self.config.attempts)
+        initial_digest = evidence.nothing.world.digest()
         passed = sum(attempt.passed for attempt in attempts)
         others = Counter(
             (attempt.digest, repr(attempt.answer))
             for attempt in attempts
-            if not attempt.passed and (attempt.digest != untouched or attempt.answer is not None)
+            if not attempt.passed and (attempt.digest != initial_digest or attempt.answer is not None)
         )
         outcome, agreeing = others.most_common(1)[0] if others else (None, 0)
-        audit = {"attempts": len(attempts), "passed": passed, "agreeing": agreeing}
+        diagnostics = {"attempts": len(attempts), "passed": passed, "agreeing": agreeing}
         if attempts and not passed and agreeing >= self.config.agreement * len(attempts):
             assert outcome is not None, "somebody agreed on it"
             return Finding.failed(
                 f"{agreeing} of {len(attempts)} attempts agree on another outcome than evaluate asks for",
                 f"Attempts from the instruction alone agree on another outcome (answer {outcome[1][:100]}). "
                 "Make the instruction and evaluate ask for the same.",
-                **audit,
+                **diagnostics,
             )
-        return Finding.passed(**audit)
+        return Finding.passed(**diagnostics)

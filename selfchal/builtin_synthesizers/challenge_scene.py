@@ -20,15 +20,15 @@ from selfchal.builtin_synthesizers.prompting import (
     fill,
     prompt_sections,
 )
-from selfchal.core.actions import Act, Say, parse_turn
-from selfchal.core.agent import observation_of
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Session, Status
-from selfchal.core.synthesizer import Commission, Proposal, Workshop
+from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.core.task import MIN_FAILURES, Task, task_id
 from selfchal.core.world import Json, World
+from selfchal.rollout.actions import Act, Say, parse_turn
+from selfchal.rollout.agent import observation_of
 
 LAST_STEP = "This was your last exploring turn: now answer with the task."
 NO_TASK = "Reply with an action between 'Action:' and 'End Action', or answer with the task in its tags."
@@ -49,8 +49,8 @@ FAILURE_RULE = (
 
 @dataclass
 class ChallengeScene:
-    commission: Commission
-    workshop: Workshop
+    request: ProposalRequest
+    proposal_context: ProposalContext
     config: CodeAsTaskConfig
     world: World = field(init=False)
     session: Session | None = field(init=False, default=None)
@@ -67,18 +67,18 @@ class ChallengeScene:
     repaired: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.context = dict(self.workshop.environment.exploration_context(self.commission.seed))
-        self.proposal = self._proposal(Verdict(Outcome.FAILED, Stage.PARSED, "no task was proposed"))
+        self.context = dict(self.proposal_context.environment.exploration_context(self.request.seed))
+        self.proposal = self._make_proposal(Verdict(Outcome.FAILED, Stage.PARSED, "no task was proposed"))
 
     @property
     def name(self) -> str:
-        return f"proposal-{self.commission.round}-{self.commission.index}"
+        return f"proposal-{self.request.round}-{self.request.index}"
 
     def start(self) -> Sequence[Message]:
-        self.world = self.workshop.environment.open(self.context)
-        environment, config = self.workshop.environment, self.config
+        self.world = self.proposal_context.environment.open(self.context)
+        environment, config = self.proposal_context.environment, self.config
         sections = prompt_sections("challenger", environment.name)
-        answer = environment.wants_answer
+        answer = environment.answer_required
         system = {
             "policy": environment.policy,
             "tools": describe_tools(environment.tools),
@@ -90,7 +90,7 @@ class ChallengeScene:
             "advice": advice(environment.name),
             "example": example(environment.name, config.failures),
         }
-        focus = ", ".join(self.commission.focus)
+        focus = ", ".join(self.request.focus)
         first = {
             "start": describe_start(environment, self.context),
             "focus": f"Tasks so far leave these out, so use some of them: {focus}.\n" if focus else "",
@@ -106,13 +106,13 @@ class ChallengeScene:
         if isinstance(turn, Act) and self._may_explore():
             return self._explore(turn.code)
         if isinstance(turn, Say) or looks_like_answer(text, alone=self.incomplete is not None):
-            return self._answer(text)
+            return self._make_answer(text)
         self.invalid += 1
         return self._spend(f"Observation:\n{NO_TASK}")
 
     def _explore(self, code: str) -> Message | None:
         if self.session is None:
-            self.session = self.workshop.sandbox.session(self.world, self.workshop.limits)
+            self.session = self.proposal_context.sandbox.session(self.world, self.proposal_context.limits)
         execution = self.session.run(code)
         self.executions += 1
         self.calls += len(execution.calls)
@@ -120,7 +120,7 @@ class ChallengeScene:
         if execution.status is Status.INFRA_ERROR:
             self.end = End.INFRA
             reason = execution.error or "the sandbox failed"
-            self.proposal = self._proposal(Verdict(Outcome.COULD_NOT_CHECK, Stage.PARSED, reason))
+            self.proposal = self._make_proposal(Verdict(Outcome.COULD_NOT_CHECK, Stage.PARSED, reason))
             return None
         return self._spend(observation_of(execution, self.config.observation_chars))
 
@@ -134,18 +134,18 @@ class ChallengeScene:
         self.explored += 1
         return Message("user", observation if self._may_explore() else f"{observation}\n{LAST_STEP}")
 
-    def _answer(self, text: str) -> Message | None:
-        draft = self._draft(text)
+    def _make_answer(self, text: str) -> Message | None:
+        draft = self._read_draft(text)
         self.incomplete = None
         if isinstance(draft, Draft):
-            task = self._task(draft)
-            verdict = self.workshop.judge(task, self.config.filters, self._min_failures())
-            self.executions += int(verdict.audit.get("executions", 0))
-            task = task.with_audit(verdict.audit)
-            self.proposal = self._proposal(verdict, task, text, draft.forgiven)
+            task = self._make_task(draft)
+            verdict = self.proposal_context.judge(task, self.config.filters, self._get_min_failures())
+            self.executions += int(verdict.diagnostics.get("executions", 0))
+            task = task.with_audit(verdict.diagnostics)
+            self.proposal = self._make_proposal(verdict, task, text, draft.forgiven)
         else:
             verdict = Verdict(Outcome.FAILED, Stage.PARSED, draft.reason, draft.reason)
-            self.proposal = self._proposal(verdict, raw=text)
+            self.proposal = self._make_proposal(verdict, raw=text)
         self.judged += 1
         if verdict.outcome is not Outcome.FAILED or self.judged > self.config.revisions:
             return None
@@ -156,7 +156,7 @@ class ChallengeScene:
             request = REVISE
         return Message("user", f"Observation:\n{verdict.feedback}\n{request}")
 
-    def _draft(self, text: str) -> Draft | Refusal:
+    def _read_draft(self, text: str) -> Draft | Refusal:
         """The task in an answer; an instruction alone mends the last task where that was incomplete."""
         draft = parse_answer(text)
         if isinstance(draft, Draft) or self.incomplete is None:
@@ -167,18 +167,18 @@ class ChallengeScene:
         self.repaired += 1
         return replace(self.incomplete, instruction=alone.instruction)
 
-    def _min_failures(self) -> int:
+    def _get_min_failures(self) -> int:
         return MIN_FAILURES if self.config.failures else 0
 
-    def _task(self, draft: Draft) -> Task:
-        environment = self.workshop.environment
+    def _make_task(self, draft: Draft) -> Task:
+        environment = self.proposal_context.environment
         instruction = environment.redact(draft.instruction, self.context)
         failures = draft.failures if self.config.failures else ()
         provenance: dict[str, Json] = {
             "synthesizer": "code_as_task",
-            "round": self.commission.round,
-            "index": self.commission.index,
-            "seed": self.commission.seed,
+            "round": self.request.round,
+            "index": self.request.index,
+            "seed": self.request.seed,
             "revisions": self.judged,
             "repaired": self.repaired,
             "redacted": instruction != draft.instruction,
@@ -195,10 +195,10 @@ class ChallengeScene:
             provenance=provenance,
         )
 
-    def _proposal(
+    def _make_proposal(
         self, verdict: Verdict, task: Task | None = None, raw: str = "", forgiven: tuple[str, ...] = ()
     ) -> Proposal:
-        index, round_ = self.commission.index, self.commission.round
+        index, round_ = self.request.index, self.request.round
         return Proposal(index, round_, verdict, task, raw, self.judged, forgiven)
 
     def finish(self, episode: Episode, cut: End | None) -> None:
@@ -207,9 +207,9 @@ class ChallengeScene:
         verdict = self.proposal.verdict
         if cut is End.LENGTH and not self.judged:
             verdict = replace(verdict, reason="no task was proposed before the context was full")
-        audit = {"turns": self.turns, "explored": self.explored, "judged": self.judged}
-        audit["executions"] = self.executions
-        self.proposal = replace(self.proposal, verdict=verdict, audit=audit)
+        diagnostics = {"turns": self.turns, "explored": self.explored, "judged": self.judged}
+        diagnostics["executions"] = self.executions
+        self.proposal = replace(self.proposal, verdict=verdict, diagnostics=diagnostics)
         episode.end = cut or self.end
         episode.reason = verdict.reason
         episode.steps, episode.tool_calls, episode.invalid_actions = self.turns, self.calls, self.invalid

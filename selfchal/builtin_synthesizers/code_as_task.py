@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from selfchal.builtin_synthesizers.challenge_scene import ChallengeScene
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
-from selfchal.core.synthesizer import Commission, Workshop
+from selfchal.core.synthesizer import ProposalContext, ProposalRequest
 
 
 @dataclass(frozen=True)
@@ -20,5 +20,5 @@ class CodeAsTask:
     name: ClassVar[str] = "code_as_task"
     Config: ClassVar[type[BaseModel]] = CodeAsTaskConfig
 
-    def scene(self, commission: Commission, workshop: Workshop) -> ChallengeScene:
-        return ChallengeScene(commission, workshop, self.config)
+    def scene(self, request: ProposalRequest, proposal_context: ProposalContext) -> ChallengeScene:
+        return ChallengeScene(request, proposal_context, self.config)

@@ -1,7 +1,7 @@
 """The paper's baseline PAE: proposer, agent, evaluator. An instruction alone; a model rates the episodes.
 
 There is no exploration, no code and no filter: whatever has an instruction is kept. The rating is asked
-for in ``selfchal.core.rating`` when an episode ends.
+for in ``selfchal.judging.model_grader`` when an episode ends.
 """
 
 from __future__ import annotations
@@ -18,31 +18,33 @@ from selfchal.builtin_synthesizers.prompting import describe_start, describe_too
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
-from selfchal.core.synthesizer import Commission, Proposal, Workshop
+from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.core.task import Task, task_id
 from selfchal.core.world import Json
 
 
 @dataclass
 class InstructionScene:
-    commission: Commission
-    workshop: Workshop
+    request: ProposalRequest
+    proposal_context: ProposalContext
     context: dict[str, Json] = field(init=False)
     proposal: Proposal = field(init=False)
 
     def __post_init__(self) -> None:
-        self.context = dict(self.workshop.environment.exploration_context(self.commission.seed))
-        self.proposal = self._proposal(Verdict(Outcome.FAILED, Stage.PARSED, "no instruction was proposed"))
+        self.context = dict(self.proposal_context.environment.exploration_context(self.request.seed))
+        self.proposal = self._make_proposal(
+            Verdict(Outcome.FAILED, Stage.PARSED, "no instruction was proposed")
+        )
 
     @property
     def name(self) -> str:
-        return f"proposal-{self.commission.round}-{self.commission.index}"
+        return f"proposal-{self.request.round}-{self.request.index}"
 
     def start(self) -> Sequence[Message]:
-        environment = self.workshop.environment
+        environment = self.proposal_context.environment
         sections = prompt_sections("pae", environment.name)
         system = {"policy": environment.policy, "tools": describe_tools(environment.tools)}
-        focus = ", ".join(self.commission.focus)
+        focus = ", ".join(self.request.focus)
         first = {
             "start": describe_start(environment, self.context),
             "focus": f"Tasks so far leave these out: {focus}.\n" if focus else "",
@@ -56,9 +58,9 @@ class InstructionScene:
         draft = parse_answer(text, needs_code=False)
         if not isinstance(draft, Draft):
             verdict = Verdict(Outcome.FAILED, Stage.PARSED, draft.reason)
-            self.proposal = self._proposal(verdict, raw=text)
+            self.proposal = self._make_proposal(verdict, raw=text)
             return None
-        environment = self.workshop.environment
+        environment = self.proposal_context.environment
         instruction = environment.redact(draft.instruction, self.context)
         task = Task(
             id=task_id(self.context, instruction),
@@ -68,16 +70,16 @@ class InstructionScene:
             evaluate="",
             solution="",
             failures=(),
-            provenance={"synthesizer": "pae", "round": self.commission.round, "index": self.commission.index},
+            provenance={"synthesizer": "pae", "round": self.request.round, "index": self.request.index},
         )
         verdict = Verdict(Outcome.PASSED, Stage.PARSED)
-        self.proposal = self._proposal(verdict, task, text, draft.forgiven)
+        self.proposal = self._make_proposal(verdict, task, text, draft.forgiven)
         return None
 
-    def _proposal(
+    def _make_proposal(
         self, verdict: Verdict, task: Task | None = None, raw: str = "", forgiven: tuple[str, ...] = ()
     ) -> Proposal:
-        return Proposal(self.commission.index, self.commission.round, verdict, task, raw, 0, forgiven)
+        return Proposal(self.request.index, self.request.round, verdict, task, raw, 0, forgiven)
 
     def finish(self, episode: Episode, cut: End | None) -> None:
         episode.end = cut or End.ANSWER
@@ -94,5 +96,5 @@ class Pae:
     name: ClassVar[str] = "pae"
     Config: ClassVar[type[BaseModel]] = PaeConfig
 
-    def scene(self, commission: Commission, workshop: Workshop) -> InstructionScene:
-        return InstructionScene(commission, workshop)
+    def scene(self, request: ProposalRequest, proposal_context: ProposalContext) -> InstructionScene:
+        return InstructionScene(request, proposal_context)

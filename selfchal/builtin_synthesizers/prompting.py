@@ -51,15 +51,15 @@ def fill(template: str, slots: Mapping[str, str]) -> str:
 
 def describe_tools(tools: Sequence[ToolSpec]) -> str:
     """One line a tool: the call form and the first sentence of what it does."""
-    return "\n".join(f"{tool.signature}\n    {_first_sentence(tool.description)}" for tool in tools)
+    return "\n".join(f"{tool.signature}\n    {_cut_first_sentence(tool.description)}" for tool in tools)
 
 
 def describe_start(environment: Environment, context: Mapping[str, Json]) -> str:
     """What the challenger is told of the world that it explores."""
     known = "\n".join(f"{name}: {value}" for name, value in context.items() if not name.startswith("_"))
-    seen = environment.observe_start(context)
+    seen = environment.initial_observation(context)
     return "\n".join(part for part in (known, seen) if part)
 
 
-def _first_sentence(text: str) -> str:
+def _cut_first_sentence(text: str) -> str:
     return re.split(r"(?<=\.)\s", text, maxsplit=1)[0]

@@ -25,7 +25,7 @@ class MicroBatch:
     ids: Tensor  # [b, t]
     predicts: Tensor  # [b, t] bool: the next id is the agent's own
     targets: Tensor  # [N] the agent's ids
-    sampled: Tensor  # [N] their log-probabilities in the sampling engine
+    rollout_logprobs: Tensor  # [N] their log-probabilities in the sampling engine
     row_of_token: Tensor  # [N] index into the whole batch's episodes
 
     def to(self, device: torch.device) -> MicroBatch:
@@ -52,7 +52,7 @@ def micro_batches(episodes: Sequence[Episode], max_tokens: int) -> list[MicroBat
             batches[-1].append(row)
         else:
             batches.append([row])
-    return [_padded(episodes, rows) for rows in batches]
+    return [_pad(episodes, rows) for rows in batches]
 
 
 def useful_length(episode: Episode) -> int:
@@ -64,24 +64,24 @@ def useful_length(episode: Episode) -> int:
     return last
 
 
-def _padded(episodes: Sequence[Episode], rows: list[int]) -> MicroBatch:
+def _pad(episodes: Sequence[Episode], rows: list[int]) -> MicroBatch:
     longest = useful_length(episodes[rows[0]])
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
     mask = torch.zeros(len(rows), longest, dtype=torch.bool)
-    sampled = torch.zeros(len(rows), longest)
-    for place, row in enumerate(rows):
+    rollout_logprobs = torch.zeros(len(rows), longest)
+    for slot, row in enumerate(rows):
         episode, length = episodes[row], useful_length(episodes[row])
-        ids[place, :length] = torch.tensor(episode.ids[:length])
-        mask[place, :length] = torch.tensor(episode.mask[:length], dtype=torch.bool)
-        sampled[place, :length] = torch.tensor(episode.logprobs[:length])
+        ids[slot, :length] = torch.tensor(episode.ids[:length])
+        mask[slot, :length] = torch.tensor(episode.mask[:length], dtype=torch.bool)
+        rollout_logprobs[slot, :length] = torch.tensor(episode.logprobs[:length])
     predicts = torch.zeros_like(mask)
     predicts[:, :-1] = mask[:, 1:]
-    row_of_place = torch.tensor(rows)
+    row_ids = torch.tensor(rows)
     return MicroBatch(
-        rows=row_of_place,
+        rows=row_ids,
         ids=ids,
         predicts=predicts,
         targets=ids[mask],
-        sampled=sampled[mask],
-        row_of_token=row_of_place.repeat_interleave(mask.sum(1)),
+        rollout_logprobs=rollout_logprobs[mask],
+        row_of_token=row_ids.repeat_interleave(mask.sum(1)),
     )

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from selfchal.builtin_trainers.learner import put_back, trainable_copy
-from selfchal.builtin_trainers.rollouts import Course, judged, mean, why_silent
+from selfchal.builtin_trainers.optim import put_back, trainable_copy
+from selfchal.builtin_trainers.rollouts import TaskSampler, explain_zero_signal, judged, mean
 from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
 
@@ -37,26 +37,26 @@ class Best:
 
 
 @dataclass
-class Position:
+class TrainState:
     """Where a training stands: the course, the best so far, and how long nothing was learnt."""
 
-    course: Course
+    sampler: TaskSampler
     best: Best = field(default_factory=Best)
     step: int = 0
-    silent: int = 0  # updates without signal in a row
+    zero_signal: int = 0  # updates without signal in a row
     learnt: int = 0  # updates with signal in all
 
 
-def validate(training: Training, position: Position, samples: int) -> dict[str, float]:
+def validate(training: Training, state: TrainState, samples: int) -> dict[str, float]:
     """Roll out the validation tasks and let the present weights compete for the best."""
     if not (samples and training.validation):
         return {}
-    seed = position.course.next_seed()
+    seed = state.sampler.next_seed()
     reward = mean(
         [e.reward or 0.0 for e in judged(training.collect(training.validation, samples, seed=seed))]
     )
-    position.best.consider(training.model.network, reward, position.step)
-    return {"validation_reward": reward, "best_step": float(position.best.step)}
+    state.best.consider(training.model.network, reward, state.step)
+    return {"validation_reward": reward, "best_step": float(state.best.step)}
 
 
 class Stateful(Protocol):
@@ -74,9 +74,9 @@ class Ending(Protocol):
     validation_samples: int
 
 
-def conclude(
+def end_of_step(
     training: Training,
-    position: Position,
+    state: TrainState,
     options: Ending,
     metrics: dict[str, float],
     optimizer: Stateful,
@@ -87,50 +87,50 @@ def conclude(
     Raises TrainingError when training ends without a single update that had a signal; a policy that
     learnt until nothing was left to learn from stops early instead, with a note.
     """
-    step, progress = position.step, training.progress
-    gave_up = position.silent == options.patience
+    step, progress = state.step, training.progress
+    gave_up = state.zero_signal == options.patience
     last = gave_up or step == options.steps
-    if last and not position.learnt:
-        raise TrainingError(f"no update had any signal to learn from: {why_silent(metrics)}")
+    if last and not state.learnt:
+        raise TrainingError(f"no update had any signal to learn from: {explain_zero_signal(metrics)}")
     if gave_up:
-        progress.note(f"training ends at update {step} of {options.steps}: {why_silent(metrics)}")
+        progress.note(f"training ends at update {step} of {options.steps}: {explain_zero_signal(metrics)}")
     due = last or step % options.checkpoint_every == 0
-    checked = validate(training, position, options.validation_samples) if due else {}
+    checked = validate(training, state, options.validation_samples) if due else {}
     progress.log(step, {**metrics, **checked})
     if due:
-        progress.save(step, pack(position, optimizer, *parts))
+        progress.save(step, pack(state, optimizer, *parts))
 
 
-def pack(position: Position, optimizer: Stateful, *parts: nn.Module) -> dict[str, Any]:
+def pack(state: TrainState, optimizer: Stateful, *parts: nn.Module) -> dict[str, Any]:
     """``parts`` are trained modules that are not in the model (PPO's critic)."""
-    course, best = position.course, position.best
+    sampler, best = state.sampler, state.best
     return {
         "optimizer": optimizer.state_dict(),
         "parts": [part.state_dict() for part in parts],
         "rng": torch.get_rng_state(),
         "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "course": [course.drawn, course.passes, course.calls],
+        "sampler": [sampler.drawn, sampler.passes, sampler.calls],
         "best": {"reward": best.reward, "step": best.step, "weights": best.weights},
-        "signal": [position.silent, position.learnt],
+        "signal": [state.zero_signal, state.learnt],
     }
 
 
 def unpack(
     step: int,
-    state: Mapping[str, Any],
-    position: Position,
+    saved: Mapping[str, Any],
+    state: TrainState,
     optimizer: Stateful,
     *parts: nn.Module,
 ) -> None:
     """Make everything, the random generators too, what it was after ``step``."""
-    optimizer.load_state_dict(state["optimizer"])
-    for part, weights in zip(parts, state["parts"], strict=True):
+    optimizer.load_state_dict(saved["optimizer"])
+    for part, weights in zip(parts, saved["parts"], strict=True):
         part.load_state_dict(weights)
-    torch.set_rng_state(state["rng"].cpu())
-    if state["cuda_rng"]:
-        torch.cuda.set_rng_state_all(state["cuda_rng"])
-    course = position.course
-    course.drawn, course.passes, course.calls = state["course"]
-    position.best = Best(**state["best"])
-    position.silent, position.learnt = state["signal"]
-    position.step = step
+    torch.set_rng_state(saved["rng"].cpu())
+    if saved["cuda_rng"]:
+        torch.cuda.set_rng_state_all(saved["cuda_rng"])
+    sampler = state.sampler
+    sampler.drawn, sampler.passes, sampler.calls = saved["sampler"]
+    state.best = Best(**saved["best"])
+    state.zero_signal, state.learnt = saved["signal"]
+    state.step = step

@@ -27,7 +27,7 @@ def score(
     the N places that predict an agent token and nowhere else."""
     device = batch.ids.device
     autocast: Any = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
-    with autocast, _projecting_only(network, batch.predicts) as seen:
+    with autocast, _project_only(network, batch.predicts) as seen:
         logits = network(input_ids=batch.ids, use_cache=False).logits.float()  # [N, vocabulary]
     logits = logits.reshape(-1, logits.shape[-1])
     normaliser = torch.logsumexp(logits, -1)  # [N]
@@ -38,8 +38,8 @@ def score(
 
 
 @contextmanager
-def _projecting_only(network: nn.Module, places: Tensor) -> Iterator[list[Tensor]]:
-    """Hand the output layer the hidden states of ``places`` alone.
+def _project_only(network: nn.Module, predicts: Tensor) -> Iterator[list[Tensor]]:
+    """Hand the output layer the hidden states of ``predicts`` alone.
 
     A hook on the layer instead of a call of the parts, so that whatever a model does to its logits
     afterwards (scaling, capping) still happens.
@@ -47,7 +47,7 @@ def _projecting_only(network: nn.Module, places: Tensor) -> Iterator[list[Tensor
     seen: list[Tensor] = []
 
     def choose(_: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor]:
-        seen.append(arguments[0][places])  # [N, h]
+        seen.append(arguments[0][predicts])  # [N, h]
         return (seen[0],)
 
     handle = network.get_output_embeddings().register_forward_pre_hook(choose)

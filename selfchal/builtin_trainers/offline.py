@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from selfchal.builtin_trainers.checkpoint import Position, pack, validate
-from selfchal.builtin_trainers.learner import Optimisation
-from selfchal.builtin_trainers.rollouts import Course
+from selfchal.builtin_trainers.checkpoint import TrainState, pack, validate
+from selfchal.builtin_trainers.optim import Optimisation
+from selfchal.builtin_trainers.rollouts import TaskSampler
 from selfchal.core.episode import Episode, Group
 from selfchal.core.model import Generation, Model
 from selfchal.core.trainer import Training
@@ -33,13 +33,13 @@ class OfflineOptions(Protocol):
     validation_samples: int
 
 
-def roll_out_all(training: Training, course: Course, options: OfflineOptions) -> list[Group]:
+def roll_out_all(training: Training, sampler: TaskSampler, options: OfflineOptions) -> list[Group]:
     """Every training task once, with the weights that training begins with."""
     tasks, groups = training.tasks, list[Group]()
     for first in range(0, len(tasks), options.tasks_per_step):
         some = tasks[first : first + options.tasks_per_step]
-        groups += training.collect(some, options.group_size, seed=course.next_seed())
-    if training.foreign:
+        groups += training.collect(some, options.group_size, seed=sampler.next_seed())
+    if training.off_policy:
         return [
             replace(group, episodes=tuple(in_own_tokens(training.model, e) for e in group.episodes))
             for group in groups
@@ -53,16 +53,16 @@ def in_own_tokens(model: Model, episode: Episode) -> Episode:
     The one place where text is tokenised again, since the sampled ids are of another vocabulary.
     The mask covers what the teacher wrote, not what closes a turn in this model's template.
     """
-    speaks = [place for place, message in enumerate(episode.messages) if message.role == "assistant"]
+    speaks = [index for index, message in enumerate(episode.messages) if message.role == "assistant"]
     ids = list(model.render_prompt(episode.messages[: speaks[0]]))
     mask = [0] * len(ids)
-    for place in speaks:
-        said = model.encode(episode.messages[place].content)
+    for index in speaks:
+        said = model.encode(episode.messages[index].content)
         ids += said
         mask += [1] * len(said)
-        if place + 1 < len(episode.messages):
-            turn = Generation(tuple(said), (0.0,) * len(said), episode.messages[place].content, True)
-            between = model.render_turn(turn, episode.messages[place + 1])
+        if index + 1 < len(episode.messages):
+            turn = Generation(tuple(said), (0.0,) * len(said), episode.messages[index].content, True)
+            between = model.render_turn(turn, episode.messages[index + 1])
             ids += between
             mask += [0] * len(between)
     return replace(episode, ids=ids, mask=mask, logprobs=[0.0] * len(ids))
@@ -74,10 +74,10 @@ def updates(options: OfflineOptions, examples: int) -> int:
 
 def order(examples: int, length: int, seed: int) -> list[int]:
     """``length`` examples in shuffled passes, the same however often training is resumed."""
-    draw, places = random.Random(seed), list[int]()
-    while len(places) < length:
-        places += draw.sample(range(examples), examples)
-    return places[:length]
+    draw, indices = random.Random(seed), list[int]()
+    while len(indices) < length:
+        indices += draw.sample(range(examples), examples)
+    return indices[:length]
 
 
 @dataclass
@@ -98,23 +98,23 @@ class Schedule:
 
 
 @dataclass
-class Keeper:
+class CheckpointCallback:
     """The end of each offline update: report it, and where a checkpoint is due, validate and save."""
 
     training: Training
-    position: Position
+    state: TrainState
     options: Any  # with checkpoint_every and validation_samples
     steps: int
 
     def __call__(self, metrics: dict[str, float], optimizer: Any) -> None:
-        position, network = self.position, self.training.model.network
-        position.step += 1
-        due = position.step == self.steps or position.step % self.options.checkpoint_every == 0
-        if due and not self.training.foreign:
+        state, network = self.state, self.training.model.network
+        state.step += 1
+        due = state.step == self.steps or state.step % self.options.checkpoint_every == 0
+        if due and not self.training.off_policy:
             network.eval()
-            self.training.model.weights_changed()
-            metrics |= validate(self.training, position, self.options.validation_samples)
+            self.training.model.on_weights_updated()
+            metrics |= validate(self.training, state, self.options.validation_samples)
             network.train()
-        self.training.progress.log(position.step, metrics)
+        self.training.progress.log(state.step, metrics)
         if due:
-            self.training.progress.save(position.step, pack(position, optimizer))
+            self.training.progress.save(state.step, pack(state, optimizer))

@@ -32,7 +32,7 @@ class Team:
         self._works: list[Callable[..., Any]] = []
 
     @property
-    def leads(self) -> bool:
+    def is_rank0(self) -> bool:
         return self.rank == 0
 
     def together(self, work: Callable[..., T]) -> Callable[..., T]:
@@ -43,14 +43,14 @@ class Team:
         number = len(self._works) - 1
 
         def lead(*arguments: Any) -> T:
-            self.share((number, arguments))
+            self.broadcast((number, arguments))
             return work(*arguments)
 
         return lead
 
     def follow(self) -> None:
         """A follower's whole training: do what the leader asks for until it is done."""
-        while (order := self.share(None)) is not None:
+        while (order := self.broadcast(None)) is not None:
             number, arguments = order
             self._works[number](*arguments)
 
@@ -61,28 +61,28 @@ class Team:
             yield
         finally:
             if self.size > 1:
-                self.share(None)
+                self.broadcast(None)
 
-    def share(self, value: T) -> T:
+    def broadcast(self, value: T) -> T:
         """The leader's ``value``, in every process."""
         if self.size == 1:
             return value
-        box = [value if self.leads else None]
+        box = [value if self.is_rank0 else None]
         dist.broadcast_object_list(box, src=0)
         return box[0]  # type: ignore[return-value]  # only the leader's None comes out as None
 
-    def align(self, network: nn.Module) -> None:
+    def broadcast_weights(self, network: nn.Module) -> None:
         """Everybody has the leader's weights."""
         if self.size > 1:
             for tensor in network.state_dict().values():
                 dist.broadcast(tensor, src=0)
 
-    def portion(self, pieces: Sequence[T]) -> tuple[list[T], int]:
+    def shard_batches(self, prepared_batches: Sequence[T]) -> tuple[list[T], int]:
         """This process's micro-batches, and how many of them count: everybody gets as many, since a
         sharded pass needs all processes, so the last ones may be repeats whose loss must weigh nothing."""
-        each = -(-len(pieces) // self.size)
-        mine = list(pieces[self.rank :: self.size])
-        return mine + [pieces[0]] * (each - len(mine)), len(mine)
+        each = -(-len(prepared_batches) // self.size)
+        mine = list(prepared_batches[self.rank :: self.size])
+        return mine + [prepared_batches[0]] * (each - len(mine)), len(mine)
 
     def sum_gradients(self, parameters: Sequence[Tensor]) -> None:
         if self.size > 1:

@@ -14,7 +14,7 @@ from selfchal.core.trainer import Training
 
 
 @dataclass
-class Course:
+class TaskSampler:
     """Shuffled passes over the tasks. ``drawn``, ``passes`` and ``calls`` are all there is to resume."""
 
     tasks: Sequence[Task]
@@ -42,14 +42,14 @@ class Course:
         return self.seed * 1_000_000 + self.calls
 
 
-def course_for(training: Training) -> Course:
+def sampler_for(training: Training) -> TaskSampler:
     """Raises TrainingError when there is nothing to train on."""
     if not training.tasks:
         raise TrainingError(
             "there is no task to train on: no proposal survived the judge; ask the synthesizer for more "
             "tasks, or look at why proposals fell in the funnel"
         )
-    return Course(training.tasks, training.seed)
+    return TaskSampler(training.tasks, training.seed)
 
 
 def has_signal(group: Group) -> bool:
@@ -57,13 +57,15 @@ def has_signal(group: Group) -> bool:
     return len(set(group.rewards)) > 1
 
 
-def gather(training: Training, course: Course, tasks: int, samples: int, resample: int) -> list[Group]:
+def collect_groups(
+    training: Training, sampler: TaskSampler, tasks: int, samples: int, resample: int
+) -> list[Group]:
     """Roll out ``tasks`` tasks, and up to ``resample`` times as many further ones as had no signal."""
     groups: list[Group] = []
     missing = tasks
     for _ in range(1 + resample):
-        groups += training.collect(course.next_tasks(missing), samples, seed=course.next_seed())
-        missing = min(tasks, len(course.tasks)) - sum(map(has_signal, groups))
+        groups += training.collect(sampler.next_tasks(missing), samples, seed=sampler.next_seed())
+        missing = min(tasks, len(sampler.tasks)) - sum(map(has_signal, groups))
         if missing <= 0:
             break
     return groups
@@ -87,7 +89,7 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "episodes": float(len(episodes)),
         "unjudged": float(sum(len(group.episodes) for group in groups) - len(episodes)),
         "groups": float(len(groups)),
-        "groups_silent": float(sum(not has_signal(group) for group in groups)),
+        "zero_std_groups": float(sum(not has_signal(group) for group in groups)),
         "groups_all_passed": float(sum(reward >= 1 for reward in uniform)),
         "groups_all_failed": float(sum(reward <= 0 for reward in uniform)),
         "length": mean(lengths),
@@ -102,7 +104,7 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / max(len(values), 1)
 
 
-def why_silent(metrics: Metrics) -> str:
+def explain_zero_signal(metrics: Metrics) -> str:
     """In plain words, why no group of this batch gave a gradient, the likeliest cause first."""
     groups = metrics["groups"]
     if not metrics["episodes"]:

@@ -18,7 +18,7 @@ from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 from selfchal.builtin_trainers.batch import micro_batches, useful_length
 from selfchal.builtin_trainers.forward import score
 from selfchal.builtin_trainers.offline import OfflineOptions
-from selfchal.builtin_trainers.trl_runner import Job, OurSchedule, Sizes, run, untouched
+from selfchal.builtin_trainers.trl_runner import Job, OurSchedule, Sizes, preserving_network, run
 from selfchal.core.episode import Episode
 
 
@@ -42,10 +42,10 @@ class _Dpo(OurSchedule, DPOTrainer):  # type: ignore[misc]  # TRL has no types
 def fine_tune(job: Job, options: OfflineOptions, ordered: Sequence[Episode]) -> None:
     """Train on ``batch_size`` of ``ordered`` an update: the mean over their agent tokens."""
     arguments = partial(SFTConfig, max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
-    with untouched(job.training.model.network):
+    with preserving_network(job.training.model.network):
         checkpoint = job.training.progress.latest()
-        rows = [_sft_row(episode) for episode in ordered]
-        sizes = _sizes(options, max(map(useful_length, ordered)))
+        rows = [_make_sft_row(episode) for episode in ordered]
+        sizes = _compute_sizes(options, max(map(useful_length, ordered)))
         run(job, checkpoint, rows, sizes, _Sft, arguments, data_collator=_collate_sft)
 
 
@@ -60,46 +60,46 @@ def prefer(
     scored once, so that no second network is held in memory."""
     network = job.training.model.network
     arguments = partial(DPOConfig, beta=beta, max_length=None, precompute_ref_log_probs=True)
-    with untouched(network):
-        chosen = _episode_logprobs(network, [pair[0] for pair in pairs])
-        rejected = _episode_logprobs(network, [pair[1] for pair in pairs])
+    with preserving_network(network):
+        chosen = _compute_logprobs(network, [pair[0] for pair in pairs])
+        rejected = _compute_logprobs(network, [pair[1] for pair in pairs])
         checkpoint = job.training.progress.latest()
         rows = [
             {
-                "chosen": _ids_and_mask(pairs[place][0]),
-                "rejected": _ids_and_mask(pairs[place][1]),
-                "ref_chosen_logps": chosen[place],
-                "ref_rejected_logps": rejected[place],
+                "chosen": _split_ids_and_mask(pairs[index][0]),
+                "rejected": _split_ids_and_mask(pairs[index][1]),
+                "ref_chosen_logps": chosen[index],
+                "ref_rejected_logps": rejected[index],
             }
-            for place in order
+            for index in order
         ]
-        sizes = _sizes(options, 2 * max(useful_length(episode) for pair in pairs for episode in pair))
+        sizes = _compute_sizes(options, 2 * max(useful_length(episode) for pair in pairs for episode in pair))
         run(job, checkpoint, rows, sizes, _Dpo, arguments, data_collator=_collate_pairs)
 
 
-def _sizes(options: OfflineOptions, tokens: int) -> Sizes:
+def _compute_sizes(options: OfflineOptions, tokens: int) -> Sizes:
     """TRL takes as many examples in every pass: as many as fit where each has ``tokens``, its most."""
     batch = options.batch_size
     fitting = [n for n in range(1, batch + 1) if batch % n == 0 and n * tokens <= options.micro_batch_tokens]
     return Sizes(batch, batch, max(fitting, default=1))
 
 
-def _ids_and_mask(episode: Episode) -> dict[str, list[int]]:
+def _split_ids_and_mask(episode: Episode) -> dict[str, list[int]]:
     length = useful_length(episode)
     return {"ids": episode.ids[:length], "mask": episode.mask[:length]}
 
 
-def _sft_row(episode: Episode) -> dict[str, list[int]]:
-    row = _ids_and_mask(episode)
+def _make_sft_row(episode: Episode) -> dict[str, list[int]]:
+    row = _split_ids_and_mask(episode)
     labels = [token if own else -100 for token, own in zip(row["ids"], row["mask"], strict=True)]
     return {"input_ids": row["ids"], "labels": labels}
 
 
 def _collate_sft(rows: Sequence[Any]) -> dict[str, Tensor]:
     return {
-        "input_ids": _padded([row["input_ids"] for row in rows]),
-        "attention_mask": _padded([[1] * len(row["input_ids"]) for row in rows]),
-        "labels": _padded([row["labels"] for row in rows], -100),
+        "input_ids": _pad([row["input_ids"] for row in rows]),
+        "attention_mask": _pad([[1] * len(row["input_ids"]) for row in rows]),
+        "labels": _pad([row["labels"] for row in rows], -100),
     }
 
 
@@ -107,19 +107,19 @@ def _collate_pairs(rows: Sequence[Any]) -> dict[str, Tensor]:
     """[chosen, rejected] on top of each other, as DPOTrainer wants them: 2b rows."""
     sides = [row["chosen"] for row in rows] + [row["rejected"] for row in rows]
     return {
-        "input_ids": _padded([side["ids"] for side in sides]),
-        "attention_mask": _padded([[1] * len(side["ids"]) for side in sides]),
-        "completion_mask": _padded([side["mask"] for side in sides]),
+        "input_ids": _pad([side["ids"] for side in sides]),
+        "attention_mask": _pad([[1] * len(side["ids"]) for side in sides]),
+        "completion_mask": _pad([side["mask"] for side in sides]),
         "ref_chosen_logps": torch.tensor([row["ref_chosen_logps"] for row in rows]),
         "ref_rejected_logps": torch.tensor([row["ref_rejected_logps"] for row in rows]),
     }
 
 
-def _padded(rows: Sequence[list[int]], value: int = 0) -> Tensor:
+def _pad(rows: Sequence[list[int]], value: int = 0) -> Tensor:
     return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)
 
 
-def _episode_logprobs(network: Any, episodes: Sequence[Episode]) -> list[float]:
+def _compute_logprobs(network: Any, episodes: Sequence[Episode]) -> list[float]:
     """The log-probability of all agent tokens of each episode."""
     totals = torch.zeros(len(episodes))
     device = next(network.parameters()).device

@@ -21,9 +21,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
-from selfchal.builtin_trainers.checkpoint import Best, Position, unpack
-from selfchal.builtin_trainers.learner import is_adapted, rate
-from selfchal.builtin_trainers.offline import Keeper, Schedule
+from selfchal.builtin_trainers.checkpoint import Best, TrainState, unpack
+from selfchal.builtin_trainers.offline import CheckpointCallback, Schedule
+from selfchal.builtin_trainers.optim import is_adapted, rate_fraction
 from selfchal.core.trainer import Training
 
 REFERENCE = "ref"  # what TRL calls the adapter it adds
@@ -45,7 +45,7 @@ class TrlOptions(Protocol):
 @dataclass
 class Job:
     training: Training
-    position: Position
+    state: TrainState
     options: TrlOptions
     steps: int
     extra: dict[str, float] = field(default_factory=dict)  # metrics to log beside TRL's
@@ -69,11 +69,11 @@ def run(
     arguments: Any,
     **parts: Any,
 ) -> None:
-    """``rows``: the whole training's, in order. To be called inside ``untouched``."""
+    """``rows``: the whole training's, in order. To be called inside ``preserving_network``."""
     network, options = job.training.model.network, job.options
     start = checkpoint[0] if checkpoint else 0
     if checkpoint and start == job.steps:  # killed after the last update
-        job.position.best = Best(**checkpoint[1]["best"])
+        job.state.best = Best(**checkpoint[1]["best"])
         return
     with tempfile.TemporaryDirectory() as scratch:
         trl = trainer(
@@ -101,7 +101,7 @@ def run(
             processing_class=no_text(),
             **parts,
         )
-        trl.rate_at = lambda done: rate(Schedule.of(options, job.steps), start + done + 1)
+        trl.rate_at = lambda done: rate_fraction(Schedule.of(options, job.steps), start + done + 1)
         trl.remove_callback(PrinterCallback)
         trl.add_callback(_Reports(job, checkpoint))
         trl.train()
@@ -122,27 +122,27 @@ class OurSchedule:
 class _Reports(TrainerCallback):  # type: ignore[misc]  # transformers is not followed by mypy here
     def __init__(self, job: Job, checkpoint: tuple[int, Any] | None) -> None:
         self.job, self.checkpoint = job, checkpoint
-        self.keeper = Keeper(job.training, job.position, job.options, job.steps)
+        self.callback = CheckpointCallback(job.training, job.state, job.options, job.steps)
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Not on_train_begin: setting up the data loader still draws random numbers after that."""
         if self.checkpoint is not None:
-            unpack(*self.checkpoint, self.job.position, kwargs["optimizer"])
+            unpack(*self.checkpoint, self.job.state, kwargs["optimizer"])
             self.checkpoint = None
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         logs = kwargs["logs"]
         if "loss" in logs:  # the summary at the end has none
             numbers = {name: float(value) for name, value in logs.items() if isinstance(value, (int, float))}
-            self.keeper(numbers | self.job.extra, kwargs["optimizer"])
+            self.callback(numbers | self.job.extra, kwargs["optimizer"])
 
 
 @contextmanager
-def untouched(network: Any) -> Iterator[None]:
+def preserving_network(network: Any) -> Iterator[None]:
     """Undoes what TRL does besides training: it patches ``forward``, writes its tokenizer's special ids
     into the configs, announces that, and adds a reference adapter beside a LoRA one.
 
-    Inside, trainable weights are float32 (see ``Stepper`` for why), so checkpoints belong inside too.
+    Inside, trainable weights are float32 (see ``Optimizer`` for why), so checkpoints belong inside too.
     """
     inner = network.get_base_model() if is_adapted(network) else network
     configs = [inner.config.__dict__, inner.generation_config.__dict__]

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from selfchal.core.attacks import Report
+    from selfchal.testing.attacks.run import Report
 
 _STYLES = {"stopped": "green", "not promised": "yellow", "surprise": "bold red"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfchal.core.manifest import Choice, Kind, PluginSection, apply_overrides, choose
+from selfchal.pipeline.manifest import Choice, Kind, PluginSection, apply_overrides, choose
 from selfchal.plugins import load_plugins
 
 

@@ -1,6 +1,6 @@
 """What a person sees of a run: a live display on a terminal, plain lines anywhere else.
 
-Both are a ``Watcher`` of ``selfchal.core.progress``.
+Both are a ``Watcher`` of ``selfchal.pipeline.progress``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from selfchal.core.model import Metrics
-from selfchal.core.progress import Watcher
+from selfchal.pipeline.progress import Watcher
 
 PLAIN_EVERY = 10.0  # seconds between two lines of one stage
 CURVE_WIDTH = 48
 # Of all that a trainer logs, what is worth a line; metrics.jsonl has the rest.
 SHOWN = (
     "reward",
-    "groups_silent",
+    "zero_std_groups",
     "entropy",
     "kl",
     "invalid_actions",
@@ -116,7 +116,7 @@ class PlainDisplay(Display):
         self._done, self._counts = done, counts
         if self._now() - self._said >= PLAIN_EVERY:
             self._said = self._now()
-            self._say(self._line(self._pace.left(done, self._now())))
+            self._say(self._format_line(self._pace.left(done, self._now())))
 
     def metrics(self, step: int, metrics: Metrics) -> None:
         self._done = step
@@ -130,10 +130,10 @@ class PlainDisplay(Display):
     def end(self, seconds: float) -> None:
         if not self._name:
             return
-        self._say(self._line(f"done in {clock(seconds)}"))
+        self._say(self._format_line(f"done in {clock(seconds)}"))
         self._name = ""
 
-    def _line(self, tail: str) -> str:
+    def _format_line(self, tail: str) -> str:
         of = f"/{self._pace.total}" if self._pace.total else ""
         parts = [f"{self._done}{of} {self._unit}", counts_line(self._counts), tail]
         return f"{self._name}: {'; '.join(part for part in parts if part)}"

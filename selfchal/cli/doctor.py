@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from selfchal.core.errors import SelfchalError
-from selfchal.core.manifest import parse_config
+from selfchal.pipeline.manifest import parse_config
 from selfchal.plugins import load_plugins
 
 EXTRAS = {
@@ -32,11 +32,12 @@ def doctor() -> None:
     click.echo(f"python     {platform.python_version()} on {platform.system()} {platform.machine()}")
     click.echo(f"cores      {os.cpu_count()}")
     click.echo(f"disk here  {shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free")
-    click.echo(f"torch      {_torch()}")
+    click.echo(f"torch      {_describe_torch()}")
     for module, extra in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
         click.echo(
-            f"{extra:10} {_version(module) if there else f'not installed (pip install selfchal[{extra}])'}"
+            f"{extra:10} "
+            f"{_find_version(module) if there else f'not installed (pip install selfchal[{extra}])'}"
         )
     plugins = load_plugins()
     for name in plugins.names("sandbox"):
@@ -54,7 +55,7 @@ def doctor() -> None:
         click.echo(f"failed     {failure}")
 
 
-def _torch() -> str:
+def _describe_torch() -> str:
     """In a line: version and accelerator."""
     try:
         import torch
@@ -67,7 +68,7 @@ def _torch() -> str:
     return f"{torch.__version__}, no GPU: the embedded model trains on the CPU, large ones need one"
 
 
-def _version(module: str) -> str:
+def _find_version(module: str) -> str:
     try:
         return version(module.replace("_", "-"))
     except PackageNotFoundError:

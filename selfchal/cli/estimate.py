@@ -10,7 +10,7 @@ import click
 
 from selfchal.cli.manifest import describe
 from selfchal.core.environment import Environment
-from selfchal.core.manifest import Manifest
+from selfchal.pipeline.manifest import Manifest
 
 
 @dataclass(frozen=True)

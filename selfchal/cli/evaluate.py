@@ -17,9 +17,9 @@ from selfchal.cli.manifest import set_option
 from selfchal.cli.outcome import interval, percent
 from selfchal.cli.run import hooks_of
 from selfchal.core.errors import ManifestError
-from selfchal.core.manifest import Manifest, apply_overrides, read_manifest, validate
-from selfchal.core.store import MANIFEST, Store
 from selfchal.core.world import Json
+from selfchal.pipeline.manifest import Manifest, apply_overrides, read_manifest, validate
+from selfchal.pipeline.store import MANIFEST, Store
 from selfchal.plugins import load_plugins
 
 START = "start"
@@ -46,13 +46,13 @@ def evaluate(
 
     TARGET is a run directory or a manifest; with --policy oracle or nothing also an environment's name.
     """
-    from selfchal.core.exam import Policy, measure_policy  # imports numpy
+    from selfchal.pipeline.measure import Policy, measure_policy  # imports numpy
 
     plugins = load_plugins()
-    manifest = validate(_rows(target, policy, overrides), plugins, trains=False)
+    manifest = validate(_make_rows(target, policy, overrides), plugins, trains=False)
     console = Console(file=sys.stderr)
     if policy == Policy.MODEL:
-        found = _measure(manifest, _weights(Path(target), checkpoint), console)
+        found = _measure(manifest, _find_weights(Path(target), checkpoint), console)
     else:
         with display(console) as watcher:
             found = measure_policy(manifest, Policy(policy), watcher)
@@ -64,7 +64,7 @@ def evaluate(
 
 def _measure(manifest: Manifest, weights: Path | None, console: Console) -> dict[str, Json]:
     """In a store of its own, so that no earlier measurement with other settings is taken for this one."""
-    from selfchal.core.exam import measure_model
+    from selfchal.pipeline.measure import measure_model
 
     hooks = hooks_of(load_plugins())
     with tempfile.TemporaryDirectory(prefix="selfchal-eval-") as directory:  # noqa: SIM117 — one resource a line
@@ -72,7 +72,7 @@ def _measure(manifest: Manifest, weights: Path | None, console: Console) -> dict
             return measure_model(manifest, store, watcher, hooks, weights)
 
 
-def _rows(target: str, policy: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+def _make_rows(target: str, policy: str, overrides: tuple[str, ...]) -> dict[str, Any]:
     path = Path(target)
     if path.is_dir():
         return read_manifest(path / MANIFEST, overrides)
@@ -88,7 +88,7 @@ def _rows(target: str, policy: str, overrides: tuple[str, ...]) -> dict[str, Any
     return rows
 
 
-def _weights(run: Path, checkpoint: str | None) -> Path | None:
+def _find_weights(run: Path, checkpoint: str | None) -> Path | None:
     """The directory of weights to load; None for the model as the manifest has it."""
     if not run.is_dir():
         if checkpoint is not None:
@@ -96,11 +96,11 @@ def _weights(run: Path, checkpoint: str | None) -> Path | None:
         return None
     if checkpoint == START:
         return None
-    places = run / "checkpoints"
+    checkpoints = run / "checkpoints"
     if checkpoint is not None:
-        return places / checkpoint
+        return checkpoints / checkpoint
     finals = sorted(
-        places.glob("round_*/final"), key=lambda path: int(path.parent.name.removeprefix("round_"))
+        checkpoints.glob("round_*/final"), key=lambda path: int(path.parent.name.removeprefix("round_"))
     )
     if not finals:
         raise ManifestError(

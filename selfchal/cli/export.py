@@ -10,8 +10,8 @@ from pathlib import Path
 
 from selfchal.core.episode import Episode
 from selfchal.core.errors import StoreError
-from selfchal.core.store import Store
 from selfchal.core.world import Json
+from selfchal.pipeline.store import Store
 
 Rows = Iterable[dict[str, Json]]
 CARD = """---
@@ -22,14 +22,14 @@ tags: [code-as-task, selfchal]
 
 {count} tasks on the environment `{environment}`, proposed by the model `{model}` and kept by running their
 code: each solution passes its `evaluate`, each failure case fails, doing nothing fails.
-Columns: `id`, `environment`, `context`, `instruction`, `evaluate`, `solution`, `failures`, `audit`,
-`provenance`, `fate`. `context`, `audit` and `provenance` are JSON text.
+Columns: `id`, `environment`, `context`, `instruction`, `evaluate`, `solution`, `failures`, `diagnostics`,
+`provenance`, `status`. `context`, `diagnostics` and `provenance` are JSON text.
 """
 
 
 def task_rows(store: Store) -> Iterator[dict[str, Json]]:
-    """Every kept task once, with its fate in the last round that saw it."""
-    last = {task.id: {**task.to_json(), "fate": fate} for task, fate in store.tasks()}
+    """Every kept task once, with its status in the last round that saw it."""
+    last = {task.id: {**task.to_json(), "status": status} for task, status in store.tasks()}
     yield from last.values()
 
 
@@ -37,7 +37,7 @@ def messages_rows(store: Store) -> Iterator[dict[str, Json]]:
     """TRL's conversational form: every solved training episode as one conversation."""
     for episode in store.episodes("train"):
         if episode.reward == 1.0:
-            prompt, completion = _parts(episode)
+            prompt, completion = _make_parts(episode)
             yield {"messages": [*prompt, *completion]}
 
 
@@ -45,7 +45,7 @@ def sft_rows(store: Store) -> Iterator[dict[str, Json]]:
     """TRL's prompt-completion form: what was said before the agent's first turn, and all that followed."""
     for episode in store.episodes("train"):
         if episode.reward == 1.0:
-            prompt, completion = _parts(episode)
+            prompt, completion = _make_parts(episode)
             yield {"prompt": prompt, "completion": completion}
 
 
@@ -58,11 +58,11 @@ def dpo_rows(store: Store) -> Iterator[dict[str, Json]]:
             (solved if episode.reward == 1.0 else failed)[episode.task].append(episode)
     for task, winners in solved.items():
         for winner, loser in zip(winners, failed[task], strict=False):
-            prompt, chosen = _parts(winner)
-            yield {"prompt": prompt, "chosen": chosen, "rejected": _parts(loser)[1]}
+            prompt, chosen = _make_parts(winner)
+            yield {"prompt": prompt, "chosen": chosen, "rejected": _make_parts(loser)[1]}
 
 
-def _parts(episode: Episode) -> tuple[list[Json], list[Json]]:
+def _make_parts(episode: Episode) -> tuple[list[Json], list[Json]]:
     messages = [{"role": message.role, "content": message.content} for message in episode.messages]
     first = next((i for i, m in enumerate(messages) if m["role"] == "assistant"), len(messages))
     return messages[:first], messages[first:]
@@ -80,7 +80,8 @@ def _write_parquet(rows: Rows, store: Store, out: Path) -> int:
     from datasets import Dataset
 
     flat = [
-        {**row, **{key: json.dumps(row[key]) for key in ("context", "audit", "provenance")}} for row in rows
+        {**row, **{key: json.dumps(row[key]) for key in ("context", "diagnostics", "provenance")}}
+        for row in rows
     ]
     out.mkdir(parents=True, exist_ok=True)
     Dataset.from_list(flat).to_parquet(str(out / "tasks.parquet"))

@@ -78,12 +78,12 @@ def call(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in _OUT_OF_SPACE + _NOT_ALLOWED:
             raise
-        click.echo(f"Error: {_sentence(error)}", err=True)
+        click.echo(f"Error: {_format_error(error)}", err=True)
         return 2
     return result if isinstance(result, int) else 0
 
 
-def _sentence(error: OSError) -> str:
+def _format_error(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in _OUT_OF_SPACE:
         return f"the disk is full{where}. Free some space; a run goes on with --resume."

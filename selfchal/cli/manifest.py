@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
-from selfchal.core.manifest import Manifest, manifest_schema, read_manifest, validate
+from selfchal.pipeline.manifest import Manifest, manifest_schema, read_manifest, validate
 from selfchal.plugins import load_plugins
 
 

@@ -24,7 +24,7 @@ def list_plugins(as_json: bool) -> None:
     """Show every plugin, its kind, package and version, and what failed to load."""
     found = load_plugins()
     if as_json:
-        click.echo(json.dumps(_rows(found), indent=2))
+        click.echo(json.dumps(_make_rows(found), indent=2))
         return
     for kind in KINDS:
         items = [item for item in found.all() if item.kind == kind.name]
@@ -40,7 +40,7 @@ def list_plugins(as_json: bool) -> None:
         click.secho(f"failed: {failure}", fg="red")
 
 
-def _rows(found: Plugins) -> dict[str, Json]:
+def _make_rows(found: Plugins) -> dict[str, Json]:
     return {
         "plugins": [
             {

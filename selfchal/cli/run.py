@@ -14,11 +14,11 @@ from selfchal.cli.display import display
 from selfchal.cli.estimate import estimate_cost, print_cost
 from selfchal.cli.manifest import describe, set_option
 from selfchal.cli.outcome import print_outcome
-from selfchal.core.following import follow, is_follower
-from selfchal.core.lab import Hooks
-from selfchal.core.manifest import Manifest, read_manifest, validate
-from selfchal.core.store import Store
 from selfchal.core.synthesizer import Proposal
+from selfchal.pipeline.context import Hooks
+from selfchal.pipeline.distributed import follow, is_follower
+from selfchal.pipeline.manifest import Manifest, read_manifest, validate
+from selfchal.pipeline.store import Store
 from selfchal.plugins import Plugins, load_plugins
 from selfchal.report import write_report
 
@@ -71,14 +71,14 @@ def run(
 
 
 def _run(manifest: Manifest, directory: Path, plugins: Plugins, resume: bool, as_json: bool) -> None:
-    from selfchal.core import pipeline  # imports numpy; a dry run needs none
+    from selfchal.pipeline import loop  # imports numpy; a dry run needs none
 
     console = Console(file=sys.stderr if as_json else sys.stdout)
     console.print(describe(manifest), highlight=False, soft_wrap=True)
     opened = Store.resume if resume else Store.create
     with opened(directory, manifest.resolved()) as store:
         with display(console) as watcher:
-            results = pipeline.run(manifest, store, watcher, hooks_of(plugins))
+            results = loop.run(manifest, store, watcher, hooks_of(plugins))
         page = write_report(directory)
     print_outcome(console, results)
     console.print(f"\nThe report: {page}", highlight=False, soft_wrap=True)

@@ -49,11 +49,11 @@ def execute(
         source = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot read {file}: {error}") from error
-    place: SandboxContract = choose_plugin("sandbox", name, overrides).make()
+    sandbox: SandboxContract = choose_plugin("sandbox", name, overrides).make()
     try:
-        execution = place.run(Program(source, result="RESULT"), None, Limits(seconds=timeout))
+        execution = sandbox.run(Program(source, result="RESULT"), None, Limits(seconds=timeout))
     finally:
-        place.close()
+        sandbox.close()
     _print_execution(execution, as_json)
     ctx.exit(0 if execution.ok else 1)
 
@@ -68,13 +68,13 @@ def check(ctx: click.Context, name: str, overrides: tuple[str, ...], as_json: bo
 
     The exit code is 1 when an attack got through that the sandbox promises to stop.
     """
-    from selfchal.core.attacks import run_attacks
+    from selfchal.testing.attacks.run import run_attacks
 
-    place: SandboxContract = choose_plugin("sandbox", name, overrides).make()
+    sandbox: SandboxContract = choose_plugin("sandbox", name, overrides).make()
     try:
-        report = run_attacks(place)
+        report = run_attacks(sandbox)
     finally:
-        place.close()
+        sandbox.close()
     if as_json:
         click.echo(json.dumps(report.to_json()))
     else:

@@ -11,25 +11,25 @@ import click
 
 from selfchal.cli.choices import choose_plugin, choose_section
 from selfchal.cli.export import FORMATS, export_tasks
-from selfchal.core.coverage import coverage
 from selfchal.core.environment import Environment
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
-from selfchal.core.judging import Recipe, judge_rows
-from selfchal.core.store import Store
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+from selfchal.judging import JudgeSpec, judge_rows
+from selfchal.judging.coverage import coverage
+from selfchal.pipeline.store import Store
 
 KEPT = "kept"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A task of a run: kept with its fate (train, validation, too easy …), or fallen with the reason."""
+    """A task of a run: kept with its status (train, validation, too easy …), or fallen with the reason."""
 
     task: Task
     round: int
-    fate: str
+    status: str
     reason: str = ""
 
 
@@ -45,7 +45,7 @@ def tasks() -> None:
 def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
     """List the tasks that a run kept."""
     with Store.read(run) as store:
-        rows = list(_rejected(store) if rejected else _kept(store))
+        rows = list(_list_rejected(store) if rejected else _list_kept(store))
     for row in rows:
         first = row.task.instruction.strip().partition("\n")[0]
         if as_json:
@@ -53,7 +53,7 @@ def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
                 json.dumps(
                     {
                         "id": row.task.id,
-                        "fate": row.fate,
+                        "status": row.status,
                         "reason": row.reason,
                         "instruction": row.task.instruction,
                     }
@@ -61,7 +61,7 @@ def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
             )
         else:
             why = f" ({row.reason.strip().partition(chr(10))[0][:100]})" if row.reason else ""
-            click.echo(f"{row.task.id}  {row.fate}{why}: {first[:120]}")
+            click.echo(f"{row.task.id}  {row.status}{why}: {first[:120]}")
     if not rows and not as_json:
         click.echo("none")
 
@@ -73,19 +73,24 @@ def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
 def show(run: Path, task_id: str, as_json: bool) -> None:
     """Show one task whole; the beginning of its ID is enough."""
     with Store.read(run) as store:
-        rows = [row for row in (*_kept(store), *_rejected(store)) if row.task.id.startswith(task_id)]
+        rows = [
+            row for row in (*_list_kept(store), *_list_rejected(store)) if row.task.id.startswith(task_id)
+        ]
     found = {row.task.id: row for row in reversed(rows)}
     if len(found) != 1:
         what = f"{len(found)} tasks begin with" if found else "no task begins with"
         raise ManifestError(f"{run}: {what} {task_id!r}; see them with: selfchal tasks list {run}")
     (row,) = found.values()
     if as_json:
-        click.echo(json.dumps({**row.task.to_json(), "fate": row.fate, "reason": row.reason}, indent=2))
+        click.echo(json.dumps({**row.task.to_json(), "status": row.status, "reason": row.reason}, indent=2))
         return
-    parts = [("fate", f"{row.fate}  {row.reason}".strip()), ("instruction", row.task.instruction)]
+    parts = [("status", f"{row.status}  {row.reason}".strip()), ("instruction", row.task.instruction)]
     parts += [("evaluate", row.task.evaluate), ("solution", row.task.solution)]
     parts += [(f"failure case {i}", code) for i, code in enumerate(row.task.failures, start=1)]
-    parts += [("context", json.dumps(row.task.context)), ("audit", json.dumps(row.task.audit, indent=1))]
+    parts += [
+        ("context", json.dumps(row.task.context)),
+        ("diagnostics", json.dumps(row.task.diagnostics, indent=1)),
+    ]
     click.echo(f"task {row.task.id}")
     for title, text in parts:
         click.secho(f"\n{title}", bold=True)
@@ -119,8 +124,8 @@ def export(run: Path, form: str, out: Path) -> None:
 def show_coverage(run: Path, as_json: bool) -> None:
     """Show which tools, arguments and tables the kept tasks touch, and what they leave out."""
     with Store.read(run) as store:
-        place: Environment = choose_section("environment", store.manifest()["environment"]).make()
-        seen = coverage(place, [row.task for row in {r.task.id: r for r in _kept(store)}.values()])
+        environment: Environment = choose_section("environment", store.manifest()["environment"]).make()
+        seen = coverage(environment, [row.task for row in {r.task.id: r for r in _list_kept(store)}.values()])
     if as_json:
         click.echo(json.dumps(asdict(seen), indent=2))
         return
@@ -149,41 +154,41 @@ def judge(environment: str, file: Path, sandbox: str, overrides: tuple[str, ...]
 
     Each line has instruction, evaluate, solution, failures, and context where the world needs one.
     """
-    place = choose_plugin("environment", environment, overrides)
-    box = choose_plugin("sandbox", sandbox)
-    verdicts = judge_rows(Recipe(place.make, box.make), _rows_of(file))
+    world_maker = choose_plugin("environment", environment, overrides)
+    code_runner = choose_plugin("sandbox", sandbox)
+    verdicts = judge_rows(JudgeSpec(world_maker.make, code_runner.make), _read_rows(file))
     for number, verdict in enumerate(verdicts, start=1):
-        click.echo(json.dumps(verdict) if as_json else _line(number, verdict))
+        click.echo(json.dumps(verdict) if as_json else _format_verdict(number, verdict))
 
 
-def _rows_of(path: Path) -> list[Json]:
+def _read_rows(path: Path) -> list[Json]:
     """The file's lines; one that is no JSON stays text, and gets its verdict like any other."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot read {path}: {error}") from error
-    return [_parsed(line) for line in lines if line.strip()]
+    return [_parse_row(line) for line in lines if line.strip()]
 
 
-def _parsed(line: str) -> Json:
+def _parse_row(line: str) -> Json:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
         return line
 
 
-def _line(number: int, verdict: Mapping[str, Json]) -> str:
-    place = "" if verdict["outcome"] == Outcome.PASSED else f" at '{verdict['stage']}'"
+def _format_verdict(number: int, verdict: Mapping[str, Json]) -> str:
+    environment = "" if verdict["outcome"] == Outcome.PASSED else f" at '{verdict['stage']}'"
     why = f": {verdict['reason']}" if verdict["reason"] else ""
-    return f"{number}  {verdict['id'] or '-'}  {verdict['outcome']}{place}{why}"
+    return f"{number}  {verdict['id'] or '-'}  {verdict['outcome']}{environment}{why}"
 
 
-def _kept(store: Store) -> Iterator[Row]:
-    for task, fate in store.tasks():
-        yield Row(task, 0, fate)
+def _list_kept(store: Store) -> Iterator[Row]:
+    for task, status in store.tasks():
+        yield Row(task, 0, status)
 
 
-def _rejected(store: Store) -> Iterator[Row]:
+def _list_rejected(store: Store) -> Iterator[Row]:
     for proposal in store.proposals():
         if proposal.task is not None and not proposal.verdict.passed:
             yield Row(proposal.task, proposal.round, f"not {proposal.verdict.stage}", proposal.verdict.reason)

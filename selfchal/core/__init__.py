@@ -1,1 +1,1 @@
-"""The nouns of the design as protocols and dataclasses, and the loop over them; imports no plugin."""
+"""The contracts: what environments, models, sandboxes, trainers and the rest promise each other."""

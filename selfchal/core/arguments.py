@@ -18,7 +18,7 @@ _signature = functools.lru_cache(maxsize=4096)(inspect.signature)
 
 
 @functools.lru_cache(maxsize=4096)
-def _form(function: Callable[..., Any]) -> _Form:
+def _describe_form(function: Callable[..., Any]) -> _Form:
     parameters = list(_signature(function).parameters.values())
     plain = all(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters)
     variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
@@ -51,7 +51,7 @@ def spread(
 
     Calls of functions without a variadic parameter, and calls that do not name it, come back as they are.
     """
-    names, variadic = _form(function).names, _form(function).variadic
+    names, variadic = _describe_form(function).names, _describe_form(function).variadic
     if variadic is None or not isinstance(kwargs.get(variadic), list | tuple):
         return tuple(args), dict(kwargs)
     rest = {name: value for name, value in kwargs.items() if name != variadic}
@@ -60,11 +60,11 @@ def spread(
     return (*args, *lead, *kwargs[variadic]), rest
 
 
-def mismatch(
+def find_mismatch(
     function: Callable[..., Any], spec: ToolSpec, args: Sequence[Json], kwargs: Mapping[str, Json]
 ) -> str | None:
     """What is wrong with the arguments, as a sentence; None when they fit the signature and the schema."""
-    bound: Mapping[str, Json] | None = _form(function).bound(args, kwargs)
+    bound: Mapping[str, Json] | None = _describe_form(function).bound(args, kwargs)
     try:
         bound = _signature(function).bind(*args, **kwargs).arguments if bound is None else bound
     except TypeError as error:
@@ -73,7 +73,7 @@ def mismatch(
         schema = spec.parameters["properties"].get(name, {})
         given = list(value) if isinstance(value, tuple) else value
         if not fits(given, schema):
-            return f"{spec.name}: {name} must be {_words(schema)}, not {_shown(given)}"
+            return f"{spec.name}: {name} must be {_describe_type(schema)}, not {_format_value(given)}"
     return None
 
 
@@ -114,20 +114,20 @@ _NAMES = {
 }
 
 
-def _words(schema: Mapping[str, Json]) -> str:
+def _describe_type(schema: Mapping[str, Json]) -> str:
     if "anyOf" in schema:
-        return " or ".join(_words(option) for option in schema["anyOf"])
+        return " or ".join(_describe_type(option) for option in schema["anyOf"])
     if "enum" in schema:
         return "one of " + ", ".join(map(repr, schema["enum"]))
     if schema.get("type") == "array":
         items = schema.get("items", {})
-        return f"a list of values that are each {_words(items)}" if items else "a list"
+        return f"a list of values that are each {_describe_type(items)}" if items else "a list"
     if schema.get("required"):
         return f"an object with {', '.join(schema['required'])}"
     return _NAMES[schema["type"]] if "type" in schema else "any value"
 
 
-def _shown(value: Json, most: int = 60) -> str:
+def _format_value(value: Json, most: int = 60) -> str:
     """A short text of any value: the value may be huge, or too deep or too long to be written out."""
     try:
         text = repr(value)

@@ -42,7 +42,7 @@ class Environment(Protocol):
         ...
 
     @property
-    def wants_answer(self) -> bool:
+    def answer_required(self) -> bool:
         """True where an episode ends with the agent's answer (``evaluate(answer)``), False where the
         agent talks to a user and the final state counts."""
         ...
@@ -51,7 +51,7 @@ class Environment(Protocol):
         """A fresh world. ``{}`` is always a valid context."""
         ...
 
-    def observe_start(self, context: Mapping[str, Json]) -> str:
+    def initial_observation(self, context: Mapping[str, Json]) -> str:
         """What is seen before the first action (a landing page, a user id); may be empty."""
         ...
 

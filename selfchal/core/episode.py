@@ -57,6 +57,14 @@ class Episode:
 
 
 @dataclass(frozen=True)
+class Reward:
+    """``value`` is None when it could not be judged (an infrastructure failure, invariant 2)."""
+
+    value: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Group:
     """All episodes of one task from one policy: what a group baseline is taken over."""
 

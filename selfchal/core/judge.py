@@ -1,8 +1,8 @@
 """The judge's words: the funnel's stages, verdicts with reasons in three values, and the check contract.
 
-A check sees a task, a bench to try code on and the evidence so far (``selfchal.core.bench``). The
+A check sees a task, a bench to try code on and the evidence so far (``selfchal.judging.runner``). The
 paper's checks come first, then ours; the first that fails decides. A sandbox failure makes
-``could_not_check``, never ``failed``. The checks themselves are in ``selfchal.core.judging``.
+``could_not_check``, never ``failed``. The checks themselves are in ``selfchal.judging``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 
 if TYPE_CHECKING:
-    from selfchal.core.bench import Bench, Evidence
+    from selfchal.core.evidence import Evidence, TaskRunner
 
 
 class Stage(StrEnum):
@@ -66,13 +66,13 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class Verdict:
     """``stage`` names the stage that was not reached (passed: the last one reached); ``feedback`` is what
-    the challenger is told (a traceback, the failure case that passed); ``audit`` what was measured."""
+    the challenger is told (a traceback, the failure case that passed); ``diagnostics`` what was measured."""
 
     outcome: Outcome
     stage: str
     reason: str = ""
     feedback: str = ""
-    audit: Mapping[str, Json] = field(default_factory=dict)
+    diagnostics: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -86,20 +86,20 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found. ``audit`` is kept with the task whatever the outcome."""
+    """What one check found. ``diagnostics`` is kept with the task whatever the outcome."""
 
     outcome: Outcome
     reason: str = ""
     feedback: str = ""
-    audit: Mapping[str, Json] = field(default_factory=dict)
+    diagnostics: Mapping[str, Json] = field(default_factory=dict)
 
     @classmethod
-    def passed(cls, **audit: Json) -> Finding:
-        return cls(Outcome.PASSED, audit=audit)
+    def passed(cls, **diagnostics: Json) -> Finding:
+        return cls(Outcome.PASSED, diagnostics=diagnostics)
 
     @classmethod
-    def failed(cls, reason: str, feedback: str = "", **audit: Json) -> Finding:
-        return cls(Outcome.FAILED, reason, feedback or reason, audit)
+    def failed(cls, reason: str, feedback: str = "", **diagnostics: Json) -> Finding:
+        return cls(Outcome.FAILED, reason, feedback or reason, diagnostics)
 
 
 class Check(Protocol):
@@ -111,7 +111,7 @@ class Check(Protocol):
 
     def __init__(self, config: Any) -> None: ...
 
-    def examine(self, task: Task, bench: Bench, evidence: Evidence) -> Finding:
+    def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
         """Raises SandboxError where the sandbox failed: the verdict is then could-not-check.
 
         Called from several threads at once.

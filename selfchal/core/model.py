@@ -106,7 +106,7 @@ class Model(Protocol):
         """A new stream. A model that only ever gives whole turns returns a TurnStream over ``generate``."""
         ...
 
-    def forget(self) -> None:
+    def reset_cache(self) -> None:
         """Drop what is cached of earlier conversations: what follows depends on nothing before it, to the
         last bit, so that work done again after a kill comes out the same."""
         ...
@@ -127,7 +127,7 @@ class TrainableModel(Model, Protocol):
         """The torch module: ``network(input_ids, attention_mask).logits`` of [batch, time, vocabulary]."""
         ...
 
-    def weights_changed(self) -> None:
+    def on_weights_updated(self) -> None:
         """Must be called after an update, before the next ``generate``: caches are stale."""
         ...
 

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from selfchal.core.arguments import mismatch
+from selfchal.core.arguments import find_mismatch
 from selfchal.core.environment import Chat, User
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask, task_id
@@ -68,7 +68,7 @@ class SmallWorld:
         if name not in self._tools:
             return ToolResult(f"no tool named {name!r}", ok=False, raises=True)
         used = self._tools[name]
-        wrong = mismatch(used.function, used.spec, (None, *args), kwargs)  # None stands for the state
+        wrong = find_mismatch(used.function, used.spec, (None, *args), kwargs)  # None stands for the state
         if wrong:
             return ToolResult(wrong, ok=False, raises=True)
         state = copy.deepcopy(self._state)
@@ -88,13 +88,13 @@ class SmallWorld:
         return result.value if isinstance(result.value, str) else json.dumps(result.value)
 
     def digest(self) -> str:
-        return _sha256(self._state)
+        return _compute_sha256(self._state)
 
     def canonical_sha256(self) -> str:
-        return _sha256(self._state)
+        return _compute_sha256(self._state)
 
     def difference(self) -> tuple[Change, ...]:
-        return tuple(_changes((), self._start, self._state))
+        return tuple(_find_changes((), self._start, self._state))
 
     def fork(self) -> SmallWorld:
         twin = SmallWorld(self._start, self._tools)
@@ -107,14 +107,14 @@ class SmallWorld:
         self._ended = False
 
 
-def _sha256(state: State) -> str:
+def _compute_sha256(state: State) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _changes(path: tuple[str | int, ...], before: Json, after: Json) -> Iterator[Change]:
+def _find_changes(path: tuple[str | int, ...], before: Json, after: Json) -> Iterator[Change]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted({*before, *after}):
-            yield from _changes((*path, key), before.get(key), after.get(key))
+            yield from _find_changes((*path, key), before.get(key), after.get(key))
     elif json.dumps(before, sort_keys=True) != json.dumps(after, sort_keys=True):
         yield Change(path, before, after)
 
@@ -140,12 +140,12 @@ def small_environment(
         for function in functions
     }
     parts = _Parts(name, start, tools, tuple(test_tasks), policy, explore)
-    made = type(_class_name(name), (_SmallEnvironment,), {"name": name, "parts": parts})
+    made = type(_make_class_name(name), (_SmallEnvironment,), {"name": name, "parts": parts})
     made.__doc__ = policy.partition("\n")[0] or f"The environment {name}."
     return made
 
 
-def _class_name(name: str) -> str:
+def _make_class_name(name: str) -> str:
     return "".join(word.capitalize() for word in name.replace("-", "_").split("_"))
 
 
@@ -167,7 +167,7 @@ class _SmallEnvironment:
     parts: ClassVar[_Parts]
 
     def __init__(self, config: NoOptions) -> None:
-        self._truths = {task.id: task for task in map(self._test_task, self.parts.test_tasks)}
+        self._truths = {task.id: task for task in map(self._make_test_task, self.parts.test_tasks)}
 
     @property
     def tools(self) -> Sequence[ToolSpec]:
@@ -178,13 +178,13 @@ class _SmallEnvironment:
         return self.parts.policy
 
     @property
-    def wants_answer(self) -> bool:
+    def answer_required(self) -> bool:
         return True
 
     def open(self, context: Mapping[str, Json]) -> SmallWorld:
         return SmallWorld(self.parts.start, self.parts.tools)
 
-    def observe_start(self, context: Mapping[str, Json]) -> str:
+    def initial_observation(self, context: Mapping[str, Json]) -> str:
         return "\n".join(f"{key}: {value}" for key, value in context.items())
 
     def exploration_context(self, seed: int) -> dict[str, Json]:
@@ -201,7 +201,7 @@ class _SmallEnvironment:
 
     def grade(self, task: TestTask, world: Any, answer: str | None, replies: Sequence[str]) -> bool:
         expected = task.truth["answer"]
-        said_it = expected is None or _plain(answer or "") == _plain(expected)
+        said_it = expected is None or _copy_plain(answer or "") == _copy_plain(expected)
         return said_it and world.digest() == task.truth["digest"]
 
     def oracle(self, task: TestTask) -> Sequence[str]:
@@ -215,7 +215,7 @@ class _SmallEnvironment:
     def user(self, instruction: str, context: Mapping[str, Json], chat: Chat | None) -> User | None:
         return None
 
-    def _test_task(self, held_out: HeldOut) -> TestTask:
+    def _make_test_task(self, held_out: HeldOut) -> TestTask:
         """Replay the solving calls, so that a task which cannot be solved is found at once."""
         world = self.open({})
         for name, kwargs in held_out.calls:
@@ -234,6 +234,6 @@ class _SmallEnvironment:
         return TestTask(id_, held_out.instruction, {}, truth, held_out.family)
 
 
-def _plain(text: str) -> str:
+def _copy_plain(text: str) -> str:
     """How answers are compared: without case, surrounding blanks, quotes and a final full stop."""
     return text.strip().strip("\"'").rstrip(".").casefold()

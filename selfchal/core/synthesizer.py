@@ -21,7 +21,7 @@ from selfchal.core.world import Json
 
 
 class Judging(Protocol):
-    """The judge as a synthesizer sees it (``selfchal.core.judging.Judge``)."""
+    """The judge as a synthesizer sees it (``selfchal.judging.Judge``)."""
 
     def __call__(
         self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
@@ -29,7 +29,7 @@ class Judging(Protocol):
 
 
 @dataclass(frozen=True)
-class Workshop:
+class ProposalContext:
     """What every proposal of a run is made with."""
 
     environment: Environment
@@ -39,7 +39,7 @@ class Workshop:
 
 
 @dataclass(frozen=True)
-class Commission:
+class ProposalRequest:
     """One proposal to make. ``focus`` names what the tasks so far do not cover (tools, tables)."""
 
     index: int
@@ -51,7 +51,7 @@ class Commission:
 @dataclass(frozen=True)
 class Proposal:
     """What came of a commission: the task if it parsed, its verdict, how often it was revised,
-    and what the parser had to forgive. ``audit`` counts turns and sandbox executions."""
+    and what the parser had to forgive. ``diagnostics`` counts turns and sandbox executions."""
 
     index: int
     round: int
@@ -60,7 +60,7 @@ class Proposal:
     raw: str = ""
     revisions: int = 0
     forgiven: tuple[str, ...] = ()
-    audit: Mapping[str, Json] = field(default_factory=dict)
+    diagnostics: Mapping[str, Json] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -90,6 +90,6 @@ class Synthesizer(Protocol):
 
     def __init__(self, config: Any) -> None: ...
 
-    def scene(self, commission: Commission, workshop: Workshop) -> ProposalScene:
+    def scene(self, request: ProposalRequest, context: ProposalContext) -> ProposalScene:
         """A scene in which the challenger makes this proposal."""
         ...

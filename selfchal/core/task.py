@@ -31,11 +31,11 @@ class Task:
     evaluate: str
     solution: str
     failures: tuple[str, ...]
-    audit: Mapping[str, Json] = field(default_factory=dict)
+    diagnostics: Mapping[str, Json] = field(default_factory=dict)
     provenance: Mapping[str, Json] = field(default_factory=dict)
 
-    def with_audit(self, audit: Mapping[str, Json]) -> Task:
-        return replace(self, audit=audit)
+    def with_audit(self, diagnostics: Mapping[str, Json]) -> Task:
+        return replace(self, diagnostics=diagnostics)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "failures": list(self.failures)}
@@ -50,7 +50,7 @@ class Task:
             environment=row.get("environment", ""),
             context=context,
             failures=tuple(row["failures"]),
-            audit=row.get("audit") or {},
+            diagnostics=row.get("diagnostics") or {},
             provenance=row.get("provenance") or {},
             **parts,
         )

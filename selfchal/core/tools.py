@@ -54,7 +54,7 @@ def tool(
 
     Raises TypeError for a parameter without a type that JSON knows.
     """
-    summary, documented = _docstring(function)
+    summary, documented = _read_docstring(function)
     hints = typing.get_type_hints(function)
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1 if bound else 0 :]
@@ -72,7 +72,7 @@ def tool(
     spec = ToolSpec(
         name=function.__name__,
         description=summary,
-        signature=f"{function.__name__}{_call_form(signature, parameters)}",
+        signature=f"{function.__name__}{_format_call(signature, parameters)}",
         parameters={"type": "object", "properties": properties, "required": required},
         writes=writes,
         ends_episode=ends_episode,
@@ -104,12 +104,12 @@ def json_schema(hint: Any, where: str = "") -> dict[str, Json]:
     raise TypeError(f"{where}: {hint!r} has no JSON schema; use str, int, float, bool, list, dict or Literal")
 
 
-def _call_form(signature: inspect.Signature, parameters: Sequence[inspect.Parameter]) -> str:
+def _format_call(signature: inspect.Signature, parameters: Sequence[inspect.Parameter]) -> str:
     text = str(signature.replace(parameters=parameters))
     return text.replace("'", "") if "'" in text else text
 
 
-def _docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+def _read_docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     lines = (inspect.getdoc(function) or "").splitlines()
     heads = [i for i, line in enumerate(lines) if line.strip() in ("Args:", "Returns:", "Raises:")]
     summary = " ".join(line.strip() for line in lines[: heads[0] if heads else None]).strip()

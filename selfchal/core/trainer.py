@@ -52,7 +52,7 @@ class Progress(Protocol):
 class Training:
     """All a trainer has. ``validation``: synthetic tasks kept out of ``tasks``, to choose checkpoints.
 
-    ``foreign``: ``collect`` rolls another model out (distillation), so the episodes' ids and
+    ``off_policy``: ``collect`` rolls another model out (distillation), so the episodes' ids and
     log-probabilities are not this model's, and validation would measure the other one.
     """
 
@@ -62,7 +62,7 @@ class Training:
     collect: Collect
     progress: Progress
     seed: int
-    foreign: bool = False
+    off_policy: bool = False
 
 
 class Trainer(Protocol):

@@ -62,7 +62,7 @@ def load_entry_points() -> Loaded:
     loaded = Loaded(manager, {}, [], [])
     unwanted = {word.strip() for word in os.environ.get(DISABLE_VARIABLE, "").split(",") if word.strip()}
     for entry in sorted(entry_points(group=hookspecs.PROJECT), key=lambda entry: entry.name):
-        source = _source(entry)
+        source = _describe_source(entry)
         if unwanted & {source.plugin, source.package, source.id}:
             loaded.disabled.append(source)
             continue
@@ -71,11 +71,11 @@ def load_entry_points() -> Loaded:
             loaded.failures.append(source.failure(message))
         else:
             loaded.sources[source.id] = source
-    loaded.failures.extend(_never_met(unwanted, loaded.disabled))
+    loaded.failures.extend(_find_unmet(unwanted, loaded.disabled))
     return loaded
 
 
-def _source(entry: EntryPoint) -> Source:
+def _describe_source(entry: EntryPoint) -> Source:
     if entry.dist is None:
         return Source(entry.name, "?", "?")
     return Source(entry.name, entry.dist.name, entry.dist.version)
@@ -91,7 +91,7 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) 
             f"Install it, or reinstall {source.package} with what it needs."
         )
     except (Exception, SystemExit) as error:  # noqa: BLE001 — whatever a stranger's module does on import
-        return f"{entry.value} cannot be imported ({type(error).__name__}: {error}). {_cure(source)}"
+        return f"{entry.value} cannot be imported ({type(error).__name__}: {error}). {_suggest_cure(source)}"
     if inspect.isclass(plugin):
         return f"the entry point names the class {plugin.__name__}; name the module that holds the hooks."
     try:
@@ -100,24 +100,24 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) 
     except (pluggy.PluginValidationError, ValueError) as error:
         if manager.has_plugin(source.id):
             manager.unregister(name=source.id)
-        return f"{_last_line(error)}.{_nearest_hook(error)} {_cure(source)}"
+        return f"{_cut_last_line(error)}.{_find_nearest_hook(error)} {_suggest_cure(source)}"
     if not manager.get_hookcallers(plugin):
         manager.unregister(name=source.id)
         return f"{entry.value} implements no hook; mark its functions with selfchal.core.hookspecs.hookimpl."
     return ""
 
 
-def _cure(source: Source) -> str:
+def _suggest_cure(source: Source) -> str:
     return (
         f"Update or uninstall {source.package}, or set {DISABLE_VARIABLE}={source.plugin} to go on without."
     )
 
 
-def _last_line(error: Exception) -> str:
+def _cut_last_line(error: Exception) -> str:
     return str(error).strip().splitlines()[-1].rstrip(".")
 
 
-def _nearest_hook(error: Exception) -> str:
+def _find_nearest_hook(error: Exception) -> str:
     """pluggy says "unknown hook 'register_enviroments' in plugin …"; say which one was meant."""
     words = str(error).split("'")
     hooks = [name for name, value in vars(hookspecs).items() if inspect.isfunction(value)]
@@ -125,7 +125,7 @@ def _nearest_hook(error: Exception) -> str:
     return f" Did the plugin mean {near[0]}?" if near else ""
 
 
-def _never_met(unwanted: set[str], disabled: Iterable[Source]) -> Iterable[Failure]:
+def _find_unmet(unwanted: set[str], disabled: Iterable[Source]) -> Iterable[Failure]:
     met = {word for source in disabled for word in (source.plugin, source.package, source.id)}
     for word in sorted(unwanted - met):
         yield Failure(word, "?", "?", f"{DISABLE_VARIABLE} names it, but no installed plugin is called so.")

@@ -47,10 +47,10 @@ class Plugins:
         self._failures = list(loaded.failures)
         self._offers: dict[tuple[str, str], list[Registered]] = defaultdict(list)
         for kind in KINDS:
-            for source, classes in self._call(kind.hook):
+            for source, classes in self._call_hook(kind.hook):
                 for registered in self._check(kind, source, classes):
                     self._offers[kind.name, registered.name].append(registered)
-        self._failures += [_clash(offers) for offers in self._offers.values() if len(offers) > 1]
+        self._failures += [_describe_clash(offers) for offers in self._offers.values() if len(offers) > 1]
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -73,7 +73,7 @@ class Plugins:
         if len(offers) == 1:
             return offers[0].cls
         if offers:
-            raise PluginError(_clash(offers).message)
+            raise PluginError(_describe_clash(offers).message)
         known = self.names(kind)
         near = difflib.get_close_matches(name, known, n=1)
         lines = [
@@ -86,24 +86,24 @@ class Plugins:
 
     def task_judged(self, task: Task, verdict: Verdict) -> None:
         """Tell the watching plugins that one proposal was judged."""
-        self._tell("task_judged", task=task, verdict=verdict)
+        self._notify("task_judged", task=task, verdict=verdict)
 
     def episodes_finished(self, purpose: str, episodes: Iterable[Episode]) -> None:
         """Tell the watching plugins that a batch of rollouts ended."""
-        self._tell("episodes_finished", purpose=purpose, episodes=tuple(episodes))
+        self._notify("episodes_finished", purpose=purpose, episodes=tuple(episodes))
 
     def update_finished(self, step: int, metrics: Mapping[str, float]) -> None:
         """Tell the watching plugins that the trainer made one update."""
-        self._tell("update_finished", step=step, metrics=dict(metrics))
+        self._notify("update_finished", step=step, metrics=dict(metrics))
 
-    def _tell(self, hook: str, **values: object) -> None:
+    def _notify(self, hook: str, **values: object) -> None:
         known = len(self._failures)
-        for _ in self._call(hook, **values):
+        for _ in self._call_hook(hook, **values):
             pass
         for failure in self._failures[known:]:
             _log.warning("%s", failure)
 
-    def _call(self, hook: str, **values: object) -> Iterator[tuple[Source, Any]]:
+    def _call_hook(self, hook: str, **values: object) -> Iterator[tuple[Source, Any]]:
         """What each plugin answers. One that raises is left out from then on, with a failure to show."""
         for implementation in list(getattr(self._manager.hook, hook).get_hookimpls()):
             source = self._sources[implementation.plugin_name]
@@ -128,19 +128,19 @@ class Plugins:
             if wrong:
                 self._failures.append(source.failure(wrong))
             else:
-                summary = _summary(cls)
+                summary = _read_summary(cls)
                 yield Registered(
                     kind.name, cls.name, source.package, source.version, source.plugin, summary, cls
                 )
 
 
-def _summary(cls: type[Any]) -> str:
+def _read_summary(cls: type[Any]) -> str:
     """The first line of the class's docstring; what dataclass writes there by itself is none."""
     first = (inspect.getdoc(cls) or "").partition("\n")[0]
     return "" if first.startswith(f"{cls.__name__}(") else first
 
 
-def _clash(offers: list[Registered]) -> Failure:
+def _describe_clash(offers: list[Registered]) -> Failure:
     who = " and ".join(f"plugin {item.plugin!r} of package {item.package} {item.version}" for item in offers)
     first, last = offers[0], offers[-1]
     message = (

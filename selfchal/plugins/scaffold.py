@@ -28,11 +28,11 @@ def scaffold(kind: str, name: str, folder: Path) -> Path:
     module = f"selfchal_{name}"
     for source in ("common", kind):
         for template in (_TEMPLATES / source).iterdir():
-            target = folder / _filled(template.name.removesuffix(".txt").replace("+", "/"), name, module)
+            target = folder / _fill(template.name.removesuffix(".txt").replace("+", "/"), name, module)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(_filled(template.read_text(encoding="utf-8"), name, module), encoding="utf-8")
+            target.write_text(_fill(template.read_text(encoding="utf-8"), name, module), encoding="utf-8")
     return folder
 
 
-def _filled(text: str, name: str, module: str) -> str:
+def _fill(text: str, name: str, module: str) -> str:
     return text.replace("__NAME__", name).replace("__MODULE__", module)

@@ -10,7 +10,7 @@ from selfchal.core.world import Json
 
 CURVE_WIDTH, CURVE_HEIGHT = 600, 120
 SMOOTHING = 0.85  # weight of the past in the running mean that is drawn over the raw curve
-FIRST_CURVES = ("reward", "groups_silent", "entropy", "kl", "loss", "invalid_actions", "length")
+FIRST_CURVES = ("reward", "zero_std_groups", "entropy", "kl", "loss", "invalid_actions", "length")
 
 
 @dataclass(frozen=True)
@@ -44,38 +44,38 @@ def score_bars(results: Mapping[str, Json]) -> list[Bar]:
     if not results:
         return []
     bars = [Bar("doing nothing", "none", results["do_nothing"])]
-    bars.append(_rate("before, sampled", "before", results["before"], "pass@1"))
+    bars.append(_format_rate("before, sampled", "before", results["before"], "pass@1"))
     baselines = (results.get("elicitation") or {}).get("baselines", {})
     for mode, part in baselines.items():
         label = f"before, {mode.replace('_', ', ').replace('forced', 'first action forced')}"
         bars.append(Bar(label, "before", part["mean"], part["low"], part["high"]))
-    bars.append(_rate("after, sampled", "after", results["after"], "pass@1"))
-    bars.append(_rate("after, greedy", "after", results["after"], "greedy"))
+    bars.append(_format_rate("after, sampled", "after", results["after"], "pass@1"))
+    bars.append(_format_rate("after, greedy", "after", results["after"], "greedy"))
     return bars
 
 
-def _rate(label: str, kind: str, rates: Mapping[str, Json], name: str) -> Bar:
+def _format_rate(label: str, kind: str, rates: Mapping[str, Json], name: str) -> Bar:
     low, high = rates["intervals"][name]
     return Bar(label, kind, rates[name], low, high)
 
 
 def curves_of(metrics: Mapping[str, Sequence[float]]) -> list[Curve]:
     """A curve for every metric that ever changes, the reward first."""
-    order = sorted(metrics, key=lambda name: (_place(name), name))
-    return [_curve(name, metrics[name]) for name in order if len(set(metrics[name])) > 1]
+    order = sorted(metrics, key=lambda name: (_scale_point(name), name))
+    return [_draw_curve(name, metrics[name]) for name in order if len(set(metrics[name])) > 1]
 
 
-def _place(name: str) -> int:
+def _scale_point(name: str) -> int:
     return FIRST_CURVES.index(name) if name in FIRST_CURVES else len(FIRST_CURVES)
 
 
-def _curve(name: str, values: Sequence[float]) -> Curve:
+def _draw_curve(name: str, values: Sequence[float]) -> Curve:
     finite = [value for value in values if math.isfinite(value)]
     least, greatest = min(finite, default=0.0), max(finite, default=0.0)
     return Curve(
         label=name.replace("_", " "),
-        raw=_path(finite, least, greatest),
-        smooth=_path(_smoothed(finite), least, greatest),
+        raw=_draw_path(finite, least, greatest),
+        smooth=_draw_path(_smooth(finite), least, greatest),
         least=least,
         greatest=greatest,
         first=finite[0] if finite else math.nan,
@@ -85,7 +85,7 @@ def _curve(name: str, values: Sequence[float]) -> Curve:
     )
 
 
-def _smoothed(values: Sequence[float]) -> list[float]:
+def _smooth(values: Sequence[float]) -> list[float]:
     """Running mean without the bias towards its start."""
     mean, weight, smooth = 0.0, 0.0, []
     for value in values:
@@ -95,7 +95,7 @@ def _smoothed(values: Sequence[float]) -> list[float]:
     return smooth
 
 
-def _path(values: Sequence[float], least: float, greatest: float) -> str:
+def _draw_path(values: Sequence[float], least: float, greatest: float) -> str:
     span = (greatest - least) or 1.0
     step = CURVE_WIDTH / max(len(values) - 1, 1)
     points = [

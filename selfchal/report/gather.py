@@ -15,9 +15,9 @@ from pathlib import Path
 from selfchal.core.episode import Episode
 from selfchal.core.errors import StoreError
 from selfchal.core.judge import FUNNEL, Stage
-from selfchal.core.store import Store
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
+from selfchal.pipeline.store import Store
 
 RESULTS = "results.json"
 EPISODES_A_GROUP = 40  # shown of each moment; the store keeps all
@@ -54,23 +54,23 @@ def gather(directory: Path) -> Findings:
     """Everything the report shows. Raises StoreError where there is no run."""
     with Store.read(directory) as store:
         manifest = store.manifest()
-        results = _results(directory)
+        results = _read_results(directory)
         proposals = list(store.proposals())
         return Findings(
             name=manifest["run"]["name"],
             manifest=manifest,
             results=results,
-            funnel=results.get("funnel") or _funnel(proposals),
-            reasons=tuple(_reasons(proposals)),
-            curves=_curves(store.metrics()),
-            tasks=(*_kept(store), *_rejected(proposals)),
-            episodes=tuple(_episodes(store)),
+            funnel=results.get("funnel") or _count_funnel(proposals),
+            reasons=tuple(_count_reasons(proposals)),
+            curves=_read_curves(store.metrics()),
+            tasks=(*_list_kept(store), *_list_rejected(proposals)),
+            episodes=tuple(_list_episodes(store)),
             guarantees=store.fact("guarantees") or {},
             seconds=store.fact("seconds") or {},
         )
 
 
-def _results(directory: Path) -> dict[str, Json]:
+def _read_results(directory: Path) -> dict[str, Json]:
     path = directory / RESULTS
     if not path.exists():
         return {}
@@ -81,26 +81,26 @@ def _results(directory: Path) -> dict[str, Json]:
     return results
 
 
-def _funnel(proposals: Iterable[Proposal]) -> dict[str, int]:
+def _count_funnel(proposals: Iterable[Proposal]) -> dict[str, int]:
     reached = [FUNNEL.index(Stage.KEPT if p.verdict.passed else p.verdict.reached) for p in proposals]
-    return {str(stage): sum(place >= i for place in reached) for i, stage in enumerate(FUNNEL)}
+    return {str(stage): sum(at >= i for at in reached) for i, stage in enumerate(FUNNEL)}
 
 
-def _reasons(proposals: Iterable[Proposal]) -> Iterator[Reasons]:
+def _count_reasons(proposals: Iterable[Proposal]) -> Iterator[Reasons]:
     fallen: dict[str, Counter[str]] = defaultdict(Counter)
     for proposal in proposals:
         if not proposal.verdict.passed:
-            fallen[proposal.verdict.stage][_first_line(proposal.verdict.reason)] += 1
+            fallen[proposal.verdict.stage][_cut_first_line(proposal.verdict.reason)] += 1
     for stage in map(str, FUNNEL):
         if stage in fallen:
             yield Reasons(stage, fallen[stage].total(), tuple(fallen[stage].most_common(4)))
 
 
-def _first_line(text: str) -> str:
+def _cut_first_line(text: str) -> str:
     return text.strip().partition("\n")[0][:120] or "no reason given"
 
 
-def _curves(rows: Iterable[Mapping[str, Json]]) -> dict[str, dict[str, list[float]]]:
+def _read_curves(rows: Iterable[Mapping[str, Json]]) -> dict[str, dict[str, list[float]]]:
     curves: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         stage = curves.setdefault(row["stage"], {})
@@ -110,12 +110,12 @@ def _curves(rows: Iterable[Mapping[str, Json]]) -> dict[str, dict[str, list[floa
     return curves
 
 
-def _kept(store: Store) -> Iterator[dict[str, Json]]:
-    for task, fate in store.tasks():
-        yield {**_cut(task.to_json()), "fate": fate, "reason": ""}
+def _list_kept(store: Store) -> Iterator[dict[str, Json]]:
+    for task, status in store.tasks():
+        yield {**_cut(task.to_json()), "status": status, "reason": ""}
 
 
-def _rejected(proposals: Iterable[Proposal]) -> Iterator[dict[str, Json]]:
+def _list_rejected(proposals: Iterable[Proposal]) -> Iterator[dict[str, Json]]:
     shown: Counter[str] = Counter()
     for proposal in proposals:
         verdict = proposal.verdict
@@ -123,25 +123,25 @@ def _rejected(proposals: Iterable[Proposal]) -> Iterator[dict[str, Json]]:
         if verdict.passed or shown[verdict.stage] > REJECTED_A_STAGE:
             continue
         body = proposal.task.to_json() if proposal.task else {"instruction": proposal.raw}
-        yield {**_cut(body), "fate": f"not {verdict.stage}", "reason": verdict.reason[:LONGEST_TEXT]}
+        yield {**_cut(body), "status": f"not {verdict.stage}", "reason": verdict.reason[:LONGEST_TEXT]}
 
 
-def _episodes(store: Store) -> Iterator[dict[str, Json]]:
+def _list_episodes(store: Store) -> Iterator[dict[str, Json]]:
     """The first episodes of each moment: an evaluation and mode, a round's first and last batch."""
     evaluations = groupby(store.keys("evaluate"), key=lambda key: key.rpartition("/")[0])
     for moment, keys in evaluations:
         episodes = (episode for key in keys for episode in store.episodes("evaluate", key))
         firsts = (episode for episode in episodes if episode.sample == 0)
-        yield from _shown(f"evaluate {moment}".replace("/", ", "), firsts)
+        yield from _show_episode(f"evaluate {moment}".replace("/", ", "), firsts)
     for round_, batches in groupby(store.keys("train"), key=lambda key: key.partition("/")[0]):
         keys_of_round = list(batches)
         for word, key in {"first": keys_of_round[0], "last": keys_of_round[-1]}.items():
-            yield from _shown(f"train {round_}, {word} batch", store.episodes("train", key))
+            yield from _show_episode(f"train {round_}, {word} batch", store.episodes("train", key))
     for key in store.keys("challenge")[:1]:
-        yield from _shown("challenge, first batch", store.episodes("challenge", key))
+        yield from _show_episode("challenge, first batch", store.episodes("challenge", key))
 
 
-def _shown(moment: str, episodes: Iterable[Episode]) -> Iterator[dict[str, Json]]:
+def _show_episode(moment: str, episodes: Iterable[Episode]) -> Iterator[dict[str, Json]]:
     for episode in islice(episodes, EPISODES_A_GROUP):
         yield {
             "moment": moment,

@@ -42,22 +42,22 @@ def write_report(directory: Path, out: Path | None = None) -> Path:
 
 def render(findings: Findings) -> str:
     """The whole page."""
-    return _template().render(
+    return _load_template().render(
         run=findings,
         results=findings.results,
         bars=score_bars(findings.results),
         curves={stage: curves_of(metrics) for stage, metrics in findings.curves.items()},
         manifest=yaml.safe_dump(dict(findings.manifest), sort_keys=False, allow_unicode=True),
-        tasks_json=_script_json(list(findings.tasks)),
-        episodes_json=_script_json(list(findings.episodes)),
-        style=Markup(_asset("style.css")),  # our own files, no model text in them
-        script=Markup(_asset("script.js")),
-        warnings=_warnings(findings),
+        tasks_json=_dump_script_json(list(findings.tasks)),
+        episodes_json=_dump_script_json(list(findings.episodes)),
+        style=Markup(_load_asset("style.css")),  # our own files, no model text in them
+        script=Markup(_load_asset("script.js")),
+        warnings=_list_warnings(findings),
     )
 
 
 @cache
-def _template() -> jinja2.Template:
+def _load_template() -> jinja2.Template:
     made = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -65,20 +65,20 @@ def _template() -> jinja2.Template:
     made.filters["points"] = lambda value: f"{100 * value:+.1f}"
     made.filters["clock"] = lambda seconds: f"{int(seconds // 60)} min {seconds % 60:.0f} s"
     made.filters["short"] = lambda value: f"{value:.3g}"
-    return made.from_string(_asset("page.html.j2"))
+    return made.from_string(_load_asset("page.html.j2"))
 
 
-def _asset(name: str) -> str:
+def _load_asset(name: str) -> str:
     return (files("selfchal.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _script_json(value: Json) -> Markup:
+def _dump_script_json(value: Json) -> Markup:
     """JSON that cannot end its script element, whatever strings it holds."""
     text = json.dumps(value, ensure_ascii=True)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def _warnings(findings: Findings) -> list[str]:
+def _list_warnings(findings: Findings) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
     if not findings.results:
@@ -88,10 +88,10 @@ def _warnings(findings: Findings) -> list[str]:
     weak = [name for name, level in findings.guarantees.get("levels", {}).items() if level != "full"]
     if weak:
         found.append(f"The sandbox did not fully guarantee: {', '.join(w.replace('_', ' ') for w in weak)}.")
-    return found + _doubts(findings.results)
+    return found + _list_doubts(findings.results)
 
 
-def _doubts(results: Mapping[str, Json]) -> list[str]:
+def _list_doubts(results: Mapping[str, Json]) -> list[str]:
     found = []
     if results and results["difference"]["low"] <= 0:
         found.append("The interval of the difference reaches 0: no improvement is shown.")

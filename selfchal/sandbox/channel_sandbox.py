@@ -12,8 +12,8 @@ from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import Execution, Guarantees, Level, Limits, Program, Status
 from selfchal.core.world import ToolHost
 from selfchal.sandbox import canaries
-from selfchal.sandbox.exchange import Answers, InfrastructureError, exchange, request_of, unreadable
 from selfchal.sandbox.precompiled import precompiled
+from selfchal.sandbox.protocol import Answers, InfrastructureError, converse, request_of, unreadable
 from selfchal.sandbox.runner.wire import NotStrictError
 from selfchal.sandbox.sessions import ChannelSession, SessionChannel
 
@@ -81,7 +81,7 @@ class ChannelSandbox:
     def _attempt(self, hash_seed: int, request: bytes, answers: Answers) -> Execution:
         channel = self._take(hash_seed)
         try:
-            return exchange(channel, request, answers)
+            return converse(channel, request, answers)
         finally:
             channel.close()
 

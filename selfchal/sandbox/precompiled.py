@@ -10,8 +10,8 @@ from __future__ import annotations
 import marshal
 from functools import lru_cache
 
-from selfchal.core.compiled import compiled
 from selfchal.core.sandbox import MAX_SOURCE
+from selfchal.sandbox.compiled import compiled
 
 
 @lru_cache(maxsize=256)

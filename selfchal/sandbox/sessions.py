@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 from selfchal.core.sandbox import Execution, Limits, Program, Status
 from selfchal.core.world import ToolHost
-from selfchal.sandbox.exchange import Answers, Channel, InfrastructureError, exchange, request_of, unreadable
+from selfchal.sandbox.protocol import Answers, Channel, InfrastructureError, converse, request_of, unreadable
 from selfchal.sandbox.runner.wire import NotStrictError
 
 _LIVES_ON = (Status.OK, Status.EXCEPTION)
@@ -72,12 +72,12 @@ class ChannelSession:
             self.close()
             return Execution(Status.CRASH, error="the process ended or wrote to its channel between two runs")
         channel.forget_stdout()
-        execution = exchange(channel, request, answers)
-        if execution.status not in _LIVES_ON and not self._answered(execution):
+        execution = converse(channel, request, answers)
+        if execution.status not in _LIVES_ON and not self._answer(execution):
             self.close()
         return execution
 
-    def _answered(self, execution: Execution) -> bool:
+    def _answer(self, execution: Execution) -> bool:
         """An output status that the process itself reported leaves it usable."""
         return execution.status is Status.OUTPUT and self._channel is not None and self._channel.quiet()
 

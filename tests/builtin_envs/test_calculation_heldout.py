@@ -9,8 +9,8 @@ import pytest
 from selfchal.builtin_envs.calculation import chains, heldout
 from selfchal.builtin_envs.calculation.environment import Calculation, CalculationConfig
 from selfchal.builtin_envs.calculation.wording import DEV, TEST
-from selfchal.core.actions import Act, Say, parse_turn
 from selfchal.core.task import TestTask
+from selfchal.rollout.actions import Act, Say, parse_turn
 
 SPLITS = ("test", "dev")
 

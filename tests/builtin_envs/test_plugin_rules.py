@@ -6,7 +6,7 @@ import pytest
 
 from selfchal.builtin_envs.calculation.environment import Calculation
 from selfchal.builtin_envs.web_browsing.environment import WebBrowsing
-from selfchal.plugins.conformance import Case, environment_cases
+from selfchal.testing.conformance import Case, environment_cases
 
 CASES = [
     *environment_cases(Calculation, calls=150),

@@ -32,7 +32,7 @@ def change_weights(model: TransformersModel) -> None:
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter.mul_(1.01)
-    model.weights_changed()
+    model.on_weights_updated()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -86,7 +86,7 @@ def test_a_row_does_not_depend_on_its_company(make_model: Make, kind: str) -> No
     talks = prompts(model, group=1)
     together = model.generate(talks, SAMPLING)
     for talk, expected in zip(talks, together, strict=True):
-        model.weights_changed()
+        model.on_weights_updated()
         _same(model.generate([talk], SAMPLING), [expected])
 
 
@@ -133,7 +133,7 @@ def test_same_call_same_result_and_another_seed_another(make_model: Make) -> Non
     model = make_model()
     talks = prompts(model)
     first = model.generate(talks, SAMPLING)
-    model.weights_changed()
+    model.on_weights_updated()
     assert model.generate(talks, SAMPLING) == first
     assert model.generate(talks, replace(SAMPLING, seed=6)) != first
 

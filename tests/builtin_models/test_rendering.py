@@ -88,7 +88,7 @@ def test_a_template_that_drops_thoughts_is_known_and_nothing_is_dropped() -> Non
 @pytest.mark.parametrize("template", [None, "", ONE_SHOT], ids=["none", "empty", "one-shot"])
 def test_plain_text_where_no_template_holds_a_conversation(template: str | None) -> None:
     view = renderer(template)
-    assert view.plain
+    assert view.plain_text
     assert view.append_only
     generation = said(view, "Action: 1", end=False)
     grown = [*view.prompt(tuple(TALK[:2])), *generation.ids, *view.turn(generation, SEEN)]
@@ -107,8 +107,8 @@ def test_plain_text_ends_a_turn_at_the_other_sides_header() -> None:
 
 
 def test_a_template_of_ones_own_replaces_the_tokenizers() -> None:
-    assert Renderer(tokenizer(ONE_SHOT), ENDS, CHATML).plain is False
-    assert Renderer(tokenizer(CHATML), ENDS, "").plain is True
+    assert Renderer(tokenizer(ONE_SHOT), ENDS, CHATML).plain_text is False
+    assert Renderer(tokenizer(CHATML), ENDS, "").plain_text is True
 
 
 def test_a_conversation_that_the_template_refuses_says_how_to_go_on() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from selfchal.builtin_models.generation.slab import cache_name
+from selfchal.builtin_models.generation.ragged_cache import cache_name
 from selfchal.builtin_models.seedling_model import DIRECTORIES as DIRECTORY_OF
 
 DIRECTORIES = [Path(str(files("selfchal.builtin_models") / name)) for name in DIRECTORY_OF.values()]

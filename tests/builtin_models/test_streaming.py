@@ -12,7 +12,7 @@ import torch
 
 from selfchal.core.episode import End, Episode
 from selfchal.core.model import Generation, Message, Model, Sampling
-from selfchal.core.rollout import Engine
+from selfchal.rollout.engine import Engine
 from tests.builtin_models.conftest import Make
 from tests.builtin_models.talks import plain_logprobs, prompts
 

@@ -43,7 +43,7 @@ def test_saved_weights_come_back_into_the_same_tensors(make_model: Make, tmp_pat
     with torch.no_grad():
         for parameter in model.network.parameters():
             parameter.add_(torch.randn_like(parameter))
-    model.weights_changed()
+    model.on_weights_updated()
     assert model.generate(talks, GREEDY) != before
     model.load(tmp_path / "step_1")
     assert model.generate(talks, GREEDY) == before
@@ -64,11 +64,11 @@ def test_lora_trains_saves_and_loads_the_adapter_alone(make_model: Make, tmp_pat
         for parameter in model.network.parameters():
             if parameter.requires_grad:
                 parameter.normal_()
-    model.weights_changed()
+    model.on_weights_updated()
     adapted = model.generate(talks, GREEDY)
     assert adapted != plain
     with model.network.disable_adapter():
-        model.weights_changed()
+        model.on_weights_updated()
         assert model.generate(talks, GREEDY) == plain
     model.save(tmp_path)
     assert {"adapter_config.json", "adapter_model.safetensors"} <= {file.name for file in tmp_path.iterdir()}

@@ -16,9 +16,9 @@ from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.grpo.loop import train
 from selfchal.core.episode import End, Episode, Group
 from selfchal.core.model import Message, Sampling
-from selfchal.core.rollout import Engine
 from selfchal.core.task import Task
 from selfchal.core.trainer import Training
+from selfchal.rollout.engine import Engine
 from tests.builtin_models.tiny import write_model
 from tests.builtin_trainers.toy import ToyProgress, tasks
 

@@ -82,7 +82,7 @@ def disturb(model: VllmModel) -> None:
         for parameter in model.network.parameters():
             if parameter.requires_grad:
                 parameter.add_(torch.randn_like(parameter) * 0.05)
-    model.weights_changed()
+    model.on_weights_updated()
 
 
 def check_exact(model: VllmModel, talks: list[list[int]], tolerance: float) -> list[tuple[int, ...]]:
@@ -133,7 +133,7 @@ def test_memory_goes_to_and_fro(served: DevServer, tiny_path: Any, lora: Any) ->
     assert served.paths == []
     assert model.network is model.network
     assert served.paths == ["/sleep?level=1"]
-    model.weights_changed()
+    model.on_weights_updated()
     model.generate(talks, SAMPLING)
     assert served.paths[:2] == ["/sleep?level=1", "/wake_up"], "awake before new weights come"
     assert len(served.paths) == 4

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from selfchal.builtin_synthesizers.answer import MAX_ANSWER, Draft, Refusal, looks_like_answer, parse_answer
-from selfchal.core.actions import parse_turn
+from selfchal.rollout.actions import parse_turn
 
 PLAIN = """Thought: good.
 Answer:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.inline import Inline
-from support.shop import CANCEL, Shop
 
 from selfchal.builtin_synthesizers.challenge_scene import LAST_STEP, ChallengeScene
 from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
-from selfchal.core.bench import Bench
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage
-from selfchal.core.judging import Judge
 from selfchal.core.sandbox import Limits
-from selfchal.core.synthesizer import Commission, Proposal, Workshop
+from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.core.task import Task
+from selfchal.judging import Judge
+from selfchal.judging.runner import SandboxTaskRunner
+from tests.support.inline import Inline
+from tests.support.shop import CANCEL, Shop
 
 EXPLORE = "Let me look.\nAction:\nprint(get_user('ann'))\nEnd Action"
 
@@ -39,8 +39,8 @@ def sandbox() -> Inline:
 
 def scene(sandbox: Inline, focus: tuple[str, ...] = (), **config: Any) -> ChallengeScene:
     shop, limits = Shop(), Limits()
-    workshop = Workshop(shop, sandbox, limits, Judge(Bench(shop, sandbox, limits)))
-    return CodeAsTask(CodeAsTaskConfig(**config)).scene(Commission(7, 1, 0, focus), workshop)
+    context = ProposalContext(shop, sandbox, limits, Judge(SandboxTaskRunner(shop, sandbox, limits)))
+    return CodeAsTask(CodeAsTaskConfig(**config)).scene(ProposalRequest(7, 1, 0, focus), context)
 
 
 def play(scene: ChallengeScene, *texts: str) -> tuple[Proposal, list[str]]:
@@ -74,7 +74,7 @@ def test_explores_then_answers(sandbox: Inline) -> None:
     assert proposal.task is not None
     assert proposal.task.context == {"user_id": "ann"}
     assert proposal.task.provenance["index"] == 7
-    assert proposal.audit["explored"] == 1
+    assert proposal.diagnostics["explored"] == 1
 
 
 def test_variables_stay_between_exploring_turns(sandbox: Inline) -> None:

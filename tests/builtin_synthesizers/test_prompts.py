@@ -9,13 +9,13 @@ from selfchal.builtin_synthesizers.challenge_scene import ChallengeScene
 from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
 from selfchal.builtin_synthesizers.prompting import example
-from selfchal.core.bench import Bench
 from selfchal.core.environment import Environment
-from selfchal.core.judging import Judge
-from selfchal.core.judging.novelty import NEAR, HeldOut
 from selfchal.core.sandbox import Limits, Sandbox
-from selfchal.core.synthesizer import Commission, Workshop
+from selfchal.core.synthesizer import ProposalContext, ProposalRequest
 from selfchal.core.task import Task
+from selfchal.judging import Judge
+from selfchal.judging.checks.novelty import NEAR, HeldOut
+from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.plugins.registry import load_plugins
 
 CONTEXTS = {
@@ -44,9 +44,9 @@ def exemplar(name: str) -> Task:
 def test_the_exemplar_passes_the_judge(process_sandbox: Sandbox, name: str) -> None:
     environment = environment_of(name)
     task = exemplar(name)
-    verdict = Judge(Bench(environment, process_sandbox, Limits()))(task)
+    verdict = Judge(SandboxTaskRunner(environment, process_sandbox, Limits()))(task)
     assert verdict.passed, (verdict.stage, verdict.reason)
-    assert verdict.audit["strength"]["noop_failures"] == []
+    assert verdict.diagnostics["strength"]["noop_failures"] == []
     assert environment.redact(task.instruction, task.context) == task.instruction
 
 
@@ -62,10 +62,10 @@ def test_the_exemplar_is_no_held_out_task(name: str) -> None:
 @pytest.mark.parametrize("name", CONTEXTS)
 def test_the_prompt_is_filled_and_short(process_sandbox: Sandbox, name: str) -> None:
     environment, limits = environment_of(name), Limits()
-    workshop = Workshop(
-        environment, process_sandbox, limits, Judge(Bench(environment, process_sandbox, limits))
+    context = ProposalContext(
+        environment, process_sandbox, limits, Judge(SandboxTaskRunner(environment, process_sandbox, limits))
     )
-    scene: ChallengeScene = CodeAsTask(CodeAsTaskConfig()).scene(Commission(0, 1, 0), workshop)
+    scene: ChallengeScene = CodeAsTask(CodeAsTaskConfig()).scene(ProposalRequest(0, 1, 0), context)
     system, first = scene.start()
     assert example(name, True) in system.content
     for slot in ("{tools}", "{policy}", "{advice}", "{example}", "{start}", "{focus}", "{steps}"):

@@ -7,8 +7,7 @@ import random
 import torch
 
 from selfchal.core.episode import Episode, Group
-
-from .toy import VOCABULARY, tiny_llama
+from tests.builtin_trainers.toy import VOCABULARY, tiny_llama
 
 
 def multi_turn(count: int = 8, seed: int = 3) -> list[Episode]:

@@ -43,18 +43,21 @@ def weights(losses: ModuleType) -> None:
 def surrogate(losses: ModuleType) -> None:
     ratio = torch.tensor([case[0] for case in SURROGATE])
     advantage = torch.tensor([case[1] for case in SURROGATE])
-    old = torch.linspace(-2, -1, len(ratio))
-    logprobs = old + ratio.log()
+    old_logprobs = torch.linspace(-2, -1, len(ratio))
+    logprobs = old_logprobs + ratio.log()
     close(
-        losses.clipped_surrogate(logprobs, old, advantage, 0.2, 0.28),
+        losses.clipped_surrogate(logprobs, old_logprobs, advantage, 0.2, 0.28),
         [loss for loss, _ in SURROGATE.values()],
     )
-    close(losses.clipped_share(logprobs, old, advantage, 0.2, 0.28), [cut for _, cut in SURROGATE.values()])
+    close(
+        losses.clip_fraction(logprobs, old_logprobs, advantage, 0.2, 0.28),
+        [cut for _, cut in SURROGATE.values()],
+    )
 
 
 def importance(losses: ModuleType) -> None:
-    old = torch.tensor([0.6, 0.2]).log().requires_grad_()
-    weight = losses.truncated_importance(old, torch.tensor([0.3, 0.4]).log(), 1.5)
+    old_logprobs = torch.tensor([0.6, 0.2]).log().requires_grad_()
+    weight = losses.truncated_importance(old_logprobs, torch.tensor([0.3, 0.4]).log(), 1.5)
     close(weight, [1.5, 0.5])
     assert not weight.requires_grad
 
@@ -63,8 +66,8 @@ def divergence(losses: ModuleType) -> None:
     logprobs, reference = torch.tensor([0.5, 0.2]).log(), torch.tensor([0.25, 0.6]).log()
     expected = [0.5 - math.log(0.5) - 1, 3 - math.log(3) - 1]
     close(losses.kl_to_reference(logprobs, reference), expected)
-    old = torch.tensor([0.4, 0.1]).log()
-    close(losses.kl_penalty(logprobs, old, reference), [1.25 * expected[0], 2 * expected[1]])
+    old_logprobs = torch.tensor([0.4, 0.1]).log()
+    close(losses.kl_penalty(logprobs, old_logprobs, reference), [1.25 * expected[0], 2 * expected[1]])
 
 
 CHECKS = [advantages, weights, surrogate, importance, divergence]

@@ -33,10 +33,10 @@ def whitening(losses: ModuleType) -> None:
 
 
 def critic(losses: ModuleType) -> None:
-    values, old = torch.tensor([1.0, 0.6, 0.1]), torch.tensor([0.5, 0.5, 0.5])
+    values, old_logprobs = torch.tensor([1.0, 0.6, 0.1]), torch.tensor([0.5, 0.5, 0.5])
     returns = torch.tensor([2.0, 0.0, 0.0])
     # kept within 0.2 of the old value: 0.7, 0.6, 0.3; the worse square counts
-    close(losses.value_loss(values, old, returns, 0.2), [1.69 / 2, 0.36 / 2, 0.09 / 2])
+    close(losses.value_loss(values, old_logprobs, returns, 0.2), [1.69 / 2, 0.36 / 2, 0.09 / 2])
 
 
 CHECKS = [sparse_reward, estimation, whitening, critic]

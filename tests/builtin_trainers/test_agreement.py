@@ -22,9 +22,8 @@ from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.ppo.critic import value_head, values_of
 from selfchal.builtin_trainers.trl_runner import no_text
 from selfchal.core.episode import Episode
-
-from .episodes import agrees, all_logprobs, gradients, groups_of, multi_turn
-from .toy import tiny_llama
+from tests.builtin_trainers.episodes import agrees, all_logprobs, gradients, groups_of, multi_turn
+from tests.builtin_trainers.toy import tiny_llama
 
 KINDS = {"token": "dapo", "sequence": "grpo", "constant": "dr_grpo"}
 
@@ -39,14 +38,14 @@ def reference_policy() -> Any:
 
 def ours(network: Any, episodes: list[Episode], config: GrpoConfig) -> tuple[float, Tensor]:
     """Loss and gradients of the second epoch, when the policy is no longer the one that sampled."""
-    taught = grpo.lesson(groups_of(episodes), config)
+    batch_data = grpo.policy_batch(groups_of(episodes), config)
     reference = (lambda: nullcontext(reference_policy())) if config.kl else None
-    pieces = grpo.prepare(old_policy(), taught, config, reference, Team())
+    prepared_batches = grpo.prepare(old_policy(), batch_data, config, reference, Team())
     network.zero_grad()
     total = 0.0
-    for piece in pieces:
-        scores = score(network, piece.batch, entropy_gradient=config.entropy_bonus > 0)
-        loss, _ = grpo.piece_loss(scores, piece, config)
+    for prepared in prepared_batches:
+        scores = score(network, prepared.batch, entropy_gradient=config.entropy_bonus > 0)
+        loss, _ = grpo.batch_loss(scores, prepared, config)
         loss.backward()
         total += float(loss.detach())
     return total, gradients(network)
@@ -99,7 +98,7 @@ def theirs(network: Any, episodes: list[Episode], config: GrpoConfig, scratch: P
     trainer.beta = config.kl
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.train()
-    advantages = grpo.lesson(groups_of(episodes), config).advantages
+    advantages = grpo.policy_batch(groups_of(episodes), config).advantages
     network.zero_grad()
     loss = trainer._compute_loss(trainer.model, trl_inputs(episodes, advantages, config.kl > 0))
     loss.backward()
@@ -155,9 +154,9 @@ def ppo_by_the_equations(
         with torch.no_grad():
             hidden = old_policy().model(input_ids=ids).last_hidden_state[0]
         values = [float(before(hidden[i - 1]).detach()) for i in places]
-        old = [float(all_logprobs(old_policy(), episode)[i - 1]) for i in places]
-        anchor = [float(all_logprobs(reference_policy(), episode)[i - 1]) for i in places]
-        rewards = [-config.kl * (o - a) for o, a in zip(old, anchor, strict=True)]
+        old_logprobs = [float(all_logprobs(old_policy(), episode)[i - 1]) for i in places]
+        ref_logprobs = [float(all_logprobs(reference_policy(), episode)[i - 1]) for i in places]
+        rewards = [-config.kl * (o - a) for o, a in zip(old_logprobs, ref_logprobs, strict=True)]
         rewards[-1] += float(episode.reward or 0.0)
         advantages = []
         for start in range(len(places)):
@@ -167,7 +166,7 @@ def ppo_by_the_equations(
                 surprise = rewards[later] + config.gamma * following - values[later]
                 total += (config.gamma * config.gae_lambda) ** (later - start) * surprise
             advantages.append(total)
-        told.append({"places": places, "ids": ids, "old": old, "values": values, "raw": advantages})
+        told.append({"places": places, "ids": ids, "old": old_logprobs, "values": values, "raw": advantages})
     raw = torch.tensor([a for row in told for a in row["raw"]], dtype=torch.float64)
     mean, deviation = float(raw.mean()), float(raw.std(unbiased=False))
     loss = torch.zeros(())
@@ -201,15 +200,15 @@ def test_ppo_is_the_equations(gae_lambda: float) -> None:
     for one in (before, head):  # the last layer begins at 0: give it something to say
         torch.manual_seed(11)
         torch.nn.init.normal_(one[-1].weight, std=0.5)
-    pieces = ppo.prepare(
+    prepared_batches = ppo.prepare(
         old_policy(), before, episodes, config, lambda: nullcontext(reference_policy()), Team()
     )
     torch.nn.init.normal_(head[-1].weight, std=0.6)  # the critic has moved since
     torch.nn.init.normal_(network.lm_head.weight, std=0.15)
     tokens, total = sum(map(agent_tokens, episodes)), 0.0
-    for piece in pieces:
-        scores = score(network, piece.batch)
-        policy, critic, _ = ppo.piece_loss(scores, values_of(head, scores.hidden), piece, config)
+    for prepared in prepared_batches:
+        scores = score(network, prepared.batch)
+        policy, critic, _ = ppo.batch_loss(scores, values_of(head, scores.hidden), prepared, config)
         loss = (policy + critic) / tokens
         loss.backward()
         total += float(loss.detach())

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from selfchal.builtin_trainers.grpo import losses as grpo
 from selfchal.builtin_trainers.ppo import losses as ppo
-
-from . import grpo_cases, ppo_cases
-from .mutants import mutants
+from tests.builtin_trainers import grpo_cases, ppo_cases
+from tests.builtin_trainers.mutants import mutants
 
 Check = Callable[[ModuleType], None]
 

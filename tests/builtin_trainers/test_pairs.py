@@ -17,12 +17,12 @@ from selfchal.builtin_models.vllm_model import VllmConfig, VllmModel
 from selfchal.builtin_trainers.plugin import Dpo, Grpo, Ppo, Rft, TrlGrpo
 from selfchal.core.episode import End, Episode, Group
 from selfchal.core.errors import ManifestError
-from selfchal.core.manifest import validate
 from selfchal.core.model import Message, Sampling
-from selfchal.core.rollout import Engine
 from selfchal.core.task import Task
 from selfchal.core.trainer import Training
+from selfchal.pipeline.manifest import validate
 from selfchal.plugins import load_plugins
+from selfchal.rollout.engine import Engine
 from tests.builtin_models.tiny import write_model
 from tests.builtin_trainers.toy import ToyProgress, tasks
 
@@ -76,7 +76,7 @@ def training(model: Any, rolls_out: Any) -> Training:
         return [Group(task.id, tuple(e for e in played if e.task == task.id)) for task in chosen]
 
     progress = ToyProgress(model)
-    return Training(model, tasks(4), [], collect, progress, seed=0, foreign=rolls_out is not model)
+    return Training(model, tasks(4), [], collect, progress, seed=0, off_policy=rolls_out is not model)
 
 
 def train(trainer: str, model: Any, rolls_out: Any) -> None:
@@ -86,7 +86,7 @@ def train(trainer: str, model: Any, rolls_out: Any) -> None:
     kind = TRAINERS[trainer]
     kind(kind.Config(**options)).train(training(model, rolls_out))
     after = [p.detach() for p in model.network.parameters() if p.requires_grad]
-    assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    assert any(not torch.equal(old_logprobs, new) for old_logprobs, new in zip(before, after, strict=True))
     assert all(bool(torch.isfinite(weight).all()) for weight in after)
     [said] = model.generate([model.render_prompt([Message("user", "x")])], Sampling(max_tokens=4))
     assert said.ids

@@ -12,8 +12,7 @@ import torch
 from torch import multiprocessing
 
 from selfchal.builtin_trainers.plugin import Grpo, Ppo
-
-from . import toy
+from tests.builtin_trainers import toy
 
 OPTIONS = {
     "steps": 4,

@@ -10,13 +10,12 @@ import pytest
 import torch
 
 from selfchal.builtin_trainers.plugin import Dpo, Grpo, Ppo, Rft, TrlGrpo
-from selfchal.builtin_trainers.rollouts import Course
+from selfchal.builtin_trainers.rollouts import TaskSampler
 from selfchal.core.episode import Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.task import Task
 from selfchal.core.trainer import Training
-
-from . import toy
+from tests.builtin_trainers import toy
 
 SHARED = {"tasks_per_step": 8, "validation_samples": 2}
 LEARNS: list[tuple[Any, dict[str, Any], float]] = [  # options and the pass rate to reach from about 0.1
@@ -166,7 +165,7 @@ def test_a_policy_that_learnt_everything_stops_early() -> None:
     Grpo(Grpo.Config(steps=300, **SHARED, **options)).train(toy.training(model, progress, validation=4))
     assert len(progress.logged) < 300
     assert "every episode passed" in progress.notes[-1]
-    assert progress.logged[-1][1]["groups_silent"] == progress.logged[-1][1]["groups"]
+    assert progress.logged[-1][1]["zero_std_groups"] == progress.logged[-1][1]["groups"]
 
 
 def test_the_best_checkpoint_is_kept_by_validation_alone() -> None:
@@ -214,8 +213,8 @@ def test_silent_groups_are_replaced_up_to_the_bound() -> None:
 
 
 def test_a_course_gives_different_tasks_and_wastes_none_for_good() -> None:
-    course = Course(toy.tasks(10), seed=1)
-    draws = [course.next_tasks(4) for _ in range(30)]
+    sampler = TaskSampler(toy.tasks(10), seed=1)
+    draws = [sampler.next_tasks(4) for _ in range(30)]
     assert all(len({task.id for task in draw}) == 4 for draw in draws)
-    assert {task.id for draw in draws for task in draw} == {task.id for task in course.tasks}
-    assert len(course.next_tasks(99)) == 10
+    assert {task.id for draw in draws for task in draw} == {task.id for task in sampler.tasks}
+    assert len(sampler.next_tasks(99)) == 10

@@ -46,7 +46,7 @@ class ToyModel:
         self.network = network if network is not None else tiny_llama()
         self.announced = 0
 
-    def weights_changed(self) -> None:
+    def on_weights_updated(self) -> None:
         self.announced += 1
 
     def save(self, directory: Path) -> None:

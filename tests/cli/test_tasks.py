@@ -11,9 +11,9 @@ import pytest
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
-from selfchal.core.store import Store
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
+from selfchal.pipeline.store import Store
 
 MANIFEST = {"run": {"name": "demo"}, "environment": {"name": "calculation"}, "model": {"name": "seedling"}}
 
@@ -49,7 +49,7 @@ def test_list(selfchal: Any, run: Path) -> None:
         "abc2  validation: Second",
     ]
     (row,) = selfchal("tasks", "list", run, "--rejected", "--json").lines
-    assert (row["id"], row["fate"]) == ("def3", "not solution passed")
+    assert (row["id"], row["status"]) == ("def3", "not solution passed")
     assert row["reason"].startswith("evaluate returned False")
 
 
@@ -57,7 +57,7 @@ def test_show_takes_the_beginning_of_an_id(selfchal: Any, run: Path) -> None:
     shown = selfchal("tasks", "show", run, "abc1").out
     for part in ("First\nline two", "def evaluate(a)", "result = 1", "failure case 3"):
         assert part in shown
-    assert selfchal("tasks", "show", run, "d", "--json").json["fate"] == "not solution passed"
+    assert selfchal("tasks", "show", run, "d", "--json").json["status"] == "not solution passed"
     assert "2 tasks begin with 'abc'" in selfchal("tasks", "show", run, "abc").err
     missing = selfchal("tasks", "show", run, "zzz")
     assert (missing.code, "no task begins with" in missing.err) == (2, True)

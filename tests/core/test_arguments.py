@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from selfchal.core.arguments import fits, mismatch, spread
+from selfchal.core.arguments import find_mismatch, fits, spread
 from selfchal.core.tools import tool
 
 ANY_PACE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -52,7 +52,7 @@ def test_a_variadic_parameter_may_be_given_by_name(args: Any, kwargs: Any, place
     ],
 )
 def test_what_fits(function: Any, args: Any, kwargs: Any) -> None:
-    assert mismatch(function, tool(function).spec, args, kwargs) is None
+    assert find_mismatch(function, tool(function).spec, args, kwargs) is None
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_fits(function: Any, args: Any, kwargs: Any) -> None:
     ],
 )
 def test_what_does_not_fit_is_named(function: Any, args: Any, kwargs: Any, says: str) -> None:
-    said = mismatch(function, tool(function).spec, args, kwargs)
+    said = find_mismatch(function, tool(function).spec, args, kwargs)
     assert said is not None
     assert said.startswith(f"{function.__name__}: ")
     assert says in said
@@ -94,7 +94,7 @@ _JSON = st.recursive(
 def test_any_call_either_fits_or_is_named(args: list[Any], kwargs: dict[str, Any]) -> None:
     given_args, given_kwargs = spread(book, args, kwargs)
     if (
-        mismatch(book, tool(book).spec, given_args, given_kwargs) is None
+        find_mismatch(book, tool(book).spec, given_args, given_kwargs) is None
         and abs(given_kwargs.get("nights", 1)) < 99
     ):
         assert isinstance(book(*given_args, **given_kwargs), str)

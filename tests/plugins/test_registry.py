@@ -35,7 +35,7 @@ CHECK = """
         stage = "strong"
         Config = NoOp
         def __init__(self, config): ...
-        def examine(self, task, bench, evidence): ...
+        def check(self, task, bench, evidence): ...
 
     @hookimpl
     def register_checks():
@@ -131,7 +131,7 @@ def test_a_plugin_is_disabled_by_its_name_or_its_package(
         ('name = "polite"', "pass", "has no name; add `name: ClassVar"),
         ('name = "polite"', 'name = "Very Polite"', "use lower-case letters"),
         ("Config = NoOp", "Config = dict", "has no Config; add `Config"),
-        ("def examine", "def examin", "lacks examine; see Check in the docs"),
+        ("def check", "def chec", "lacks check; see Check in the docs"),
         ("return [Polite]", "return 1 / 0", "register_checks raised ZeroDivisionError"),
     ],
 )

@@ -12,9 +12,9 @@ import pytest
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import FUNNEL, Outcome, Stage, Verdict
 from selfchal.core.model import Message
-from selfchal.core.store import Store
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
+from selfchal.pipeline.store import Store
 
 EVIL = (
     "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">{{ 7*7 }}"

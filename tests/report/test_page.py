@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from selfchal.core.errors import StoreError
 from selfchal.report import write_report
 from selfchal.report.charts import curves_of
-from selfchal.report.page import _script_json
+from selfchal.report.page import _dump_script_json
 
 
 class _Outline(HTMLParser):
@@ -57,7 +57,7 @@ def test_the_page_asks_nothing_of_the_network(run: Path) -> None:
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_json_in_a_script_is_the_same_json_and_never_ends_it(value: object) -> None:
-    text = str(_script_json(value))
+    text = str(_dump_script_json(value))
     assert json.loads(text) == value
     assert "<" not in text
 

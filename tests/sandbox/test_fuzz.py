@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
-from selfchal.sandbox.docker.link import Link
-from selfchal.sandbox.exchange import Answers, InfrastructureError, exchange
+from selfchal.sandbox.docker.multiplexer import Multiplexer
+from selfchal.sandbox.protocol import Answers, InfrastructureError, converse
 from selfchal.sandbox.runner import relay
 from selfchal.sandbox.runner.spawn import Child
 from tests.sandbox.counting import Counting
@@ -47,7 +47,7 @@ def _answer_to(data: bytes) -> Execution | str:
     try:
         there.sendall(data)
         there.shutdown(socket.SHUT_WR)
-        return exchange(child, b"[]", Answers(Counting(), LIMITS))
+        return converse(child, b"[]", Answers(Counting(), LIMITS))
     except InfrastructureError as error:
         return str(error)
     finally:
@@ -90,12 +90,12 @@ def test_a_real_child_that_is_sent_anything(process: Sandbox) -> None:
     """The other way: whatever reaches a child, the child ends or answers; the host gets no value from it."""
     chance = random.Random(5)
     for _ in range(40):
-        child = process._pool(0).take()  # type: ignore[attr-defined]
+        child = process._get_pool(0).take()  # type: ignore[attr-defined]
         try:
             frame = chance.choice(
                 [chance.randbytes(chance.randrange(50)), b'["run", {}]', b"[]", b"null", b'["run", 7]']
             )
-            execution = exchange(child, frame, Answers(None, LIMITS))
+            execution = converse(child, frame, Answers(None, LIMITS))
             assert execution.status in (Status.CRASH, Status.TIMEOUT)
             assert execution.value is None
         finally:
@@ -145,13 +145,13 @@ PACKETS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3), st.binary(ma
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PACKETS | RAW)
 def test_a_relay_that_says_anything(data: bytes) -> None:
-    link = Link(_Stream(data))
+    link = Multiplexer(_Stream(data))
     try:
         channel = link.open(0)
     except InfrastructureError:
         return
     try:
-        execution = exchange(channel, b"[]", Answers(Counting(), LIMITS))
+        execution = converse(channel, b"[]", Answers(Counting(), LIMITS))
         assert execution.status is not Status.OK
     except InfrastructureError:
         pass

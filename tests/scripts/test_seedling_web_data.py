@@ -12,8 +12,8 @@ import pytest
 
 from selfchal.builtin_envs.web_browsing.environment import WebBrowsing, WebBrowsingConfig
 from selfchal.builtin_envs.web_browsing.heldout import test_tasks as held_out_tasks
-from selfchal.builtin_envs.web_browsing.island import island
-from selfchal.core.actions import Act, Say, parse_turn
+from selfchal.builtin_envs.web_browsing.site_facts import site_facts
+from selfchal.rollout.actions import Act, Say, parse_turn
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "seedling"
 
@@ -60,7 +60,7 @@ def test_no_held_out_sentence_and_no_held_out_question_occurs(scripts: Any, conv
     assert len(sentences) > 60
     asked = questions(conversations)
     assert len(asked) > 3000
-    # Names of people differ from island to island; every other name is masked on both sides.
+    # Names of people differ from site_facts to site_facts; every other name is masked on both sides.
     people = re.compile(rf"(?:{'|'.join(_first_names())}) [A-Z][a-z]+")
     own = {s for text in asked for s in phrases.sentences(phrases.nameless(people.sub("*", text)))}
     assert not own & sentences
@@ -75,25 +75,25 @@ def _first_names() -> set[str]:
 
 def test_every_kind_of_fact_is_asked_in_many_ways(scripts: Any) -> None:
     rng, phrases = random.Random(1), scripts["phrases"]
-    for facts in scripts["facts"].place(7).facts.values():
+    for facts in scripts["facts"].make_place(7).facts.values():
         assert len({phrases.pattern(rng, facts[0]) for _ in range(200)}) >= 40
 
 
 def test_the_islands_are_not_the_environments_own(conversations: list[str]) -> None:
     """What the own site says of people, and so of their phones, occurs nowhere."""
     text = "\n".join(conversations)
-    assert not [person for person in island().people if person.phone in text]
+    assert not [person for person in site_facts().people if person.phone in text]
 
 
 def test_demonstrations_are_what_the_environment_shows(scripts: Any) -> None:
-    """Played on the environment itself, where the island is its own: same screens, and the answer is there."""
-    transcripts, place = scripts["transcripts"], scripts["facts"].place(41)
+    """Played on the environment itself, where the site_facts is its own: same screens, and the answer is there."""
+    transcripts, place = scripts["transcripts"], scripts["facts"].make_place(41)
     environment, rng = WebBrowsing(WebBrowsingConfig()), random.Random(3)
     assert place.site.pages == environment.open({}).browser.site.pages
     for facts in place.facts.values():
         way = ["/", *place.way(facts[-1])]
         (opening, _), *rest = transcripts.agent(rng, place, facts[-1], way)
-        assert opening.endswith(f"\n\n{environment.observe_start({})}<assistant>")
+        assert opening.endswith(f"\n\n{environment.initial_observation({})}<assistant>")
         world, seen = environment.open({}), ""
         for text, learnt in rest:
             if learnt:

@@ -124,7 +124,7 @@ class Shop:
     name: ClassVar[str] = "shop"
     Config: ClassVar[type[BaseModel]] = NoConfig
     policy = "You work for a shop."
-    wants_answer = False
+    answer_required = False
 
     @property
     def tools(self) -> Sequence[ToolSpec]:
@@ -133,7 +133,7 @@ class Shop:
     def open(self, context: Mapping[str, Json]) -> ShopWorld:
         return ShopWorld()
 
-    def observe_start(self, context: Mapping[str, Json]) -> str:
+    def initial_observation(self, context: Mapping[str, Json]) -> str:
         return ""
 
     def exploration_context(self, seed: int) -> dict[str, Json]:
@@ -158,11 +158,11 @@ class Shop:
         return None
 
 
-class Desk(Shop):
+class ShopEnvironment(Shop):
     """The same shop for an agent that answers questions."""
 
     name: ClassVar[str] = "desk"
-    wants_answer = True
+    answer_required = True
 
 
 ASSERTS = """\

@@ -9,7 +9,7 @@ from selfchal_library import Library, desk
 from selfchal_library.shelves import stock
 
 from selfchal.core.small_environment import NoOptions
-from selfchal.plugins.conformance import Case, environment_cases
+from selfchal.testing.conformance import Case, environment_cases
 
 
 @pytest.mark.parametrize("case", environment_cases(Library), ids=str)

@@ -6,10 +6,10 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar
 
-from selfchal.builtin_envs.airline.generate import carrier
+from selfchal.builtin_envs.airline.generate import generate_airline
 from selfchal.builtin_envs.airline.heldout import carrier_tasks
 from selfchal.builtin_envs.airline.toolsets import COMPAT, FIXED, TAU2
-from selfchal.builtin_envs.service.desk import Desk
+from selfchal.builtin_envs.service.environment import ServiceEnvironment
 from selfchal.builtin_envs.service.sources import Domain
 from selfchal.builtin_envs.tables.database import Database
 
@@ -25,7 +25,7 @@ AIRLINE = Domain(
     tables=("flights", "reservations", "users"),
     splits=("test",),
     toolsets={"compat": COMPAT, "fixed": FIXED, "tau2": TAU2},
-    generate=carrier,
+    generate=generate_airline,
     own_tasks=carrier_tasks,
     policy=Path(__file__).with_name("policy.md"),
     person=traveller,
@@ -34,7 +34,7 @@ AIRLINE = Domain(
 )
 
 
-class Airline(Desk):
+class Airline(ServiceEnvironment):
     """An airline's desk, after tau-bench: bookings, changes and cancellations for a simulated user."""
 
     name: ClassVar[str] = "airline"

@@ -26,23 +26,25 @@ FARES = {"basic_economy": (45, 110), "economy": (100, 220), "business": (230, 52
 SEATS = (0, 2, 4, 6, 9, 12, 15, 20)
 
 
-def carrier(seed: int) -> dict[str, dict[str, Row]]:
+def generate_airline(seed: int) -> dict[str, dict[str, Row]]:
     """The tables ``flights``, ``reservations`` and ``users``: the same for the same seed, anywhere."""
     random = Random(seed)
-    flights = _flights(random)
-    users = _users(random)
+    flights = _make_flights(random)
+    users = _make_users(random)
     reservations: dict[str, Row] = {}
     owners = list(users)
     while len(reservations) < RESERVATIONS:
         reservation_id = "".join(random.choices(ascii_uppercase + digits, k=6))
         owner = random.choice(owners)
         if reservation_id not in reservations:
-            reservations[reservation_id] = _reservation(random, reservation_id, owner, users[owner], flights)
+            reservations[reservation_id] = _make_reservation(
+                random, reservation_id, owner, users[owner], flights
+            )
             users[owner]["reservations"].append(reservation_id)
     return {"flights": flights, "reservations": reservations, "users": users}
 
 
-def _flights(random: Random) -> dict[str, Row]:
+def _make_flights(random: Random) -> dict[str, Row]:
     """Pairs of flights there and back, so that round trips exist."""
     airports, flights = list(AIRPORTS), {}
     routes = [(a, b) for a in airports for b in airports if a < b]
@@ -55,19 +57,19 @@ def _flights(random: Random) -> dict[str, Row]:
             "flight_number": number,
             "origin": origin,
             "destination": destination,
-            "scheduled_departure_time_est": _clock(minutes),
-            "scheduled_arrival_time_est": _clock(minutes + random.randrange(75, 330, 5)),
-            "dates": {day: _day(random, day, minutes) for day in DAYS},
+            "scheduled_departure_time_est": _format_clock(minutes),
+            "scheduled_arrival_time_est": _format_clock(minutes + random.randrange(75, 330, 5)),
+            "dates": {day: _format_day(random, day, minutes) for day in DAYS},
         }
     return flights
 
 
-def _clock(minutes: int) -> str:
+def _format_clock(minutes: int) -> str:
     days, minutes = divmod(minutes, 24 * 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:00{'+1' if days else ''}"
 
 
-def _day(random: Random, day: str, minutes: int) -> dict[str, Any]:
+def _format_day(random: Random, day: str, minutes: int) -> dict[str, Any]:
     if day > TODAY:
         return {
             "status": "available",
@@ -79,19 +81,19 @@ def _day(random: Random, day: str, minutes: int) -> dict[str, Any]:
     if day == TODAY and minutes > 15 * 60:
         status = random.choice(("on time", "on time", "delayed"))
         late = random.randrange(30, 180, 5) if status == "delayed" else 0
-        return {"status": status, "estimated_departure_time_est": f"{day}T{_clock(minutes + late)}"}
+        return {"status": status, "estimated_departure_time_est": f"{day}T{_format_clock(minutes + late)}"}
     late = random.choice((0, 0, 0, 5, 10, 45))
-    took_off = {"actual_departure_time_est": f"{day}T{_clock(minutes + late)}"}
+    took_off = {"actual_departure_time_est": f"{day}T{_format_clock(minutes + late)}"}
     if day == TODAY and minutes > 12 * 60:
         return {"status": "flying", **took_off}
     return {
         "status": "landed",
         **took_off,
-        "actual_arrival_time_est": f"{day}T{_clock(minutes + late + 120)}",
+        "actual_arrival_time_est": f"{day}T{_format_clock(minutes + late + 120)}",
     }
 
 
-def _users(random: Random) -> dict[str, Row]:
+def _make_users(random: Random) -> dict[str, Row]:
     numbers, methods = Numbers(random, 4), Numbers(random, 7)
     users: dict[str, Row] = {}
     for _ in range(USERS):
@@ -101,15 +103,15 @@ def _users(random: Random) -> dict[str, Row]:
             "address": people.address(random),
             "email": f"{name['first_name']}.{name['last_name']}{number}@example.com".lower(),
             "dob": people.birth_date(random),
-            "payment_methods": _payment_methods(random, methods),
-            "saved_passengers": [_passenger(random) for _ in range(random.randint(0, 3))],
+            "payment_methods": _make_payment_methods(random, methods),
+            "saved_passengers": [_make_passenger(random) for _ in range(random.randint(0, 3))],
             "membership": random.choice(("regular", "silver", "gold")),
             "reservations": [],
         }
     return users
 
 
-def _payment_methods(random: Random, numbers: Numbers) -> dict[str, Row]:
+def _make_payment_methods(random: Random, numbers: Numbers) -> dict[str, Row]:
     sources = ["credit_card"]  # everybody can pay
     sources += random.sample(("credit_card", "gift_card", "gift_card", "certificate"), random.randint(0, 3))
     methods: dict[str, Row] = {}
@@ -124,22 +126,22 @@ def _payment_methods(random: Random, numbers: Numbers) -> dict[str, Row]:
     return methods
 
 
-def _passenger(random: Random) -> dict[str, str]:
+def _make_passenger(random: Random) -> dict[str, str]:
     return {**people.name(random), "dob": people.birth_date(random)}
 
 
-def _reservation(
+def _make_reservation(
     random: Random, reservation_id: str, user_id: str, user: Row, flights: dict[str, Row]
 ) -> Row:
     out = random.choice(list(flights.values()))
     cabin = random.choice(CABINS)
     days = sorted(random.sample(range(len(DAYS)), 2))
     round_trip = random.random() < 0.4
-    legs = [_leg(random, out, DAYS[days[0]], cabin)]
+    legs = [_make_leg(random, out, DAYS[days[0]], cabin)]
     if round_trip:
-        legs.append(_leg(random, flights[_way_back(out["flight_number"])], DAYS[days[1]], cabin))
+        legs.append(_make_leg(random, flights[_find_way_back(out["flight_number"])], DAYS[days[1]], cabin))
     travellers = [{**user["name"], "dob": user["dob"]}]
-    travellers += [_passenger(random) for _ in range(random.choice((0, 0, 1, 1, 2)))]
+    travellers += [_make_passenger(random) for _ in range(random.choice((0, 0, 1, 1, 2)))]
     insurance = random.choice(("yes", "no"))
     bags = random.randint(0, 2 * len(travellers))
     paid_bags = max(0, bags - free_bags(user["membership"], cabin) * len(travellers))
@@ -157,20 +159,20 @@ def _reservation(
         "flights": legs,
         "passengers": travellers,
         "payment_history": [{"payment_id": payer, "amount": price}],
-        "created_at": _booked(random, days[0] + 1),
+        "created_at": _book_legs(random, days[0] + 1),
         "total_baggages": bags,
         "nonfree_baggages": paid_bags,
         "insurance": insurance,
     }
 
 
-def _way_back(number: str) -> str:
+def _find_way_back(number: str) -> str:
     """Flights come in pairs: HAT001 and HAT002 go to and fro."""
     i = int(number[3:]) - 1
     return f"HAT{(i ^ 1) + 1:03d}"
 
 
-def _leg(random: Random, flight: Row, day: str, cabin: str) -> Row:
+def _make_leg(random: Random, flight: Row, day: str, cabin: str) -> Row:
     prices = flight["dates"][day].get("prices")
     return {
         "origin": flight["origin"],
@@ -181,7 +183,7 @@ def _leg(random: Random, flight: Row, day: str, cabin: str) -> Row:
     }
 
 
-def _booked(random: Random, first_day: int) -> str:
+def _book_legs(random: Random, first_day: int) -> str:
     """A moment before the first flight and before now; one in twelve less than a day ago."""
     time = f"T{random.randint(0, 14):02d}:{random.randint(0, 59):02d}:{random.randint(0, 59):02d}"
     if first_day > 16 and random.random() < 1 / 12:

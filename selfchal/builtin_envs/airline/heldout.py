@@ -1,4 +1,4 @@
-"""Our own held-out airline tasks: an errand or two of one customer, within the policy.
+"""Our own held-out airline tasks: a goal or two of one customer, within the policy.
 
 What an instruction names (a trip by its route, a flight by its day and price) is unique, so that the
 instruction decides the final state.
@@ -14,7 +14,7 @@ from random import Random
 from selfchal.builtin_envs.airline.generate import CABINS, DAYS, TODAY
 from selfchal.builtin_envs.airline.reads import AIRPORTS
 from selfchal.builtin_envs.airline.rules import free_bags
-from selfchal.builtin_envs.service.errands import Action, Errand, RawTask, sound, task_row
+from selfchal.builtin_envs.service.goals import Action, Goal, RawTask, sound, task_row
 from selfchal.builtin_envs.tables import people
 from selfchal.builtin_envs.tables.database import Database, Row
 from selfchal.builtin_envs.tables.world import Toolset
@@ -60,11 +60,13 @@ def carrier_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTa
     random.shuffle(user_ids)
     tasks: list[RawTask] = []
     for user_id in user_ids:
-        customer = _customer(database, user_id, random)
-        errands = _errands(customer, first=len(tasks) % len(KINDS), wanted=1 + (len(tasks) % 4 == 3))
-        if not errands:
+        customer = _describe_customer(database, user_id, random)
+        goals = _errands(customer, first=len(tasks) % len(KINDS), wanted=1 + (len(tasks) % 4 == 3))
+        if not goals:
             continue
-        row = task_row(f"Your user id is {user_id}.", [_profile(customer)], errands, random.choice(MANNERS))
+        row = task_row(
+            f"Your user id is {user_id}.", [_describe_profile(customer)], goals, random.choice(MANNERS)
+        )
         if sound(database, toolset, [(action["name"], action["kwargs"]) for action in row["actions"]]):
             tasks.append(row)
         if len(tasks) == TASKS:
@@ -72,62 +74,62 @@ def carrier_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTa
     return tasks
 
 
-def _customer(database: Database, user_id: str, random: Random) -> Customer:
+def _describe_customer(database: Database, user_id: str, random: Random) -> Customer:
     row = database.rows("users")[user_id]
     trips = [database.rows("reservations")[trip] for trip in row["reservations"]]
     return Customer(user_id, row, trips, dict(database.rows("flights")), random)
 
 
-def _errands(customer: Customer, first: int, wanted: int) -> list[Errand]:
+def _errands(customer: Customer, first: int, wanted: int) -> list[Goal]:
     """The first kind in turn, then others about other trips; none where the customer cannot have them."""
     rest = [kind for i, kind in enumerate(KINDS) if i != first]
     customer.random.shuffle(rest)
-    errand = KINDS[first](customer)
-    errands = [errand] if errand else []
+    goal = KINDS[first](customer)
+    goals = [goal] if goal else []
     for kind in rest:
-        if not errands or len(errands) == wanted:
+        if not goals or len(goals) == wanted:
             break
         other = kind(customer)
-        if other is not None and other.about != errands[0].about:
-            errands.append(other)
-    return errands if len(errands) == wanted else []
+        if other is not None and other.about != goals[0].about:
+            goals.append(other)
+    return goals if len(goals) == wanted else []
 
 
-def _profile(customer: Customer) -> Action:
+def _describe_profile(customer: Customer) -> Action:
     return "get_user_details", {"user_id": customer.id}
 
 
-def _look(trip: Row) -> Action:
+def _write_lookup(trip: Row) -> Action:
     return "get_reservation_details", {"reservation_id": trip["reservation_id"]}
 
 
-def _route(trip: Row) -> str:
+def _describe_route(trip: Row) -> str:
     start, end = trip["origin"], trip["destination"]
     return f"from {AIRPORTS[start]} ({start}) to {AIRPORTS[end]} ({end})"
 
 
-def _pick(customer: Customer, trips: list[Row]) -> Row | None:
+def _draw(customer: Customer, trips: list[Row]) -> Row | None:
     return customer.random.choice(trips) if trips else None
 
 
-def cancel(customer: Customer) -> Errand | None:
-    trips = [trip for trip in customer.coming_trips() if _cancellable(trip)]
-    trip = _pick(customer, trips)
+def cancel(customer: Customer) -> Goal | None:
+    trips = [trip for trip in customer.coming_trips() if _list_cancellable(trip)]
+    trip = _draw(customer, trips)
     if trip is None:
         return None
     insured = trip["insurance"] == "yes" and trip["cabin"] != "business" and trip["created_at"] < DAY_AGO
     why = "you are ill (a health reason)" if insured else "of a change of plan"
-    said = f"You want to cancel your trip {_route(trip)}, because {why}."
+    said = f"You want to cancel your trip {_describe_route(trip)}, because {why}."
     call: Action = ("cancel_reservation", {"reservation_id": trip["reservation_id"]})
-    return Errand("cancel", said, trip["reservation_id"], [_look(trip), call])
+    return Goal("cancel", said, trip["reservation_id"], [_write_lookup(trip), call])
 
 
-def _cancellable(trip: Row) -> bool:
+def _list_cancellable(trip: Row) -> bool:
     return bool(trip["cabin"] == "business" or trip["insurance"] == "yes" or trip["created_at"] >= DAY_AGO)
 
 
-def add_bags(customer: Customer) -> Errand | None:
-    trip = _pick(customer, customer.coming_trips())
+def add_bags(customer: Customer) -> Goal | None:
+    trip = _draw(customer, customer.coming_trips())
     if trip is None:
         return None
     total = trip["total_baggages"] + customer.random.randint(1, 3)
@@ -136,7 +138,7 @@ def add_bags(customer: Customer) -> Errand | None:
     paid = max(trip["nonfree_baggages"], total - free)
     added = total - trip["total_baggages"]
     said = (
-        f"You want to add {added} checked bag{'s' * (added > 1)} to your trip {_route(trip)}. "
+        f"You want to add {added} checked bag{'s' * (added > 1)} to your trip {_describe_route(trip)}. "
         f"If it costs something, pay with {card}."
     )
     outputs = []
@@ -149,64 +151,68 @@ def add_bags(customer: Customer) -> Errand | None:
         "nonfree_baggages": paid,
         "payment_id": card_id,
     }
-    calls: list[Action] = [_look(trip), ("update_reservation_baggages", kwargs)]
-    return Errand("bags", said, trip["reservation_id"], calls, outputs)
+    calls: list[Action] = [_write_lookup(trip), ("update_reservation_baggages", kwargs)]
+    return Goal("bags", said, trip["reservation_id"], calls, outputs)
 
 
-def rename(customer: Customer) -> Errand | None:
-    trip = _pick(customer, [trip for trip in customer.coming_trips() if len(trip["passengers"]) > 1])
+def rename(customer: Customer) -> Goal | None:
+    trip = _draw(customer, [trip for trip in customer.coming_trips() if len(trip["passengers"]) > 1])
     if trip is None:
         return None
     old = trip["passengers"][-1]
     new = {**people.name(customer.random), "dob": people.birth_date(customer.random)}
     said = (
-        f"On your trip {_route(trip)}, {old['first_name']} {old['last_name']} cannot come; "
+        f"On your trip {_describe_route(trip)}, {old['first_name']} {old['last_name']} cannot come; "
         f"{new['first_name']} {new['last_name']}, born {new['dob']}, takes that seat instead."
     )
     kwargs = {"reservation_id": trip["reservation_id"], "passengers": [*trip["passengers"][:-1], new]}
-    return Errand(
-        "passenger", said, trip["reservation_id"], [_look(trip), ("update_reservation_passengers", kwargs)]
+    return Goal(
+        "passenger",
+        said,
+        trip["reservation_id"],
+        [_write_lookup(trip), ("update_reservation_passengers", kwargs)],
     )
 
 
-def _legs(trip: Row) -> list[dict[str, str]]:
+def _list_legs(trip: Row) -> list[dict[str, str]]:
     return [{"flight_number": leg["flight_number"], "date": leg["date"]} for leg in trip["flights"]]
 
 
-def upgrade(customer: Customer) -> Errand | None:
-    trip = _pick(customer, [trip for trip in customer.coming_trips() if trip["cabin"] != "business"])
+def upgrade(customer: Customer) -> Goal | None:
+    trip = _draw(customer, [trip for trip in customer.coming_trips() if trip["cabin"] != "business"])
     if trip is None:
         return None
     cabin = CABINS[CABINS.index(trip["cabin"]) + 1]
     card_id, card = customer.card()
     said = (
-        f"You want to change the cabin of your trip {_route(trip)} to {cabin.replace('_', ' ')}, "
+        f"You want to change the cabin of your trip {_describe_route(trip)} to {cabin.replace('_', ' ')}, "
         f"on the same flights, with the price difference on {card}."
     )
     kwargs = {
         "reservation_id": trip["reservation_id"],
         "cabin": cabin,
-        "flights": _legs(trip),
+        "flights": _list_legs(trip),
         "payment_id": card_id,
     }
-    return Errand(
-        "cabin", said, trip["reservation_id"], [_look(trip), ("update_reservation_flights", kwargs)]
+    return Goal(
+        "cabin", said, trip["reservation_id"], [_write_lookup(trip), ("update_reservation_flights", kwargs)]
     )
 
 
-def postpone(customer: Customer) -> Errand | None:
+def postpone(customer: Customer) -> Goal | None:
     """The same flight of a one-way trip on another day."""
     trips = [
         t for t in customer.coming_trips() if t["cabin"] != "basic_economy" and t["flight_type"] == "one_way"
     ]
-    trip = _pick(customer, trips)
+    trip = _draw(customer, trips)
     if trip is None:
         return None
     held = trip["flights"][0]
     day = customer.random.choice([day for day in DAYS if day > TODAY and day != held["date"]])
     card_id, card = customer.card()
     said = (
-        f"You want to take the same flight on {day} instead of {held['date']} on your trip {_route(trip)}, "
+        f"You want to take the same flight on {day} instead of {held['date']} on your trip "
+        f"{_describe_route(trip)}, "
         f"with the price difference on {card}."
     )
     search = {"origin": trip["origin"], "destination": trip["destination"], "date": day}
@@ -217,14 +223,14 @@ def postpone(customer: Customer) -> Errand | None:
         "payment_id": card_id,
     }
     calls: list[Action] = [
-        _look(trip),
+        _write_lookup(trip),
         ("search_direct_flight", search),
         ("update_reservation_flights", kwargs),
     ]
-    return Errand("flight", said, trip["reservation_id"], calls)
+    return Goal("flight", said, trip["reservation_id"], calls)
 
 
-def book(customer: Customer) -> Errand | None:
+def book(customer: Customer) -> Goal | None:
     """The cheapest direct flight of a day, for the customer alone."""
     flight = customer.random.choice(list(customer.flights.values()))
     day = customer.random.choice([day for day in DAYS if day > TODAY])
@@ -241,7 +247,7 @@ def book(customer: Customer) -> Errand | None:
     price = fares[0][0] + 30 * insured
     card_id, card = customer.card()
     said = (
-        f"You want to book the cheapest direct flight {_route(route)} on {day} that has a seat in "
+        f"You want to book the cheapest direct flight {_describe_route(route)} on {day} that has a seat in "
         f"{cabin.replace('_', ' ')}, one way, for yourself alone (your birth date is in your profile), "
         f"without bags, {'with' if insured else 'without'} insurance, paid with {card}. "
         "You want to be told the total price."
@@ -259,26 +265,26 @@ def book(customer: Customer) -> Errand | None:
         "insurance": "yes" if insured else "no",
     }
     calls: list[Action] = [("search_direct_flight", {**route, "date": day}), ("book_reservation", kwargs)]
-    return Errand("book", said, "a new reservation", calls, [str(price)])
+    return Goal("book", said, "a new reservation", calls, [str(price)])
 
 
-def compensate(customer: Customer) -> Errand | None:
+def compensate(customer: Customer) -> Goal | None:
     """The airline cancelled a flight of the trip of somebody who has a claim."""
     trips = [
         trip
         for trip in customer.named_trips()
         if _was_cancelled(customer, trip) and _has_claim(customer, trip)
     ]
-    trip = _pick(customer, trips)
+    trip = _draw(customer, trips)
     if trip is None:
         return None
     said = (
-        f"You complain that a flight of your trip {_route(trip)} was cancelled by the airline, "
+        f"You complain that a flight of your trip {_describe_route(trip)} was cancelled by the airline, "
         "and ask for a compensation."
     )
     amount = 100 * len(trip["passengers"])
     call: Action = ("send_certificate", {"user_id": customer.id, "amount": amount})
-    return Errand("compensation", said, trip["reservation_id"], [_look(trip), call], [str(amount)])
+    return Goal("compensation", said, trip["reservation_id"], [_write_lookup(trip), call], [str(amount)])
 
 
 def _was_cancelled(customer: Customer, trip: Row) -> bool:
@@ -291,7 +297,7 @@ def _has_claim(customer: Customer, trip: Row) -> bool:
     return member or trip["insurance"] == "yes" or trip["cabin"] == "business"
 
 
-KINDS: tuple[Callable[[Customer], Errand | None], ...] = (
+KINDS: tuple[Callable[[Customer], Goal | None], ...] = (
     cancel,
     add_bags,
     rename,

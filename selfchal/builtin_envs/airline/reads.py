@@ -72,8 +72,8 @@ def search_direct_flight(db: Rows, origin: str, destination: str, date: str) -> 
     """
     return [
         on_day(flight, date)
-        for flight in _flights(db, "origin", origin)
-        if flight["destination"] == destination and _available(flight, date)
+        for flight in _list_flights(db, "origin", origin)
+        if flight["destination"] == destination and _find_available(flight, date)
     ]
 
 
@@ -86,27 +86,27 @@ def search_onestop_flight(db: Rows, origin: str, destination: str, date: str) ->
         date: The day of the first flight, such as '2024-05-20'.
     """
     results = []
-    for first, second in _connections(db, origin, destination):
+    for first, second in _find_connections(db, origin, destination):
         arrival = first["scheduled_arrival_time_est"]
         # As in the original: the next day is always one of May 2024, and never zero-padded.
         date2 = f"2024-05-{int(date[-2:]) + 1}" if "+1" in arrival else date
         if arrival > second["scheduled_departure_time_est"]:
             continue
-        if date in first["dates"] and _available(second, date2) and _available(first, date):
+        if date in first["dates"] and _find_available(second, date2) and _find_available(first, date):
             # Status, seats and prices of the second leg are those of the first day, as in the original.
             results.append([{**on_day(first, date), "date": date}, {**on_day(second, date), "date": date2}])
     return results
 
 
-def _connections(db: Rows, origin: str, destination: str) -> Iterator[tuple[Flight, Flight]]:
-    arriving = _flights(db, "destination", destination)
-    for first in _flights(db, "origin", origin):
+def _find_connections(db: Rows, origin: str, destination: str) -> Iterator[tuple[Flight, Flight]]:
+    arriving = _list_flights(db, "destination", destination)
+    for first in _list_flights(db, "origin", origin):
         for second in arriving:
             if first["destination"] == second["origin"]:
                 yield first, second
 
 
-def _available(flight: Flight, date: str) -> bool:
+def _find_available(flight: Flight, date: str) -> bool:
     return date in flight["dates"] and flight["dates"][date]["status"] == "available"
 
 
@@ -115,16 +115,16 @@ def on_day(flight: Flight, date: str) -> Flight:
     return {**{key: value for key, value in flight.items() if key != "dates"}, **flight["dates"][date]}
 
 
-def _flights(db: Rows, end: str, airport: str) -> list[Flight]:
+def _list_flights(db: Rows, end: str, airport: str) -> list[Flight]:
     """Flights from (``origin``) or to (``destination``) an airport, in the order of the table."""
     if not isinstance(airport, str):
         return []  # equal to no airport; what is not hashable must not raise here
-    index = db.database.derive(f"flights by {end}", lambda database: _index(database, end))
+    index = db.database.derive(f"flights by {end}", lambda database: _build_index(database, end))
     table = db["flights"]
     return [table[number] for number in index.get(airport, ())]
 
 
-def _index(database: Database, end: str) -> dict[str, list[str]]:
+def _build_index(database: Database, end: str) -> dict[str, list[str]]:
     """No tool changes where a flight goes, so the index holds for every world."""
     index = defaultdict(list)
     for number, flight in database.rows("flights").items():

@@ -228,7 +228,7 @@ def update_reservation_flights(
     passengers = reservation["passengers"]
     price = 0
     for flight in flights:
-        kept = _kept(reservation, flight, cabin)
+        kept = _keep_flight(reservation, flight, cabin)
         if kept is None:
             price += price_flight(db, flight, cabin, passengers)
             continue
@@ -242,7 +242,7 @@ def update_reservation_flights(
     return reservation
 
 
-def _kept(reservation: dict[str, Any], flight: Any, cabin: str) -> dict[str, Any] | None:
+def _keep_flight(reservation: dict[str, Any], flight: Any, cabin: str) -> dict[str, Any] | None:
     """The reservation's own flight that this one is, unless the cabin changes."""
     same: list[dict[str, Any]] = [
         held

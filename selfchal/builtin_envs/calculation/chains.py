@@ -167,14 +167,14 @@ def sample_chain(
     """A chain of ``length`` steps of ``family`` whose pairs of neighbouring steps ``accept`` likes."""
     while True:
         kinds = _sample_kinds(rng, family, length)
-        if kinds is None or not accept(_names_in_pairs(kinds)):
+        if kinds is None or not accept(_sample_name_pairs(kinds)):
             continue
         chain = _run(family, [_sample_step(rng, kind, start) for kind, start in kinds])
         if chain is not None:
             return chain
 
 
-def _names_in_pairs(kinds: Sequence[tuple[Kind, str]]) -> Pairs:
+def _sample_name_pairs(kinds: Sequence[tuple[Kind, str]]) -> Pairs:
     return [(a.name, b.name) for (a, _), (b, _) in itertools.pairwise(kinds)]
 
 
@@ -182,22 +182,22 @@ def _sample_kinds(rng: random.Random, family: str, length: int) -> list[tuple[Ki
     """Kinds that fit together by type, each with the type of the literal that it would start from."""
     chosen: list[tuple[Kind, str]] = []
     carried = ""
-    for place in range(length):
+    for index in range(length):
         fitting = [
             kind
             for kind in KINDS
             if family in kind.families
-            and (place == 0 or (carried in kind.takes and not kind.first))
-            and not (place == 0 and family == "message" and kind.takes == _NUMBER)
+            and (index == 0 or (carried in kind.takes and not kind.first))
+            and not (index == 0 and family == "message" and kind.takes == _NUMBER)
             and all(kind.name != before.name for before, _ in chosen)
             and not (chosen and (chosen[-1][0].name, kind.name) in _IDLE_PAIRS)
         ]
         if not fitting:
             return None
         kind = rng.choice(fitting)
-        if place == 0:
+        if index == 0:
             carried = rng.choice([takes for takes in kind.takes if _belongs(takes, family)])
-        chosen.append((kind, carried if place == 0 else ""))
+        chosen.append((kind, carried if index == 0 else ""))
         carried = carried if kind.gives == "same" else kind.gives
     return chosen
 
@@ -238,7 +238,7 @@ def sample_literal(rng: random.Random, what: str) -> str:
     }[what]()
 
 
-def _tool_table() -> dict[str, Callable[..., Any]]:
+def _build_tool_table() -> dict[str, Callable[..., Any]]:
     table: dict[str, Callable[..., Any]] = {
         function.__name__: function for function in (*tools.MESSAGE_DECODER, *tools.DNA, *tools.TRADE)
     }
@@ -247,7 +247,7 @@ def _tool_table() -> dict[str, Callable[..., Any]]:
     return {**table, "min": min, "max": max, "sum": lambda *args: sum(args)}
 
 
-_TOOLS = _tool_table()
+_TOOLS = _build_tool_table()
 
 
 def run_call(code: str) -> Any:

@@ -111,13 +111,13 @@ def budget_calculator(flight_price: Any, hotel_price_per_night: Any, num_nights:
 def lookups(tables: TravelTables) -> tuple[Function, Function]:
     """``find_flights`` and ``book_hotel`` on these tables: double quotes around a location do not matter
     (the original's tables have them), anything else must be exact."""
-    places = list(tables.locations)
-    plain = {place.strip('"') for place in places}
+    locations = list(tables.locations)
+    unquoted = {location_name.strip('"') for location_name in locations}
 
     def known(location: Any, kind: str, plural: str) -> Any:
         name = location.strip('"')
-        if name not in plain:
-            raise ValueError(f"{kind} [{name}] is not supported. Supported {plural}: {places}")
+        if name not in unquoted:
+            raise ValueError(f"{kind} [{name}] is not supported. Supported {plural}: {locations}")
         return name
 
     def find_flights(from_location: Any, to_location: Any, date: Any) -> Any:
@@ -132,11 +132,11 @@ def lookups(tables: TravelTables) -> tuple[Function, Function]:
         ]
 
     def book_hotel(location: Any, *preferences: Any) -> Any:
-        place = known(location, "Location", "locations")
+        location_name = known(location, "Location", "locations")
         return [
             {**hotel, "preferences": list(hotel["preferences"])}
             for hotel in tables.hotels
-            if hotel["location"].strip('"') == place
+            if hotel["location"].strip('"') == location_name
             and all(preference in hotel["preferences"] for preference in preferences)
         ]
 

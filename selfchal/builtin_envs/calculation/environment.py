@@ -62,17 +62,17 @@ class Calculation:
     Config: ClassVar[type[BaseModel]] = CalculationConfig
 
     def __init__(self, config: CalculationConfig) -> None:
-        self._data = None if config.data is None else data.place(config.data)
+        self._data = None if config.data is None else data.data_directory(config.data)
         self._compat = (config.profile or ("compat" if self._data else "fixed")) == "compat"
         self._families = FAMILIES if config.family == "all" else (config.family,)
-        tables = _tables(self._data)
-        offered = _mended(tables, self._families, hide_builtins=config.family == "all")
+        tables = _choose_tables(self._data)
+        offered = _mend_tables(tables, self._families, hide_builtins=config.family == "all")
         if self._compat:
-            everything = _mended(tables, self._families, hide_builtins=False)
-            self._world = _compat_world(tables, self._families)
-            self._tools = _described(self._data, self._families, everything.specs)
+            everything = _mend_tables(tables, self._families, hide_builtins=False)
+            self._world = _open_compat_world(tables, self._families)
+            self._tools = _describe_tools(self._data, self._families, everything.specs)
         else:
-            names = _without_pythons_own(offered.names)
+            names = _drop_python_builtins(offered.names)
             self._world = CalculationWorld(names, partial(offered.call, ()), toolset.shown)
             self._tools = offered.specs
 
@@ -85,14 +85,14 @@ class Calculation:
         return _POLICY
 
     @property
-    def wants_answer(self) -> bool:
+    def answer_required(self) -> bool:
         return True
 
     def open(self, context: Mapping[str, Json]) -> CalculationWorld:
         """All worlds are alike, whatever the context."""
         return self._world.fork()
 
-    def observe_start(self, context: Mapping[str, Json]) -> str:
+    def initial_observation(self, context: Mapping[str, Json]) -> str:
         return ""
 
     def exploration_context(self, seed: int) -> dict[str, Json]:
@@ -135,7 +135,7 @@ class Calculation:
         return None
 
 
-def _tables(folder: Path | None) -> TravelTables:
+def _choose_tables(folder: Path | None) -> TravelTables:
     if folder is None:
         return own_tables()
     tables = data.read(folder, "travel_tables.json")
@@ -146,25 +146,27 @@ def _tables(folder: Path | None) -> TravelTables:
         raise EnvironmentDataError(message) from error
 
 
-def _mended(tables: TravelTables, families: Sequence[str], *, hide_builtins: bool) -> toolset.Toolset:
+def _mend_tables(tables: TravelTables, families: Sequence[str], *, hide_builtins: bool) -> toolset.Toolset:
     travel = (*travel_tools(tables), *(() if hide_builtins else tools.TRAVEL_BUILTINS))
     by_family = dict(zip(FAMILIES, (tools.MESSAGE_DECODER, tools.DNA, tools.TRADE, travel), strict=True))
     return toolset.Toolset([tool(function) for family in families for function in by_family[family]])
 
 
-def _compat_world(tables: TravelTables, families: Sequence[str]) -> CalculationWorld:
+def _open_compat_world(tables: TravelTables, families: Sequence[str]) -> CalculationWorld:
     by_family = compat.families(tables)
     known = {function.__name__: function for family in families for function in by_family[family]}
-    return CalculationWorld(_without_pythons_own(known), partial(functions.call, known), observation.shown)
+    return CalculationWorld(_drop_python_builtins(known), partial(functions.call, known), observation.shown)
 
 
-def _without_pythons_own(names: Iterable[str]) -> tuple[str, ...]:
+def _drop_python_builtins(names: Iterable[str]) -> tuple[str, ...]:
     """The names that an agent's code gets from the world. The tools ``max`` and ``min`` are what Python has
     under these names anyway, and Python's own take generators too, which no call to a world can."""
     return tuple(name for name in names if name not in ("max", "min"))
 
 
-def _described(folder: Path | None, families: tuple[str, ...], own: Sequence[ToolSpec]) -> Sequence[ToolSpec]:
+def _describe_tools(
+    folder: Path | None, families: tuple[str, ...], own: Sequence[ToolSpec]
+) -> Sequence[ToolSpec]:
     if folder is None:
         return own
     return data.specs(folder, families, {spec.name: spec for spec in own})

@@ -31,21 +31,21 @@ def test_tasks(split: str) -> tuple[TestTask, ...]:
         for steps, count in counts.items():
             wanted = len(tasks) + count
             while len(tasks) < wanted:
-                chain = sample_chain(rng, family, steps, accept=_pairs(rng))
+                chain = sample_chain(rng, family, steps, accept=_draw_pairs(rng))
                 if steps == 1 and chain.steps[0].kind.first:
                     continue  # the answer is one of the numbers given
-                task = _task(rng, f"{split}-{len(tasks):03d}", chain, wording)
+                task = _make_task(rng, f"{split}-{len(tasks):03d}", chain, wording)
                 tasks.setdefault(task.instruction, task)
     return tuple(tasks.values())
 
 
-def _pairs(rng: random.Random) -> Callable[[Pairs], bool]:
+def _draw_pairs(rng: random.Random) -> Callable[[Pairs], bool]:
     """Half of the tasks of several steps hold a held-out pair of steps, half hold none."""
     wanted = rng.random() < 0.5
     return lambda pairs: not pairs or any(map(held_out, pairs)) == wanted
 
 
-def _task(rng: random.Random, name: str, chain: Chain, wording: Wording) -> TestTask:
+def _make_task(rng: random.Random, name: str, chain: Chain, wording: Wording) -> TestTask:
     plural = "step" if len(chain.steps) == 1 else "steps"
     return TestTask(
         id=name,
@@ -59,8 +59,8 @@ def _task(rng: random.Random, name: str, chain: Chain, wording: Wording) -> Test
 def worded(rng: random.Random, chain: Chain, wording: Wording) -> str:
     """The chain as an instruction."""
     phrases = []
-    for place, step in enumerate(chain.steps):
-        slots = {"x": rng.choice(wording.references) if place else "", **step.literals}
+    for index, step in enumerate(chain.steps):
+        slots = {"x": rng.choice(wording.references) if index else "", **step.literals}
         phrases.append(rng.choice(wording.phrases[step.kind.name]).format(**slots))
     return rng.choice(wording.frames[len(phrases)]).format(*phrases)
 

@@ -42,10 +42,10 @@ def caesar_decode(message: str, shift: int) -> str:
         message: the encoded message; what is not a letter from A to Z is left as it is
         shift: how far the letters were moved when the message was encoded
     """
-    return "".join(_moved(letter, -shift) for letter in message)
+    return "".join(_shift_letters(letter, -shift) for letter in message)
 
 
-def _moved(letter: str, by: int) -> str:
+def _shift_letters(letter: str, by: int) -> str:
     if not (letter.isascii() and letter.isalpha()):
         return letter
     first = ord("A") if letter.isupper() else ord("a")
@@ -67,7 +67,7 @@ def minimum_value(*args: float | list[float]) -> float:
     Args:
         *args: the numbers, one or more, or one list of them
     """
-    return min(_numbers("minimum_value", args))
+    return min(_check_numbers("minimum_value", args))
 
 
 def maximum_value(*args: float | list[float]) -> float:
@@ -76,10 +76,10 @@ def maximum_value(*args: float | list[float]) -> float:
     Args:
         *args: the numbers, one or more, or one list of them
     """
-    return max(_numbers("maximum_value", args))
+    return max(_check_numbers("maximum_value", args))
 
 
-def _numbers(name: str, args: Sequence[Any]) -> Sequence[float]:
+def _check_numbers(name: str, args: Sequence[Any]) -> Sequence[float]:
     """The numbers of a call, given one by one or as one list."""
     values = args[0] if len(args) == 1 and isinstance(args[0], list) else args
     if not values:
@@ -134,7 +134,7 @@ def find_max_nucleotide(*args: str | float) -> list[str | float]:
     """
     if not args or len(args) % 2:
         raise ValueError('find_max_nucleotide needs nucleotides and counts in turn, e.g. "A", 3, "C", 5')
-    counts = _numbers("find_max_nucleotide", args[1::2])
+    counts = _check_numbers("find_max_nucleotide", args[1::2])
     best = max(range(len(counts)), key=lambda index: counts[index])
     return [args[2 * best], counts[best]]
 
@@ -210,7 +210,7 @@ def find_minimum(*args: float | list[float]) -> float:
     Args:
         *args: the numbers, one or more, or one list of them
     """
-    return min(_numbers("find_minimum", args))
+    return min(_check_numbers("find_minimum", args))
 
 
 def find_maximum(*args: float | list[float]) -> float:
@@ -219,7 +219,7 @@ def find_maximum(*args: float | list[float]) -> float:
     Args:
         *args: the numbers, one or more, or one list of them
     """
-    return max(_numbers("find_maximum", args))
+    return max(_check_numbers("find_maximum", args))
 
 
 # travel_itinerary_planning, the part that needs no tables
@@ -236,11 +236,11 @@ def budget_calculator(flight_price: float, hotel_price_per_night: float, num_nig
     return flight_price + hotel_price_per_night * num_nights
 
 
-def _travel_builtin(name: str, summary: str, total: Callable[[Sequence[float]], float]) -> Callable[..., Any]:
+def _bind_travel(name: str, summary: str, total: Callable[[Sequence[float]], float]) -> Callable[..., Any]:
     """max, min and sum of the travel family: in an agent's code they hide Python's own."""
 
     def function(*args: float | list[float]) -> float:
-        return total(_numbers(name, args))
+        return total(_check_numbers(name, args))
 
     function.__name__ = name
     function.__doc__ = f"{summary}\n\nArgs:\n    *args: the numbers, one or more, or one list of them"
@@ -248,9 +248,9 @@ def _travel_builtin(name: str, summary: str, total: Callable[[Sequence[float]], 
 
 
 TRAVEL_BUILTINS: tuple[Callable[..., Any], ...] = (
-    _travel_builtin("max", "Finds the maximum value among the given numbers.", max),
-    _travel_builtin("min", "Finds the minimum value among the given numbers.", min),
-    _travel_builtin("sum", "Sums the given numbers.", sum),
+    _bind_travel("max", "Finds the maximum value among the given numbers.", max),
+    _bind_travel("min", "Finds the minimum value among the given numbers.", min),
+    _bind_travel("sum", "Sums the given numbers.", sum),
 )
 MESSAGE_DECODER: tuple[Callable[..., Any], ...] = (
     convert_hex_to_ascii,

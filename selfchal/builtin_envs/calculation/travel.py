@@ -42,12 +42,12 @@ def own_tables() -> TravelTables:
     """Twelve cities, four weeks of flights on most routes, four hotels a city. Always the same."""
     rng = random.Random(_SEED)
     routes = itertools.permutations(CITIES, 2)
-    flights = [flight for origin, destination in routes for flight in _flights(origin, destination, rng)]
-    hotels = [hotel for city in CITIES for hotel in _hotels(city, rng)]
+    flights = [flight for origin, destination in routes for flight in _find_flights(origin, destination, rng)]
+    hotels = [hotel for city in CITIES for hotel in _find_hotels(city, rng)]
     return TravelTables(CITIES, tuple(flights), tuple(hotels))
 
 
-def _flights(origin: str, destination: str, rng: random.Random) -> list[Row]:
+def _find_flights(origin: str, destination: str, rng: random.Random) -> list[Row]:
     """Eight days of flights, one or two a day, so that "the cheapest flight" asks for a comparison."""
     base = rng.randrange(60, 700)
     days = sorted(rng.sample(range(_DAYS), 8))
@@ -63,7 +63,7 @@ def _flights(origin: str, destination: str, rng: random.Random) -> list[Row]:
     ]
 
 
-def _hotels(city: str, rng: random.Random) -> list[Row]:
+def _find_hotels(city: str, rng: random.Random) -> list[Row]:
     """Four hotels with different prices and comforts, so that "the cheapest" is one hotel."""
     prices = rng.sample(range(45, 320), 4)
     return [
@@ -92,7 +92,7 @@ class Travel:
             to_location: the destination
             date: the day in YYYY-MM-DD format
         """
-        origin, destination = self._location(from_location), self._location(to_location)
+        origin, destination = self._find_location(from_location), self._find_location(to_location)
         wanted = (origin, destination, date)
         keys = ("from_location", "to_location", "date")
         return [dict(row) for row in self.tables.flights if tuple(row[key] for key in keys) == wanted]
@@ -105,23 +105,25 @@ class Travel:
             location: where to stay
             *preferences: what the hotel must have, e.g. "wifi", "pool"
         """
-        place = self._location(location)
+        location_name = self._find_location(location)
         given = preferences[0] if len(preferences) == 1 and isinstance(preferences[0], list) else preferences
         wanted = {preference.strip().lower() for preference in given}
         return [
             {**row, "preferences": list(row["preferences"])}
             for row in self.tables.hotels
-            if row["location"] == place and wanted <= set(row["preferences"])
+            if row["location"] == location_name and wanted <= set(row["preferences"])
         ]
 
-    def _location(self, name: str) -> str:
+    def _find_location(self, name: str) -> str:
         """The table's own spelling: quotes and spaces around a name do not matter."""
-        plain = {place.strip('"').lower(): place for place in self.tables.locations}
-        place = plain.get(name.strip(" \"'").lower())
-        if place is None:
-            known = ", ".join(place.strip('"') for place in self.tables.locations)
+        unquoted = {
+            location_name.strip('"').lower(): location_name for location_name in self.tables.locations
+        }
+        location_name = unquoted.get(name.strip(" \"'").lower())
+        if location_name is None:
+            known = ", ".join(location_name.strip('"') for location_name in self.tables.locations)
             raise ValueError(f"there is no location {name!r}; the locations are {known}")
-        return place
+        return location_name
 
 
 def travel_tools(tables: TravelTables) -> tuple[Callable[..., Any], ...]:

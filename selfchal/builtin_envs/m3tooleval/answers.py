@@ -15,7 +15,7 @@ from selfchal.core.world import Json
 
 def check(expected: Json, expected_type: str | None, answer: str) -> bool:
     """Does the original accept this answer? ``expected_type`` tells a tuple from a list."""
-    value = _typed(expected, expected_type)
+    value = _read_typed(expected, expected_type)
     seen: Any = answer
     try:
         if answer == value or number_or_text(answer) == number_or_text(value):
@@ -38,8 +38,8 @@ def number_or_text(value: Any) -> Any:
 
 def spelt(expected: Json, expected_type: str | None) -> str:
     """The answer that the original is sure to accept."""
-    return str(_typed(expected, expected_type))
+    return str(_read_typed(expected, expected_type))
 
 
-def _typed(expected: Json, expected_type: str | None) -> Any:
+def _read_typed(expected: Json, expected_type: str | None) -> Any:
     return tuple(expected) if expected_type == "tuple" else expected

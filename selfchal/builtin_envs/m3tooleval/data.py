@@ -29,7 +29,7 @@ def read(folder: Path, name: str) -> Any:
         raise EnvironmentDataError(f"{path} cannot be read: {error}") from error
 
 
-def place(folder: Path) -> Path:
+def data_directory(folder: Path) -> Path:
     """The folder itself, or its ``m3tooleval`` where it holds several benchmarks."""
     return folder / "m3tooleval" if (folder / "m3tooleval").is_dir() else folder
 

@@ -104,14 +104,14 @@ def read_turn(generation: str) -> Turn:
             "Invalid generation. Your output should contain either 'Action:' or 'Answer:', but not both.",
         )
     if answers:
-        return Turn("answer", generation.split(ANSWER)[1].strip(), _extra("answer", answers))
+        return Turn("answer", generation.split(ANSWER)[1].strip(), _format_extra("answer", answers))
     if actions:
         action = generation.split(ACTION)[1].lstrip()
-        return Turn("action", action.partition(END)[0], _extra("action", actions))
+        return Turn("action", action.partition(END)[0], _format_extra("action", actions))
     return Turn("invalid", "Invalid generation. Your output should contain either 'Action:' or 'Answer:'")
 
 
-def _extra(what: str, count: int) -> str | None:
+def _format_extra(what: str, count: int) -> str | None:
     if count == 1:
         return None
     return f"You have output more than one {what}. Only the first {what} will be used."

@@ -34,10 +34,10 @@ def call(
     try:
         return value_seen(function(*given, **named))
     except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (invariant 3)
-        return failure_seen(name, _placed(function, given, named), error)
+        return failure_seen(name, _bind_arguments(function, given, named), error)
 
 
-def _placed(function: Function, args: Sequence[Json], kwargs: Mapping[str, Json]) -> Sequence[Json]:
+def _bind_arguments(function: Function, args: Sequence[Json], kwargs: Mapping[str, Json]) -> Sequence[Json]:
     """The arguments as the original would have been given them, by position."""
     if not kwargs:
         return args

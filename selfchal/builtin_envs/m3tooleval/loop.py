@@ -50,11 +50,11 @@ def play(
         if turn.kind == "answer" and check(turn.content):
             played.correct, played.end = True, "correct"
             return played
-        played.messages.append(Message("user", _reply(turn, act)))
+        played.messages.append(Message("user", _make_reply(turn, act)))
     return played
 
 
-def _reply(turn: formats.Turn, act: Act) -> str:
+def _make_reply(turn: formats.Turn, act: Act) -> str:
     if turn.kind == "invalid":
         return turn.content
     said = act(turn.content) if turn.kind == "action" else _AGAIN

@@ -65,11 +65,11 @@ def as_json(value: Any) -> Json:
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
     if isinstance(value, dict):
-        return {_key(key): as_json(item) for key, item in value.items()}
+        return {_make_key(key): as_json(item) for key, item in value.items()}
     return str(value)
 
 
-def _key(key: Any) -> str:
+def _make_key(key: Any) -> str:
     """A key as ``json.dumps`` writes it where it can."""
     if isinstance(key, str):
         return key

@@ -10,7 +10,7 @@ from typing import ClassVar
 from selfchal.builtin_envs.retail.generate import shop
 from selfchal.builtin_envs.retail.heldout import shop_tasks
 from selfchal.builtin_envs.retail.toolsets import COMPAT, FIXED, TAU2
-from selfchal.builtin_envs.service.desk import Desk
+from selfchal.builtin_envs.service.environment import ServiceEnvironment
 from selfchal.builtin_envs.service.sources import Domain
 from selfchal.builtin_envs.tables.database import Database
 
@@ -41,7 +41,7 @@ RETAIL = Domain(
 )
 
 
-class Retail(Desk):
+class Retail(ServiceEnvironment):
     """A shop's desk, after tau-bench: orders, returns and exchanges for a simulated user."""
 
     name: ClassVar[str] = "retail"

@@ -37,7 +37,7 @@ def cancel_pending_order(db: Rows, order_id: str, reason: writes.Reason) -> dict
     return order
 
 
-def _real_swap(item_ids: list[str], new_item_ids: list[str]) -> None:
+def _check_real_swap(item_ids: list[str], new_item_ids: list[str]) -> None:
     """Raises Refused where nothing would be swapped: the original changes the status all the same."""
     if not item_ids:
         raise Refused("no items given")
@@ -50,7 +50,7 @@ def _real_swap(item_ids: list[str], new_item_ids: list[str]) -> None:
 def modify_pending_order_items(
     db: Rows, order_id: str, item_ids: list[str], new_item_ids: list[str], payment_method_id: str
 ) -> dict[str, Any]:
-    _real_swap(item_ids, new_item_ids)
+    _check_real_swap(item_ids, new_item_ids)
     return writes.modify_pending_order_items(db, order_id, item_ids, new_item_ids, payment_method_id)
 
 
@@ -58,7 +58,7 @@ def modify_pending_order_items(
 def exchange_delivered_order_items(
     db: Rows, order_id: str, item_ids: list[str], new_item_ids: list[str], payment_method_id: str
 ) -> dict[str, Any]:
-    _real_swap(item_ids, new_item_ids)
+    _check_real_swap(item_ids, new_item_ids)
     return writes.exchange_delivered_order_items(db, order_id, item_ids, new_item_ids, payment_method_id)
 
 

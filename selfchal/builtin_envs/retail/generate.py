@@ -24,18 +24,18 @@ ORDERS_OF_A_USER = (0, 1, 1, 2, 2, 3, 3, 4, 5)
 def shop(seed: int) -> dict[str, dict[str, Row]]:
     """The tables ``orders``, ``products`` and ``users``: the same for the same seed, on any machine."""
     random = Random(seed)
-    products = _products(random)
-    users, orders = _users(random), {}
+    products = _make_products(random)
+    users, orders = _make_users(random), {}
     order_numbers, tracking = Numbers(random, 7), Numbers(random, 12)
     for user_id, user in users.items():
         for _ in range(random.choice(ORDERS_OF_A_USER)):
-            order = _order(random, f"#W{order_numbers.next()}", user_id, user, products, tracking)
+            order = _make_order(random, f"#W{order_numbers.next()}", user_id, user, products, tracking)
             orders[order["order_id"]] = order
             user["orders"].append(order["order_id"])
     return {"orders": orders, "products": products, "users": users}
 
 
-def _products(random: Random) -> dict[str, Row]:
+def _make_products(random: Random) -> dict[str, Row]:
     product_ids, item_ids = Numbers(random, 10), Numbers(random, 10)
     products = {}
     for name, price, options in catalogue():
@@ -55,7 +55,7 @@ def _products(random: Random) -> dict[str, Row]:
     return products
 
 
-def _users(random: Random) -> dict[str, Row]:
+def _make_users(random: Random) -> dict[str, Row]:
     numbers, methods = Numbers(random, 4), Numbers(random, 7)
     users: dict[str, Row] = {}
     for _ in range(USERS):
@@ -64,13 +64,13 @@ def _users(random: Random) -> dict[str, Row]:
             "name": name,
             "address": people.address(random),
             "email": f"{name['first_name']}.{name['last_name']}{number}@example.com".lower(),
-            "payment_methods": _payment_methods(random, methods),
+            "payment_methods": _make_payment_methods(random, methods),
             "orders": [],
         }
     return users
 
 
-def _payment_methods(random: Random, numbers: Numbers) -> dict[str, Row]:
+def _make_payment_methods(random: Random, numbers: Numbers) -> dict[str, Row]:
     sources = random.sample(("credit_card", "paypal", "gift_card"), random.choice((1, 2, 2, 3)))
     if sources == ["gift_card"]:
         sources = ["credit_card", "gift_card"]
@@ -86,14 +86,14 @@ def _payment_methods(random: Random, numbers: Numbers) -> dict[str, Row]:
     return methods
 
 
-def _order(
+def _make_order(
     random: Random, order_id: str, user_id: str, user: Row, products: dict[str, Row], tracking: Numbers
 ) -> Row:
-    items = [_item(random, products[product_id]) for product_id in _basket(random, products)]
+    items = [_make_item(random, products[product_id]) for product_id in _fill_basket(random, products)]
     status = random.choices(STATUSES, STATUS_WEIGHTS)[0]
     total = round(sum(item["price"] for item in items), 2)
     payments = [
-        {"transaction_type": "payment", "amount": total, "payment_method_id": _payer(random, user)},
+        {"transaction_type": "payment", "amount": total, "payment_method_id": _choose_payer(random, user)},
     ]
     order: Row = {
         "order_id": order_id,
@@ -113,14 +113,14 @@ def _order(
     return order
 
 
-def _basket(random: Random, products: dict[str, Row]) -> list[str]:
+def _fill_basket(random: Random, products: dict[str, Row]) -> list[str]:
     basket = random.sample(list(products), random.choice((1, 2, 2, 3, 4, 5)))
     if random.random() < 0.02:
         basket.append(basket[0])  # now and then two of a kind
     return basket
 
 
-def _item(random: Random, product: Row) -> Row:
+def _make_item(random: Random, product: Row) -> Row:
     variant = random.choice(list(product["variants"].values()))
     return {
         "name": product["name"],
@@ -131,5 +131,5 @@ def _item(random: Random, product: Row) -> Row:
     }
 
 
-def _payer(random: Random, user: Row) -> str:
+def _choose_payer(random: Random, user: Row) -> str:
     return random.choice(list[str](user["payment_methods"]))

@@ -1,4 +1,4 @@
-"""Our own held-out retail tasks: one to three errands of one customer, generated with their calls.
+"""Our own held-out retail tasks: one to three goals of one customer, generated with their calls.
 
 What an instruction names (a product, a variant by all its options, a payment method by its kind) is
 unique among the customer's things, so that the instruction decides the final state.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from selfchal.builtin_envs.service.errands import Action, Errand, RawTask, sound, task_row
+from selfchal.builtin_envs.service.goals import Action, Goal, RawTask, sound, task_row
 from selfchal.builtin_envs.tables import people
 from selfchal.builtin_envs.tables.database import Database, Row
 from selfchal.builtin_envs.tables.world import Toolset
@@ -68,12 +68,12 @@ def shop_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTask]
     random.shuffle(user_ids)
     tasks: list[RawTask] = []
     for user_id in user_ids:
-        customer = _customer(database, user_id, random)
-        errands = _errands(customer, first=len(tasks) % len(KINDS), wanted=1 + len(tasks) % 3)
-        if not errands:
+        customer = _describe_customer(database, user_id, random)
+        goals = _errands(customer, first=len(tasks) % len(KINDS), wanted=1 + len(tasks) % 3)
+        if not goals:
             continue
-        opening, lookup = _introduction(customer)
-        row = task_row(opening, [lookup], errands, random.choice(MANNERS))
+        opening, lookup = _write_introduction(customer)
+        row = task_row(opening, [lookup], goals, random.choice(MANNERS))
         calls = [(action["name"], action["kwargs"]) for action in row["actions"]]
         if sound(database, toolset, calls):
             tasks.append(row)
@@ -82,30 +82,30 @@ def shop_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTask]
     return tasks
 
 
-def _customer(database: Database, user_id: str, random: Random) -> Customer:
+def _describe_customer(database: Database, user_id: str, random: Random) -> Customer:
     row = database.rows("users")[user_id]
     orders = [database.rows("orders")[order_id] for order_id in row["orders"]]
     return Customer(user_id, row, orders, dict(database.rows("products")), random)
 
 
-def _errands(customer: Customer, first: int, wanted: int) -> list[Errand]:
+def _errands(customer: Customer, first: int, wanted: int) -> list[Goal]:
     """The first kind in turn, then others about other rows; none where the customer has not got enough."""
     kinds = list(KINDS)
     leading = kinds.pop(first)
     customer.random.shuffle(kinds)
-    errands: list[Errand] = []
+    goals: list[Goal] = []
     for kind in (leading, *kinds):
-        errand = kind(customer)
-        if errand is not None and errand.about not in {other.about for other in errands}:
-            errands.append(errand)
-        if not errands:
+        goal = kind(customer)
+        if goal is not None and goal.about not in {other.about for other in goals}:
+            goals.append(goal)
+        if not goals:
             return []
-        if len(errands) == wanted:
-            return errands
+        if len(goals) == wanted:
+            return goals
     return []
 
 
-def _introduction(customer: Customer) -> tuple[str, Action]:
+def _write_introduction(customer: Customer) -> tuple[str, Action]:
     name, row = customer.row["name"], customer.row
     full = f"{name['first_name']} {name['last_name']}"
     if customer.random.random() < 0.5:
@@ -120,19 +120,19 @@ def _introduction(customer: Customer) -> tuple[str, Action]:
     )
 
 
-def _pick(customer: Customer, status: str) -> tuple[Row, list[Row]] | None:
+def _draw(customer: Customer, status: str) -> tuple[Row, list[Row]] | None:
     """An order of this status, and its items that can be told apart from all others."""
     found = [(order, customer.unique_items(order)) for order in customer.with_status(status)]
     found = [(order, items) for order, items in found if items]
     return customer.random.choice(found) if found else None
 
 
-def _look(order: Row) -> Action:
+def _write_lookup(order: Row) -> Action:
     return "get_order_details", {"order_id": order["order_id"]}
 
 
-def cancel(customer: Customer) -> Errand | None:
-    picked = _pick(customer, "pending")
+def cancel(customer: Customer) -> Goal | None:
+    picked = _draw(customer, "pending")
     if picked is None:
         return None
     order, items = picked
@@ -144,11 +144,11 @@ def cancel(customer: Customer) -> Errand | None:
         said += " You want to be told how many dollars you get back."
         outputs = [str(order["payment_history"][0]["amount"])]
     call: Action = ("cancel_pending_order", {"order_id": order["order_id"], "reason": reason})
-    return Errand("cancel", said, order["order_id"], [_look(order), call], outputs)
+    return Goal("cancel", said, order["order_id"], [_write_lookup(order), call], outputs)
 
 
-def give_back(customer: Customer) -> Errand | None:
-    picked = _pick(customer, "delivered")
+def give_back(customer: Customer) -> Goal | None:
+    picked = _draw(customer, "delivered")
     if picked is None:
         return None
     order, items = picked
@@ -164,19 +164,21 @@ def give_back(customer: Customer) -> Errand | None:
         "item_ids": [item["item_id"] for item in chosen],
         "payment_method_id": method,
     }
-    return Errand("return", said, order["order_id"], [_look(order), ("return_delivered_order_items", kwargs)])
+    return Goal(
+        "return", said, order["order_id"], [_write_lookup(order), ("return_delivered_order_items", kwargs)]
+    )
 
 
-def exchange(customer: Customer) -> Errand | None:
+def exchange(customer: Customer) -> Goal | None:
     return _swap_items(customer, "delivered", "exchange_delivered_order_items", "exchange")
 
 
-def change_items(customer: Customer) -> Errand | None:
+def change_items(customer: Customer) -> Goal | None:
     return _swap_items(customer, "pending", "modify_pending_order_items", "items")
 
 
-def _swap_items(customer: Customer, status: str, tool: str, kind: str) -> Errand | None:
-    picked = _pick(customer, status)
+def _swap_items(customer: Customer, status: str, tool: str, kind: str) -> Goal | None:
+    picked = _draw(customer, status)
     if picked is None:
         return None
     order, items = picked
@@ -203,15 +205,15 @@ def _swap_items(customer: Customer, status: str, tool: str, kind: str) -> Errand
         "payment_method_id": method,
     }
     calls: list[Action] = [
-        _look(order),
+        _write_lookup(order),
         ("get_product_details", {"product_id": item["product_id"]}),
         (tool, kwargs),
     ]
-    return Errand(kind, said, order["order_id"], calls, outputs)
+    return Goal(kind, said, order["order_id"], calls, outputs)
 
 
-def change_payment(customer: Customer) -> Errand | None:
-    picked = _pick(customer, "pending")
+def change_payment(customer: Customer) -> Goal | None:
+    picked = _draw(customer, "pending")
     if picked is None:
         return None
     order, items = picked
@@ -228,33 +230,33 @@ def change_payment(customer: Customer) -> Errand | None:
         "modify_pending_order_payment",
         {"order_id": order["order_id"], "payment_method_id": method},
     )
-    return Errand("payment", said, order["order_id"], [_look(order), call])
+    return Goal("payment", said, order["order_id"], [_write_lookup(order), call])
 
 
-def _address_words(address: dict[str, Any]) -> str:
+def _word_address(address: dict[str, Any]) -> str:
     second = f", {address['address2']}" if address["address2"] else " (no second line)"
     return f"{address['address1']}{second}, {address['city']}, {address['state']} {address['zip']}, USA"
 
 
-def change_shipping(customer: Customer) -> Errand | None:
-    picked = _pick(customer, "pending")
+def change_shipping(customer: Customer) -> Goal | None:
+    picked = _draw(customer, "pending")
     if picked is None:
         return None
     order, items = picked
     address = people.address(customer.random)
-    said = f"You want the pending order with the {items[0]['name']} shipped to {_address_words(address)}."
+    said = f"You want the pending order with the {items[0]['name']} shipped to {_word_address(address)}."
     call: Action = ("modify_pending_order_address", {"order_id": order["order_id"], **address})
-    return Errand("shipping", said, order["order_id"], [_look(order), call])
+    return Goal("shipping", said, order["order_id"], [_write_lookup(order), call])
 
 
-def move(customer: Customer) -> Errand | None:
+def move(customer: Customer) -> Goal | None:
     address = people.address(customer.random)
-    said = f"You have moved, and want your default address to be {_address_words(address)}."
+    said = f"You have moved, and want your default address to be {_word_address(address)}."
     call: Action = ("modify_user_address", {"user_id": customer.id, **address})
-    return Errand("address", said, customer.id, [("get_user_details", {"user_id": customer.id}), call])
+    return Goal("address", said, customer.id, [("get_user_details", {"user_id": customer.id}), call])
 
 
-KINDS: tuple[Callable[[Customer], Errand | None], ...] = (
+KINDS: tuple[Callable[[Customer], Goal | None], ...] = (
     cancel,
     give_back,
     exchange,

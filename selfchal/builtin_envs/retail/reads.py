@@ -19,13 +19,13 @@ def find_user_id_by_email(db: Rows, email: str) -> str:
     Args:
         email: The email address; upper and lower case do not matter.
     """
-    user_id = db.database.derive("users by email", _by_email).get(email.lower())
+    user_id = db.database.derive("users by email", _index_by_email).get(email.lower())
     if user_id is None:
         raise Refused("user not found")
     return user_id
 
 
-def _by_email(database: Database) -> dict[str, str]:
+def _index_by_email(database: Database) -> dict[str, str]:
     users = reversed(list(database.rows("users").items()))
     return {row["email"].lower(): user_id for user_id, row in users}  # the first of the table wins
 
@@ -38,7 +38,7 @@ def find_user_id_by_name_zip(db: Rows, first_name: str, last_name: str, zip: str
         last_name: The last name, such as 'Lovelace'.
         zip: The zip code of the user's default address, such as '12345'.
     """
-    namesakes = db.database.derive("users by name", _by_name).get(first_name.lower(), ())
+    namesakes = db.database.derive("users by name", _index_by_name).get(first_name.lower(), ())
     users = db["users"]
     for family, user_id in namesakes:
         # An address may have been changed in this world, a name never is.
@@ -47,7 +47,7 @@ def find_user_id_by_name_zip(db: Rows, first_name: str, last_name: str, zip: str
     raise Refused("user not found")
 
 
-def _by_name(database: Database) -> dict[str, list[tuple[str, str]]]:
+def _index_by_name(database: Database) -> dict[str, list[tuple[str, str]]]:
     index = defaultdict(list)
     for user_id, row in database.rows("users").items():
         name = row["name"]
@@ -90,10 +90,10 @@ def get_product_details(db: Rows, product_id: str) -> dict[str, Any]:
 
 def list_all_product_types(db: Rows) -> dict[str, str]:
     """List the name and the product id of every product type of the shop. Each has many variants."""
-    return db.database.derive("product types", _product_types)
+    return db.database.derive("product types", _list_product_types)
 
 
-def _product_types(database: Database) -> dict[str, str]:
+def _list_product_types(database: Database) -> dict[str, str]:
     products = database.rows("products").values()
     return dict(sorted((product["name"], product["product_id"]) for product in products))
 

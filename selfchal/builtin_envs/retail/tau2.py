@@ -16,14 +16,14 @@ def get_item_details(db: Rows, item_id: str) -> dict[str, Any]:
     Args:
         item_id: The item id, such as '6000000000'; not a product id.
     """
-    product_id = db.database.derive("products by item", _products_by_item).get(item_id)
+    product_id = db.database.derive("products by item", _index_products_by_item).get(item_id)
     if product_id is None:
         raise Refused("item not found")
     variant: dict[str, Any] = db["products"][product_id]["variants"][item_id]
     return variant
 
 
-def _products_by_item(database: Database) -> dict[str, str]:
+def _index_products_by_item(database: Database) -> dict[str, str]:
     products = database.rows("products").items()
     return {item_id: product_id for product_id, row in products for item_id in row["variants"]}
 

@@ -16,10 +16,10 @@ Reason = Literal["no longer needed", "ordered by mistake"]
 
 def pending_order(db: Rows, order_id: str, deed: str) -> dict[str, Any]:
     """The order, to read. Raises Refused unless it is pending."""
-    return _order(db, order_id, "pending", deed)
+    return _find_order(db, order_id, "pending", deed)
 
 
-def _order(db: Rows, order_id: str, status: str, deed: str) -> dict[str, Any]:
+def _find_order(db: Rows, order_id: str, status: str, deed: str) -> dict[str, Any]:
     if order_id not in db["orders"]:
         raise Refused("order not found")
     order = db["orders"][order_id]
@@ -248,7 +248,7 @@ def exchange_delivered_order_items(
         new_item_ids: Ids of the items to have instead, in the same order.
         payment_method_id: The payment method that pays or receives the price difference.
     """
-    order = _order(db, order_id, "delivered", "exchanged")
+    order = _find_order(db, order_id, "delivered", "exchanged")
     difference = round(price_difference(db, order, item_ids, new_item_ids), 2)
     _check_gift_card(db, order, payment_method_id, difference, "price difference")
     order = db["orders"].edit(order_id)
@@ -271,7 +271,7 @@ def return_delivered_order_items(
         item_ids: Ids of the items to return; an item held twice may be listed twice.
         payment_method_id: Where the refund goes: the order's payment method, or a gift card of the user.
     """
-    order = _order(db, order_id, "delivered", "returned")
+    order = _find_order(db, order_id, "delivered", "returned")
     if payment_method_id not in methods_of(db, order):
         raise Refused("payment method not found")
     if (

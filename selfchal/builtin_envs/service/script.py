@@ -75,12 +75,12 @@ class ScriptedUser:
         if _MORE.search(said) and not _CONFIRM.search(said):
             return None
         if _ASKS.search(said):
-            return self._answer(said)
+            return self._make_answer(said)
         self._patience -= 1
         return "Please go ahead." if self._patience > 0 else None
 
-    def _answer(self, said: str) -> str:
-        known = [self._fact(pattern, form) for asked, pattern, form in _FACTS if asked.search(said)]
+    def _make_answer(self, said: str) -> str:
+        known = [self._find_fact(pattern, form) for asked, pattern, form in _FACTS if asked.search(said)]
         answers = [fact for fact in known if fact]
         if _CONFIRM.search(said):
             return " ".join(["Yes, please go ahead.", *answers])
@@ -90,7 +90,7 @@ class ScriptedUser:
             return f"I do not remember that. {first_person(self._instruction)}"
         return first_person(self._instruction)
 
-    def _fact(self, pattern: re.Pattern[str], form: str) -> str:
+    def _find_fact(self, pattern: re.Pattern[str], form: str) -> str:
         found = dict.fromkeys(
             match.group(match.lastindex or 0).strip() for match in pattern.finditer(self._instruction)
         )

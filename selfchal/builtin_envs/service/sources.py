@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from selfchal.builtin_envs.service import files, tau2
-from selfchal.builtin_envs.service.errands import RawTask
+from selfchal.builtin_envs.service.goals import RawTask
 from selfchal.builtin_envs.tables.database import Database, Row
 from selfchal.builtin_envs.tables.world import TableWorld, Toolset
 from selfchal.core.errors import EnvironmentDataError
@@ -53,51 +53,51 @@ def source(domain: Domain, profile: str, data: Path | None) -> Source:
             raise EnvironmentDataError(
                 "The profile tau2 needs tau2-bench's data: set environment.data to a checkout of it."
             )
-        return _own(domain, profile)
+        return _make_own(domain, profile)
     if profile == "tau2":
         loaded = tau2.load(data, domain.name, domain.tables)
         tasks = {split: partial(list[RawTask], rows) for split, rows in loaded.tasks.items()}
         return Source(Database(loaded.tables), loaded.policy, tasks)
-    return _tau_bench(domain, profile, data)
+    return _read_tau_bench(domain, profile, data)
 
 
-def _own(domain: Domain, profile: str) -> Source:
-    database = _own_world(domain)
+def _make_own(domain: Domain, profile: str) -> Source:
+    database = _make_own_world(domain)
     make = cache(partial(domain.own_tasks, database, domain.toolsets[profile], SEED))
     return Source(database, domain.policy.read_text(encoding="utf-8"), {"test": make})
 
 
 @cache
-def _own_world(domain: Domain) -> Database:
+def _make_own_world(domain: Domain) -> Database:
     return Database(domain.generate(SEED))
 
 
-def _tau_bench(domain: Domain, profile: str, data: Path) -> Source:
+def _read_tau_bench(domain: Domain, profile: str, data: Path) -> Source:
     folder = files.domain_folder(data, domain.name)
-    database = _tau_tables(domain, folder)
+    database = _read_tau_tables(domain, folder)
     present = [split for split in domain.splits if files.has_tasks(folder, split)]
     tasks: dict[str, Callable[[], Sequence[RawTask]]]
     tasks = {split: cache(partial(files.read_tasks, folder, split)) for split in present}
     if domain.paper_split and "test" in tasks:
-        tasks["paper"] = cache(partial(_changing, tasks["test"], database, domain.toolsets[profile]))
+        tasks["paper"] = cache(partial(_find_changing, tasks["test"], database, domain.toolsets[profile]))
     return Source(database, files.read_policy(folder), tasks)
 
 
 @cache
-def _tau_tables(domain: Domain, folder: Path) -> Database:
+def _read_tau_tables(domain: Domain, folder: Path) -> Database:
     return Database(files.read_tables(folder, domain.tables))
 
 
-def _changing(
+def _find_changing(
     load: Callable[[], Sequence[RawTask]], database: Database, toolset: Toolset
 ) -> Sequence[RawTask]:
     """The tasks whose ground truth changes the database."""
     world, rows = TableWorld(database, toolset), []
-    untouched = world.digest()
+    initial_digest = world.digest()
     for index, row in enumerate(load()):
         world.reset()
         for action in row["actions"]:
             world.call(action["name"], (), action["kwargs"])
-        if world.digest() != untouched:
+        if world.digest() != initial_digest:
             rows.append({"index": index, **row})
     return rows

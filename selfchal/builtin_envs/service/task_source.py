@@ -23,16 +23,16 @@ def tasks_from_python(path: Path) -> list[dict[str, Any]]:
         raise EnvironmentDataError(f"{path} cannot be read as Python source: {error}.") from error
     for statement in module.body:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.List):
-            return [_plain(element, path) for element in statement.value.elts]
+            return [_is_plain_call(element, path) for element in statement.value.elts]
     raise EnvironmentDataError(f"{path} assigns no list of tasks.")
 
 
-def _plain(node: ast.expr, path: Path) -> Any:
+def _is_plain_call(node: ast.expr, path: Path) -> Any:
     """The value of a literal, a list or dict of such, or a constructor call as a dict."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CONSTRUCTORS:
-        return {keyword.arg: _plain(keyword.value, path) for keyword in node.keywords}
+        return {keyword.arg: _is_plain_call(keyword.value, path) for keyword in node.keywords}
     if isinstance(node, ast.List):
-        return [_plain(element, path) for element in node.elts]
+        return [_is_plain_call(element, path) for element in node.elts]
     try:
         return ast.literal_eval(node)
     except ValueError as error:

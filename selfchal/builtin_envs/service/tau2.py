@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.builtin_envs.service import files
-from selfchal.builtin_envs.service.errands import RawTask
+from selfchal.builtin_envs.service.goals import RawTask
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
 
@@ -30,14 +30,14 @@ class Loaded:
 
 def load(path: Path, domain: str, tables: Sequence[str]) -> Loaded:
     """Raises EnvironmentDataError."""
-    folder = _folder(path, domain)
-    splits = _splits(_json(folder, "split_tasks"))
-    tasks = {task["id"]: _task(task) for task in _json(folder, "tasks")}
+    folder = _find_folder(path, domain)
+    splits = _read_splits(_read_json(folder, "split_tasks"))
+    tasks = {task["id"]: _make_task(task) for task in _read_json(folder, "tasks")}
     chosen = {split: [tasks[task_id] for task_id in ids] for split, ids in splits.items()}
-    return Loaded(_tables(path, folder, domain, tables), files.read_policy(folder), chosen)
+    return Loaded(_read_tables(path, folder, domain, tables), files.read_policy(folder), chosen)
 
 
-def _folder(path: Path, domain: str) -> Path:
+def _find_folder(path: Path, domain: str) -> Path:
     folders = [path / inner / domain for inner in ("data/tau2/domains", "tau2-bench", "../tau2-bench", "")]
     for folder in folders:
         if files.find(folder, "split_tasks") is not None:
@@ -49,24 +49,24 @@ def _folder(path: Path, domain: str) -> Path:
     )
 
 
-def _json(folder: Path, stem: str) -> Json:
+def _read_json(folder: Path, stem: str) -> Json:
     path = files.find(folder, stem)
     if path is None:
         raise EnvironmentDataError(f"{stem}.json is missing in {folder}.")
     return files.read_json(path)
 
 
-def _splits(splits: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _read_splits(splits: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """The main split first: it is what an evaluation takes when it names none."""
     return {name: splits[name] for name in sorted(splits, key=lambda name: (name != MAIN_SPLIT, name))}
 
 
-def _tables(path: Path, folder: Path, domain: str, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _read_tables(path: Path, folder: Path, domain: str, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     if files.find(folder, "db") is not None:
-        return {name: _json(folder, "db")[name] for name in names}
+        return {name: _read_json(folder, "db")[name] for name in names}
     parent = folder.parent.parent if folder.parent.name == "tau2-bench" else path
     tables = files.read_tables(files.domain_folder(parent, domain), names)
-    for operation in _json(folder, PATCH):
+    for operation in _read_json(folder, PATCH):
         _apply(tables, operation)
     for user_id, user in tables["users"].items():
         user["user_id"] = user_id
@@ -76,30 +76,30 @@ def _tables(path: Path, folder: Path, domain: str, names: Sequence[str]) -> dict
 def _apply(tables: dict[str, Any], operation: Mapping[str, Json]) -> None:
     """One operation of a JSON Patch (RFC 6902): add, remove or replace."""
     *parents, last = (part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:])
-    place: Any = tables
+    parent: Any = tables
     for part in parents:
-        place = place[int(part) if isinstance(place, list) else part]
-    key = last if isinstance(place, dict) else len(place) if last == "-" else int(last)
+        parent = parent[int(part) if isinstance(parent, list) else part]
+    key = last if isinstance(parent, dict) else len(parent) if last == "-" else int(last)
     if operation["op"] == "remove":
-        del place[key]
-    elif operation["op"] == "add" and isinstance(place, list):
-        place.insert(key, operation["value"])
+        del parent[key]
+    elif operation["op"] == "add" and isinstance(parent, list):
+        parent.insert(key, operation["value"])
     else:
-        place[key] = operation["value"]
+        parent[key] = operation["value"]
 
 
-def _task(task: Mapping[str, Json]) -> RawTask:
+def _make_task(task: Mapping[str, Json]) -> RawTask:
     criteria = task["evaluation_criteria"]
     actions = criteria["actions"] or []
     return {
         "index": task["id"],
-        "instruction": _instruction(task["user_scenario"]),
+        "instruction": _write_instruction(task["user_scenario"]),
         "actions": [{"name": action["name"], "kwargs": action["arguments"]} for action in actions],
         "outputs": criteria.get("communicate_info") or [],
     }
 
 
-def _instruction(scenario: Mapping[str, Json]) -> str:
+def _write_instruction(scenario: Mapping[str, Json]) -> str:
     told = scenario["instructions"]
     parts = [told["known_info"], told["reason_for_call"], told["unknown_info"], told["task_instructions"]]
     return "\n".join(part for part in [scenario.get("persona"), *parts] if part)

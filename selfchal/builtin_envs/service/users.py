@@ -54,12 +54,12 @@ class ModelUser:
         self._messages = [Message("system", rules)]
 
     def open(self) -> str:
-        return self._turn(GREETING) or ""
+        return self._take_turn(GREETING) or ""
 
     def reply(self, said: str) -> str | None:
-        return self._turn(said)
+        return self._take_turn(said)
 
-    def _turn(self, said: str) -> str | None:
+    def _take_turn(self, said: str) -> str | None:
         self._messages.append(Message("user", said))
         text = self._chat(self._messages)
         self._messages.append(Message("assistant", text))

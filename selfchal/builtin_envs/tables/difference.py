@@ -25,8 +25,8 @@ def differences(before: Json, after: Json, path: Path = ()) -> Iterator[Change]:
             new = after[i] if i < len(after) else _ABSENT
             yield from differences(old, new, (*path, i))
     elif type(before) is not type(after) or repr(before) != repr(after):
-        yield Change(path, _present(before), _present(after))
+        yield Change(path, _drop_missing(before), _drop_missing(after))
 
 
-def _present(value: Json) -> Json:
+def _drop_missing(value: Json) -> Json:
     return None if value is _ABSENT else value

@@ -6,11 +6,11 @@ from random import Random
 from typing import Any
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     return " ".join(text.split()).split(", ")
 
 
-FIRST_NAMES = _words(
+FIRST_NAMES = _split_words(
     """
     Ada, Alba, Amara, Anders, Anouk, Aziz, Bela, Bruno, Carla, Cedric, Dalia, Dario, Edda, Elif,
     Emre, Farid, Fiona, Greta, Hana, Hugo, Ilse, Imani, Ines, Ivan, Jalen, Jonas, Kaito, Kamal,
@@ -18,7 +18,7 @@ FIRST_NAMES = _words(
     Rafael, Rosa, Samir, Selma, Tariq, Tessa, Uma, Viktor, Wanda, Xenia, Yara, Yusra, Zane, Zoya
     """
 )
-LAST_NAMES = _words(
+LAST_NAMES = _split_words(
     """
     Abbott, Aguirre, Baker, Banerjee, Becker, Bianchi, Castillo, Chandra, Dubois, Eriksen, Farouk,
     Fischer, Garrido, Haddad, Hansen, Ibrahim, Ivanova, Jansen, Kaplan, Keller, Kimura, Lambert,
@@ -27,7 +27,7 @@ LAST_NAMES = _words(
     Wright, Yilmaz, Zhou
     """
 )
-STREETS = _words(
+STREETS = _split_words(
     """
     Alder Court, Birch Lane, Canal Street, Cedar Road, Dock Street, Elm Avenue, Foundry Way, Garden
     Walk, Harbor View, Juniper Drive, Lantern Lane, Maple Street, Mill Road, Orchard Hill, Quarry

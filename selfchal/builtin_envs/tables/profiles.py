@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, ModuleType
 
 from selfchal.builtin_envs.tables.world import Arguments, Check, Function, Refused, Toolset
-from selfchal.core.arguments import mismatch
+from selfchal.core.arguments import find_mismatch
 from selfchal.core.tools import Tool, tool
 from selfchal.core.world import Json
 
@@ -15,14 +15,14 @@ TRANSFER = "transfer_to_human_agents"
 
 def compat_toolset(domain: str, reads: Iterable[Function], writes: Iterable[Function]) -> Toolset:
     """The original's tools: Python itself complains about arguments, in the original's names."""
-    return Toolset(_tools(map(_renamed, reads), map(_renamed, writes)), _as_python_does(domain))
+    return Toolset(_make_tools(map(_rename, reads), map(_rename, writes)), _call_as_python_does(domain))
 
 
 def checked_toolset(
     reads: Iterable[Function], writes: Iterable[Function], wording: Callable[[str], str] = str
 ) -> Toolset:
     """Tools whose arguments must fit their schema, and whose failing calls leave nothing behind."""
-    return Toolset(_tools(reads, writes), _by_schema, wording, atomic=True)
+    return Toolset(_make_tools(reads, writes), _call_by_schema, wording, atomic=True)
 
 
 def capitalised(reason: str) -> str:
@@ -30,41 +30,41 @@ def capitalised(reason: str) -> str:
     return reason[:1].upper() + reason[1:]
 
 
-def _tools(reads: Iterable[Function], writes: Iterable[Function]) -> dict[str, Tool]:
+def _make_tools(reads: Iterable[Function], writes: Iterable[Function]) -> dict[str, Tool]:
     """Tools by name, sorted as the originals list them."""
     tools = [tool(f, ends_episode=f.__name__ == TRANSFER, bound=True) for f in reads]
     tools += [tool(f, writes=True, bound=True) for f in writes]
     return {made.spec.name: made for made in sorted(tools, key=lambda made: made.spec.name)}
 
 
-def _by_schema(tool: Tool, args: Sequence[Json], kwargs: Arguments) -> None:
-    wrong = mismatch(tool.function, tool.spec, (None, *args), kwargs)  # None: the world's place
+def _call_by_schema(tool: Tool, args: Sequence[Json], kwargs: Arguments) -> None:
+    wrong = find_mismatch(tool.function, tool.spec, (None, *args), kwargs)  # None: the world's place
     if wrong is not None:
         raise Refused(wrong)
 
 
-def _as_python_does(domain: str) -> Check:
+def _call_as_python_does(domain: str) -> Check:
     """The originals pass the database as ``data``: only a second argument of that name is caught here."""
 
     def check(tool: Tool, args: Sequence[Json], kwargs: Arguments) -> None:
         if "data" in kwargs:
             name = tool.spec.name
-            where = f"tau_bench.envs.{domain}.tools.{name}.{_original(name)}"
+            where = f"tau_bench.envs.{domain}.tools.{name}.{_find_original(name)}"
             raise TypeError(f"{where}() got multiple values for keyword argument 'data'")
 
     return check
 
 
-def _original(name: str) -> str:
+def _find_original(name: str) -> str:
     return f"{name.title().replace('_', '')}.invoke"
 
 
-def _renamed(function: Function) -> Function:
+def _rename(function: Function) -> Function:
     """A copy of the function that CPython's own error texts call by the original's name."""
     copy = FunctionType(function.__code__, function.__globals__, function.__name__)
     copy.__annotations__ = function.__annotations__
     copy.__doc__ = function.__doc__
-    copy.__qualname__ = _original(function.__name__)
+    copy.__qualname__ = _find_original(function.__name__)
     return copy
 
 

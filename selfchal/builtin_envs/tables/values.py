@@ -49,11 +49,11 @@ def take_json(value: Any, depth: int = MAX_DEPTH) -> Json:
     if isinstance(value, (list, tuple)):
         return [take_json(part, depth - 1) for part in value]
     if isinstance(value, dict):
-        return {_key(key): take_json(part, depth - 1) for key, part in value.items()}
+        return {_make_key(key): take_json(part, depth - 1) for key, part in value.items()}
     raise NotJsonError(f"an argument of type {type(value).__name__} is not a JSON value")
 
 
-def _key(key: Any) -> str:
+def _make_key(key: Any) -> str:
     if isinstance(key, str):
         return key
     raise NotJsonError(f"the key {key!r} of an argument is not a string")

@@ -88,7 +88,7 @@ class Browser:
 
     def difference(self) -> tuple[Change, ...]:
         """Ordered by path: pages that the history gained, the page, how far it is scrolled."""
-        changes = [Change(("history", place), None, page) for place, page in enumerate(self.history)]
+        changes = [Change(("history", facts), None, page) for facts, page in enumerate(self.history)]
         if self.page != self.start:
             changes.append(Change(("page",), self.start, self.page))
         if self.scroll:

@@ -20,10 +20,10 @@ class Moves:
         if name not in self.browser.site.pages:
             return "[URL not found.]"
         self.browser.open(name)
-        return self._opened()
+        return self._open()
 
     def go_to_previous_page(self) -> Any:
-        return self._opened() if self.browser.back() else "[No previous page.]"
+        return self._open() if self.browser.back() else "[No previous page.]"
 
     def scroll_down(self) -> Any:
         return self.view() if self.browser.down() else "[Reached the bottom of the page.]\n"
@@ -35,7 +35,7 @@ class Moves:
         lines = len(self.browser.lines)
         return self.browser.screen(screens=lines // LINES_A_SCREEN + 1 if lines > LINES_A_SCREEN else 1)
 
-    def _opened(self) -> str:
+    def _open(self) -> str:
         return f"[Opened page: {self.browser.page}]\n{self.view()}"
 
 

@@ -55,7 +55,7 @@ class WebBrowsing:
     Config: ClassVar[type[BaseModel]] = WebBrowsingConfig
 
     def __init__(self, config: WebBrowsingConfig) -> None:
-        self._data = None if config.data is None else data.place(config.data)
+        self._data = None if config.data is None else data.data_directory(config.data)
         self._compat = (config.profile or ("compat" if self._data else "fixed")) == "compat"
         self._site = own_site() if self._data is None else _read_site(self._data, mended=not self._compat)
         self._offered = toolset.Toolset(tools.TOOLS)
@@ -72,7 +72,7 @@ class WebBrowsing:
         return _POLICY
 
     @property
-    def wants_answer(self) -> bool:
+    def answer_required(self) -> bool:
         return True
 
     def open(self, context: Mapping[str, Json]) -> WebWorld:
@@ -82,15 +82,15 @@ class WebBrowsing:
             raise EnvironmentDataError(f"the context asks for page {page!r}, which the site does not have")
         browser = Browser(self._site, page)
         if self._compat:
-            return WebWorld(browser, self._offered.names, _as_original, observation.shown)
-        return WebWorld(browser, self._offered.names, self._as_mended, toolset.shown)
+            return WebWorld(browser, self._offered.names, _show_as_original, observation.shown)
+        return WebWorld(browser, self._offered.names, self._show_as_mended, toolset.shown)
 
-    def _as_mended(
+    def _show_as_mended(
         self, browser: Browser, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]
     ) -> ToolResult:
         return self._offered.call((browser,), name, args, kwargs)
 
-    def observe_start(self, context: Mapping[str, Json]) -> str:
+    def initial_observation(self, context: Mapping[str, Json]) -> str:
         world = self.open(context)
         return world.show(world.call("view", (), {}))
 
@@ -133,7 +133,9 @@ class WebBrowsing:
         return None
 
 
-def _as_original(browser: Browser, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
+def _show_as_original(
+    browser: Browser, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]
+) -> ToolResult:
     return functions.call(compat.functions(browser), name, args, kwargs)
 
 

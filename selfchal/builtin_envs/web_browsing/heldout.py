@@ -10,16 +10,16 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-from selfchal.builtin_envs.web_browsing.island import Island, island
 from selfchal.builtin_envs.web_browsing.pages import own_site
 from selfchal.builtin_envs.web_browsing.questions import KINDS, Question
 from selfchal.builtin_envs.web_browsing.site import START, Site
+from selfchal.builtin_envs.web_browsing.site_facts import SiteFacts, site_facts
 from selfchal.core.task import TestTask
 
 _COUNTS: Mapping[str, int] = {"test": 20, "dev": 8}  # tasks of each kind
 _SEEDS: Mapping[str, int] = {"test": 9001, "dev": 9002}
 
-Ask = Callable[[random.Random, Island, str], Question]
+Ask = Callable[[random.Random, SiteFacts, str], Question]
 
 
 @cache
@@ -32,28 +32,31 @@ def test_tasks(split: str) -> tuple[TestTask, ...]:
     for kind, ask in KINDS.items():
         wanted = len(tasks) + count
         while len(tasks) < wanted:
-            question = ask(rng, island(), split)
+            question = ask(rng, site_facts(), split)
             if question.text not in asked:
                 asked.add(question.text)
-                tasks.append(_task(f"{split}-{len(tasks):03d}", kind, question, site))
+                tasks.append(_make_task(f"{split}-{len(tasks):03d}", kind, question, site))
     return tuple(tasks)
 
 
-def _task(name: str, kind: str, question: Question, site: Site) -> TestTask:
+def _make_task(name: str, kind: str, question: Question, site: Site) -> TestTask:
     return TestTask(
         id=name,
         instruction=question.text,
         context={},
-        truth={"answer": question.answer, "turns": [*_visits(question.pages, site), _said(question)]},
+        truth={
+            "answer": question.answer,
+            "turns": [*_write_visits(question.pages, site), _write_instruction(question)],
+        },
         family=kind,
     )
 
 
-def _said(question: Question) -> str:
+def _write_instruction(question: Question) -> str:
     return f"Answer: {question.answer}"
 
 
-def _visits(pages: Sequence[str], site: Site) -> list[str]:
+def _write_visits(pages: Sequence[str], site: Site) -> list[str]:
     """One action a page: click there from the page before, then look at it to its end."""
     turns, here = [], START
     for page in pages:

@@ -21,14 +21,14 @@ def click_url(browser: Browser, url: str) -> str:
     if name not in browser.site.pages:
         raise Said(f"[The link to '{name}' is broken.]")
     browser.open(name)
-    return _opened(browser)
+    return _open(browser)
 
 
 def go_to_previous_page(browser: Browser) -> str:
     """Goes back to the page before this one and shows it from its top."""
     if not browser.back():
         raise Said("[No previous page.]")
-    return _opened(browser)
+    return _open(browser)
 
 
 def scroll_down(browser: Browser) -> str:
@@ -50,7 +50,7 @@ def view(browser: Browser) -> str:
     return browser.screen(screens=max(1, -(-len(browser.lines) // LINES_A_SCREEN)))
 
 
-def _opened(browser: Browser) -> str:
+def _open(browser: Browser) -> str:
     return f"[Opened page: {browser.page}]\n{view(browser)}"
 
 

@@ -17,11 +17,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from selfchal.builtin_models.generation.prefixes import Hit, Prefixes, pack
+from selfchal.builtin_models.generation.prefix_cache import CacheHit, PrefixCache, pack
+from selfchal.builtin_models.generation.ragged_cache import (
+    GROWTH,
+    Layout,
+    RaggedKVCache,
+    RowSelection,
+    gather_rows,
+)
 from selfchal.builtin_models.generation.replay import replaying
 from selfchal.builtin_models.generation.rows import Row, make_rows, record
 from selfchal.builtin_models.generation.sampling import draw, uniforms
-from selfchal.builtin_models.generation.slab import GROWTH, Layout, Pick, Slab, gather
 from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.core.model import Sampling
 
@@ -33,7 +39,7 @@ SHARED_HEADER = 32  # tokens that all prompts must share before they are fed onc
 
 
 class Decoder:
-    """Generation over one network. ``weights_changed`` must follow every update of the network.
+    """Generation over one network. ``on_weights_updated`` must follow every update of the network.
 
     ``bare``: nothing is wrapped around parts of it, so its steps may be recorded.
     """
@@ -46,10 +52,10 @@ class Decoder:
         self.context = context
         self.most_rows = rows
         self._layout = layout
-        self._prefixes = Prefixes(cache_bytes)
+        self._prefix_cache = PrefixCache(cache_bytes)
 
-    def weights_changed(self) -> None:
-        self._prefixes.clear()
+    def on_weights_updated(self) -> None:
+        self._prefix_cache.clear()
 
     def generate(
         self,
@@ -60,11 +66,11 @@ class Decoder:
     ) -> list[Row]:
         """One finished row a prompt, in order."""
         rows = make_rows(prompts, sampling, self.context)
-        flow = Flow(self, sampling, stops, ends)
-        flow.join([row for row in rows if not row.ended])
-        while flow.busy:
-            flow.advance(WINDOW)
-        flow.close()
+        running = ContinuousBatch(self, sampling, stops, ends)
+        running.join([row for row in rows if not row.ended])
+        while running.busy:
+            running.advance(WINDOW)
+        running.close()
         return rows
 
     @contextmanager
@@ -80,13 +86,13 @@ class Decoder:
                 self.network.train()
 
     def empty(self) -> Batch:
-        return Batch([], gather(self._layout, [], 0, self.network.device))
+        return Batch([], gather_rows(self._layout, [], 0, self.network.device))
 
     def step(self, batch: Batch, sampling: Sampling) -> tuple[list[int], list[float]]:
         """Feed every row its last token and sample its next one."""
         device = self.network.device
         ids = torch.tensor(batch.last, device=device)[:, None]
-        logits = batch.slab.forward(self._forward, ids, batch.ones, batch.longest)[:, -1]
+        logits = batch.kv_cache.forward(self._forward, ids, batch.ones, batch.longest)[:, -1]
         batch.longest += 1
         steps = np.array([len(row.ids) for row in batch.rows], dtype=np.uint64)
         noise = torch.from_numpy(uniforms(batch.streams, steps)).to(device)
@@ -97,17 +103,17 @@ class Decoder:
         """The rows still running, and the joining ones with their prompts fed."""
         self.keep(batch)
         device = self.network.device
-        picks, rows = [], []
+        selections, rows = [], []
         if batch.running:
             alive = [index for index, row in enumerate(batch.rows) if not row.ended]
             rows = [batch.rows[index] for index in alive]
-            picks.append(Pick(batch.slab, alive, [row.fed for row in rows]))
+            selections.append(RowSelection(batch.kv_cache, alive, [row.fed for row in rows]))
         if joining:
             fed = self._feed(joining)
-            picks += [pick for pick, _ in fed]
+            selections += [selection for selection, _ in fed]
             rows += [row for _, members in fed for row in members]
-        lengths = [length for pick in picks for length in pick.lengths]
-        return Batch(rows, gather(self._layout, picks, max(lengths) + GROWTH, device), max(lengths))
+        lengths = [length for selection in selections for length in selection.lengths]
+        return Batch(rows, gather_rows(self._layout, selections, max(lengths) + GROWTH, device), max(lengths))
 
     def keep(self, batch: Batch) -> None:
         """Put the ended rows of a batch into the store: their next turn continues there."""
@@ -116,55 +122,67 @@ class Decoder:
             return
         rows = [batch.rows[index] for index in ended]
         lengths = [row.fed for row in rows]
-        slab = gather(self._layout, [Pick(batch.slab, ended, lengths, frozen=True)], 0, self.network.device)
-        self._prefixes.add(slab, [pack(row.prompt + tuple(row.ids[:-1])) for row in rows])
+        kv_cache = gather_rows(
+            self._layout, [RowSelection(batch.kv_cache, ended, lengths, frozen=True)], 0, self.network.device
+        )
+        self._prefix_cache.add(kv_cache, [pack(row.prompt + tuple(row.ids[:-1])) for row in rows])
 
-    def _feed(self, rows: list[Row]) -> list[tuple[Pick, list[Row]]]:
+    def _feed(self, rows: list[Row]) -> list[tuple[RowSelection, list[Row]]]:
         """Caches of all but the last token of each row's prompt; each distinct one is fed once."""
         sharing: dict[bytes, list[Row]] = {}
         for row in rows:
             sharing.setdefault(pack(row.prompt[:-1]), []).append(row)
-        hits = {key: self._prefixes.find(key) for key in sharing}
-        header = _shared_header([members[0].prompt for key, members in sharing.items() if hits[key] is None])
+        cached_by_key = {key: self._prefix_cache.find(key) for key in sharing}
+        header = _find_shared_header(
+            [members[0].prompt for key, members in sharing.items() if cached_by_key[key] is None]
+        )
         if header:
             self._feed_header(header)
-            hits = {key: hit or self._prefixes.find(key) for key, hit in hits.items()}
-        todo = sorted(sharing, key=lambda key: len(key) // 4 - _length(hits[key]))
+            cached_by_key = {
+                key: cached or self._prefix_cache.find(key) for key, cached in cached_by_key.items()
+            }
+        todo = sorted(sharing, key=lambda key: len(key) // 4 - _cached_length(cached_by_key[key]))
         fed = []
         while todo:
-            chunk = _chunk(todo, hits)
+            chunk = _take_chunk(todo, cached_by_key)
             todo = todo[len(chunk) :]
-            slab = self._feed_chunk(
-                [sharing[key][0].prompt[:-1] for key in chunk], [hits[key] for key in chunk]
+            kv_cache = self._feed_chunk(
+                [sharing[key][0].prompt[:-1] for key in chunk], [cached_by_key[key] for key in chunk]
             )
             for index, key in enumerate(chunk):
                 members = sharing[key]
-                fed.append((Pick(slab, [index] * len(members), [len(key) // 4] * len(members)), members))
+                fed.append(
+                    (RowSelection(kv_cache, [index] * len(members), [len(key) // 4] * len(members)), members)
+                )
         return _merge(fed)
 
     def _feed_header(self, header: tuple[int, ...]) -> None:
-        slab = self._feed_chunk([header], [None])
-        self._prefixes.add(slab, [pack(header)])
+        kv_cache = self._feed_chunk([header], [None])
+        self._prefix_cache.add(kv_cache, [pack(header)])
 
-    def _feed_chunk(self, prompts: Sequence[tuple[int, ...]], hits: Sequence[Hit | None]) -> Slab:
+    def _feed_chunk(
+        self, prompts: Sequence[tuple[int, ...]], cached_by_key: Sequence[CacheHit | None]
+    ) -> RaggedKVCache:
         """One slab with these ids cached, of which the hits already are."""
         device = self.network.device
-        starts = [_length(hit) for hit in hits]
-        order, picks = _by_slab(hits)
+        starts = [_cached_length(cached) for cached in cached_by_key]
+        order, selections = _group_by_cache(cached_by_key)
         fresh = [prompts[index][starts[index] :] for index in order]
         time, longest = max(map(len, fresh)), max(starts)
-        slab = gather(self._layout, picks, longest + time, device)
+        kv_cache = gather_rows(self._layout, selections, longest + time, device)
         if time:
             ids = torch.tensor([part + (0,) * (time - len(part)) for part in fresh], device=device)
             counts = torch.tensor([len(part) for part in fresh], device=device)
-            slab.forward(self.network, ids, counts, longest, logits_to_keep=1)
+            kv_cache.forward(self.network, ids, counts, longest, logits_to_keep=1)
         back = sorted(range(len(order)), key=order.__getitem__)
         if back == list(range(len(order))):
-            return slab
-        return gather(self._layout, [Pick(slab, back, [len(prompt) for prompt in prompts])], 0, device)
+            return kv_cache
+        return gather_rows(
+            self._layout, [RowSelection(kv_cache, back, [len(prompt) for prompt in prompts])], 0, device
+        )
 
 
-class Flow:
+class ContinuousBatch:
     """Rows that are continued together: they join between two windows and leave when they end."""
 
     def __init__(
@@ -190,7 +208,7 @@ class Flow:
             for _ in range(steps):
                 if not self.busy:
                     break
-                if self._batch.running <= REPACK_BELOW * self._wanted():
+                if self._batch.running <= REPACK_BELOW * self._select_wanted():
                     self._repack()
                 ended += self._step()
         return ended
@@ -200,12 +218,12 @@ class Flow:
         with self._decoder.inferring():
             self._decoder.keep(self._batch)
 
-    def _wanted(self) -> int:
+    def _select_wanted(self) -> int:
         return min(self._decoder.most_rows, self._batch.size + len(self._waiting))
 
     def _repack(self) -> None:
-        room = self._decoder.most_rows - self._batch.running
-        joining = [self._waiting.popleft() for _ in range(min(len(self._waiting), room))]
+        capacity = self._decoder.most_rows - self._batch.running
+        joining = [self._waiting.popleft() for _ in range(min(len(self._waiting), capacity))]
         self._batch = self._decoder.repack(self._batch, joining)
 
     def _step(self) -> list[Row]:
@@ -215,7 +233,7 @@ class Flow:
         ending = record(batch.rows, tokens, logprobs, self._stops, self._ends)
         if ending:
             batch.running -= len(ending)
-            batch.slab.freeze(torch.tensor(ending, device=self._decoder.network.device))
+            batch.kv_cache.freeze(torch.tensor(ending, device=self._decoder.network.device))
         return [batch.rows[index] for index in ending]
 
 
@@ -224,25 +242,25 @@ class Batch:
     """Rows in lockstep: row ``r`` of ``rows`` is row ``r`` of the slab."""
 
     rows: list[Row]
-    slab: Slab
+    kv_cache: RaggedKVCache
     longest: int = 0  # the most tokens that a row of the slab holds
 
     def __post_init__(self) -> None:
         self.running = len(self.rows)
         self.last = [row.ids[-1] if row.ids else row.prompt[-1] for row in self.rows]
         self.streams = np.array([row.stream for row in self.rows], dtype=np.uint64)
-        self.ones = torch.ones_like(self.slab.lengths)
+        self.ones = torch.ones_like(self.kv_cache.lengths)
 
     @property
     def size(self) -> int:
         return len(self.rows)
 
 
-def _length(hit: Hit | None) -> int:
-    return 0 if hit is None else hit.length
+def _cached_length(cached: CacheHit | None) -> int:
+    return 0 if cached is None else cached.length
 
 
-def _shared_header(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+def _find_shared_header(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """What all these prompts begin with, if it is long enough to be worth a pass of its own."""
     if len(prompts) < 2:
         return ()
@@ -253,12 +271,12 @@ def _shared_header(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return first[:same] if same >= SHARED_HEADER else ()
 
 
-def _chunk(todo: Sequence[bytes], hits: dict[bytes, Hit | None]) -> list[bytes]:
+def _take_chunk(todo: Sequence[bytes], cached_by_key: dict[bytes, CacheHit | None]) -> list[bytes]:
     """As many of these (sorted by what is to feed) as one pass may take without much padding."""
     chunk: list[bytes] = []
     useful = 0
     for key in todo:
-        width = len(key) // 4 - _length(hits[key])
+        width = len(key) // 4 - _cached_length(cached_by_key[key])
         fed, useful = width * (len(chunk) + 1), useful + width
         if chunk and (fed > FEED_TOKENS or fed - useful > PADDING_TOKENS):
             break
@@ -266,28 +284,33 @@ def _chunk(todo: Sequence[bytes], hits: dict[bytes, Hit | None]) -> list[bytes]:
     return chunk
 
 
-def _by_slab(hits: Sequence[Hit | None]) -> tuple[list[int], list[Pick]]:
+def _group_by_cache(cached_by_key: Sequence[CacheHit | None]) -> tuple[list[int], list[RowSelection]]:
     """Picks that fetch all hits with one copy a slab, and which prompt each picked row belongs to."""
     groups: dict[int, list[int]] = {}
-    for index, hit in enumerate(hits):
-        groups.setdefault(0 if hit is None else id(hit.slab), []).append(index)
-    picks = []
+    for index, cached in enumerate(cached_by_key):
+        groups.setdefault(0 if cached is None else id(cached.kv_cache), []).append(index)
+    selections = []
     for members in groups.values():
-        found = [hits[index] for index in members]
-        slab = found[0].slab if found[0] is not None else None
-        rows = [hit.row if hit is not None else 0 for hit in found]
-        picks.append(Pick(slab, rows, [_length(hit) for hit in found]))
-    return [index for members in groups.values() for index in members], picks
+        found = [cached_by_key[index] for index in members]
+        kv_cache = found[0].kv_cache if found[0] is not None else None
+        rows = [cached.row if cached is not None else 0 for cached in found]
+        selections.append(RowSelection(kv_cache, rows, [_cached_length(cached) for cached in found]))
+    return [index for members in groups.values() for index in members], selections
 
 
-def _merge(fed: list[tuple[Pick, list[Row]]]) -> list[tuple[Pick, list[Row]]]:
+def _merge(fed: list[tuple[RowSelection, list[Row]]]) -> list[tuple[RowSelection, list[Row]]]:
     """One pick a slab."""
-    merged: dict[int, tuple[Pick, list[Row]]] = {}
-    for pick, members in fed:
-        old = merged.get(id(pick.slab))
-        if old is None:
-            merged[id(pick.slab)] = (Pick(pick.slab, list(pick.rows), list(pick.lengths)), list(members))
+    merged: dict[int, tuple[RowSelection, list[Row]]] = {}
+    for selection, members in fed:
+        known = merged.get(id(selection.kv_cache))
+        if known is None:
+            merged[id(selection.kv_cache)] = (
+                RowSelection(selection.kv_cache, list(selection.rows), list(selection.lengths)),
+                list(members),
+            )
             continue
-        joined = Pick(pick.slab, [*old[0].rows, *pick.rows], [*old[0].lengths, *pick.lengths])
-        merged[id(pick.slab)] = (joined, [*old[1], *members])
+        joined = RowSelection(
+            selection.kv_cache, [*known[0].rows, *selection.rows], [*known[0].lengths, *selection.lengths]
+        )
+        merged[id(selection.kv_cache)] = (joined, [*known[1], *members])
     return list(merged.values())

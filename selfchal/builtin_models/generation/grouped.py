@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from selfchal.builtin_models.generation.ragged_cache import cache_name
 from selfchal.builtin_models.generation.rows import Row, make_rows, record
 from selfchal.builtin_models.generation.sampling import draw, uniforms
-from selfchal.builtin_models.generation.slab import cache_name
 from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.core.model import Sampling
 
@@ -28,7 +28,7 @@ class GroupedDecoder:
         self._most_rows = rows
         self._cache = cache_name(network)
 
-    def weights_changed(self) -> None:
+    def on_weights_updated(self) -> None:
         """Nothing is kept from call to call."""
 
     def generate(

@@ -17,7 +17,7 @@ from transformers.cache_utils import (
     LinearAttentionLayer,
 )
 
-from selfchal.builtin_models.generation.slab import Layout, Slab, cache_name
+from selfchal.builtin_models.generation.ragged_cache import Layout, RaggedKVCache, cache_name
 
 _KINDS = {DynamicLayer: "attention", DynamicSlidingWindowLayer: "sliding", LinearAttentionLayer: "conv"}
 # Relative to the spread of the logits; far above rounding, far below what a lost token changes.
@@ -41,24 +41,24 @@ def find_layout(network: Any) -> Layout | None:
         mask_names=names if len(names) > 1 else (),
     )
     with torch.inference_mode():
-        return layout if _agrees(network, layout) else None
+        return layout if _check_agreement(network, layout) else None
 
 
-def _agrees(network: Any, layout: Layout) -> bool:
+def _check_agreement(network: Any, layout: Layout) -> bool:
     """Feed two rows of different length in uneven pieces; compare with one plain pass for each."""
     device, vocabulary = network.device, network.config.get_text_config(decoder=True).vocab_size
-    rows = [[(7 * place + 3) % vocabulary for place in range(size)] for size in (9, 6)]
+    rows = [[(7 * index + 3) % vocabulary for index in range(size)] for size in (9, 6)]
     pieces = [([4, 2], 4), ([1, 1], 1), ([4, 3], 4)]  # real tokens of each row, width of the pass
-    slab, longest, done = Slab.fresh(layout, 2, 4, device), 0, [0, 0]
+    kv_cache, longest, done = RaggedKVCache.fresh(layout, 2, 4, device), 0, [0, 0]
     worst, spread = 0.0, 1e-6
-    plain = [network(torch.tensor([row], device=device)).logits[0].float() for row in rows]
+    reference = [network(torch.tensor([row], device=device)).logits[0].float() for row in rows]
     try:
         for counts, width in pieces:
             parts = [row[at : at + n] for row, at, n in zip(rows, done, counts, strict=True)]
             ids = torch.tensor([part + [0] * (width - len(part)) for part in parts], device=device)
-            logits = slab.forward(network, ids, torch.tensor(counts, device=device), longest)
+            logits = kv_cache.forward(network, ids, torch.tensor(counts, device=device), longest)
             for row, n in enumerate(counts):
-                want = plain[row][done[row] : done[row] + n]
+                want = reference[row][done[row] : done[row] + n]
                 worst = max(worst, (logits[row, :n].float() - want).abs().max().item())
                 spread = max(spread, want.std().item())
             done = [at + n for at, n in zip(done, counts, strict=True)]

@@ -18,7 +18,7 @@ import torch
 from torch.nn.functional import pad
 from transformers.cache_utils import Cache
 
-from selfchal.builtin_models.generation.slab import AttentionRows, Layout, Plan, conv_rows, tensors_of
+from selfchal.builtin_models.generation.ragged_cache import AttentionRows, Layout, Plan, conv_rows, tensors_of
 
 log = logging.getLogger(__name__)
 Tensor = Any
@@ -34,7 +34,7 @@ def replaying(network: Any, layout: Layout) -> Any:
 
 
 class Replay:
-    """To be called as ``Slab.forward`` calls a network."""
+    """To be called as ``RaggedKVCache.forward`` calls a network."""
 
     def __init__(self, network: Any, layout: Layout) -> None:
         self.network = network
@@ -56,7 +56,7 @@ class Replay:
         fits = self._recorded is not None and self._recorded_dtype == self.dtype
         if self._steps < AFTER or (self._steps > AFTER and not fits):
             return self.network(**given)
-        inputs = _inputs(given, layers)
+        inputs = _list_inputs(given, layers)
         if self._steps == AFTER:
             self._record(inputs)
             return self.network(**given)
@@ -64,14 +64,17 @@ class Replay:
 
     def _record(self, inputs: Sequence[Tensor]) -> None:
         """Trace on rows of another number and width, then compare on these."""
-        step, example = _Step(self.network, self._layout), _example(inputs, len(_masked(self._layout)))
+        step, example = (
+            _Step(self.network, self._layout),
+            _make_example(inputs, len(_name_masks(self._layout))),
+        )
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of branches on shapes: those that matter are compared below
                 recorded = torch.jit.trace(step, example, strict=False, check_trace=False)
             for _ in range(3):  # its first runs optimise it
-                got = recorded(*_copies(inputs))
-            want = step(*_copies(inputs))
+                got = recorded(*_copy_inputs(inputs))
+            want = step(*_copy_inputs(inputs))
         except (RuntimeError, TypeError, ValueError) as error:
             log.info("%s cannot be recorded: %s", type(self.network).__name__, error)
             return
@@ -89,7 +92,7 @@ class _Step(torch.nn.Module):  # type: ignore[misc] # torch is not typed here
 
     def forward(self, ids: Tensor, positions: Tensor, slots: Tensor, *rest: Tensor) -> Tensor:
         layout, given = self._layout, iter(rest)
-        masks = {name: next(given) for name in _masked(layout)}
+        masks = {name: next(given) for name in _name_masks(layout)}
         used = next(iter(masks.values())).shape[-1]
         plan = Plan(columns=0, used=used, slots=slots)
         layers: list[Any] = []
@@ -105,13 +108,13 @@ class _Step(torch.nn.Module):  # type: ignore[misc] # torch is not typed here
         return output.logits
 
 
-def _masked(layout: Layout) -> list[str]:
-    """The names of the masks that ``Slab.forward`` gives; one without a name where all layers share it."""
+def _name_masks(layout: Layout) -> list[str]:
+    """The names of the masks that ``RaggedKVCache.forward`` gives; one without a name where all are alike."""
     known = {"full_attention"} if layout.window is None else {"full_attention", "sliding_attention"}
     return [name for name in layout.mask_names if name in known] or [""]
 
 
-def _inputs(given: dict[str, Any], layers: Sequence[Any]) -> list[Tensor]:
+def _list_inputs(given: dict[str, Any], layers: Sequence[Any]) -> list[Tensor]:
     """What a step reads and writes, in the order of ``_Step.forward``."""
     mask = given["attention_mask"]
     masks = [one for one in mask.values() if one is not None] if isinstance(mask, dict) else [mask]
@@ -120,7 +123,7 @@ def _inputs(given: dict[str, Any], layers: Sequence[Any]) -> list[Tensor]:
     return [given["input_ids"], given["position_ids"], plan.slots, *masks, *caches]
 
 
-def _example(inputs: Sequence[Tensor], masks: int) -> tuple[Tensor, ...]:
+def _make_example(inputs: Sequence[Tensor], masks: int) -> tuple[Tensor, ...]:
     """The first row, once more than there are rows, in masks and caches that are two columns wider."""
     rows = inputs[0].shape[0] + 1
     made = [tensor[:1].repeat(rows, *[1] * (tensor.dim() - 1)) for tensor in inputs]
@@ -132,5 +135,5 @@ def _example(inputs: Sequence[Tensor], masks: int) -> tuple[Tensor, ...]:
     return tuple(made)
 
 
-def _copies(inputs: Sequence[Tensor]) -> list[Tensor]:
+def _copy_inputs(inputs: Sequence[Tensor]) -> list[Tensor]:
     return [tensor.clone() for tensor in inputs]

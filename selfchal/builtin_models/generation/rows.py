@@ -17,7 +17,7 @@ class Row:
 
     prompt: tuple[int, ...]
     stream: int
-    room: int  # how many tokens it may get
+    capacity: int  # how many tokens it may get
     key: int = 0  # whose it is, for whoever made it
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -41,8 +41,10 @@ class RowMaker:
     def make(self, ids: Sequence[int], key: int = 0) -> Row:
         """A row that leaves no room in the context has ended already."""
         prompt = tuple(ids)
-        room = min(self.sampling.max_tokens, self.context - len(prompt))
-        row = Row(prompt, stream(self.sampling.seed, prompt, self.seen[prompt]), room, key, ended=room <= 0)
+        capacity = min(self.sampling.max_tokens, self.context - len(prompt))
+        row = Row(
+            prompt, stream(self.sampling.seed, prompt, self.seen[prompt]), capacity, key, ended=capacity <= 0
+        )
         self.seen[prompt] += 1
         return row
 
@@ -68,7 +70,7 @@ def record(
         row.ids.append(token)
         row.logprobs.append(logprob)
         row.finished = token in ends or stops.reached(row.ids)
-        row.ended = row.finished or len(row.ids) >= row.room
+        row.ended = row.finished or len(row.ids) >= row.capacity
         if row.ended:
             ending.append(index)
     return ending

@@ -50,7 +50,7 @@ def draw(logits: Tensor, noise: Tensor, temperature: float, top_p: float) -> tup
     else:
         weights = torch.softmax(logits if temperature == 1 else logits / temperature, -1)
         if top_p < 1:
-            weights = _nucleus(weights, top_p)
+            weights = _cut_nucleus(weights, top_p)
         tokens = _invert(weights, noise)
     chosen = logits.gather(-1, tokens[:, None])[:, 0]
     return tokens, chosen - torch.logsumexp(logits, -1)
@@ -66,7 +66,7 @@ def _invert(weights: Tensor, noise: Tensor) -> Tensor:
     return torch.searchsorted(total, wanted, right=True)[:, 0].clamp_(max=weights.shape[-1] - 1)
 
 
-def _nucleus(weights: Tensor, top_p: float) -> Tensor:
+def _cut_nucleus(weights: Tensor, top_p: float) -> Tensor:
     """Zero all but the smallest set of tokens whose weight reaches ``top_p`` (Holtzman et al. 2020)."""
     ordered, order = weights.sort(-1, descending=True, stable=True)
     before = ordered.cumsum(-1) - ordered

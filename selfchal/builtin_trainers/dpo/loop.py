@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 
 from selfchal.builtin_trainers import offline, trl_adapter
-from selfchal.builtin_trainers.checkpoint import Position
+from selfchal.builtin_trainers.checkpoint import TrainState
 from selfchal.builtin_trainers.dpo.config import DpoConfig
-from selfchal.builtin_trainers.rollouts import course_for, rollout_metrics, why_silent
+from selfchal.builtin_trainers.rollouts import explain_zero_signal, rollout_metrics, sampler_for
 from selfchal.builtin_trainers.trl_runner import Job
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
@@ -17,23 +17,23 @@ from selfchal.core.trainer import Training
 
 def train(config: DpoConfig, training: Training) -> None:
     """Raises TrainingError where there is no task, or no task has both passed and failed episodes."""
-    position = Position(course_for(training))
-    groups = offline.roll_out_all(training, position.course, config)
+    state = TrainState(sampler_for(training))
+    groups = offline.roll_out_all(training, state.sampler, config)
     pairs = preferences(groups, training.seed)
     if not pairs:
         raise TrainingError(
-            f"no task has both a passed and a failed episode: {why_silent(rollout_metrics(groups))}"
+            f"no task has both a passed and a failed episode: {explain_zero_signal(rollout_metrics(groups))}"
         )
     training.progress.note(f"{len(pairs)} pairs of a passed and a failed episode")
 
     steps = offline.updates(config, len(pairs))
     training.progress.total(steps)
     order = offline.order(len(pairs), steps * config.batch_size, training.seed)
-    job = Job(training, position, config, steps)
+    job = Job(training, state, config, steps)
     trl_adapter.prefer(job, config, pairs, order, config.beta)
 
-    position.best.restore(training.model.network)
-    training.model.weights_changed()
+    state.best.restore(training.model.network)
+    training.model.on_weights_updated()
 
 
 def preferences(groups: Sequence[Group], seed: int) -> list[tuple[Episode, Episode]]:

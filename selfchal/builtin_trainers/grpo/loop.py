@@ -8,12 +8,18 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from selfchal.builtin_trainers.checkpoint import Position, conclude, unpack
+from selfchal.builtin_trainers.checkpoint import TrainState, end_of_step, unpack
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
-from selfchal.builtin_trainers.grpo.update import lesson, update
-from selfchal.builtin_trainers.learner import Stepper, frozen_reference
+from selfchal.builtin_trainers.grpo.update import policy_batch, update
+from selfchal.builtin_trainers.optim import Optimizer, frozen_reference
 from selfchal.builtin_trainers.parallel import Team
-from selfchal.builtin_trainers.rollouts import Course, course_for, gather, has_signal, rollout_metrics
+from selfchal.builtin_trainers.rollouts import (
+    TaskSampler,
+    collect_groups,
+    has_signal,
+    rollout_metrics,
+    sampler_for,
+)
 from selfchal.core.trainer import Training
 
 
@@ -21,38 +27,38 @@ def train(config: GrpoConfig, training: Training) -> None:
     """Raises TrainingError where there is no task, or no update ever had a signal (with the reason)."""
     model, progress, team = training.model, training.progress, Team()
     network = model.network
-    team.align(network)
-    position = Position(course_for(training) if team.leads else Course((), 0))
+    team.broadcast_weights(network)
+    state = TrainState(sampler_for(training) if team.is_rank0 else TaskSampler((), 0))
     reference = frozen_reference(network) if config.kl else None
-    checkpoint = team.share(progress.latest() if team.leads else None)
-    team.align(network)
-    stepper = Stepper(network, config, team, shard=config.parallel == "shard")
+    checkpoint = team.broadcast(progress.latest() if team.is_rank0 else None)
+    team.broadcast_weights(network)
+    optimizer = Optimizer(network, config, team, shard=config.parallel == "shard")
     if checkpoint is not None:
-        unpack(*checkpoint, position, stepper)
-    learn = team.together(partial(update, stepper, config, reference))
-    if not team.leads:
+        unpack(*checkpoint, state, optimizer)
+    learn = team.together(partial(update, optimizer, config, reference))
+    if not team.is_rank0:
         return team.follow()
 
     progress.total(config.steps)
     with team.led():
-        while position.step < config.steps and position.silent < config.patience:
-            position.step += 1
+        while state.step < config.steps and state.zero_signal < config.patience:
+            state.step += 1
             began = time.perf_counter()
-            groups = gather(
-                training, position.course, config.tasks_per_step, config.group_size, config.resample
+            groups = collect_groups(
+                training, state.sampler, config.tasks_per_step, config.group_size, config.resample
             )
             rolled_out = time.perf_counter()
             metrics = rollout_metrics(groups)
             if any(map(has_signal, groups)):
-                position.silent, position.learnt = 0, position.learnt + 1
-                metrics |= learn(lesson(groups, config), position.step)
-                model.weights_changed()
+                state.zero_signal, state.learnt = 0, state.learnt + 1
+                metrics |= learn(policy_batch(groups, config), state.step)
+                model.on_weights_updated()
             else:
-                position.silent += 1
+                state.zero_signal += 1
             metrics["seconds_rollout"] = rolled_out - began
             metrics["seconds_update"] = time.perf_counter() - rolled_out
-            conclude(training, position, config, metrics, stepper)
+            end_of_step(training, state, config, metrics, optimizer)
 
-    position.best.restore(network)
-    model.weights_changed()
+    state.best.restore(network)
+    model.on_weights_updated()
     return None

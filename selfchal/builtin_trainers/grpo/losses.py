@@ -35,24 +35,28 @@ def token_weights(lengths: Tensor, kind: Literal["token", "sequence", "constant"
     return torch.ones_like(lengths, dtype=torch.float32) / (len(lengths) * budget)  # [B]
 
 
-def clipped_surrogate(logprobs: Tensor, old: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
+def clipped_surrogate(
+    logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, low: float, high: float
+) -> Tensor:
     """The loss of each token: pessimistic between the plain and the clipped importance ratio."""
-    ratio = torch.exp(logprobs - old)  # [N]
+    ratio = torch.exp(logprobs - old_logprobs)  # [N]
     clipped = ratio.clamp(1 - low, 1 + high)  # [N]
     return -torch.minimum(ratio * advantages, clipped * advantages)  # [N]
 
 
-def clipped_share(logprobs: Tensor, old: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
+def clip_fraction(
+    logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, low: float, high: float
+) -> Tensor:
     """Which tokens the clip keeps from learning, as 0 and 1."""
-    ratio = torch.exp(logprobs - old)  # [N]
+    ratio = torch.exp(logprobs - old_logprobs)  # [N]
     above = (ratio > 1 + high) & (advantages > 0)  # [N]
     below = (ratio < 1 - low) & (advantages < 0)  # [N]
     return (above | below).float()  # [N]
 
 
-def truncated_importance(old: Tensor, sampled: Tensor, cap: float) -> Tensor:
+def truncated_importance(old_logprobs: Tensor, rollout_logprobs: Tensor, cap: float) -> Tensor:
     """Weight of each token for having been sampled by an engine whose probabilities differ."""
-    return torch.exp(old - sampled).clamp(max=cap).detach()  # [N]
+    return torch.exp(old_logprobs - rollout_logprobs).clamp(max=cap).detach()  # [N]
 
 
 def kl_to_reference(logprobs: Tensor, reference: Tensor) -> Tensor:
@@ -61,7 +65,7 @@ def kl_to_reference(logprobs: Tensor, reference: Tensor) -> Tensor:
     return torch.exp(log_ratio) - log_ratio - 1  # [N]
 
 
-def kl_penalty(logprobs: Tensor, old: Tensor, reference: Tensor) -> Tensor:
+def kl_penalty(logprobs: Tensor, old_logprobs: Tensor, reference: Tensor) -> Tensor:
     """The estimate times the importance ratio: only so is its gradient that of KL(policy || reference)
     (arXiv 2512.02556), even on policy, where the ratio is 1 but its gradient is not 0."""
-    return torch.exp(logprobs - old) * kl_to_reference(logprobs, reference)  # [N]
+    return torch.exp(logprobs - old_logprobs) * kl_to_reference(logprobs, reference)  # [N]

@@ -28,13 +28,13 @@ def gae(rewards: Tensor, values: Tensor, gamma: float, lambda_: float) -> Tensor
     """Advantages [b, k] of ``rewards`` [b, k] and ``values`` [b, k], which are 0 after an episode's end,
     as is what follows its last token: an episode is over, not cut."""
     advantages = torch.zeros_like(rewards)  # [b, k]
-    following = torch.zeros_like(rewards[:, 0])  # [b] advantage of the next token
+    next_advantage = torch.zeros_like(rewards[:, 0])  # [b] advantage of the next token
     next_value = torch.zeros_like(rewards[:, 0])  # [b]
-    for place in reversed(range(rewards.shape[1])):
-        surprise = rewards[:, place] + gamma * next_value - values[:, place]  # [b]
-        following = surprise + gamma * lambda_ * following  # [b]
-        advantages[:, place] = following
-        next_value = values[:, place]
+    for step in reversed(range(rewards.shape[1])):
+        surprise = rewards[:, step] + gamma * next_value - values[:, step]  # [b]
+        next_advantage = surprise + gamma * lambda_ * next_advantage  # [b]
+        advantages[:, step] = next_advantage
+        next_value = values[:, step]
     return advantages
 
 
@@ -44,7 +44,7 @@ def whitened(advantages: Tensor) -> Tensor:
     return centred / (centred.square().mean().sqrt() + STABLE)  # [N]
 
 
-def value_loss(values: Tensor, old: Tensor, returns: Tensor, clip: float) -> Tensor:
-    """Half the squared error of each token, pessimistic between the value and the one kept near ``old``."""
-    near = old + (values - old).clamp(-clip, clip)  # [N]
+def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float) -> Tensor:
+    """Half the squared error of each token, pessimistic between the value and the one near ``old_values``."""
+    near = old_values + (values - old_values).clamp(-clip, clip)  # [N]
     return 0.5 * torch.maximum((values - returns).square(), (near - returns).square())  # [N]

@@ -15,10 +15,16 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # the pin in pyproject i
 
 from trl import GRPOConfig, GRPOTrainer
 
-from selfchal.builtin_trainers.checkpoint import Position
-from selfchal.builtin_trainers.rollouts import Course, course_for, has_signal, rollout_metrics, why_silent
+from selfchal.builtin_trainers.checkpoint import TrainState
+from selfchal.builtin_trainers.rollouts import (
+    TaskSampler,
+    explain_zero_signal,
+    has_signal,
+    rollout_metrics,
+    sampler_for,
+)
 from selfchal.builtin_trainers.trl_grpo.config import TrlGrpoConfig
-from selfchal.builtin_trainers.trl_runner import Job, OurSchedule, Sizes, run, untouched
+from selfchal.builtin_trainers.trl_runner import Job, OurSchedule, Sizes, preserving_network, run
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
@@ -28,14 +34,14 @@ REWARD = "episode_reward"
 
 def train(config: TrlGrpoConfig, training: Training) -> None:
     """Raises TrainingError where there is no task, or the first batch has no signal at all."""
-    position = Position(course_for(training))
+    state = TrainState(sampler_for(training))
     tasks = min(config.tasks_per_step, len(training.tasks))
     batch = tasks * config.group_size
     micro = config.micro_batch or batch
     if batch % micro:
         raise TrainingError(f"trainer.micro_batch {micro} does not divide the {batch} episodes of an update")
     training.progress.total(config.steps)
-    order = Course(training.tasks, training.seed)
+    order = TaskSampler(training.tasks, training.seed)
     prompts = [{"prompt": task.id} for _ in range(config.steps) for task in order.next_tasks(tasks)]
     arguments = partial(
         GRPOConfig,
@@ -46,25 +52,25 @@ def train(config: TrlGrpoConfig, training: Training) -> None:
         shuffle_dataset=False,
         **config.trl,
     )
-    job = Job(training, position, config, config.steps)
-    parts = {"reward_funcs": _stored_reward, "rollout_func": _rollouts(job, config)}
-    with untouched(training.model.network):
+    job = Job(training, state, config, config.steps)
+    parts = {"reward_funcs": _get_stored_reward, "rollout_func": _make_rollouts(job, config)}
+    with preserving_network(training.model.network):
         checkpoint = training.progress.latest()
         run(job, checkpoint, prompts, Sizes(tasks, batch, micro), _Grpo, arguments, **parts)
 
-    position.best.restore(training.model.network)
-    training.model.weights_changed()
+    state.best.restore(training.model.network)
+    training.model.on_weights_updated()
 
 
 class _Grpo(OurSchedule, GRPOTrainer):  # type: ignore[misc]  # TRL has no types
     pass
 
 
-def _stored_reward(**columns: Any) -> list[float | None]:
+def _get_stored_reward(**columns: Any) -> list[float | None]:
     return list(columns[REWARD])
 
 
-def _rollouts(job: Job, config: TrlGrpoConfig) -> Any:
+def _make_rollouts(job: Job, config: TrlGrpoConfig) -> Any:
     """The ``rollout_func``: prompts arrive with each task repeated ``group_size`` times in a row."""
     training = job.training
     by_id = {task.id: task for task in training.tasks}
@@ -72,17 +78,17 @@ def _rollouts(job: Job, config: TrlGrpoConfig) -> Any:
     def roll(prompts: Sequence[str], trainer: Any) -> dict[str, list[Any]]:
         network = training.model.network
         network.eval()
-        training.model.weights_changed()
+        training.model.on_weights_updated()
         tasks = [by_id[task] for task in prompts[:: config.group_size]]
-        seed = job.position.course.next_seed()
+        seed = job.state.sampler.next_seed()
         groups = training.collect(tasks, config.group_size, seed=seed)
         network.train()
         job.extra = rollout_metrics(groups)
         if any(map(has_signal, groups)):
-            job.position.learnt += 1
-        elif not job.position.learnt:
-            raise TrainingError(f"no update had any signal to learn from: {why_silent(job.extra)}")
-        shown = [_shown(group, episode) for group in groups for episode in group.episodes]
+            job.state.learnt += 1
+        elif not job.state.learnt:
+            raise TrainingError(f"no update had any signal to learn from: {explain_zero_signal(job.extra)}")
+        shown = [_format_rollout(group, episode) for group in groups for episode in group.episodes]
         firsts = [episode.mask.index(1) for episode, _ in shown]
         pairs = list(zip(shown, firsts, strict=True))
         return {
@@ -99,7 +105,7 @@ def _rollouts(job: Job, config: TrlGrpoConfig) -> Any:
     return roll
 
 
-def _shown(group: Group, episode: Episode) -> tuple[Episode, float | None]:
+def _format_rollout(group: Group, episode: Episode) -> tuple[Episode, float | None]:
     """What TRL gets for an episode: where it could not be judged another one of its group, to be masked
     out, since TRL's groups cannot be smaller."""
     if episode.reward is not None:

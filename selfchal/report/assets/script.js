@@ -23,7 +23,7 @@ function showTask(task) {
   if (task.evaluate) body.append(source("evaluate", task.evaluate));
   if (task.solution !== undefined) body.append(source("Solution", task.solution));
   (task.failures || []).forEach((code, i) => body.append(source(`Failure case ${i + 1}`, code)));
-  if (task.audit && Object.keys(task.audit).length) body.append(source("Audit", JSON.stringify(task.audit, null, 1)));
+  if (task.diagnostics && Object.keys(task.diagnostics).length) body.append(source("Diagnostics", JSON.stringify(task.diagnostics, null, 1)));
   return body;
 }
 
@@ -89,8 +89,8 @@ function browse(id, groupOf, line, show) {
 }
 
 const KEPT = ["train", "validation"];
-browse("tasks", (task) => task.fate,
-  (task) => summarise(task.fate, KEPT.includes(task.fate) ? true : task.fate.startsWith("not ") ? false : null,
+browse("tasks", (task) => task.status,
+  (task) => summarise(task.status, KEPT.includes(task.status) ? true : task.status.startsWith("not ") ? false : null,
     (task.instruction || "").slice(0, 160)), showTask);
 browse("episodes", (episode) => episode.moment,
   (episode) => summarise(episode.reward === null ? "not judged" : episode.reward > 0.5 ? "solved" : "failed",

@@ -10,7 +10,7 @@ from typing import Any
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.sandbox.docker.image import LABEL
-from selfchal.sandbox.docker.link import Link
+from selfchal.sandbox.docker.multiplexer import Multiplexer
 
 OWNER_LABEL = "selfchal.owner"
 _STREAM = struct.Struct("!BxxxI")  # Docker's header before each piece of an attached stream
@@ -33,7 +33,7 @@ class AttachedPipe:
     def read(self) -> bytes:
         """Some bytes of stdout; none at the end. What comes on stderr is kept as complaints."""
         while True:
-            if self._left == 0 and not self._next_header():
+            if self._left == 0 and not self._read_header():
                 return b""
             data = bytes(self._buffer[: self._left])
             if data:
@@ -45,7 +45,7 @@ class AttachedPipe:
             elif not self._fill():
                 return b""
 
-    def _next_header(self) -> bool:
+    def _read_header(self) -> bool:
         while len(self._buffer) < _STREAM.size:
             if not self._fill():
                 return False
@@ -73,7 +73,7 @@ class Container:
         from docker.errors import APIError
 
         try:
-            self._container = client.containers.create(image, **_settings(options))
+            self._container = client.containers.create(image, **_make_settings(options))
             attached = client.api.attach_socket(
                 self._container.id, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
             )
@@ -83,7 +83,7 @@ class Container:
             raise SandboxUnavailableError(
                 f"the container engine refuses the sandbox's container: {error}"
             ) from error
-        self.link = Link(AttachedPipe(attached))
+        self.multiplexer = Multiplexer(AttachedPipe(attached))
 
     @property
     def id(self) -> str:
@@ -93,7 +93,7 @@ class Container:
         """Kill and remove it; hanging up would do, but takes the engine a moment."""
         from docker.errors import APIError, NotFound
 
-        self.link.close()
+        self.multiplexer.close()
         with contextlib.suppress(NotFound, APIError):  # it was being removed already, as its hang-up demands
             self._container.remove(force=True)
 
@@ -117,7 +117,7 @@ class ContainerOptions:
         self.relay = json.dumps({"clock": clock, "seed": seed, "spares": spares})
 
 
-def _settings(options: ContainerOptions) -> dict[str, Any]:
+def _make_settings(options: ContainerOptions) -> dict[str, Any]:
     """Every lock that the engine has: no network, no capability, nothing writable, no engine socket."""
     from docker.types import LogConfig, Ulimit
 
@@ -150,7 +150,7 @@ def _settings(options: ContainerOptions) -> dict[str, Any]:
 
 def owner_of_this_process() -> str:
     """Names the process that owns a container: host name, pid and when that pid started."""
-    return f"{os.uname().nodename}:{os.getpid()}:{_started(os.getpid())}"
+    return f"{os.uname().nodename}:{os.getpid()}:{_start_container(os.getpid())}"
 
 
 def remove_orphans(client: Any) -> int:
@@ -163,7 +163,7 @@ def remove_orphans(client: Any) -> int:
     ):
         host, _, rest = str(container.labels.get(OWNER_LABEL, "")).partition(":")
         pid, _, started = rest.partition(":")
-        if host != os.uname().nodename or (pid.isdigit() and _started(int(pid)) == started):
+        if host != os.uname().nodename or (pid.isdigit() and _start_container(int(pid)) == started):
             continue
         try:
             container.remove(force=True)
@@ -173,7 +173,7 @@ def remove_orphans(client: Any) -> int:
     return removed
 
 
-def _started(pid: int) -> str:
+def _start_container(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[19]

@@ -44,7 +44,7 @@ def ensure(client: Any, base: str | None) -> str:
     """
     from docker.errors import APIError, BuildError, ImageNotFound
 
-    name = f"{REPOSITORY}:{_digest(base)}"
+    name = f"{REPOSITORY}:{_compute_digest(base)}"
     try:
         client.images.get(name)
         return name
@@ -52,8 +52,8 @@ def ensure(client: Any, base: str | None) -> str:
         pass
     try:
         if base == "host":
-            return _from_host(client, name)
-        return _from_dockerfile(client, name, base)
+            return _build_from_host(client, name)
+        return _build_from_dockerfile(client, name, base)
     except (APIError, BuildError) as error:
         if base is not None:
             raise SandboxUnavailableError(
@@ -62,7 +62,7 @@ def ensure(client: Any, base: str | None) -> str:
         return ensure(client, "host")
 
 
-def _digest(base: str | None) -> str:
+def _compute_digest(base: str | None) -> str:
     """Changes with the runner's source, the Dockerfile and the interpreter."""
     content = hashlib.sha256(f"{base} {sys.version} {sys.base_prefix} {platform.machine()}".encode())
     for file in [*sorted(_RUNNER.glob("*.py")), _HERE / "Dockerfile"]:
@@ -70,7 +70,7 @@ def _digest(base: str | None) -> str:
     return content.hexdigest()[:16]
 
 
-def _from_dockerfile(client: Any, name: str, base: str | None) -> str:
+def _build_from_dockerfile(client: Any, name: str, base: str | None) -> str:
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
         tar.add(_HERE / "Dockerfile", "Dockerfile")
@@ -88,7 +88,7 @@ def _from_dockerfile(client: Any, name: str, base: str | None) -> str:
     return name
 
 
-def _from_host(client: Any, name: str) -> str:
+def _build_from_host(client: Any, name: str) -> str:
     if sys.platform != "linux":
         raise SandboxUnavailableError(
             "the Python of this machine cannot run in a Linux container, and python:3.11-slim cannot be had; "
@@ -108,7 +108,7 @@ def _from_host(client: Any, name: str) -> str:
 
 def _add_runner(tar: tarfile.TarFile) -> None:
     for file in sorted(_RUNNER.glob("*.py")):
-        tar.add(file, f"app/runner/{file.name}", filter=_as_root)
+        tar.add(file, f"app/runner/{file.name}", filter=_own_by_root)
 
 
 def _add_host_python(tar: tarfile.TarFile) -> None:
@@ -116,23 +116,23 @@ def _add_host_python(tar: tarfile.TarFile) -> None:
     executable = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
     stdlibs = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     for path in sorted(stdlibs):
-        tar.add(path, path, filter=_without_ballast)
+        tar.add(path, path, filter=_skip_ballast)
     extensions = [str(file) for path in stdlibs for file in Path(path, "lib-dynload").glob("*.so")]
-    for library in sorted(_libraries([executable, *extensions])):
-        tar.add(os.path.realpath(library), library, filter=_as_root)
-    tar.add(executable, executable, filter=_as_root)
-    for link, target in (("usr/bin/python3", executable), *_merged_links()):
-        info = tarfile.TarInfo(link)
+    for library in sorted(_list_libraries([executable, *extensions])):
+        tar.add(os.path.realpath(library), library, filter=_own_by_root)
+    tar.add(executable, executable, filter=_own_by_root)
+    for symlink, target in (("usr/bin/python3", executable), *_list_merged_links()):
+        info = tarfile.TarInfo(symlink)
         info.type, info.linkname = tarfile.SYMTYPE, target
         tar.addfile(info)
 
 
-def _merged_links() -> list[tuple[str, str]]:
+def _list_merged_links() -> list[tuple[str, str]]:
     """Where /lib and /lib64 are links into /usr, the dynamic loader is looked for through them."""
     return [(name, os.readlink(f"/{name}")) for name in ("lib", "lib64") if os.path.islink(f"/{name}")]
 
 
-def _libraries(files: list[str]) -> set[str]:
+def _list_libraries(files: list[str]) -> set[str]:
     """What ldd says, with links in the folders' names resolved."""
     told = subprocess.run(["ldd", *files], capture_output=True, text=True, check=False).stdout
     words = [word for line in told.splitlines() if not line.endswith(":") for word in line.split()]
@@ -140,16 +140,16 @@ def _libraries(files: list[str]) -> set[str]:
     return {os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)) for path in found}
 
 
-def _as_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
+def _own_by_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
     info.uid = info.gid = 0
     info.uname = info.gname = "root"
     info.mode |= 0o444
     return info
 
 
-def _without_ballast(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def _skip_ballast(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
     if os.path.basename(info.name) in _LEFT_OUT or info.name.endswith((".a", ".pyc")):
         return None
     if info.isdir():
         info.mode |= 0o111
-    return _as_root(info)
+    return _own_by_root(info)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import GUARANTEES, Guarantees, Level
 from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
-from selfchal.sandbox.exchange import InfrastructureError
+from selfchal.sandbox.protocol import InfrastructureError
 from selfchal.sandbox.sessions import SessionChannel
 
 
@@ -69,23 +69,23 @@ class DockerSandbox(ChannelSandbox):
         container.remove_orphans(self._client)
         self._image = image.ensure(self._client, self._config.image)
         try:
-            tier = self._container(0).link.report["tier"]
+            tier = self._get_container(0).multiplexer.report["tier"]
         except InfrastructureError as error:
             raise SandboxUnavailableError(f"the sandbox's container does not start: {error}") from error
-        self.guarantees = _guarantees(tier, self._config.runtime)
+        self.guarantees = _describe_guarantees(tier, self._config.runtime)
 
     def _take(self, hash_seed: int) -> SessionChannel:
         with self._lock:
             if self._closed:
                 raise InfrastructureError("the sandbox is closed")
-            container = self._container(next(self._next))
-        return container.link.open(hash_seed)  # type: ignore[no-any-return]  # docker is imported lazily
+            container = self._get_container(next(self._next))
+        return container.multiplexer.open(hash_seed)  # type: ignore[no-any-return]  # docker is imported lazily
 
-    def _container(self, slot: int) -> Any:
+    def _get_container(self, slot: int) -> Any:
         """The container of a slot, replaced when it died."""
         from selfchal.sandbox.docker.container import Container, ContainerOptions, owner_of_this_process
 
-        if self._containers[slot] is None or self._containers[slot].link.dead:
+        if self._containers[slot] is None or self._containers[slot].multiplexer.dead:
             if self._containers[slot] is not None:
                 self._containers[slot].close()
             options = ContainerOptions(
@@ -123,7 +123,7 @@ def _connect() -> Any:
     return client
 
 
-def _guarantees(tier: str, runtime: str | None) -> Guarantees:
+def _describe_guarantees(tier: str, runtime: str | None) -> Guarantees:
     """The container walls off the host's files; what is inside is the image, which anybody may read."""
     levels = dict.fromkeys(GUARANTEES, Level.FULL)
     inside = {

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import GUARANTEES, Execution, Guarantees, Level, Limits, Program, Status
 from selfchal.core.world import Json, ToolHost
-from selfchal.sandbox.exchange import Answers
+from selfchal.sandbox.protocol import Answers
 from selfchal.sandbox.runner import wire
 
 _GRACE_SECONDS = 1.0  # after which the pool kills a worker whose own clock did not stop it
@@ -75,13 +75,13 @@ class MontySandbox:
 
     def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
         """Run one program in a fresh interpreter. ``hash_seed`` has no meaning here: sets keep an order."""
-        with contextlib.closing(self._session(tools, limits)) as session:
+        with contextlib.closing(self._open_session(tools, limits)) as session:
             return session.run_program(program)
 
     def session(self, tools: ToolHost | None, limits: Limits) -> MontySession:
-        return self._session(tools, limits)
+        return self._open_session(tools, limits)
 
-    def _session(self, tools: ToolHost | None, limits: Limits) -> MontySession:
+    def _open_session(self, tools: ToolHost | None, limits: Limits) -> MontySession:
         return MontySession(self._pool, tools, limits, self._closed)
 
     def close(self) -> None:
@@ -125,7 +125,7 @@ class MontySession:
         except monty.MontyCrashedError as reason:
             status, error = (Status.TIMEOUT if reason.timed_out else Status.CRASH), str(reason)
         except monty.MontyError as reason:
-            status, error = _status_of(reason, self._limits), str(reason)
+            status, error = _read_status(reason, self._limits), str(reason)
         except (monty.MontyShutdown, RuntimeError, TimeoutError) as reason:
             status, error = Status.INFRA_ERROR, f"monty's pool failed: {reason}"
         if status not in (Status.OK, Status.EXCEPTION, Status.OUTPUT):
@@ -140,11 +140,11 @@ class MontySession:
             raise RuntimeError("the sandbox is closed")
         worker = self._worker = self._worker or self._open()
         lookup: dict[str, Any] = {
-            name: _tool(name, answers) for name in (self._tools.tool_names if self._tools else ())
+            name: _bind_tool(name, answers) for name in (self._tools.tool_names if self._tools else ())
         }
         worker.feed_run(program.source, external_lookup=lookup, print_callback=printed)
         lookup.setdefault(program.result, None)  # a program that never assigned its result
-        expression, inputs = _value_expression(program)
+        expression, inputs = _make_value_expression(program)
         code = _TELL.format(expression)
         value, text = worker.feed_run(code, inputs=inputs, external_lookup=lookup, print_callback=printed)
         if wire.decode(text.encode("utf-8")) != value:
@@ -172,7 +172,7 @@ class MontySession:
         self.close()
 
 
-def _tool(name: str, answers: Answers) -> Callable[..., Json]:
+def _bind_tool(name: str, answers: Answers) -> Callable[..., Json]:
     def call(*args: Json, **kwargs: Json) -> Json:
         wire.check([args, kwargs])
         kind, value = wire.decode(answers.answer(name, list(args), kwargs))
@@ -183,15 +183,15 @@ def _tool(name: str, answers: Answers) -> Callable[..., Json]:
     return call
 
 
-def _value_expression(program: Program) -> tuple[str, dict[str, Json]]:
+def _make_value_expression(program: Program) -> tuple[str, dict[str, Json]]:
     if program.call is None:
         return program.result, {}
     inputs = {f"argument_{number}": value for number, value in enumerate(program.args)}
-    names = list(inputs)[: _takes(program)]
+    names = list(inputs)[: _accepts(program)]
     return f"{program.call}({', '.join(names)})", {name: inputs[name] for name in names}
 
 
-def _takes(program: Program) -> int | None:
+def _accepts(program: Program) -> int | None:
     """How many positional arguments the called function takes; None for any number."""
     for node in ast.walk(ast.parse(program.source)):
         if isinstance(node, ast.FunctionDef) and node.name == program.call:
@@ -209,7 +209,7 @@ def _judge(value: Json, limits: Limits) -> tuple[Status, str | None]:
     return Status.OK, None
 
 
-def _status_of(error: Any, limits: Limits) -> Status:
+def _read_status(error: Any, limits: Limits) -> Status:
     """Monty raises its limits inside the code, under the names that code may raise too."""
     inner = error.exception()
     text = str(inner)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 
-from selfchal.sandbox.exchange import InfrastructureError
+from selfchal.sandbox.protocol import InfrastructureError
 from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError
 from selfchal.sandbox.runner.spawn import Child, Zygote, ZygoteError, ZygoteSettings
 

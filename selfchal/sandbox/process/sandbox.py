@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import Level
 from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
-from selfchal.sandbox.exchange import InfrastructureError
-from selfchal.sandbox.process import promises
+from selfchal.sandbox.process import guarantees as guarantees_of_tier
 from selfchal.sandbox.process.pool import Pool
+from selfchal.sandbox.protocol import InfrastructureError
 from selfchal.sandbox.runner.spawn import Child, ZygoteError, ZygoteSettings
 
 TIERS = ("A", "B", "C")
@@ -54,16 +54,16 @@ class ProcessSandbox(ChannelSandbox):
         self._pools: dict[int, Pool] = {}
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
-            self._tier, self._pools[0], passed_over = self._best_tier()
-            self.guarantees = promises.guarantees(self._tier, passed_over)
+            self._tier, self._pools[0], passed_over = self._find_best_tier()
+            self.guarantees = guarantees_of_tier.guarantees(self._tier, passed_over)
             self._prove(config.require, "sandbox 'docker'")
             undo.pop_all()
 
-    def _best_tier(self) -> tuple[str, Pool, list[str]]:
+    def _find_best_tier(self) -> tuple[str, Pool, list[str]]:
         """The tier, its first interpreter, and why better tiers were passed over."""
         if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
             raise SandboxUnavailableError(
-                promises.no_sandbox_here(f"{platform.system()} on {platform.machine()}")
+                guarantees_of_tier.no_sandbox_here(f"{platform.system()} on {platform.machine()}")
             )
         reasons: list[str] = []
         for tier in TIERS if self._config.tier == "auto" else (self._config.tier,):
@@ -71,16 +71,16 @@ class ProcessSandbox(ChannelSandbox):
                 return tier, self._start(tier, hash_seed=0), reasons
             except ZygoteError as error:
                 reasons.append(f"tier {tier}: {error}")
-        raise SandboxUnavailableError(promises.no_sandbox_here("; ".join(reasons)))
+        raise SandboxUnavailableError(guarantees_of_tier.no_sandbox_here("; ".join(reasons)))
 
     def _start(self, tier: str, hash_seed: int) -> Pool:
         settings = ZygoteSettings(tier, hash_seed, self._config.clock, self._config.seed)
         return Pool(settings, spares=2 * cores())
 
     def _take(self, hash_seed: int) -> Child:
-        return self._pool(hash_seed).take()
+        return self._get_pool(hash_seed).take()
 
-    def _pool(self, hash_seed: int) -> Pool:
+    def _get_pool(self, hash_seed: int) -> Pool:
         """The interpreter with this hash seed; others than the first start when they are first asked for."""
         pool = self._pools.get(hash_seed)
         if pool is not None:

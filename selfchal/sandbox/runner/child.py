@@ -51,22 +51,22 @@ class Walls(NamedTuple):
     base_memory: int  # bytes of address space of the zygote itself
 
 
-def become_child(channel: int, stdout: int, walls: Walls) -> None:
+def become_child(channel: int, stdout: int, isolation: Walls) -> None:
     """Lock down, report, serve until the host hangs up. Never returns."""
     try:
         os.dup2(stdout, 1)
         os.dup2(stdout, 2)
         os.dup2(channel, CHANNEL)
-        kernel.take(walls.bindings)
+        kernel.take(isolation.bindings)
         os.closerange(CHANNEL + 1, MOST_DESCRIPTORS)
-        kernel.take((walls.filter,))
+        kernel.take((isolation.filter,))
     except BaseException as error:  # noqa: BLE001 — nothing may go on in a child that is not locked down
         os.write(1, repr(error).encode())  # the host reads why
         os._exit(NOT_LOCKED)
     try:
         gc.enable()
         os.write(CHANNEL, wire.READY)
-        serve(walls.base_memory)
+        serve(isolation.base_memory)
     finally:
         os._exit(0)
 
@@ -116,17 +116,17 @@ def rehearse() -> None:
 def _answer(request: dict[str, Any], globals_: dict[str, Any], number: int) -> bytes:
     """Run one request; the bytes of its ``done`` message."""
     if number == 1:
-        globals_.update(_first_globals(request["tools"]))
+        globals_.update(_make_globals(request["tools"]))
     filename = _FILENAME if number == 1 else f"{_FILENAME[:-1]} {number}>"
     return _execute(request, globals_, filename)
 
 
-def _first_globals(tools: list[str]) -> dict[str, Any]:
-    functions = {name: _tool(name) for name in tools}
+def _make_globals(tools: list[str]) -> dict[str, Any]:
+    functions = {name: _make_tool(name) for name in tools}
     return {"__name__": "__main__", "__builtins__": builtins, "ToolError": ToolError, **functions}
 
 
-def _tool(name: str) -> Any:
+def _make_tool(name: str) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             payload = wire.encode(["call", name, args, kwargs])
@@ -150,19 +150,19 @@ class _Stdout(io.TextIOBase):
 
     encoding = "utf-8"
 
-    def __init__(self, room: int) -> None:
-        self.room = room
+    def __init__(self, allowance: int) -> None:
+        self.allowance = allowance
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
         data = text.encode("utf-8", "backslashreplace")
-        view = memoryview(data)[: max(self.room, 0)]
-        self.room -= len(data)
+        view = memoryview(data)[: max(self.allowance, 0)]
+        self.allowance -= len(data)
         while view:
             view = view[os.write(1, view) :]
-        if self.room < 0:
+        if self.allowance < 0:
             raise OutputLimitError("printed more than the limit allows")
         return len(text)
 
@@ -173,21 +173,21 @@ def _execute(request: dict[str, Any], globals_: dict[str, Any], filename: str) -
     linecache.cache[filename] = (len(source), None, f"{source}\n".splitlines(keepends=True), filename)
     status, value, error = "ok", None, None
     try:
-        exec(_code(request, filename), globals_)
-        value = _value(request, globals_)
+        exec(_compile_code(request, filename), globals_)
+        value = _read_value(request, globals_)
     except MemoryError:
         _reserve.clear()
         status, error = "memory", f"MemoryError: more than {request['memory']} bytes"
     except OutputLimitError as reason:
         status, error = "output", str(reason)
     except BaseException as reason:  # noqa: BLE001 — whatever the code raises is data (SystemExit too)
-        status, error = "exception", _traceback(reason)
-    if stream.room < 0 and status in ("ok", "exception"):
+        status, error = "exception", _format_traceback(reason)
+    if stream.allowance < 0 and status in ("ok", "exception"):
         status, error = "output", f"printed more than {request['stdout']} bytes"
-    return _done(status, value, error, request)
+    return _send_done(status, value, error, request)
 
 
-def _code(request: dict[str, Any], filename: str) -> Any:
+def _compile_code(request: dict[str, Any], filename: str) -> Any:
     """What the host has compiled, where it could: compiling touches many pages that loading does not."""
     if request["code"] is None:
         return compile(request["source"], filename, "exec", dont_inherit=True)
@@ -206,17 +206,17 @@ def _limit(request: dict[str, Any], base_memory: int) -> None:
     )
 
 
-def _value(request: dict[str, Any], globals_: dict[str, Any]) -> Any:
+def _read_value(request: dict[str, Any], globals_: dict[str, Any]) -> Any:
     if request["call"] is None:
         return globals_.get(request["result"])
     function = globals_.get(request["call"])
     if function is None:
         raise NameError(f"the code defines no {request['call']}()")
     args = request["args"]
-    return function(*args[: _takes(function)])
+    return function(*args[: _accepts(function)])
 
 
-def _takes(function: Any) -> int | None:
+def _accepts(function: Any) -> int | None:
     """How many positional arguments a Python function takes; None for any number."""
     code = getattr(function, "__code__", None)
     if code is None or code.co_flags & 0x04:  # CO_VARARGS
@@ -224,9 +224,9 @@ def _takes(function: Any) -> int | None:
     return int(code.co_argcount)
 
 
-def _done(status: str, value: Any, error: str | None, request: dict[str, Any]) -> bytes:
+def _send_done(status: str, value: Any, error: str | None, request: dict[str, Any]) -> bytes:
     if request["session"] and status == "ok":
-        value = _if_strict(value)
+        value = _check_strict(value)
     try:
         data = wire.encode(["done", status, value, error])
     except MemoryError:
@@ -240,7 +240,7 @@ def _done(status: str, value: Any, error: str | None, request: dict[str, Any]) -
     return data
 
 
-def _if_strict(value: Any) -> Any:
+def _check_strict(value: Any) -> Any:
     """A session's ``result`` is a variable like others: what JSON cannot carry is simply not told."""
     try:
         wire.check(value)
@@ -249,7 +249,7 @@ def _if_strict(value: Any) -> Any:
     return value
 
 
-def _traceback(error: BaseException) -> str:
+def _format_traceback(error: BaseException) -> str:
     """The traceback as the code's author should see it: their own lines only."""
     frames = [
         frame

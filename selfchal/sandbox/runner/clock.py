@@ -23,15 +23,15 @@ def fix(epoch: float | None) -> None:
         setattr(time, name, lambda: 0.0)
         setattr(time, f"{name}_ns", lambda: 0)
     for name in ("localtime", "gmtime"):
-        setattr(time, name, _at(epoch, getattr(time, name)))
-    time.ctime = _at(epoch, time.ctime)
+        setattr(time, name, _shift_to(epoch, getattr(time, name)))
+    time.ctime = _shift_to(epoch, time.ctime)
     plain_strftime, plain_asctime = time.strftime, time.asctime
     time.strftime = lambda form, *moment: plain_strftime(form, *(moment or (time.localtime(),)))
     time.asctime = lambda *moment: plain_asctime(*(moment or (time.localtime(),)))
     _fix_datetime(epoch)
 
 
-def _at(epoch: float, function):  # type: ignore[no-untyped-def]  # three builtins of one shape
+def _shift_to(epoch: float, function):  # type: ignore[no-untyped-def]  # three builtins of one shape
     return lambda seconds=None: function(epoch if seconds is None else seconds)
 
 
@@ -61,6 +61,6 @@ def _fix_datetime(epoch: float) -> None:
         def today(cls) -> Any:
             return _Date.fromtimestamp(epoch)
 
-    for fixed, plain in ((FixedDatetime, _DateTime), (FixedDate, _Date)):
-        fixed.__name__, fixed.__qualname__ = plain.__name__, plain.__qualname__
+    for fixed, original in ((FixedDatetime, _DateTime), (FixedDate, _Date)):
+        fixed.__name__, fixed.__qualname__ = original.__name__, original.__qualname__
     datetime.datetime, datetime.date = FixedDatetime, FixedDate  # type: ignore[misc]  # that is the point

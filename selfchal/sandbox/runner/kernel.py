@@ -62,7 +62,7 @@ def syscall(number: int, *args: object) -> int:
     return result
 
 
-def _checked(result: int, what: str) -> None:
+def _check_result(result: int, what: str) -> None:
     if result != 0:
         error = ctypes.get_errno()
         raise SetupError(error, f"{what}: {os.strerror(error)}")
@@ -70,7 +70,7 @@ def _checked(result: int, what: str) -> None:
 
 def prctl(option: int, *args: int) -> None:
     padded = [ctypes.c_ulong(value) for value in (*args, 0, 0, 0, 0)[:4]]
-    _checked(_libc.prctl(ctypes.c_int(option), *padded), f"prctl {option}")
+    _check_result(_libc.prctl(ctypes.c_int(option), *padded), f"prctl {option}")
 
 
 def prepared_prctl(option: int, *args: object) -> Step:
@@ -91,7 +91,7 @@ def prepared_rlimit(limit: int, soft: int, hard: int | None = None) -> Step:
 def lower_limit(limit: int, value: int) -> None:
     """Soft and hard to ``value``, or to the hard limit that is there if that is lower."""
     there = ctypes.create_string_buffer(_LIMITS.size)
-    _checked(_libc.getrlimit(limit, there), f"getrlimit {limit}")
+    _check_result(_libc.getrlimit(limit, there), f"getrlimit {limit}")
     take([prepared_rlimit(limit, min(value, _LIMITS.unpack(there.raw)[1]))])
 
 
@@ -103,7 +103,7 @@ def take(steps: Iterable[Step]) -> None:
 
 
 def unshare(flags: int) -> None:
-    _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
+    _check_result(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
@@ -114,11 +114,11 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str = ""
         ctypes.c_ulong(flags),
         data.encode() or None,
     )
-    _checked(result, f"mount {target}")
+    _check_result(result, f"mount {target}")
 
 
 def unmount(target: str) -> None:
-    _checked(_libc.umount2(target.encode(), ctypes.c_int(MNT_DETACH)), f"umount {target}")
+    _check_result(_libc.umount2(target.encode(), ctypes.c_int(MNT_DETACH)), f"umount {target}")
 
 
 def read_only(target: str) -> None:

@@ -86,7 +86,7 @@ class Relay:
         for tier in _TIERS:
             try:
                 for hash_seed in (0, 1):
-                    self._zygotes[hash_seed] = self._zygote(tier, hash_seed)
+                    self._zygotes[hash_seed] = self._start_zygote(tier, hash_seed)
                     self._spares[hash_seed] = []
                     self._refill(hash_seed)
                 return tier
@@ -94,7 +94,7 @@ class Relay:
                 reasons.append(f"{tier}: {error}")
         raise ZygoteError("; ".join(reasons))
 
-    def _zygote(self, tier: str, hash_seed: int) -> Zygote:
+    def _start_zygote(self, tier: str, hash_seed: int) -> Zygote:
         clock, seed = self._settings["clock"], self._settings["seed"]
         return Zygote(ZygoteSettings(tier, hash_seed, clock, seed))  # type: ignore[arg-type]  # as JSON gave them
 

@@ -118,20 +118,22 @@ def build_filter(machine: str | None = None) -> bytes:
     }
     for name, (numbers, argument, values) in _CHECKED.items():
         answers[numbers[column]] = name
-        blocks[name] = _checked_block(argument, values)
+        blocks[name] = _check_block(argument, values)
     code = [(_LOAD, 0, 0, _ARCH_OFFSET), (_EQUAL, 1, 0, arch), (_RETURN, 0, 0, _KILL)]
-    code += [(_LOAD, 0, 0, _NR_OFFSET), *_search(_regions(answers), blocks)]
+    code += [(_LOAD, 0, 0, _NR_OFFSET), *_build_search(_split_regions(answers), blocks)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
-def _regions(answers: dict[int, str]) -> list[tuple[int, str]]:
+def _split_regions(answers: dict[int, str]) -> list[tuple[int, str]]:
     """From which number on the answer is which block; numbers not listed (all of x32 too) are refused."""
     numbers = sorted({0, *answers, *(number + 1 for number in answers)})
     told = [(number, answers.get(number, "refuse")) for number in numbers]
     return [here for before, here in pairwise([(0, ""), *told]) if here[1] != before[1]]
 
 
-def _search(regions: list[tuple[int, str]], blocks: dict[str, list[_Instruction]]) -> list[_Instruction]:
+def _build_search(
+    regions: list[tuple[int, str]], blocks: dict[str, list[_Instruction]]
+) -> list[_Instruction]:
     """A binary search for the region of the loaded number, followed by the blocks that it jumps to.
 
     The kernel runs a filter once for every number there is whenever it is installed, that is for each
@@ -141,22 +143,22 @@ def _search(regions: list[tuple[int, str]], blocks: dict[str, list[_Instruction]
     for name, block in blocks.items():
         offsets[name] = end
         end += len(block)
-    return [*_branch(regions, 0, offsets), *(step for block in blocks.values() for step in block)]
+    return [*_build_branch(regions, 0, offsets), *(step for block in blocks.values() for step in block)]
 
 
-def _branch(regions: list[tuple[int, str]], at: int, offsets: dict[str, int]) -> list[_Instruction]:
+def _build_branch(regions: list[tuple[int, str]], at: int, offsets: dict[str, int]) -> list[_Instruction]:
     """The comparisons for these regions, placed at ``at``; none where there is but one region."""
     if len(regions) == 1:
         return []
     middle = len(regions) // 2
-    left = _branch(regions[:middle], at + 1, offsets)
-    right = _branch(regions[middle:], at + 1 + len(left), offsets)
+    left = _build_branch(regions[:middle], at + 1, offsets)
+    right = _build_branch(regions[middle:], at + 1 + len(left), offsets)
     no = 0 if left else offsets[regions[0][1]] - at - 1
     yes = len(left) if right else offsets[regions[-1][1]] - at - 1
     return [(_AT_LEAST, yes, no, regions[middle][0]), *left, *right]
 
 
-def _checked_block(argument: int, values: tuple[int, ...]) -> list[_Instruction]:
+def _check_block(argument: int, values: tuple[int, ...]) -> list[_Instruction]:
     code = [(_LOAD, 0, 0, _ARGS_OFFSET + 8 * argument)]
     code += [(_EQUAL, left, 0, value) for left, value in zip(range(len(values), 0, -1), values, strict=True)]
     return [*code, (_RETURN, 0, 0, _ERRNO | errno.EPERM), (_RETURN, 0, 0, _ALLOW)]

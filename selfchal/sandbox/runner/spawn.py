@@ -57,7 +57,7 @@ class Zygote:
         }
         program = f"import sys; sys.path.insert(0, {folder!r}); from runner.zygote import main; main()"
         self._process = subprocess.Popen(
-            [_interpreter(), "-P", "-s", "-S", "-B", "-X", "utf8", "-c", program, json.dumps(options)],
+            [_find_interpreter(), "-P", "-s", "-S", "-B", "-X", "utf8", "-c", program, json.dumps(options)],
             env={"PYTHONHASHSEED": str(settings.hash_seed), **_ENVIRONMENT},
             pass_fds=(there.fileno(),),
             stdin=subprocess.DEVNULL,
@@ -67,22 +67,22 @@ class Zygote:
             cwd="/",
         )
         there.close()
-        self.report = self._first_report()
+        self.report = self._read_first_report()
 
-    def _first_report(self) -> dict[str, object]:
+    def _read_first_report(self) -> dict[str, object]:
         self._control.settimeout(START_SECONDS)
         try:
             data = self._control.recv(_CHUNK)
         except OSError as error:
             data = json.dumps({"error": f"no answer: {error}"}).encode()
-        report: dict[str, object] = json.loads(data) if data else {"error": self._last_words()}
+        report: dict[str, object] = json.loads(data) if data else {"error": self._read_last_words()}
         if "error" in report:
             self.close()
             raise ZygoteError(str(report["error"]))
         self._control.settimeout(_HANG_UP_SECONDS)
         return report
 
-    def _last_words(self) -> str:
+    def _read_last_words(self) -> str:
         assert self._process.stderr is not None
         return self._process.stderr.read()[-2000:].decode(errors="replace") or "it ended without a word"
 
@@ -126,7 +126,7 @@ class Zygote:
             self._process.stderr.close()
 
 
-def _interpreter() -> str:
+def _find_interpreter() -> str:
     """The interpreter itself, not a virtual environment's link to it: nothing but the standard library."""
     return getattr(sys, "_base_executable", "") or sys.executable
 

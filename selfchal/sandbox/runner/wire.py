@@ -32,7 +32,7 @@ def _refuse_constant(name: str) -> None:
     raise NotStrictError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
+def _check_finite(text: str) -> float:
     value = float(text)
     if value - value != 0.0:
         raise NotStrictError("infinity is not JSON")
@@ -40,7 +40,7 @@ def _finite(text: str) -> float:
 
 
 # Made once, and called without the json module's conveniences: a child copies each page that it touches.
-_decoder: Any = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_decoder: Any = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_check_finite)
 _scan = _decoder.scan_once  # typeshed does not know it
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
@@ -138,7 +138,7 @@ def read_frame(fd: int) -> bytes | None:
     """One frame from a blocking descriptor; None at its end. For the child, which trusts its host to send
     no more than it was asked for."""
     data = os.read(fd, _FIRST_PIECE)
-    while (missing := _missing(data)) > 0:
+    while (missing := _list_missing(data)) > 0:
         more = os.read(fd, missing)
         if not more:
             return None
@@ -146,7 +146,7 @@ def read_frame(fd: int) -> bytes | None:
     return data[HEADER.size :]
 
 
-def _missing(data: bytes) -> int:
+def _list_missing(data: bytes) -> int:
     if len(data) < HEADER.size:
         return HEADER.size - len(data)
     return HEADER.size + HEADER.unpack_from(data)[0] - len(data)  # type: ignore[no-any-return]  # an int

@@ -19,9 +19,9 @@ import sys
 import sysconfig
 from typing import Any, NoReturn
 
-from . import clock, kernel, landlock, seccomp, walls
+from . import clock, isolation, kernel, landlock, seccomp
 from .child import CHANNEL, MOST_DESCRIPTORS, Walls, become_child, rehearse
-from .room import hold_what_is_free
+from .prefault import hold_what_is_free
 from .wire import PIDFD
 
 EXIT = struct.Struct("!i")  # a wait status as os.waitpid gives it
@@ -49,7 +49,7 @@ def main() -> NoReturn:
     control = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, CHANNEL + 1)
     host = os.pidfd_open(os.getppid())
     try:
-        prepared = _raise_walls(settings, control)
+        prepared = _isolate(settings, control)
     except OSError as error:
         control.send(json.dumps({"error": str(error)}).encode())
         os._exit(1)
@@ -63,27 +63,27 @@ def main() -> NoReturn:
     os._exit(0)
 
 
-def _raise_walls(settings: dict[str, Any], control: _socket.socket) -> Walls:
+def _isolate(settings: dict[str, Any], control: _socket.socket) -> Walls:
     for name in PRELOADED:
         __import__(name)
     clock.fix(settings["clock"])
     if settings["seed"] is not None:
         import random  # otherwise the code's own import does, and seeds it anew each time
-    _oom_first()
+    _prefer_oom_kill()
     sys.path[:] = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"]
     sys.argv[:] = [""]
-    _know_the_library()
-    base_memory = walls.address_space()
-    see = walls.visible()
+    _preload_library()
+    base_memory = isolation.address_space()
+    see = isolation.visible()
     if settings["tier"] in ("A", "C"):
-        walls.enter_namespaces()
-        _continue_as_first_process(control)
-        walls.build_root(see)
-    rules = walls.landlock_rules(see) if settings["tier"] in ("A", "B") else None
+        isolation.enter_namespaces()
+        _become_first_process(control)
+        isolation.build_root(see)
+    rules = isolation.landlock_rules(see) if settings["tier"] in ("A", "B") else None
     if rules is None and settings["tier"] in ("A", "B"):
         raise kernel.SetupError(0, "the kernel has no Landlock")
     binds_filter = seccomp.installing(seccomp.load(seccomp.build_filter()))
-    walls.drop_privileges(sysconfig.get_path("stdlib"))
+    isolation.drop_privileges(sysconfig.get_path("stdlib"))
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     for limit, value in _INHERITED_LIMITS:
         kernel.lower_limit(limit, value)
@@ -100,7 +100,7 @@ def _raise_walls(settings: dict[str, Any], control: _socket.socket) -> Walls:
     return Walls(tuple(bindings), binds_filter, base_memory)
 
 
-def _know_the_library() -> None:
+def _preload_library() -> None:
     """List the library's folders once and for all.
 
     An import lists a folder anew when that has changed, which a child may not: it would find nothing more.
@@ -112,13 +112,13 @@ def _know_the_library() -> None:
             folder._fill_cache = lambda: None  # type: ignore[attr-defined]  # of importlib's FileFinder
 
 
-def _oom_first() -> None:
+def _prefer_oom_kill() -> None:
     """If the machine runs out of memory, this and its children go before anything else."""
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
 
 
-def _continue_as_first_process(control: _socket.socket) -> None:
+def _become_first_process(control: _socket.socket) -> None:
     """Fork into the new process namespace; the outer process stays, for the host to wait for."""
     pid = os.fork()
     if pid:

@@ -66,7 +66,7 @@ class UnsafeSubprocessSandbox(ChannelSandbox):
 
 
 class PlainChild:
-    """The host's end of one plain subprocess, as ``exchange`` wants it."""
+    """The host's end of one plain subprocess, as ``converse`` wants it."""
 
     def __init__(self, hash_seed: int) -> None:
         here, there = socket.socketpair()

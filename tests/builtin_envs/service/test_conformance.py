@@ -9,12 +9,12 @@ import pytest
 
 from selfchal.builtin_envs.airline.environment import Airline
 from selfchal.builtin_envs.retail.environment import Retail
-from selfchal.builtin_envs.service.desk import Desk, DeskConfig
+from selfchal.builtin_envs.service.environment import ServiceConfig, ServiceEnvironment
 from selfchal.builtin_envs.tables.world import TableWorld
 from selfchal.core.task import TestTask
 from tests.support.benchmark import benchmark_data, recorded
 
-DESKS: dict[str, type[Desk]] = {"retail": Retail, "airline": Airline}
+DESKS: dict[str, type[ServiceEnvironment]] = {"retail": Retail, "airline": Airline}
 PRISTINE = {
     "retail": "ae10e8a7f23bedf88c90a528efa2d59d27cae24b5ce1f0d28768b39257bf9f0d",
     "airline": "f212eeda89b986239ddfb1a9b3d07d2b388112869864655ec9e5cc7ab07ab41c",
@@ -22,8 +22,8 @@ PRISTINE = {
 
 
 @cache
-def desk(name: str) -> Desk:
-    return DESKS[name](DeskConfig(data=benchmark_data("envdata")))
+def desk(name: str) -> ServiceEnvironment:
+    return DESKS[name](ServiceConfig(data=benchmark_data("envdata")))
 
 
 def answer(world: TableWorld, name: str, kwargs: dict[str, Any]) -> str:
@@ -72,7 +72,7 @@ def test_scenarios(name: str, kind: str) -> None:
 
 
 def played(
-    environment: Desk, task: TestTask, scenario: str, reply: str | None
+    environment: ServiceEnvironment, task: TestTask, scenario: str, reply: str | None
 ) -> tuple[TableWorld, list[str]]:
     """The recorded scenario: which ground-truth calls are made, and what is said, until the episode ends."""
     world = environment.open({})
@@ -145,7 +145,7 @@ def test_tools_are_named_and_typed_as_the_originals(name: str) -> None:
 )
 def test_tau2(name: str, wins: int, sha256: str) -> None:
     """tau2-bench's database, and how many of its tasks are won by doing nothing."""
-    environment = DESKS[name](DeskConfig(profile="tau2", data=benchmark_data("envdata")))
+    environment = DESKS[name](ServiceConfig(profile="tau2", data=benchmark_data("envdata")))
     assert environment.open({}).canonical_sha256() == sha256
     tasks = environment.test_tasks("base")
     assert sum(environment.grade(task, environment.open({}), None, ["ok"]) for task in tasks) == wins

@@ -11,7 +11,7 @@ import pytest
 
 from selfchal.builtin_envs.airline.environment import Airline
 from selfchal.builtin_envs.retail.environment import Retail
-from selfchal.builtin_envs.service.desk import DeskConfig
+from selfchal.builtin_envs.service.environment import ServiceConfig
 from selfchal.builtin_envs.service.task_source import tasks_from_python
 from selfchal.core.errors import EnvironmentDataError
 
@@ -50,7 +50,7 @@ def checkout(root: Path, tasks: str = TASKS) -> Path:
 
 
 def test_a_checkout(tmp_path: Path) -> None:
-    environment = Retail(DeskConfig(data=checkout(tmp_path)))
+    environment = Retail(ServiceConfig(data=checkout(tmp_path)))
     assert list(environment.splits()) == ["test"]
     assert environment.policy == "# Policy"
     (task,) = environment.test_tasks("test")
@@ -69,7 +69,7 @@ def test_json_layout(tmp_path: Path) -> None:
     (folder / "tasks_dev.json").write_text(json.dumps([task]))
     (folder / "policy.md").write_text("p")
     for path in (tmp_path, tmp_path / "tau-bench", folder):
-        environment = Retail(DeskConfig(data=path))
+        environment = Retail(ServiceConfig(data=path))
         assert [task.id for task in environment.test_tasks("dev")] == ["retail-compat-dev-7"]
 
 
@@ -99,19 +99,19 @@ def test_other_code_is_refused(tmp_path: Path, source: str, complaint: str) -> N
 
 def test_missing_and_broken_data_are_named(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentDataError, match=r"No retail tables of tau-bench.*`data` must name"):
-        Retail(DeskConfig(data=tmp_path / "nowhere"))
+        Retail(ServiceConfig(data=tmp_path / "nowhere"))
     root = checkout(tmp_path / "broken")
     table = root / "tau_bench/envs/retail/data/orders.json"
     table.write_text("{")
     with pytest.raises(EnvironmentDataError, match=r"orders\.json cannot be read"):
-        Retail(DeskConfig(data=root))
+        Retail(ServiceConfig(data=root))
     table.unlink()
     with pytest.raises(EnvironmentDataError, match=r"orders\.json is missing"):
-        Retail(DeskConfig(data=root))
+        Retail(ServiceConfig(data=root))
 
 
 def test_tau2_needs_its_data(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentDataError, match=r"environment\.data"):
-        Airline(DeskConfig(profile="tau2"))
+        Airline(ServiceConfig(profile="tau2"))
     with pytest.raises(EnvironmentDataError, match="tau2-bench"):
-        Airline(DeskConfig(profile="tau2", data=tmp_path))
+        Airline(ServiceConfig(profile="tau2", data=tmp_path))

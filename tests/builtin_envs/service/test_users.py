@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from selfchal.builtin_envs.retail.environment import Retail
-from selfchal.builtin_envs.service.desk import DeskConfig
+from selfchal.builtin_envs.service.environment import ServiceConfig
 from selfchal.builtin_envs.service.script import ScriptedUser, first_person
 from selfchal.builtin_envs.service.users import ModelUser, spoken
 from selfchal.core.errors import EnvironmentDataError
@@ -109,7 +109,7 @@ def test_instructions_are_said_in_the_first_person() -> None:
 
 
 def test_a_models_user_without_a_model_is_refused() -> None:
-    environment = Retail(DeskConfig(user="react"))
+    environment = Retail(ServiceConfig(user="react"))
     with pytest.raises(EnvironmentDataError, match=r"environment\.user"):
         environment.user(WANTS, {}, None)
     user = environment.user(WANTS, {}, Scripted("User Response: Hello."))

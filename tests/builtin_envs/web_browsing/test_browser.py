@@ -86,7 +86,7 @@ def test_a_reset_returns_to_the_page_of_the_context() -> None:
     world = FIXED.open({"page": "/trails"})
     see(world, "click_url", "/trails/kelp_shore")
     world.reset()
-    assert see(world, "view") == FIXED.observe_start({"page": "/trails"})
+    assert see(world, "view") == FIXED.initial_observation({"page": "/trails"})
 
 
 @pytest.mark.parametrize("page", ["/nowhere", 3, ["/"]])
@@ -100,7 +100,7 @@ def test_exploration_starts_on_the_landing_page_or_a_section() -> None:
     assert {"/", "/market", "/festival"} <= starts
     assert len(starts) == 8
     assert FIXED.exploration_context(3) == FIXED.exploration_context(3)
-    assert all(FIXED.observe_start({"page": start}) for start in starts)
+    assert all(FIXED.initial_observation({"page": start}) for start in starts)
 
 
 def test_what_writes_is_declared() -> None:

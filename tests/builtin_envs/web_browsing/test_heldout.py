@@ -7,10 +7,10 @@ import re
 import pytest
 
 from selfchal.builtin_envs.web_browsing.environment import WebBrowsing, WebBrowsingConfig
-from selfchal.core.actions import Act, Say, parse_turn
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import TestTask
+from selfchal.rollout.actions import Act, Say, parse_turn
 
 ENV = WebBrowsing(WebBrowsingConfig())
 SPLITS = ("test", "dev")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from selfchal.builtin_envs.web_browsing import island, pages
+from selfchal.builtin_envs.web_browsing import pages
+from selfchal.builtin_envs.web_browsing import site_facts as site_facts
 from selfchal.builtin_envs.web_browsing.environment import WebBrowsing, WebBrowsingConfig
 from selfchal.builtin_envs.web_browsing.site import START, Site, make_site
 from selfchal.core.errors import EnvironmentDataError
@@ -30,7 +31,7 @@ def test_every_page_leads_home() -> None:
 
 
 def test_no_two_things_share_a_page_or_a_name() -> None:
-    place = island.island()
+    place = site_facts.site_facts()
     things = [*place.offices, *place.people, *place.routes, *place.ships, *place.stalls, *place.goods]
     things += [*place.exhibits, *place.books, *place.trails, *place.events]
     names = [thing.page for thing in things]
@@ -41,7 +42,7 @@ def test_no_two_things_share_a_page_or_a_name() -> None:
 
 def test_always_the_same() -> None:
     first = pages.own_site().pages
-    island.island.cache_clear()
+    site_facts.site_facts.cache_clear()
     pages.own_site.cache_clear()
     assert pages.own_site().pages == first
 

@@ -20,7 +20,7 @@ import pytest
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import Level, Limits, Program, Sandbox, Status
 from selfchal.sandbox import canaries
-from selfchal.sandbox.process import promises
+from selfchal.sandbox.process import guarantees as guarantees_of_tier
 from selfchal.sandbox.process.sandbox import ProcessConfig, ProcessSandbox
 from tests.sandbox.counting import Counting
 
@@ -232,9 +232,9 @@ def test_the_clock_and_the_seed_can_be_fixed() -> None:
 
 
 def test_promises_say_what_is_partial() -> None:
-    assert promises.guarantees("A", []).missing(Level.FULL) == []
-    assert promises.guarantees("B", []).missing(Level.FULL) == ["file_reads"]
-    assert promises.guarantees("C", ["tier A: x"]).notes.endswith("tier A: x")
+    assert guarantees_of_tier.guarantees("A", []).missing(Level.FULL) == []
+    assert guarantees_of_tier.guarantees("B", []).missing(Level.FULL) == ["file_reads"]
+    assert guarantees_of_tier.guarantees("C", ["tier A: x"]).notes.endswith("tier A: x")
 
 
 def _kill_children(zygote: int) -> None:

@@ -1,0 +1,8 @@
+"""The judge and its checks: a task in, a verdict with its reason out, by running the task's code."""
+
+from selfchal.core.judge import STAGES
+from selfchal.judging.judge import Judge
+from selfchal.judging.processes import JudgeProcesses, JudgeSpec, enough_processes
+from selfchal.judging.rows import judge_rows
+
+__all__ = ["STAGES", "Judge", "JudgeProcesses", "JudgeSpec", "enough_processes", "judge_rows"]

@@ -1,0 +1,84 @@
+"""Answers that are looked up in pages of text: does the instruction say which line is meant?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from selfchal.core.world import Call, Json
+from selfchal.judging.state_explorer import shape
+from selfchal.judging.wording import Wording, features
+
+_AROUND = 1  # lines before and after
+
+
+def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> list[str]:
+    """Why the instruction does not single out the answer's line among those alike; empty when it does,
+    or when the answer was not simply read."""
+    if answer is None or wording.says(answer):
+        return []
+    pages = [call.value for call in calls if isinstance(call.value, str) and "\n" in call.value]
+    for page in reversed(pages):
+        lines = page.splitlines()
+        at = next((i for i, line in enumerate(lines) if str(answer).casefold() in line.casefold()), None)
+        if at is None:
+            continue
+        mine = wording.mentioned(_describe_line(lines, at))
+        if not mine:
+            return [f"what {answer!r} is"]
+        alike = [i for i, line in enumerate(lines) if i != at and shape(line) == shape(lines[at])]
+        rivals = [i for i in alike if not mine - _describe_line(lines, i)]
+        return [f"which line gives {answer!r}"] if rivals and not wording.cued else []
+    return []
+
+
+def strayed(calls: Sequence[Call], wording: Wording) -> list[str]:
+    """Pages that the solution picked out of a list of links without the instruction naming them."""
+    visited = {str(arg) for call in calls for arg in _list_addresses(call)}
+    missing: dict[str, None] = {}
+    pages: list[str] = []
+    for call in calls:
+        for address in _list_addresses(call):
+            beside = _find_links_beside(address, pages)
+            rivals = [link for link in beside if link not in visited]
+            mine = wording.mentioned(_split_name(address)) | (_split_name(address) & _read_in(pages, address))
+            on_the_way = any(other.startswith(f"{address.rstrip('/')}/") for other in visited - {address})
+            if not on_the_way and any(not mine - _split_name(link) for link in rivals):
+                missing[f"which page is meant ({address!r})"] = None
+        if isinstance(call.value, str):
+            pages.append(call.value)
+    return list(missing)
+
+
+def _read_in(pages: Sequence[str], address: str) -> set[str]:
+    """What earlier pages say besides links to this place: a page may name the next one."""
+    parent = address.rsplit("/", 1)[0] + "/"
+    return features(line for page in pages for line in page.splitlines() if parent not in line)
+
+
+def _list_addresses(call: Call) -> list[str]:
+    values = (*call.args, *call.kwargs.values())
+    return (
+        [value for value in values if isinstance(value, str) and value.startswith("/")]
+        if call.changed
+        else []
+    )
+
+
+def _find_links_beside(address: str, pages: Sequence[str]) -> list[str]:
+    """The links to sister pages on the newest page that has any; it may show only part of its links."""
+    parent = address.rsplit("/", 1)[0]
+    pattern = re.compile(re.escape(parent) + r"/[\w.-]+(?![\w/.-])")
+    for page in reversed(pages):
+        links = list(dict.fromkeys(pattern.findall(page)))
+        if links:
+            return [link for link in links if link != address]
+    return []
+
+
+def _split_name(address: str) -> set[str]:
+    return features([address.rsplit("/", 1)[1]])
+
+
+def _describe_line(lines: Sequence[str], at: int) -> set[str]:
+    return features(lines[max(0, at - _AROUND) : at + _AROUND + 1])

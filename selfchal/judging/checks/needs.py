@@ -1,0 +1,84 @@
+"""Needs: the values that a solution hands to tools, and what could be read about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from selfchal.core.environment import Environment
+from selfchal.core.evidence import StateExplorer, TaskRunner
+from selfchal.core.task import Task
+from selfchal.core.world import Call, Json
+from selfchal.judging.mutants import placed
+from selfchal.judging.state_explorer import ReadToolExplorer, is_id
+from selfchal.judging.wording import Wording
+
+
+@dataclass(frozen=True)
+class Need:
+    """One value that the solution handed over: in which call, where, under which parameter."""
+
+    call: int
+    where: tuple[str | int, ...]
+    value: Json
+    parameter: str
+
+
+def needs_of(environment: Environment, calls: Sequence[Call]) -> list[Need]:
+    """What the calls that matter were given: where the state counts, those that changed it."""
+    parameters = {tool.name: list(tool.parameters.get("properties", {})) for tool in environment.tools}
+    return list(_list_needs(calls, environment.answer_required, parameters))
+
+
+def _list_needs(calls: Sequence[Call], answers: bool, parameters: Mapping[str, list[str]]) -> Iterator[Need]:
+    for number, call in enumerate(calls):
+        if call.changed == answers:  # where the answer counts, a changing call walks from page to page
+            continue
+        names = parameters.get(call.name, [])
+        for where, value in placed([list(call.args), dict(call.kwargs)]):
+            index = where[1]
+            fields = [key for key in where[1:] if isinstance(key, str)]
+            positional = (
+                names[index] if isinstance(index, int) and where[0] == 0 and index < len(names) else ""
+            )
+            yield Need(number, where, value, fields[-1] if fields else positional)
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What every agent is told besides the task: the policy and the tools."""
+
+    environment: Environment
+
+    @cached_property
+    def wording(self) -> Wording:
+        tools = " ".join(f"{tool.description} {tool.parameters}" for tool in self.environment.tools)
+        return _make_wording(f"{self.environment.policy} {tools}")
+
+    def choices(self, tool: str, parameter: str) -> list[Json]:
+        """The values that a tool's schema allows for a parameter; empty when it allows any."""
+        for spec in self.environment.tools:
+            if spec.name == tool:
+                schema = spec.parameters.get("properties", {}).get(parameter, {})
+                return list(schema.get("enum", ()))
+        return []
+
+
+@lru_cache(maxsize=8)
+def _make_wording(text: str) -> Wording:
+    """Every task of an environment has the same documents."""
+    return Wording(text)
+
+
+def explore(task: Task, runner: TaskRunner, calls: Sequence[Call]) -> StateExplorer:
+    """What can be read from the ids of the context and of a solution's needs on."""
+    needs = needs_of(runner.environment, calls)
+    explorer = ReadToolExplorer(runner.environment.open(task.context), runner.environment.tools)
+    named: dict[str, set[Json]] = {}
+    for need in needs:
+        named.setdefault(need.parameter, set()).add(need.value)
+    starts = [str(value) for value in task.context.values() if isinstance(value, str)]
+    starts += [need.value for need in needs if isinstance(need.value, str) and is_id(need.value)]
+    explorer.read(starts, named)
+    return explorer

@@ -1,0 +1,149 @@
+"""Strong: failure cases really do something, and evaluate notices what is not the solution's outcome.
+
+Refused is a task whose failure cases are all no-ops, whose evaluate accepts the solution with one of its
+changing calls left out, or accepts an answer that is not the solution's. What else mutants show (altered
+arguments, conditions of evaluate that nothing tests) is measured and kept with the task.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.core.evidence import Evidence, TaskRunner, Trial
+from selfchal.core.judge import Finding, Stage
+from selfchal.core.task import Task
+from selfchal.core.world import Json
+from selfchal.judging.batch import RAISED, RAN_OUT, Ending, evaluate_many, tool_names
+from selfchal.judging.checks.unchecked_values import first_unchecked
+from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out
+from selfchal.judging.runner import changed_rows
+from selfchal.judging.source.drop_conditions import weakened
+from selfchal.judging.source.except_hooks import hook_excepts
+from selfchal.judging.source.purity import all_pure
+
+_ALONE = 2  # mutants that are asked again in a process of their own
+
+
+class StrengthConfig(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    noop_failures: bool = Field(False, description="Accept a task whose failure cases all change nothing.")
+    min_arguments: float = Field(
+        0.0, ge=0, le=1, description="Least share of altered arguments that evaluate must notice."
+    )
+
+
+@dataclass(frozen=True)
+class Strength:
+    config: StrengthConfig = field(default_factory=StrengthConfig)
+    name: ClassVar[str] = "strength"
+    stage: ClassVar[Stage] = Stage.STRONG
+    Config: ClassVar[type[BaseModel]] = StrengthConfig
+
+    def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
+        diagnostics: dict[str, Json] = {"footprint": changed_rows(evidence.solution.world)}
+        idle = [n for n, trial in enumerate(evidence.failures, start=1) if not _is_acting(trial)]
+        diagnostics["noop_failures"] = idle
+        if evidence.failures and len(idle) == len(evidence.failures) and not self.config.noop_failures:
+            return Finding.failed(
+                "no failure case changes anything",
+                "Every failure case left the world as it was and gave no answer, so they only show that "
+                "doing nothing fails. Write failure cases whose calls work but do the wrong thing.",
+                **diagnostics,
+            )
+        if runner.environment.answer_required:  # there the world is only read, or walked through
+            mutants = list(altered_answers(evidence))
+        else:
+            mutants = [*left_out(evidence), *altered_arguments(evidence)]
+        return self._measure(task, runner, evidence, mutants, diagnostics)
+
+    def _measure(
+        self,
+        task: Task,
+        runner: TaskRunner,
+        evidence: Evidence,
+        mutants: Sequence[Mutant],
+        diagnostics: dict[str, Json],
+    ) -> Finding:
+        verdicts = _collect_verdicts(task, runner, evidence, mutants)
+        if verdicts is None:
+            return Finding.failed(
+                f"evaluate is too slow or too large to be tried on {len(mutants)} altered outcomes",
+                **diagnostics,
+            )
+        told = _find_otherwise_alone(task, runner, mutants, verdicts[0])
+        if told is not None:
+            return Finding.failed(
+                f"evaluate says otherwise of {told.what} when it has a process of its own: "
+                "it looks at how it is run",
+                **diagnostics,
+            )
+        accepted = [mutant for mutant, verdict in zip(mutants, verdicts[0], strict=True) if verdict is True]
+        altered = [mutant for mutant in mutants if mutant.kind == "argument"]
+        unnoticed = [mutant.what for mutant in accepted if mutant.kind == "argument"]
+        conditions, untested = verdicts[1]
+        diagnostics |= {
+            "mutants": len(mutants),
+            "arguments": [len(altered) - len(unnoticed), len(altered)],
+            "unnoticed": unnoticed[:5],
+            "conditions": [conditions - len(untested), conditions],
+            "untested": untested[:5],
+        }
+        for mutant in accepted:
+            if mutant.kind != "argument":
+                return Finding.failed(
+                    f"evaluate accepts {mutant.what}",
+                    f"evaluate also returned True for {mutant.what}. Make it stricter.",
+                    **diagnostics,
+                )
+        unchecked = first_unchecked(task, evidence, altered, accepted)
+        if unchecked is not None:
+            return Finding.failed(
+                f"evaluate accepts {unchecked.what}, although the instruction says it",
+                f"evaluate also returned True for {unchecked.what}. Make it check that too.",
+                **diagnostics,
+            )
+        if altered and len(unnoticed) > (1 - self.config.min_arguments) * len(altered):
+            return Finding.failed(f"evaluate does not notice {unnoticed[0]}", **diagnostics)
+        return Finding.passed(**diagnostics)
+
+
+def _find_otherwise_alone(
+    task: Task, runner: TaskRunner, mutants: Sequence[Mutant], verdicts: Sequence[bool | str | None]
+) -> Mutant | None:
+    """A mutant that evaluate accepts in a process of its own only.
+
+    Code that is not plain can tell that it has company, and be strict there alone; and any code may run out
+    of stack, memory or calls there alone. So of what was refused a few are asked again, drawn by a number
+    that no verifier can work out.
+    """
+    tools = [name for names in tool_names(runner) for name in names]
+    suspect = {RAN_OUT} if all_pure([task.evaluate], tools) else {RAN_OUT, RAISED, False}
+    refused = [mutant for mutant, verdict in zip(mutants, verdicts, strict=True) if verdict in suspect]
+    drawn = random.Random(task.evaluate).sample(refused, min(_ALONE, len(refused)))
+    return next((m for m in drawn if runner.verdict(task, m.world, m.answer).value is True), None)
+
+
+def _is_acting(trial: Trial) -> bool:
+    return trial.changed or trial.execution.value is not None
+
+
+def _collect_verdicts(
+    task: Task, runner: TaskRunner, evidence: Evidence, mutants: Sequence[Mutant]
+) -> tuple[list[bool | str | None], tuple[int, list[str]]] | None:
+    """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and
+    which of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
+    conditions, verifier = weakened(hook_excepts(task.evaluate))
+    others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
+    endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
+    rows = evaluate_many(runner, verifier, endings, len(conditions))
+    if rows is None:
+        return None
+    noticed = {number for row in rows for number, verdict in enumerate(row) if verdict is True}
+    untested = [what for number, what in enumerate(conditions, start=1) if number not in noticed]
+    return [row[0] for row in rows[len(others) :]], (len(conditions), untested)

@@ -1,0 +1,82 @@
+"""Slack: a value that the instruction says and the solution sets, and that evaluate does not look at.
+
+A verifier may be lenient by design and look at a status alone. One that looks at other values of the
+same call, but not at this one, has forgotten it: when the instruction says the value, or when it is the
+only one of many.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from selfchal.core.evidence import Evidence
+from selfchal.core.task import Task
+from selfchal.core.world import Json, World
+from selfchal.judging.checks.completeness import told_apart
+from selfchal.judging.mutants import Mutant, placed
+from selfchal.judging.source.parse import nodes_of, parse_evaluate
+from selfchal.judging.state_explorer import is_id
+from selfchal.judging.wording import Wording
+
+_MANY = 4  # values of a call that are looked at: then the only one that is not was forgotten
+
+
+def first_unchecked(
+    task: Task, evidence: Evidence, altered: Sequence[Mutant], accepted: Sequence[Mutant]
+) -> Mutant | None:
+    """The first altered argument that evaluate forgot to look at, if there is one."""
+    if not any(mutant.kind == "argument" for mutant in accepted):
+        return None
+    solution = _list_leaves(evidence.solution.world)
+    sets = cache(lambda index: _is_set(altered[index], solution))
+    index_of = {id(mutant): index for index, mutant in enumerate(altered)}
+    tree = parse_evaluate(task.evaluate)
+    named = {repr(node.value) for node in nodes_of(tree) if isinstance(node, ast.Constant)}
+    passing = {id(mutant) for mutant in accepted}
+    wording = Wording(task.instruction, task.instruction)
+    for mutant in altered:
+        if id(mutant) not in passing:
+            continue
+        others = [other for other in altered if other.call == mutant.call and other.value != mutant.value]
+        forgotten = sets(index_of[id(mutant)]) and (
+            any(id(other) not in passing and sets(index_of[id(other)]) for other in others)
+            or _mentions_others(mutant, evidence, named, set(map(repr, solution.values())))
+        )
+        alone = len(others) >= _MANY and not any(id(other) in passing for other in others)
+        if forgotten and (alone or _is_said(task, evidence, mutant, wording)):
+            return mutant
+    return None
+
+
+def _mentions_others(mutant: Mutant, evidence: Evidence, named: set[str], set_: set[str]) -> bool:
+    """Does evaluate name another value that this call was given and that the solution sets?"""
+    call = evidence.solution.execution.calls[mutant.call]
+    given = {repr(value) for _, value in placed([list(call.args), dict(call.kwargs)])}
+    return bool((given - {repr(mutant.value)}) & named & set_)
+
+
+def _list_leaves(world: World) -> dict[tuple[str | int, ...], Json]:
+    """Every changed scalar by its path."""
+    changes = world.difference()
+    return {(*change.path, *where): leaf for change in changes for where, leaf in placed(change.after)}
+
+
+def _is_set(mutant: Mutant, solution: Mapping[tuple[str | int, ...], Json]) -> bool:
+    """Did the solution put this value somewhere that had another one before?"""
+    value = repr(mutant.value)
+    mine = {path: leaf for path, leaf in solution.items() if repr(leaf) == value}
+    altered = _list_leaves(mutant.world) if mine else {}
+    return any(altered.get(path) != leaf for path, leaf in mine.items())
+
+
+def _is_said(task: Task, evidence: Evidence, mutant: Mutant, wording: Wording) -> bool:
+    value: Json = mutant.value
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int | float):
+        return float(value) in wording.amounts
+    if is_id(value) and not wording.says(value):
+        return told_apart(value, mutant.other, evidence.explored(), Wording(task.instruction))
+    return bool(value) and wording.says(value)

@@ -1,0 +1,229 @@
+"""The judge: from a task to a verdict with its reason, by running the task's code, stage by stage.
+
+The paper's filter (appendix A) comes first: everything runs, the solution passes, every failure case
+fails. Then ours, as checks. What the challenger can mend is told in ``feedback``, with the traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+from selfchal.core.errors import SandboxError
+from selfchal.core.evidence import Evidence, Trial
+from selfchal.core.judge import FUNNEL, Check, Filter, Finding, Outcome, Stage, Verdict
+from selfchal.core.sandbox import Execution, Status
+from selfchal.core.task import MIN_FAILURES, Task
+from selfchal.core.world import Json
+from selfchal.judging.checks.completeness import Completeness
+from selfchal.judging.checks.stability import Stability
+from selfchal.judging.checks.strength import Strength
+from selfchal.judging.coverage import uses
+from selfchal.judging.runner import SandboxTaskRunner, answer_type
+from selfchal.judging.source.parse import SourceError, parse_evaluate, parse_source
+from selfchal.judging.tally import CountingSandbox
+from selfchal.judging.trials import gather_evidence
+
+_TRACEBACK = 1_500  # characters of an error that go back to the challenger
+
+_LAST = {
+    Filter.NONE: Stage.PARSED,
+    Filter.VERIFIER: Stage.RAN,
+    Filter.SOLUTION: Stage.SOLUTION_PASSED,
+    Filter.PAPER: Stage.FAILURES_FAILED,
+    Filter.FULL: Stage.NEW,
+}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """``judge(task)`` gives a verdict; several threads may ask at once.
+
+    Past the paper's filter come the standard checks and ``checks``, in the order of the funnel; of those
+    that have one name the last counts, so that a manifest can set a standard check's options.
+    """
+
+    runner: SandboxTaskRunner
+    checks: Sequence[Check] = ()
+
+    @cached_property
+    def _all_checks(self) -> list[Check]:
+        standard: list[Check] = [Stability(), Strength(), Completeness()]
+        by_name = {check.name: check for check in (*standard, *self.checks)}
+        return sorted(by_name.values(), key=lambda check: FUNNEL.index(check.stage))
+
+    def __call__(
+        self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
+    ) -> Verdict:
+        """Judge one task. A sandbox failure gives could-not-check; nothing that the task does raises."""
+        guarantees = self.runner.sandbox.guarantees
+        counting = CountingSandbox(self.runner.sandbox)
+        case = _Case(
+            task,
+            replace(self.runner, sandbox=counting),
+            {"sandbox": f"{guarantees.sandbox}, tier {guarantees.tier}"},
+        )
+        needed = min_failures if filters in (Filter.PAPER, Filter.FULL) else 0
+        try:
+            verdict = self._judge(case, filters, needed)
+        except SandboxError as error:
+            verdict = Verdict(Outcome.COULD_NOT_CHECK, case.stage, str(error), diagnostics=case.diagnostics)
+        return replace(verdict, diagnostics={**verdict.diagnostics, "executions": counting.runs})
+
+    def _judge(self, case: _Case, filters: Filter, needed: int) -> Verdict:
+        steps: list[tuple[Stage, Callable[[], Finding]]] = [
+            (Stage.PARSED, partial(case.parse, needed)),
+            (Stage.RAN, partial(case.run, filters)),
+            (Stage.SOLUTION_PASSED, case.solution_passes),
+            (Stage.FAILURES_FAILED, case.failures_fail),
+            (Stage.NOOP_FAILED, case.nothing_fails),
+        ]
+        last = _LAST[filters]
+        for stage, step in steps:
+            case.stage = stage
+            finding = step()
+            if finding.outcome is not Outcome.PASSED:
+                return case.verdict(finding)
+            if stage is last:
+                return case.verdict(finding)
+        for check in self._all_checks:
+            case.stage = check.stage
+            finding = check.check(case.task, case.runner, case.evidence)
+            case.diagnostics |= {check.name: dict(finding.diagnostics)} if finding.diagnostics else {}
+            if finding.outcome is not Outcome.PASSED:
+                return case.verdict(finding)
+        return case.verdict(Finding.passed())
+
+
+@dataclass
+class _Case:
+    """One task before the judge."""
+
+    task: Task
+    runner: SandboxTaskRunner
+    diagnostics: dict[str, Json]
+    stage: Stage = Stage.PROPOSED
+    evidence: Evidence = field(init=False)  # there once the stage "ran" was tried
+
+    def verdict(self, finding: Finding) -> Verdict:
+        return Verdict(finding.outcome, self.stage, finding.reason, finding.feedback, dict(self.diagnostics))
+
+    def parse(self, needed: int) -> Finding:
+        task = self.task
+        try:
+            if not task.instruction.strip():
+                raise SourceError("the instruction is empty")
+            parse_evaluate(task.evaluate)
+            parse_source(task.solution, "the solution")
+            for number, source in enumerate(task.failures, start=1):
+                parse_source(source, f"failure case {number}")
+        except SourceError as error:
+            return Finding.failed(str(error))
+        if len(task.failures) < needed:
+            return Finding.failed(
+                f"there are {len(task.failures)} failure cases; at least {needed} are needed",
+            )
+        return Finding.passed()
+
+    def run(self, filters: Filter) -> Finding:
+        """All code runs and ``evaluate`` answers True or False; how much of it depends on the filter."""
+        task, runner = self.task, self.runner
+        if filters is Filter.VERIFIER:
+            return self._check_verifier()
+        self.evidence = gather_evidence(task, runner, filters)
+        solution = self.evidence.solution
+        self.diagnostics["answer_type"] = answer_type(solution.execution.value)
+        parameters = {
+            tool.name: list(tool.parameters.get("properties", {})) for tool in runner.environment.tools
+        }
+        self.diagnostics["uses"] = uses(solution.execution, parameters)
+        for what, trial in self._name_trials():
+            fault = _find_fault(what, trial)
+            if fault:
+                return fault
+        return Finding.passed()
+
+    def _check_verifier(self) -> Finding:
+        trial = self.runner.try_code(self.task, self.task.solution)
+        self.diagnostics["answer_type"] = answer_type(trial.execution.value)
+        if trial.evaluation is not None and not _find_fault("the solution", trial):
+            return Finding.passed()
+        return _find_fault("doing nothing", self.runner.try_nothing(self.task)) or Finding.passed()
+
+    def solution_passes(self) -> Finding:
+        if self.evidence.solution.passes:
+            return Finding.passed()
+        return Finding.failed(
+            "the solution does not pass evaluate",
+            "The example solution ran, but evaluate then returned False. "
+            f"{_format_result(self.evidence.solution)}Make the two agree."
+            f"{_format_assertion(self.evidence.solution)}",
+        )
+
+    def failures_fail(self) -> Finding:
+        passing = [n for n, trial in enumerate(self.evidence.failures, start=1) if trial.passes]
+        if not passing:
+            return Finding.passed()
+        return Finding.failed(
+            f"failure case {passing[0]} passes evaluate",
+            f"Failure case {passing[0]} was accepted: evaluate returned True after it. "
+            "Make evaluate stricter, or make that failure case really wrong.",
+        )
+
+    def nothing_fails(self) -> Finding:
+        evaluation = self.evidence.nothing.evaluation
+        self.diagnostics["noop_raises"] = evaluation is not None and not evaluation.ok
+        if not self.evidence.nothing.passes:
+            return Finding.passed()
+        return Finding.failed(
+            "doing nothing passes evaluate",
+            "evaluate returned True although nothing was done. It must be True only after the task is done.",
+        )
+
+    def _name_trials(self) -> list[tuple[str, Trial]]:
+        failures = enumerate(self.evidence.failures, start=1)
+        named = [(f"failure case {number}", trial) for number, trial in failures]
+        return [("the solution", self.evidence.solution), *named]
+
+
+def _find_fault(what: str, trial: Trial) -> Finding | None:
+    """Why this trial did not run to a True or False, if it did not."""
+    execution, evaluation = trial.execution, trial.evaluation
+    if not execution.ok:
+        return Finding.failed(
+            f"{what} does not run: {brief(execution)}", f"{what} failed:\n{_format_error(execution)}"
+        )
+    assert evaluation is not None, "code that ran was evaluated"
+    if not evaluation.ok:
+        return Finding.failed(
+            f"evaluate does not run after {what}: {brief(evaluation)}",
+            f"evaluate failed after {what}:\n{_format_error(evaluation)}",
+        )
+    if not isinstance(evaluation.value, bool):
+        return Finding.failed(
+            f"evaluate returned {str(evaluation.value)[:80]!r} after {what}; it must return True or False"
+        )
+    return None
+
+
+def brief(execution: Execution) -> str:
+    """Status and the last line of the error."""
+    lines = (execution.error or "").strip().splitlines()
+    last = lines[-1][:300] if lines else ""
+    return last if execution.status is Status.EXCEPTION and last else f"{execution.status} {last}".strip()
+
+
+def _format_error(execution: Execution) -> str:
+    error = (execution.error or f"stopped: {execution.status}").strip()
+    return error if len(error) <= _TRACEBACK else f"...{error[-_TRACEBACK:]}"
+
+
+def _format_assertion(trial: Trial) -> str:
+    told = _format_error(trial.evaluation) if trial.evaluation and trial.evaluation.error else ""
+    return f"\n{told}" if told else ""
+
+
+def _format_result(trial: Trial) -> str:
+    value = trial.execution.value
+    return "" if value is None else f"Its result was {str(value)[:200]!r}. "

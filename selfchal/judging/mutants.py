@@ -1,0 +1,182 @@
+"""Mutants of a solution: one of its calls left out or altered, its answer altered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from selfchal.core.evidence import Evidence, StateExplorer
+from selfchal.core.world import Call, Json, World
+
+_MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
+_SIBLINGS = 12  # ids beside one that are tried in its place
+_MOST_MET = 24
+_CLOSE = 0.02  # relative; nearer numbers may be the same answer, rounded
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """An outcome that is not the solution's: what was done to it, the final world, the answer."""
+
+    what: str
+    kind: str  # left out, argument, answer
+    world: World
+    answer: Json = None
+    call: int = -1  # which call an argument was altered in, and what stood and stands there
+    value: Json = None
+    other: Json = None
+
+
+def left_out(evidence: Evidence) -> Iterator[Mutant]:
+    """The solution without one of its calls that changed something, for each of them."""
+    calls = evidence.solution.execution.calls
+    writes = [i for i, call in enumerate(calls) if call.changed]
+    final = evidence.solution.world.digest()
+    for i in writes if len(writes) > 1 else ():
+        world = evidence.replays.without(i)
+        if world is not None and world.digest() != final:
+            what = f"the solution without its call of {calls[i].name}"
+            yield Mutant(what, "left out", world, evidence.solution.execution.value)
+
+
+def altered_arguments(evidence: Evidence) -> Iterator[Mutant]:
+    """The solution with one argument of a changing call altered so that the call still works."""
+    calls = evidence.solution.execution.calls
+    final = evidence.solution.world.digest()
+    pool = _collect_pool(evidence)
+    made = 0
+    for i, call in enumerate(calls):
+        for where, value in placed([list(call.args), dict(call.kwargs)]) if call.changed else ():
+            for other in _list_others(value, pool, evidence.explored()):
+                world = evidence.replays.altered(i, with_argument(call, where, other))
+                if world is None or world.digest() == final:
+                    continue
+                what = f"the solution with {other!r} for {value!r} in {call.name}"
+                answer = evidence.solution.execution.value
+                yield Mutant(what, "argument", world, answer, i, value, other)
+                made += 1
+                break
+            if made >= _MOST_ARGUMENTS:
+                return
+
+
+def altered_answers(evidence: Evidence) -> Iterator[Mutant]:
+    """The solution's world with another answer: shifted, or a value met on the way to the right one."""
+    answer, world = evidence.solution.execution.value, evidence.solution.world
+    seen: list[Json] = []
+    for other in (*_shift(answer), *_list_met(evidence)):
+        if not _is_same(other, answer) and not any(_is_same(other, one) for one in seen):
+            seen.append(other)
+            yield Mutant(f"the answer {other!r} instead of {answer!r}", "answer", world, other)
+
+
+_SCALARS = frozenset({str, int, float, bool})
+
+
+def placed(value: Json, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Json]]:
+    """The scalars in a value, each with its place."""
+    if value.__class__ in _SCALARS:  # most are, and an isinstance of Mapping takes its time
+        yield where, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from placed(inner, (*where, key))
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            yield from placed(inner, (*where, i))
+    elif value is not None:
+        yield where, value
+
+
+def with_argument(call: Call, where: tuple[str | int, ...], value: Json) -> Call:
+    """The call with another value at this place (as ``placed`` names places) of its arguments."""
+    args, kwargs = _replace_at([list(call.args), dict(call.kwargs)], where, value)
+    return Call(call.name, tuple(args), kwargs, call.value, call.ok, call.changed)
+
+
+def _replace_at(whole: Json, where: tuple[str | int, ...], value: Json) -> Json:
+    """A copy along the path alone: what is beside it is shared, for worlds copy what they are given."""
+    if not where:
+        return value
+    part: Json = dict(whole) if isinstance(whole, Mapping) else list(whole)
+    part[where[0]] = _replace_at(part[where[0]], where[1:], value)
+    return part
+
+
+def _collect_pool(evidence: Evidence) -> list[str]:
+    """Strings that the solution and the failure cases saw or said, in order of appearance."""
+    found: dict[str, None] = {}
+    for trial in (*evidence.failures, evidence.solution):
+        for call in trial.execution.calls:
+            for _, value in placed([list(call.args), dict(call.kwargs), call.value]):
+                if isinstance(value, str) and len(value) <= 80:
+                    found[value] = None
+            if isinstance(call.value, Mapping):
+                found |= dict.fromkeys(key for key in call.value if isinstance(key, str))
+                for inner in call.value.values():
+                    if isinstance(inner, Mapping):
+                        found |= dict.fromkeys(key for key in inner if isinstance(key, str))
+    return list(found)
+
+
+def _list_others(value: Json, pool: Sequence[str], explorer: StateExplorer) -> list[Json]:
+    """Values to try in place of this one, likely ones first."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        return [value + 1, value - 1]
+    shape = _compute_shape(value)
+    beside = sorted(other for other in explorer.siblings.get(value, ()) if explorer.alike(other, value))
+    alike = [
+        other for other in pool if other != value and _compute_shape(other) == shape and other not in beside
+    ]
+    likely = [*beside[:_SIBLINGS], *alike[:6]]
+    return [*likely, f"{value} else"] if shape.isalpha() or " " in shape else likely
+
+
+@lru_cache(maxsize=65536)
+def _compute_shape(text: str) -> str:
+    """``credit_card_123`` and ``credit_card_987`` have one shape, and so have ``Oslo`` and ``Rome``."""
+    return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "9", text))
+
+
+def _shift(answer: Json) -> list[Json]:
+    if isinstance(answer, bool):
+        return [not answer]
+    if isinstance(answer, int | float):
+        return [answer * 1.1 + 1, answer * 0.9 - 1, -answer - 1, 0, answer * 2 + 3]
+    if isinstance(answer, str):
+        return ["", answer[::-1], "something else", answer[: len(answer) // 2]]
+    return [[], {}, "", 0] if isinstance(answer, list | dict) else []
+
+
+def _list_met(evidence: Evidence) -> list[Json]:
+    """Arguments and results on the solution's way: the short cuts that a lax verifier would accept. Of any
+    type, for an agent's answer is text, and reaches evaluate as text where it is no number."""
+    met: list[Json] = []
+    for call in evidence.solution.execution.calls:
+        for _, value in placed([list(call.args), dict(call.kwargs), call.value]):
+            if not isinstance(value, bool) and len(str(value)) < 200:
+                met.append(value)
+    return met[:_MOST_MET]
+
+
+def _is_same(one: Json, other: Json) -> bool:
+    """Could both be the right answer, said differently?"""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= _CLOSE * max(abs(one), abs(other), 1e-9)
+    if isinstance(one, str) or isinstance(other, str):
+        number = _read_number(one), _read_number(other)
+        if None not in number:
+            return _is_same(*number)
+        return bool(other) and str(one).strip().casefold() == str(other).strip().casefold()
+    return bool(one == other)
+
+
+def _read_number(value: Json) -> float | None:
+    """The number that this is, or that its text writes."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,73 @@
+"""The judge in several processes: one Python runs on one core, however many threads ask it.
+
+Each process has an environment and a sandbox of its own. What is sent there and back are tasks and
+verdicts; what remembers earlier tasks (``Novelty``) stays with the caller.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from typing import Self
+
+from selfchal.core.environment import Environment
+from selfchal.core.judge import Filter, Verdict
+from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.task import MIN_FAILURES, Task
+from selfchal.judging.judge import Judge
+from selfchal.judging.runner import SandboxTaskRunner
+
+
+@dataclass(frozen=True)
+class JudgeSpec:
+    """How another process makes its judge: callables that pickle (``Choice.make`` does)."""
+
+    environment: Callable[[], Environment]
+    sandbox: Callable[[], Sandbox]
+    limits: Limits = field(default_factory=Limits)
+
+
+def enough_processes() -> int:
+    """One more than there are cores: while a judge waits for its sandbox, another one works."""
+    return (os.cpu_count() or 1) + 1
+
+
+class JudgeProcesses:
+    """Called as ``Judge`` is, from as many threads as there are processes; close it at the end."""
+
+    def __init__(self, spec: JudgeSpec, count: int) -> None:
+        """The processes start when they are first asked."""
+        self.count = count
+        self._recipe = spec
+        self._pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
+
+    def __call__(
+        self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
+    ) -> Verdict:
+        """Raises what making the environment or the sandbox raises."""
+        return self._pool.submit(_judge, self._recipe, task, filters, min_failures).result()
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+_made: list[Judge] = []  # this process's own
+
+
+def _judge(spec: JudgeSpec, task: Task, filters: Filter, min_failures: int) -> Verdict:
+    """In a process of the pool, which serves one recipe for all its life and runs one task at a time."""
+    if not _made:
+        environment, sandbox = spec.environment(), spec.sandbox()
+        atexit.register(sandbox.close)
+        _made.append(Judge(SandboxTaskRunner(environment, sandbox, spec.limits)))
+    return _made[0](task, filters, min_failures)

@@ -1,0 +1,93 @@
+"""Plain code: what it does follows from its tools' answers alone, whatever the hash seed, the clock, and what
+else runs in its process.
+
+Read off the syntax tree. Plain code names its own variables and a few builtin functions, calls its tools and
+does nothing else with them, imports no module but ``math``, makes no set, looks behind nothing (no name with
+an underscore in front, no frames), sets no attribute, and asks for no identity but that of None, True and
+False. What is left of the stack, the memory and the calls may be less in company:
+``hook_excepts`` sees to that.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from selfchal.core.sandbox import MAX_SOURCE
+from selfchal.judging.source.parse import nodes_of, parse_source
+
+SET_OPERATORS = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.Sub)
+_FUNCTIONS = frozenset({
+    "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "filter", "float", "int", "isinstance",
+    "iter", "len", "list", "map", "max", "min", "next", "print", "range", "repr", "reversed", "round",
+    "sorted", "str", "sum", "tuple", "zip", "ToolError",
+})  # fmt: skip
+_BUILTIN = frozenset(vars(builtins))
+_ERRORS = frozenset(name for name in _BUILTIN if name.endswith(("Error", "Exception")))
+_VIEWS = frozenset({"keys", "items"})  # of a dict: operators make sets of them
+_FORMATS = frozenset({"format", "format_map"})  # "{0.__class__}" looks behind
+# Of classes, generators, coroutines, code, frames and tracebacks.
+_BEHIND = re.compile("_|mro$|(ag|co|cr|f|gi|tb)_")
+_LONGEST = MAX_SOURCE // 3  # what ``hook_excepts`` adds to it can still be parsed
+
+
+def all_pure(sources: Iterable[str], tools: Collection[str]) -> bool:
+    """Of sources that were parsed before."""
+    return all(
+        len(source) <= _LONGEST and _is_pure(nodes_of(parse_source(source, "code")), frozenset(tools))
+        for source in sources
+    )
+
+
+def _is_pure(nodes: Sequence[ast.AST], tools: frozenset[str]) -> bool:
+    of: dict[type, list[Any]] = defaultdict(list)
+    for node in nodes:
+        of[node.__class__].append(node)
+    own = {node.id for node in of[ast.Name] if node.ctx.__class__ is not ast.Load}
+    own |= {node.arg for node in of[ast.arg]} | {
+        node.name for node in (*of[ast.FunctionDef], *of[ast.ExceptHandler])
+    }
+    named = {node.id for node in of[ast.Name]}
+    modules = {(alias.name, alias.asname) for node in of[ast.Import] for alias in node.names}
+    attributes = {node.attr for node in of[ast.Attribute]}
+    attributes |= {name for node in of[ast.MatchClass] for name in node.kwd_attrs}
+    operators = {node.op.__class__ for node in (*of[ast.BinOp], *of[ast.AugAssign])}
+    return (
+        named <= (own - _BUILTIN) | _FUNCTIONS | _ERRORS | tools | {"math"}
+        and modules <= {("math", None)}
+        and not any(name.startswith("_") for name in named)
+        and not any(map(_BEHIND.match, attributes))
+        and all(node.ctx.__class__ is ast.Load for node in of[ast.Attribute])
+        and _is_only_called(of, tools)
+        and not any(map(_asks_identity, of[ast.Compare]))
+        and not any(node.finalbody for node in of[ast.Try])  # it can end an error
+        and not any(node.decorator_list for node in of[ast.FunctionDef])
+        and not attributes & _FORMATS
+        and not (attributes & _VIEWS and operators.intersection(SET_OPERATORS))
+        and not any(map(of.__getitem__, (ast.Set, ast.SetComp, ast.ImportFrom, ast.ClassDef, ast.TryStar)))
+    )
+
+
+def _is_only_called(of: Mapping[type, list[Any]], tools: frozenset[str]) -> bool:
+    """A tool in another place than before its brackets could be printed, or asked for its attributes."""
+    named = sum(node.id in tools for node in of[ast.Name])
+    called = sum(node.func.__class__ is ast.Name and node.func.id in tools for node in of[ast.Call])
+    return named == called
+
+
+def _asks_identity(node: ast.Compare) -> bool:
+    sides = [node.left, *node.comparators]
+    return any(
+        operator.__class__ in (ast.Is, ast.IsNot) and not any(map(_is_single, pair))
+        for operator, pair in zip(node.ops, pairwise(sides), strict=True)
+    )
+
+
+def _is_single(node: ast.expr) -> bool:
+    """None, True or False."""
+    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))

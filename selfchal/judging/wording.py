@@ -1,0 +1,203 @@
+"""Does a text say a value? Words by their stems, numbers in digits or words, dates in any usual form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from selfchal.core.world import Json
+
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_WORD = re.compile(r"[^\W_]+")
+_ENDING = re.compile(r"(?<=\w)['\u2019](?:s|t|re|ve|ll|d|m)\b")
+_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december",
+)  # fmt: skip
+_COUNTS: Mapping[str, tuple[float, ...]] = {
+    "no": (0,), "none": (0,), "zero": (0,), "without": (0,), "a": (1,), "an": (1,), "one": (1,),
+    "single": (1,),
+    "once": (1,), "two": (2,), "twice": (2,), "double": (2,), "both": (2,), "pair": (2,), "couple": (2,),
+    "half": (0.5, 2), "three": (3,), "triple": (3,), "third": (3,), "four": (4,),
+    "quarter": (0.25, 4), "five": (5,),
+    "six": (6,), "seven": (7,), "week": (7,), "eight": (8,), "nine": (9,), "ten": (10,), "eleven": (11,),
+    "twelve": (12,), "dozen": (12,), "fifteen": (15,), "twenty": (20,), "thirty": (30,), "hundred": (100,),
+}  # fmt: skip
+# Words that pick one of several by a rule which reading alone cannot follow.
+CUES = frozenset({
+    "cheapest", "cheaper", "expensive", "most", "least", "first", "last", "latest", "earliest",
+    "newest", "oldest", "largest", "smallest", "biggest", "highest", "lowest", "longest", "shortest",
+    "other", "same", "all", "both", "every", "each", "only", "either", "whichever", "different",
+    "less", "original", "maximum", "minimum", "best", "remaining", "rest", "entire",
+    "everything", "nearest",
+})  # fmt: skip
+_PRONOUNS = frozenset({"one", "ones", "it", "them", "that", "those", "these", "this", "option", "options"})
+_CLAUSE = re.compile(r"[.,;:!?]+(?:\s|$)|\n")
+_CODE = re.compile(r"\d{4}-\d{2}-\d{2}|\b(?:ending|ends) (?:in|with) \w+", re.IGNORECASE)
+_ROOT = 3  # letters that two forms of a word share: bags, baggages
+_GOVERNED = 3  # words after a cue that it may speak of
+_STOP = frozenset({
+    "a", "i", "the", "and", "for", "you", "your", "are", "was", "were", "with", "from", "that", "this",
+    "have",
+    "has", "had", "not", "but", "its", "it", "is", "in", "on", "of", "to", "an", "by", "as", "at", "be",
+    "or", "if", "so", "do", "my", "me", "we", "our", "they", "them", "will", "would", "can", "could",
+    "should", "what", "which", "who", "how", "please", "want", "need", "like", "order", "orders",
+    "item", "items",
+})  # fmt: skip
+
+
+def tokens(text: str) -> list[str]:
+    """Lower-case words and numbers, in order; ``credit_card_12`` is three."""
+    return _WORD.findall(_ENDING.sub("", text.casefold()))
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """Enough of a word to know it by: needed, needing and need share one."""
+    return word if any(c.isdigit() for c in word) or len(word) <= 4 else word[:4]
+
+
+def features(values: Iterable[Json]) -> set[str]:
+    """The stems of content words and the numbers in these values."""
+    found: set[str] = set()
+    for value in values:
+        if not isinstance(value, bool) and value is not None:
+            found |= _extract_features(str(value))
+    return found
+
+
+@lru_cache(maxsize=65536)
+def _extract_features(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in tokens(text) if word not in _STOP)
+
+
+def _is_idiom(before: Sequence[str], word: str, after: Sequence[str]) -> bool:
+    """ "In all", "at least", "first name" and "at first" pick nothing."""
+    preposition = before[-1:] in (["in"], ["at"], ["above"], ["after"])
+    name = word in ("first", "last") and after[:1] in (["name"], ["names"])
+    return name or (preposition and word in ("all", "least", "most", "first", "last", "best"))
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What the agent is told: ``text`` is all of it, ``instruction`` the part in which cues count."""
+
+    text: str
+    instruction: str = ""
+
+    @cached_property
+    def words(self) -> list[str]:
+        return tokens(self.text)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return frozenset(stem(word) for word in self.words)
+
+    @cached_property
+    def numbers(self) -> frozenset[float]:
+        found = {float(number.replace(",", "")) for number in _NUMBER.findall(self.text) if len(number) < 300}
+        for word in self.words:
+            found |= set(_COUNTS.get(word, ()))
+        return frozenset(found)
+
+    @cached_property
+    def digits(self) -> frozenset[float]:
+        """The numbers that are said as such: in digits, or as two and more in words."""
+        found = {float(number.replace(",", "")) for number in _NUMBER.findall(self.text) if len(number) < 300}
+        words = {word for word in self.words if word in _COUNTS} - {"a", "an", "no", "one", "single", "once"}
+        return frozenset(found | {count for word in words for count in _COUNTS[word]})
+
+    @cached_property
+    def folded(self) -> str:
+        return " ".join(self.text.casefold().split())
+
+    @cached_property
+    def _cues(self) -> list[frozenset[str]]:
+        """For each cue the stems of the words that it speaks of; none where it may speak of anything."""
+        found = []
+        for clause in _CLAUSE.split(self.instruction):
+            words = tokens(clause)
+            for index, word in enumerate(words):
+                after = words[index + 1 : index + 1 + _GOVERNED]
+                if word not in CUES or _is_idiom(words[:index], word, after):
+                    continue
+                free = not after or _PRONOUNS.intersection(after)
+                found.append(frozenset() if free else frozenset(map(stem, after)))
+        return found
+
+    @property
+    def cued(self) -> bool:
+        """Is anything picked by a rule?"""
+        return bool(self._cues)
+
+    def picks(self, kinds: set[str]) -> bool:
+        """May a thing that goes by one of these stems be picked by a rule, like "the cheapest flight"?"""
+        return any(not speaks_of or speaks_of & kinds for speaks_of in self._cues)
+
+    def says(self, value: Json) -> bool:
+        """Is this value in the text: verbatim, as a number, as a date, or word by word?"""
+        if isinstance(value, bool) or value is None:
+            return True
+        if isinstance(value, int | float):
+            return self._says_number(float(value))
+        folded = " ".join(str(value).casefold().split())
+        if not folded or folded in self.folded:
+            return True
+        date = _ISO_DATE.fullmatch(folded)
+        if date:
+            return self._says_date(int(date[2]), int(date[3]))
+        return self._says_words(folded)
+
+    def counts(self, value: float, parameter: str) -> bool:
+        """Is 0 or 1 said of what this parameter is about: "without bags", "a bag"? By themselves the words
+        "a" and "no" are everywhere."""
+        about = [word for word in tokens(parameter) if len(word) >= _ROOT]
+        for index, word in enumerate(self.words):
+            near = self.words[index + 1 : index + 1 + _GOVERNED]
+            if value in _COUNTS.get(word, ()) and any(
+                other[:_ROOT] == one[:_ROOT] for other in near for one in about
+            ):
+                return True
+        return False
+
+    @cached_property
+    def amounts(self) -> frozenset[float]:
+        """The numbers that may be said of an amount: not those of dates, cards, codes and zip codes."""
+        bare = _CODE.sub(" ", self.text)
+        found = {float(number) for number in re.findall(r"(?<![\w.-])\d{1,3}(?![\w-])", bare)}
+        words = {word for word in self.words if word in _COUNTS} - {"a", "an", "no", "one", "single", "once"}
+        return frozenset(found | {count for word in words for count in _COUNTS[word]})
+
+    def _says_number(self, value: float) -> bool:
+        forms = (value, -value, value * 100, value / 100, 1 - value, 1 + value)
+        return any(abs(form - told) <= 1e-9 * max(1.0, abs(told)) for form in forms for told in self.numbers)
+
+    def _says_date(self, month: int, day: int) -> bool:
+        """Month and day beside each other (May 3, 3rd of May, 5/3): "may" alone is no month."""
+        name = _MONTHS[month - 1] if 1 <= month <= 12 else "?"
+        months = rf"(?:{name}|{name[:3]}\.?|{name[:4]}\.?)"
+        days = rf"0?{day}(?:st|nd|rd|th)?"
+        forms = rf"\b(?:{months} {days}|{days} (?:of )?{months}|0?{month}/0?{day})(?!\w)"
+        return re.search(forms, self.folded) is not None
+
+    def _says_words(self, text: str) -> bool:
+        words = tokens(text)
+        if any(character.isdigit() for character in text) and not text[0].isdigit() and "_" in text:
+            return False  # an id: its words alone do not name it
+        return bool(words) and all(
+            self._says_number(float(word))
+            if word.isdecimal() and len(word) < 300
+            else stem(word) in self.stems
+            for word in words
+        )
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        return frozenset(stem(word) for word in tokens(self.instruction or self.text))
+
+    def mentioned(self, found: Set[str]) -> set[str]:
+        """Which of these features the instruction itself names."""
+        return set(self.own & found)

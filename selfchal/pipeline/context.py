@@ -1,0 +1,192 @@
+"""The lab: everything that a run is made with, loaded once and closed at the end."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+
+from selfchal.core.environment import Chat, Environment
+from selfchal.core.episode import Episode, Reward
+from selfchal.core.evidence import Attempt, Solver
+from selfchal.core.model import Message, Model, Sampling
+from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.seeds import seed_of
+from selfchal.core.synthesizer import Proposal, Synthesizer
+from selfchal.core.task import Task, TestTask
+from selfchal.core.world import Json, World
+from selfchal.judging import Judge
+from selfchal.judging.runner import SandboxTaskRunner
+from selfchal.pipeline.loggers import Log, open_loggers, write_metrics_file
+from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, ManifestModel, RolloutSection
+from selfchal.pipeline.progress import Watcher
+from selfchal.pipeline.store import Store
+from selfchal.rollout.actions import STOPS
+from selfchal.rollout.agent import AgentConfig, AgentScene
+from selfchal.rollout.engine import Engine
+from selfchal.rollout.tool_calls import CALL_END
+
+GREEDY = 0.0
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """The watching hooks of the installed plugins, as plain calls."""
+
+    proposals_judged: Callable[[Sequence[Proposal]], None]
+    episodes_finished: Callable[[str, Sequence[Episode]], None]
+    update_finished: Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class RunContext:
+    manifest: Manifest
+    store: Store
+    watcher: Watcher
+    hooks: Hooks
+    environment: Environment
+    sandbox: Sandbox
+    model: Model
+    challenger: Model
+    teacher: Model | None
+    synthesizer: Synthesizer
+    judge: Judge
+    runner: SandboxTaskRunner
+    agent_config: AgentConfig
+    log: Log
+
+    def seed(self, *purpose: object) -> int:
+        """The seed of a random choice, made of the run's seed and of what it is for."""
+        return seed_of(self.manifest.settings.run.seed, *purpose)
+
+    def sampling(self, temperature: float, seed: int, *, challenge: bool = False) -> Sampling:
+        rollout = self.manifest.settings.rollout
+        tokens = rollout.challenge_tokens if challenge else rollout.max_tokens
+        top_p = rollout.top_p if temperature != GREEDY else 1.0
+        code = challenge or rollout.action_format == "code"
+        return Sampling(temperature, top_p, tokens, stop=STOPS if code else (CALL_END,), seed=seed)
+
+    def describe_sandbox(self) -> dict[str, Json]:
+        """The sandbox's guarantees, stored with the verdicts that it gave."""
+        return {**asdict(self.sandbox.guarantees), "levels": dict(self.sandbox.guarantees.levels)}
+
+    def task_scene(self, task: Task) -> AgentScene:
+        """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
+
+        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+            return self.runner.reward(task, world, answer)
+
+        return AgentScene(task.id, task.instruction, task.context, self.agent_config, grade)
+
+    def test_scene(self, task: TestTask) -> AgentScene:
+        """An agent at work on a held-out task, graded by the environment."""
+
+        return scene_of_test(task, self.agent_config)
+
+
+def scene_of_test(task: TestTask, agent_config: AgentConfig) -> AgentScene:
+    """An agent at work on a held-out task, graded by the environment."""
+
+    def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+        return Reward(float(agent_config.environment.grade(task, world, answer, replies)))
+
+    return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
+
+
+def limits_of(section: LimitsSection) -> Limits:
+    return Limits(section.seconds, section.memory_mb * 2**20, calls=section.calls)
+
+
+@contextmanager
+def open_context(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks) -> Iterator[RunContext]:
+    """Make the plugins of a manifest, cheapest first so that mistakes show early; close them at the end."""
+    settings = manifest.settings
+    with ExitStack() as closing:
+        environment: Environment = manifest.environment.make()
+        sandbox: Sandbox = manifest.sandbox.make()
+        closing.callback(sandbox.close)
+        synthesizer: Synthesizer = manifest.synthesizer.make()
+        model = _open_model(manifest.model, closing)
+        challenger = _open_model(manifest.challenger, closing) if manifest.challenger else model
+        teacher = _open_model(manifest.teacher, closing) if manifest.teacher else None
+        chat = chat_of(model, settings.rollout.max_tokens)
+        agent_config = agent_config_of(settings, environment, sandbox, chat)
+        plain = SandboxTaskRunner(environment, sandbox, limits_of(settings.limits), chat=chat)
+        runner = replace(plain, solver=solver_of(model, agent_config, plain, settings.rollout))
+        log = open_loggers(settings.run.loggers, store.directory, manifest.resolved(), closing)
+        write_metrics_file(store.directory, store.metrics())  # a kill may have cut its last line
+        judge = Judge(runner, [choice.make() for choice in manifest.checks])
+        yield RunContext(
+            manifest, store, watcher, hooks, environment, sandbox, model, challenger, teacher,
+            synthesizer, judge, runner, agent_config, log,
+        )  # fmt: skip
+
+
+def agent_config_of(
+    settings: ManifestModel, environment: Environment, sandbox: Sandbox, chat: Chat | None
+) -> AgentConfig:
+    rollout = settings.rollout
+    return AgentConfig(
+        environment,
+        sandbox,
+        limits_of(settings.limits),
+        rollout.max_steps,
+        rollout.observation_chars,
+        chat,
+        rollout.action_format,
+    )
+
+
+def _open_model(choice: Choice, closing: ExitStack) -> Model:
+    model: Model = choice.make()
+    closing.callback(model.close)
+    return model
+
+
+def chat_of(model: Model, max_tokens: int) -> Chat:
+    """One greedy answer at a time, for simulated users; scenes call it from their worker threads."""
+    lock = threading.Lock()
+
+    def chat(messages: Sequence[Message]) -> str:
+        with lock:
+            prompt = model.render_prompt(messages)
+            return model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0].text
+
+    return chat
+
+
+def solver_of(
+    model: Model, agent_config: AgentConfig, runner: SandboxTaskRunner, rollout: RolloutSection
+) -> Solver:
+    """Attempts at a task from its instruction alone, for checks of the judge; one task at a time."""
+    lock = threading.Lock()
+
+    def solve(task: Task, attempts: int) -> list[Attempt]:
+        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+            return runner.reward(task, world, answer)
+
+        seed = seed_of("attempts", task.id)
+        sampling = Sampling(rollout.temperature, rollout.top_p, rollout.max_tokens, STOPS, seed)
+        scenes = [
+            AgentScene(task.id, task.instruction, task.context, agent_config, grade) for _ in range(attempts)
+        ]
+        with lock:
+            episodes = Engine(model, sampling, rollout.batch).roll(scenes)
+        ends = zip(episodes, scenes, strict=True)
+        return [Attempt(e.reward == 1.0, scene.world.digest(), e.answer) for e, scene in ends]
+
+    return solve
+
+
+def describe_versions() -> dict[str, Json]:
+    """Versions of what decides a run's numbers."""
+    found: dict[str, Json] = {"python": platform.python_version(), "machine": platform.machine()}
+    for package in ("selfchal", "torch", "transformers", "trl", "numpy", "pydantic", "vllm"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found

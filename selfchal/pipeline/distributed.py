@@ -1,0 +1,88 @@
+"""Several processes of one run, as torchrun or ``accelerate launch`` start them.
+
+The first one does everything as ever. The others, the followers, hold the same model and do nothing but
+take part when the trainer trains; they own no store, sandbox or environment. Without such a launcher
+nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from selfchal.core.episode import Group
+from selfchal.core.model import Metrics
+from selfchal.core.task import Task
+from selfchal.core.trainer import Training
+from selfchal.pipeline.manifest import Manifest
+
+TRAIN, END = "train", "end"
+WAIT = timedelta(days=7)  # a follower waits while the first process rolls out and evaluates
+
+
+def several() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def is_follower() -> bool:
+    return several() and int(os.environ["RANK"]) > 0
+
+
+def signal_workers(order: str) -> None:
+    """The first process's word to all others; they hear it in ``follow``."""
+    if several():
+        _broadcast(order)
+
+
+def follow(manifest: Manifest) -> None:
+    """A follower's whole run."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    model = manifest.model.make()
+    try:
+        while _broadcast(None) == TRAIN:
+            helping = _Helping()
+            manifest.trainer.make().train(
+                Training(
+                    model=model, tasks=(), validation=(), collect=helping.collect, progress=helping, seed=0
+                )
+            )
+    finally:
+        model.close()
+
+
+def _broadcast(order: str | None) -> str | None:
+    import torch
+    import torch.distributed as dist
+
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=WAIT)
+    box = [order]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+class _Helping:
+    """What a trainer must not use in a follower: the first process alone collects, reports and saves."""
+
+    def collect(self, tasks: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
+        raise AssertionError("a follower's trainer rolled out")
+
+    def log(self, step: int, metrics: Metrics) -> None:
+        raise AssertionError("a follower's trainer reported")
+
+    def save(self, step: int, state: Any) -> None:
+        raise AssertionError("a follower's trainer saved")
+
+    def latest(self) -> tuple[int, Any] | None:
+        raise AssertionError("a follower's trainer asked for a checkpoint")
+
+    def total(self, steps: int) -> None:
+        raise AssertionError("a follower's trainer reported")
+
+    def note(self, text: str) -> None:
+        raise AssertionError("a follower's trainer reported")

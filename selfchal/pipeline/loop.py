@@ -1,0 +1,81 @@
+"""Self-Challenging Language Model Agents (arXiv 2506.01716) on one page.
+
+Every stage asks the store first: killed at any instant, a run goes on from its last stored batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from selfchal.core.task import Task
+from selfchal.core.world import Json
+from selfchal.pipeline.challenge import challenge
+from selfchal.pipeline.challenger_training import train_challenger
+from selfchal.pipeline.context import Hooks, RunContext, open_context
+from selfchal.pipeline.distributed import END, signal_workers
+from selfchal.pipeline.evaluation import Mode, Score, evaluate
+from selfchal.pipeline.manifest import Manifest
+from selfchal.pipeline.progress import Watcher
+from selfchal.pipeline.results import write_results
+from selfchal.pipeline.selection import select
+from selfchal.pipeline.store import Store
+from selfchal.pipeline.training import Rewrite, train
+
+SCORES = (Mode.SAMPLED, Mode.GREEDY)
+BASELINES = (Mode.FORCED_GREEDY,)
+
+
+def run(
+    manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks, rewrite: Rewrite | None = None
+) -> dict[str, Json]:
+    """Run a manifest to its end, or go on with it; returns what results.json says.
+
+    ``rewrite`` changes the rewards of training episodes in place: for control experiments.
+    """
+    with open_context(manifest, store, watcher, hooks) as context:
+        before = begin(context)
+        for round_ in range(1, manifest.settings.rounds + 1):
+            tasks, validation = make_tasks(context, round_)
+            if manifest.settings.curriculum.train_challenger:
+                with _time_stage(context, f"train challenger {round_}"):
+                    train_challenger(context, round_)
+            with _time_stage(
+                context, f"train {round_}"
+            ):  # RL with the verifiers' sparse reward (section 4.3)
+                train(context, round_, tasks, validation, rewrite)
+        signal_workers(END)
+        with _time_stage(context, "evaluate after"):  # on held-out tasks that nobody has seen (section 5)
+            after = evaluate(context, "after", SCORES)
+        return write_results(context, before, after)
+
+
+def begin(context: RunContext) -> dict[Mode, Score]:
+    """Measure the weights that the run begins with."""
+    context.store.put_fact("guarantees", context.describe_sandbox())
+    with _time_stage(context, "evaluate before"):
+        return evaluate(
+            context, "before", SCORES + BASELINES * context.manifest.settings.evaluation.baselines
+        )
+
+
+def make_tasks(context: RunContext, round_: int) -> tuple[list[Task], list[Task]]:
+    """The tasks of a round for training and for validation."""
+    with _time_stage(context, f"challenge {round_}"):  # explore, propose, judge by running (section 4)
+        proposals = challenge(context, round_)
+    with _time_stage(context, f"select {round_}"):
+        return select(context, round_, proposals)
+
+
+@contextmanager
+def _time_stage(context: RunContext, stage: str) -> Iterator[None]:
+    """Add the stage's seconds to those of earlier, interrupted attempts."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        spent = time.perf_counter() - started
+        seconds = context.store.fact("seconds", {})
+        context.store.put_fact("seconds", {**seconds, stage: round(seconds.get(stage, 0.0) + spent, 3)})
+        context.watcher.end(spent)

@@ -1,0 +1,89 @@
+"""One measurement on held-out tasks, outside of a run: a model or checkpoint, the oracle, doing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+
+from selfchal.core.environment import Environment
+from selfchal.core.episode import Episode
+from selfchal.core.errors import ModelError
+from selfchal.core.model import TrainableModel
+from selfchal.core.task import TestTask
+from selfchal.core.world import Json
+from selfchal.pipeline.context import Hooks, agent_config_of, open_context, scene_of_test
+from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
+from selfchal.pipeline.manifest import Manifest
+from selfchal.pipeline.progress import Watcher
+from selfchal.pipeline.results import summary
+from selfchal.pipeline.statistics import estimate
+from selfchal.pipeline.store import Store
+from selfchal.rollout.agent import AgentConfig
+
+
+class Policy(StrEnum):
+    """Who acts."""
+
+    MODEL = "model"
+    ORACLE = "oracle"  # the environment's own solution of each task
+    NOTHING = "nothing"  # says ``ok`` and calls no tool
+
+
+def measure_model(
+    manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks, checkpoint: Path | None = None
+) -> dict[str, Json]:
+    """pass@1, pass@k and greedy of the manifest's model, or of a checkpoint of it.
+
+    Raises ModelError for a checkpoint that is none.
+    """
+    if checkpoint is not None and not checkpoint.is_dir():
+        raise ModelError(f"{checkpoint} is no checkpoint: a directory of weights is needed")
+    with open_context(manifest, store, watcher, hooks) as context:
+        if checkpoint is not None:
+            model: TrainableModel = context.model  # type: ignore[assignment]  # a checkpoint is of such a model
+            model.load(checkpoint)
+        when = f"exam/{checkpoint.resolve() if checkpoint else 'start'}"
+        scores = evaluate(context, when, (Mode.SAMPLED, Mode.GREEDY))
+        return summary(scores, manifest.settings.evaluation.samples)
+
+
+def measure_policy(manifest: Manifest, policy: Policy, watcher: Watcher) -> dict[str, Json]:
+    """What the oracle or doing nothing scores; loads no model."""
+    environment: Environment = manifest.environment.make()
+    section = manifest.settings.evaluation
+    split = section.split or environment.splits()[0]
+    tasks = list(environment.test_tasks(split))[: section.tasks]
+    if policy is Policy.NOTHING:
+        return _summarize(Score(do_nothing(environment, tasks), 0), split)
+    sandbox = manifest.sandbox.make()
+    try:
+        agent_config = agent_config_of(manifest.settings, environment, sandbox, None)
+        watcher.stage("oracle", len(tasks), "episodes")
+        return _summarize(score_of(play_oracle(agent_config, tasks, watcher)), split)
+    finally:
+        sandbox.close()
+
+
+def play_oracle(agent_config: AgentConfig, tasks: Sequence[TestTask], watcher: Watcher) -> list[Episode]:
+    """Every task played by its environment's own solution, through the agent's scene and sandbox."""
+    episodes = []
+    for done, task in enumerate(tasks, start=1):
+        # an environment's own solutions are code, whatever the models of the manifest write
+        scene, episode = scene_of_test(task, replace(agent_config, action_format="code")), Episode(task.id, 0)
+        episode.messages = list(scene.start())
+        for turn in agent_config.environment.oracle(task):
+            if scene.step(turn) is None:
+                break
+        scene.finish(episode, None)
+        episodes.append(episode)
+        watcher.advance(done, {})
+    return episodes
+
+
+def _summarize(score: Score, split: str) -> dict[str, Json]:
+    part = estimate(score.rows)
+    failed = [task for task, rewards in score.rows.items() if sum(rewards) < len(rewards)]
+    return {"split": split, "pass@1": part.mean, "interval": [part.low, part.high], "tasks": part.tasks,
+            "failed": failed, "could_not_judge": score.unjudged}  # fmt: skip

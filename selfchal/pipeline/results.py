@@ -1,0 +1,150 @@
+"""results.json: what a run found, with intervals and with honest company for the headline number."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from selfchal.core.errors import StoreError
+from selfchal.core.judge import FUNNEL, Stage
+from selfchal.core.synthesizer import Proposal
+from selfchal.core.world import Json
+from selfchal.judging.coverage import coverage
+from selfchal.pipeline.context import RunContext, describe_versions
+from selfchal.pipeline.evaluation import Mode, Score, do_nothing, held_out
+from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
+from selfchal.pipeline.statistics import Estimate, Rows, estimate, paired_difference, pass_at_k, pass_hat_k
+
+RESULTS = "results.json"
+Scores = Mapping[Mode, Score]
+
+
+def write_results(context: RunContext, before: Scores, after: Scores) -> dict[str, Json]:
+    """Assemble, store next to the run, and return the results."""
+    settings = context.manifest.settings
+    samples = settings.evaluation.samples
+    proposals = list(context.store.proposals())
+    tasks = held_out(context)
+    results: dict[str, Json] = {
+        "name": settings.run.name,
+        "before": summary(before, samples),
+        "after": summary(after, samples),
+        "difference": _make_interval(paired_difference(before[Mode.SAMPLED].rows, after[Mode.SAMPLED].rows)),
+        "greedy_difference": _make_interval(
+            paired_difference(before[Mode.GREEDY].rows, after[Mode.GREEDY].rows)
+        ),
+        "elicitation": elicitation(before, after),
+        "by_family": by_family({task.id: task.family for task in tasks}, before, after),
+        "do_nothing": estimate(do_nothing(context.environment, tasks)).mean,
+        "held_out_tasks": len(tasks),
+        "funnel": funnel(proposals, context),
+        "coverage": asdict(coverage(context.environment, (task for task, _ in context.store.tasks()))),
+        "per_kept_task": per_kept_task(proposals, context),
+        "seconds": context.store.fact("seconds", {}),
+        "peak_memory_bytes": peak_memory(),
+        "seeds": {"run": settings.run.seed},
+        "sandbox": context.store.fact("guarantees"),
+        "versions": describe_versions(),
+    }
+    write_json(context.store.directory / RESULTS, results)
+    return results
+
+
+def summary(scores: Scores, samples: int) -> dict[str, Json]:
+    """Rates of one moment: sampled with intervals, greedy, and how many episodes could not be judged."""
+    rows = {task: rewards for task, rewards in scores[Mode.SAMPLED].rows.items() if len(rewards) == samples}
+    parts = {
+        "pass@1": estimate(scores[Mode.SAMPLED].rows),
+        f"pass@{samples}": estimate(rows, partial(pass_at_k, k=samples)),
+        f"pass^{samples}": estimate(rows, partial(pass_hat_k, k=samples)),
+        "greedy": estimate(scores[Mode.GREEDY].rows),
+    }
+    rates: dict[str, Json] = {name: part.mean for name, part in parts.items()}
+    rates["intervals"] = {name: [part.low, part.high] for name, part in parts.items()}
+    rates["could_not_judge"] = sum(score.unjudged for score in scores.values())
+    return rates
+
+
+def elicitation(before: Scores, after: Scores) -> dict[str, Json]:
+    """The untrained model's best showing without training, and what the trained one adds to it."""
+    baselines = {mode: before[mode] for mode in (Mode.GREEDY, Mode.FORCED_GREEDY) if mode in before}
+    best = max(baselines, key=lambda mode: baselines[mode].rate)
+    gains = {
+        "difference": paired_difference(baselines[best].rows, after[Mode.SAMPLED].rows),
+        "greedy_difference": paired_difference(baselines[best].rows, after[Mode.GREEDY].rows),
+    }
+    return {
+        "baselines": {mode.value: _make_interval(estimate(score.rows)) for mode, score in baselines.items()},
+        "best": best.value,
+        **{name: _make_interval(gain) for name, gain in gains.items()},
+    }  # fmt: skip
+
+
+def by_family(families: Mapping[str, str], before: Scores, after: Scores) -> dict[str, Json]:
+    """pass@1 before and after for each kind of held-out task."""
+
+    def rows_of(score: Score, family: str) -> Rows:
+        return {task: rewards for task, rewards in score.rows.items() if families[task] == family}
+
+    return {
+        family: {
+            "tasks": sum(name == family for name in families.values()),
+            "before": estimate(rows_of(before[Mode.SAMPLED], family)).mean,
+            "after": estimate(rows_of(after[Mode.SAMPLED], family)).mean,
+        }
+        for family in sorted(set(families.values()))
+    }
+
+
+def funnel(proposals: Sequence[Proposal], context: RunContext) -> dict[str, int]:
+    """How many proposals reached each step, from proposed to kept.
+
+    A proposal that passed went through every step that was asked for, so it counts as having reached all.
+    """
+    reached = [FUNNEL.index(Stage.KEPT if p.verdict.passed else p.verdict.reached) for p in proposals]
+    counts = {str(stage): sum(r >= i for r in reached) for i, stage in enumerate(FUNNEL)}
+    last_fates = {task.id: status for task, status in context.store.tasks()}
+    aside = sum(status in (TOO_EASY, TOO_HARD) for status in last_fates.values())
+    kept = sum(proposal.verdict.passed for proposal in proposals) - aside
+    counts[Stage.IN_BAND] = counts[Stage.KEPT] = kept
+    return counts
+
+
+def per_kept_task(proposals: Sequence[Proposal], context: RunContext) -> dict[str, float] | None:
+    """What a kept task cost: tokens that the challenger sampled, seconds of challenge, executions."""
+    kept = sum(proposal.verdict.passed for proposal in proposals)
+    seconds = context.store.fact("seconds", {})
+    spent = {
+        "tokens": sum(sum(episode.mask) for episode in context.store.episodes("challenge")),
+        "seconds": sum(value for stage, value in seconds.items() if stage.startswith("challenge")),
+        "executions": sum(int(proposal.diagnostics.get("executions", 0)) for proposal in proposals),
+    }
+    return {name: round(total / kept, 2) for name, total in spent.items()} if kept else None
+
+
+def peak_memory() -> int:
+    """Bytes of the largest resident set of this process and of any child that has ended."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * sum(
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write whole or not at all."""
+    part = path.with_suffix(".part")
+    try:
+        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error}; free some space, then --resume") from error
+
+
+def _make_interval(part: Estimate) -> dict[str, Json]:
+    return {"mean": part.mean, "low": part.low, "high": part.high}

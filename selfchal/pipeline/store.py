@@ -1,0 +1,249 @@
+"""The store: one SQLite file in the run directory, the only memory of a run (invariant 5).
+
+Work is stored in batches: a batch's rows and its completion mark go in with one transaction, so after a
+kill at any instant a batch is either there whole or not at all, and resuming asks ``has`` before doing it.
+Used from the run's main thread; read by reports at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from selfchal.core.episode import Episode
+from selfchal.core.errors import StoreError
+from selfchal.core.model import Metrics
+from selfchal.core.synthesizer import Proposal
+from selfchal.core.task import Task
+from selfchal.core.world import Json
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS batches (purpose TEXT, key TEXT, PRIMARY KEY (purpose, key));
+CREATE TABLE IF NOT EXISTS episodes (
+  purpose TEXT, key TEXT, position INTEGER, task TEXT, sample INTEGER, reward REAL, body BLOB,
+  PRIMARY KEY (purpose, key, position));
+CREATE INDEX IF NOT EXISTS episodes_by_task ON episodes (task);
+CREATE TABLE IF NOT EXISTS proposals (
+  round INTEGER, position INTEGER, stage TEXT, outcome TEXT, body BLOB, PRIMARY KEY (round, position));
+CREATE TABLE IF NOT EXISTS tasks (
+  round INTEGER, position INTEGER, id TEXT, status TEXT, body BLOB, PRIMARY KEY (round, position));
+CREATE TABLE IF NOT EXISTS metrics (stage TEXT, step INTEGER, body TEXT, PRIMARY KEY (stage, step));
+CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, body TEXT);
+"""
+MANIFEST, DATABASE, LOCK = "manifest.yaml", "store.sqlite", ".lock"
+
+
+class Store:
+    """Opened by ``create``, ``resume`` (both lock the directory) or ``read``."""
+
+    def __init__(self, directory: Path, database: sqlite3.Connection, lock: Any = None) -> None:
+        self.directory = directory
+        self._database = database
+        self._lock = lock
+
+    @classmethod
+    def create(cls, directory: Path, resolved: Mapping[str, Json]) -> Self:
+        """A new run in ``directory``. Raises StoreError where there is one already."""
+        if (directory / DATABASE).exists():
+            raise StoreError(
+                f"{directory} already holds a run; go on with it (--resume) or choose another place (--out)"
+            )
+        with _boundary(directory, "create"):
+            directory.mkdir(parents=True, exist_ok=True)
+            lock = _lock(directory)
+            manifest = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True)
+            (directory / MANIFEST).write_text(manifest, encoding="utf-8")
+            return cls(directory, _connect(directory), lock)
+
+    @classmethod
+    def resume(cls, directory: Path, resolved: Mapping[str, Json]) -> Self:
+        """Go on with a run. Raises StoreError if there is none or it was made by another manifest."""
+        if not (directory / DATABASE).exists():
+            return cls.create(directory, resolved)
+        with _boundary(directory, "resume"):
+            before = yaml.safe_load((directory / MANIFEST).read_text(encoding="utf-8"))
+        different = [key for key in {*before, *resolved} if before.get(key) != resolved.get(key)]
+        if different:
+            raise StoreError(
+                f"{directory} was made by another manifest: {', '.join(sorted(different))} differ; "
+                f"resume with {directory / MANIFEST} or choose another place (--out)"
+            )
+        with _boundary(directory, "resume"):
+            return cls(directory, _connect(directory), _lock(directory))
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Look at a run, under way or ended. Raises StoreError where there is none."""
+        if not (directory / DATABASE).exists():
+            raise StoreError(f"{directory} is no run directory: it has no {DATABASE}")
+        with _boundary(directory, "read"):
+            database = sqlite3.connect(f"file:{directory / DATABASE}?mode=ro", uri=True)
+            database.row_factory = sqlite3.Row
+            return cls(directory, database)
+
+    def manifest(self) -> dict[str, Any]:
+        """The resolved manifest that the run was made by."""
+        with _boundary(self.directory, "read"):
+            rows: dict[str, Any] = yaml.safe_load((self.directory / MANIFEST).read_text(encoding="utf-8"))
+            return rows
+
+    def has(self, purpose: str, key: str) -> bool:
+        """Was this batch stored?"""
+        return bool(self._rows("SELECT 1 FROM batches WHERE purpose=? AND key=?", purpose, key))
+
+    def keys(self, purpose: str) -> list[str]:
+        """The keys of all stored batches of a purpose, sorted."""
+        return [
+            row["key"] for row in self._rows("SELECT key FROM batches WHERE purpose=? ORDER BY key", purpose)
+        ]
+
+    def put_episodes(self, purpose: str, key: str, episodes: Sequence[Episode]) -> None:
+        with self._transaction():
+            self._insert_episodes(purpose, key, episodes)
+
+    def episodes(self, purpose: str, key: str | None = None, task: str | None = None) -> Iterator[Episode]:
+        """Stored episodes of a purpose, in order; of one batch or one task where that is given."""
+        query, values = "SELECT body FROM episodes WHERE purpose=?", [purpose]
+        for column, value in (("key", key), ("task", task)):
+            if value is not None:
+                query, values = f"{query} AND {column}=?", [*values, value]
+        for row in self._rows(f"{query} ORDER BY key, position", *values):
+            yield Episode.from_json(_unpack(row["body"]))
+
+    def put_proposals(
+        self, round_: int, key: str, proposals: Sequence[Proposal], episodes: Sequence[Episode]
+    ) -> None:
+        """Store one batch of proposals with the episodes that they were made in."""
+        rows = [(round_, p.index, p.verdict.stage, p.verdict.outcome, _pack(p.to_json())) for p in proposals]
+        with self._transaction():
+            self._database.executemany("INSERT INTO proposals VALUES (?,?,?,?,?)", rows)
+            self._insert_episodes("challenge", key, episodes)
+
+    def proposals(self, round_: int | None = None) -> Iterator[Proposal]:
+        where, values = ("", ()) if round_ is None else ("WHERE round=?", (round_,))
+        for row in self._rows(f"SELECT body FROM proposals {where} ORDER BY round, position", *values):
+            yield Proposal.from_json(_unpack(row["body"]))
+
+    def put_tasks(self, round_: int, statuses: Sequence[tuple[Task, str]]) -> None:
+        """The tasks of a round and their status: ``train``, ``validation``, or why they were set aside."""
+        rows = [
+            (round_, i, task.id, status, _pack(task.to_json())) for i, (task, status) in enumerate(statuses)
+        ]
+        with self._transaction():
+            self._database.executemany("INSERT INTO tasks VALUES (?,?,?,?,?)", rows)
+            self._mark_done("tasks", str(round_))
+
+    def tasks(self, round_: int | None = None, status: str | None = None) -> list[tuple[Task, str]]:
+        rows = self._rows("SELECT round, status, body FROM tasks ORDER BY round, position")
+        return [
+            (Task.from_json(_unpack(row["body"])), row["status"])
+            for row in rows
+            if round_ in (None, row["round"]) and status in (None, row["status"])
+        ]
+
+    def put_metrics(self, stage: str, step: int, metrics: Metrics) -> None:
+        body = json.dumps(dict(metrics))
+        with self._transaction():
+            self._database.execute("INSERT OR REPLACE INTO metrics VALUES (?,?,?)", (stage, step, body))
+
+    def drop_metrics_after(self, stage: str, step: int) -> None:
+        """Forget the metrics of updates that are made again after a checkpoint."""
+        with self._transaction():
+            self._database.execute("DELETE FROM metrics WHERE stage=? AND step>?", (stage, step))
+
+    def metrics(self) -> list[dict[str, Json]]:
+        """All metrics, each row with its stage and step."""
+        rows = self._rows("SELECT stage, step, body FROM metrics ORDER BY stage, step")
+        return [{"stage": row["stage"], "step": row["step"], **json.loads(row["body"])} for row in rows]
+
+    def put_fact(self, key: str, value: Json) -> None:
+        """A named JSON value (seconds of a stage, a score, the sandbox's guarantees)."""
+        with self._transaction():
+            self._database.execute("INSERT OR REPLACE INTO facts VALUES (?,?)", (key, json.dumps(value)))
+
+    def fact(self, key: str, default: Json = None) -> Json:
+        rows = self._rows("SELECT body FROM facts WHERE key=?", key)
+        return json.loads(rows[0]["body"]) if rows else default
+
+    def close(self) -> None:
+        self._database.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _insert_episodes(self, purpose: str, key: str, episodes: Sequence[Episode]) -> None:
+        rows = [
+            (purpose, key, i, e.task, e.sample, e.reward, _pack(e.to_json())) for i, e in enumerate(episodes)
+        ]
+        self._database.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?)", rows)
+        self._mark_done(purpose, key)
+
+    def _mark_done(self, purpose: str, key: str) -> None:
+        self._database.execute("INSERT INTO batches VALUES (?,?)", (purpose, key))
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _boundary(self.directory, "write"), self._database:
+            yield
+
+    def _rows(self, query: str, *values: Json) -> list[sqlite3.Row]:
+        with _boundary(self.directory, "read"):
+            return self._database.execute(query, values).fetchall()
+
+
+def _connect(directory: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(directory / DATABASE)
+    database.row_factory = sqlite3.Row
+    # WAL survives a kill at any instant; NORMAL may lose the last batches of a power cut, never corrupts
+    database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {SCHEMA}")
+    return database
+
+
+def _lock(directory: Path) -> Any:
+    handle = (directory / LOCK).open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise StoreError(
+            f"{directory} is in use by another selfchal process; wait for it or stop it"
+        ) from None
+    return handle
+
+
+def _pack(value: Json) -> bytes:
+    return zlib.compress(json.dumps(value).encode(), level=1)
+
+
+def _unpack(body: bytes) -> Any:
+    return json.loads(zlib.decompress(body))
+
+
+@contextlib.contextmanager
+def _boundary(directory: Path, doing: str) -> Iterator[None]:
+    """Disk full, no permission, a corrupt file: a StoreError that says so."""
+    try:
+        yield
+    except (OSError, sqlite3.Error, zlib.error, yaml.YAMLError) as error:
+        hint = (
+            "free some space and go on with --resume" if _is_full(error) else "check the path and its rights"
+        )
+        raise StoreError(f"cannot {doing} the run in {directory}: {error}; {hint}") from error
+
+
+def _is_full(error: Exception) -> bool:
+    text = str(error).lower()
+    return "no space" in text or "is full" in text or "disk i/o" in text

@@ -1,0 +1,168 @@
+"""The training stage: what a trainer is given to collect episodes with, and where it reports and saves."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfchal.core.episode import Episode, Group
+from selfchal.core.errors import StoreError
+from selfchal.core.model import Capability, Metrics, TrainableModel
+from selfchal.core.task import Task
+from selfchal.core.trainer import Collect, Trainer, Training
+from selfchal.pipeline.context import RunContext
+from selfchal.pipeline.distributed import TRAIN, signal_workers
+from selfchal.pipeline.loggers import append_metrics, write_metrics_file
+from selfchal.rollout.engine import Engine
+
+KEPT_CHECKPOINTS = 2
+STATE = "state.pt"
+Rewrite = Callable[[Sequence[Episode]], None]  # changes rewards in place; for controls
+
+
+def train(
+    context: RunContext,
+    round_: int,
+    tasks: Sequence[Task],
+    validation: Sequence[Task],
+    rewrite: Rewrite | None,
+) -> None:
+    """Train the model in place; a round that was trained before only loads its weights."""
+    recorder = Recorder(context, f"train {round_}", checkpoints_of(context, f"round_{round_}"))
+    collect = Collector(context, round_, rewrite)
+    trainer: Trainer = context.manifest.trainer.make()
+    run_trainer(context, trainer, recorder, tasks, validation, collect, context.seed("train", round_))
+
+
+def run_trainer(
+    context: RunContext,
+    trainer: Trainer,
+    recorder: Recorder,
+    tasks: Sequence[Task],
+    validation: Sequence[Task],
+    collect: Collect,
+    seed: int,
+) -> None:
+    """Train the model in place, or load what it was trained to before. Raises TrainingError."""
+    final = recorder.directory / "final"
+    if final.exists():
+        recorder.model.load(final)
+        return
+    if not tasks:
+        context.watcher.note(
+            "no task was kept, so there is nothing to train on; the weights stay as they are"
+        )
+        return
+    context.watcher.stage(recorder.stage, None, "updates")
+    signal_workers(TRAIN)
+    trainer.train(
+        Training(
+            model=recorder.model,
+            tasks=tasks,
+            validation=validation,
+            collect=collect,
+            progress=recorder,
+            seed=seed,
+            off_policy=context.teacher is not None and isinstance(collect, Collector),
+        )
+    )
+    if Capability.GRADIENTS in trainer.needs:
+        _write_whole(final, recorder.model.save)
+
+
+def checkpoints_of(context: RunContext, name: str) -> Path:
+    return context.store.directory / "checkpoints" / name
+
+
+@dataclass(frozen=True)
+class Collector:
+    """Rolls tasks out with the present weights (or the teacher's) and stores the groups."""
+
+    context: RunContext
+    round: int
+    rewrite: Rewrite | None = None
+
+    def __call__(self, tasks: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
+        context, key = self.context, f"{self.round}/{seed:010d}"
+        if not context.store.has("train", key):
+            rollout = context.manifest.settings.rollout
+            sampling = context.sampling(rollout.temperature, context.seed("collect", self.round, seed))
+            engine = Engine(context.teacher or context.model, sampling, rollout.batch, rollout.lockstep)
+            scenes = [context.task_scene(task) for task in tasks for _ in range(samples)]
+            episodes = engine.roll(scenes, [n for _ in tasks for n in range(samples)])
+            if self.rewrite:
+                self.rewrite(episodes)
+            context.store.put_episodes("train", key, episodes)
+            context.hooks.episodes_finished("train", episodes)
+        stored = list(context.store.episodes("train", key))
+        return [Group(tasks[i].id, tuple(stored[i * samples : (i + 1) * samples])) for i in range(len(tasks))]
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Metrics into the store, checkpoints into the run directory; each is whole or absent after a kill."""
+
+    context: RunContext
+    stage: str
+    directory: Path
+
+    @property
+    def model(self) -> TrainableModel:
+        model: TrainableModel = self.context.model  # type: ignore[assignment]  # its capabilities were validated
+        return model
+
+    def total(self, steps: int) -> None:
+        self.context.watcher.stage(self.stage, steps, "updates")
+
+    def note(self, text: str) -> None:
+        self.context.watcher.note(text)
+
+    def log(self, step: int, metrics: Metrics) -> None:
+        self.context.store.put_metrics(self.stage, step, metrics)
+        append_metrics(self.context.store.directory, self.stage, step, metrics)
+        self.context.log(self.stage, step, metrics)
+        self.context.watcher.metrics(step, metrics)
+        self.context.hooks.update_finished(step, dict(metrics))
+
+    def save(self, step: int, state: Any) -> None:
+        import torch  # a trainer runs, so it is loaded already
+
+        def write(directory: Path) -> None:
+            self.model.save(directory)
+            torch.save(state, directory / STATE)
+
+        _write_whole(self.directory / f"step_{step:06d}", write)
+        for old in self._list_steps()[:-KEPT_CHECKPOINTS]:
+            shutil.rmtree(old)
+
+    def latest(self) -> tuple[int, Any] | None:
+        import torch
+
+        steps = self._list_steps()
+        if not steps:
+            return None
+        step = int(steps[-1].name.removeprefix("step_"))
+        self.model.load(steps[-1])
+        self.context.store.drop_metrics_after(self.stage, step)
+        write_metrics_file(self.context.store.directory, self.context.store.metrics())
+        self.context.watcher.note(f"training goes on after update {step}")
+        return step, torch.load(steps[-1] / STATE, weights_only=True)
+
+    def _list_steps(self) -> list[Path]:
+        return sorted(path for path in self.directory.glob("step_*") if path.suffix != ".part")
+
+
+def _write_whole(directory: Path, write: Callable[[Path], None]) -> None:
+    """Write a directory so that after a kill it is there whole or not at all."""
+    part = directory.with_name(f"{directory.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        write(part)
+        shutil.rmtree(directory, ignore_errors=True)
+        part.rename(directory)
+    except OSError as error:
+        raise StoreError(f"cannot write {directory}: {error}; free some space, then --resume") from error

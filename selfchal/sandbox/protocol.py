@@ -1,0 +1,217 @@
+"""One run over a channel: send the request, answer the tool calls, believe nothing, say how it ended.
+
+Shared by every sandbox whose untrusted side is the runner. The clock stands while the host answers a
+tool call: what the code waits for there is not its own time.
+"""
+
+from __future__ import annotations
+
+import marshal
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Protocol
+
+from selfchal.core.sandbox import Execution, Limits, Program, Status
+from selfchal.core.world import Call, Json, ToolHost, ToolResult
+from selfchal.sandbox.runner import wire
+from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError, FrameTooLargeError
+
+_CALLS_ROOM = 4
+_SLACK = 32 * 2**10  # an error text and a message's own words, beside the value
+_EXIT_SECONDS = 5.0
+_SELF_REPORTED = {"ok", "exception", "memory", "output"}
+_TEXT_CAP = 20_000
+_REMEMBERED = 2**14  # bytes of an answer, and no more, are remembered as they are sent
+
+
+class Channel(Protocol):
+    """The host's end of one untrusted process (``runner.spawn.Child`` is one)."""
+
+    def send(self, payload: bytes, deadline: float) -> None: ...
+
+    def receive(self, deadline: float, cap: int) -> bytes: ...
+
+    def stdout(self, cap: int) -> bytes: ...
+
+    def exit_status(self, seconds: float) -> int | None: ...
+
+    def kill(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Answers:
+    """Answers tool calls for one run and keeps the record of them."""
+
+    tools: ToolHost | None
+    limits: Limits
+    calls: list[Call] = field(default_factory=list)
+    waited: float = 0.0  # seconds spent inside tools
+
+    def __post_init__(self) -> None:
+        self._digest: Callable[[], str] | None = getattr(self.tools, "digest", None)
+        self._last = self._digest() if self._digest else ""
+
+    def answer(self, name: str, args: list[Json], kwargs: Mapping[str, Json]) -> bytes:
+        """The frame that goes back for one call."""
+        if self.tools is None or name not in self.tools.tool_names:
+            return wire.encode(["raise", f"no tool is called {name}"])
+        if len(self.calls) >= self.limits.calls:
+            return wire.encode(["raise", f"more than {self.limits.calls} tool calls"])
+        before = time.monotonic()
+        result = self.tools.call(name, args, kwargs)
+        self.waited += time.monotonic() - before
+        try:
+            payload = _read_frame("raise" if result.raises else "value", _show_value(result))
+        except wire.NotStrictError as error:
+            result = ToolResult(f"{name} answered with what is not JSON: {error}", ok=False, raises=True)
+            payload = wire.encode(["raise", result.value])
+        self.calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, self._has_changed()))
+        return payload
+
+    def _has_changed(self) -> bool:
+        if self._digest is None:
+            return False
+        before, self._last = self._last, self._digest()
+        return before != self._last
+
+
+def _show_value(result: ToolResult) -> Json:
+    return str(result.value) if result.raises else result.value
+
+
+def _read_frame(kind: str, value: Json) -> bytes:
+    """The bytes of an answer. Many runs read the same rows, and marshal is fast in telling that they are the
+    same. Raises NotStrictError."""
+    try:
+        data = marshal.dumps(value, 2)
+    except ValueError:  # of another type than JSON's own, or too deep
+        return wire.encode([kind, value])
+    return _remember(kind, data) if len(data) <= _REMEMBERED else wire.encode([kind, value])
+
+
+@lru_cache(maxsize=1024)
+def _remember(kind: str, data: bytes) -> bytes:
+    return wire.encode([kind, marshal.loads(data)])
+
+
+class InfrastructureError(Exception):
+    """The sandbox failed, not the code. ``calls`` tells whether the world has been touched."""
+
+    def __init__(self, reason: str, calls: tuple[Call, ...] = ()) -> None:
+        super().__init__(reason)
+        self.calls = calls
+
+
+def request_of(
+    program: Program, tools: ToolHost | None, limits: Limits, *, session: bool, code: str | None = None
+) -> bytes:
+    """The ``run`` frame; ``code`` is the source as ``precompiled`` gives it, for a child of the same Python.
+
+    Raises NotStrictError for arguments or source that JSON cannot carry.
+    """
+    wall = int(limits.seconds) + 2
+    return wire.encode(
+        [
+            "run",
+            {
+                "source": program.source,
+                "code": code,
+                "call": program.call,
+                "args": list(program.args),
+                "result": program.result,
+                "tools": list(tools.tool_names) if tools else [],
+                "session": session,
+                # One thread cannot use more CPU than wall time; a session runs many times.
+                "cpu": wall * (100 if session else 1),
+                "memory": limits.memory,
+                "stdout": limits.stdout,
+                "value": limits.value,
+            },
+        ]
+    )
+
+
+def converse(channel: Channel, request: bytes, answers: Answers) -> Execution:
+    """Run one request to its end. Raises InfrastructureError; whatever the code does is an Execution.
+
+    After any status but ok, exception and output the process must be closed.
+    """
+    limits = answers.limits
+    started = time.monotonic()
+    value = None
+    try:
+        message = _converse(channel, request, answers, started + limits.seconds)
+        status, value, error = _judge(message)
+    except ChannelTimeoutError:
+        channel.kill()
+        status, error = Status.TIMEOUT, f"longer than {limits.seconds:g} s"
+    except FrameTooLargeError:
+        channel.kill()
+        status, error = Status.OUTPUT, f"its messages are larger than {limits.value} bytes"
+    except ChannelClosedError:
+        status, error = _explain_end(channel.exit_status(_EXIT_SECONDS), tuple(answers.calls))
+    except wire.NotStrictError as reason:
+        channel.kill()
+        status, error = Status.CRASH, f"its answer is no message: {reason}"[:_TEXT_CAP]
+    printed = channel.stdout(limits.stdout).decode("utf-8", "replace")
+    seconds = time.monotonic() - started - answers.waited
+    return Execution(status, value, printed, error, tuple(answers.calls), seconds)
+
+
+def _converse(channel: Channel, request: bytes, answers: Answers, deadline: float) -> list[Any]:
+    """Answer calls until the ``done`` message; that."""
+    cap = answers.limits.value + _SLACK
+    capacity = _CALLS_ROOM * answers.limits.value + _SLACK  # all that its calls may carry, kept in the record
+    channel.send(request, deadline)
+    while True:
+        frame = channel.receive(deadline + answers.waited, min(cap, capacity))
+        capacity -= len(frame)
+        message = wire.decode(frame)
+        if not isinstance(message, list) or not message or message[0] not in ("call", "done"):
+            raise wire.NotStrictError("neither call nor done")
+        if message[0] == "done":
+            return message
+        payload = answers.answer(*_check_call(message))
+        channel.send(payload, deadline + answers.waited)
+
+
+def _check_call(message: list[Any]) -> tuple[str, list[Json], dict[str, Json]]:
+    match message:
+        case ["call", str(name), list(args), dict(kwargs)]:
+            return name, args, kwargs
+    raise wire.NotStrictError("a malformed call")
+
+
+def _judge(message: list[Any]) -> tuple[Status, Json, str | None]:
+    match message:
+        case ["done", str(status), value, str(error) | (None as error)] if status in _SELF_REPORTED:
+            return Status(status), value if status == "ok" else None, error[:_TEXT_CAP] if error else None
+    raise wire.NotStrictError("a malformed done")
+
+
+def _explain_end(wait_status: int | None, calls: tuple[Call, ...]) -> tuple[Status, str]:
+    """What a silent end means; only what the code itself can bring about is a status."""
+    if wait_status is None:
+        raise InfrastructureError("the sandbox's zygote died", calls)
+    if wait_status & 0x7F == signal.SIGKILL:  # its own memory limit gives a MemoryError
+        reason = "killed from outside, most likely because the machine or the container ran out of memory"
+        raise InfrastructureError(reason, calls)
+    if wait_status & 0x7F == 0:
+        return Status.CRASH, f"the process ended with exit code {wait_status >> 8} and no answer"
+    number = wait_status & 0x7F
+    if number == signal.SIGSYS:
+        return Status.DENIED, "killed for a forbidden system call"
+    if number == signal.SIGXCPU:
+        return Status.TIMEOUT, "used up its CPU time"
+    return Status.CRASH, f"the process died of signal {number}"
+
+
+def unreadable(reason: wire.NotStrictError) -> Execution:
+    """What a program that cannot even be sent gives: the code's fault, told as an exception."""
+    what = "the source or its arguments"
+    return Execution(Status.EXCEPTION, error=f"{what} cannot be sent to the sandbox: {reason}")

@@ -1,0 +1,1 @@
+"""For plugin authors: conformance kits, the attack suite for sandboxes, and the gradient watch."""

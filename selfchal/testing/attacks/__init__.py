@@ -1,0 +1,1 @@
+"""The attack suite: what hostile code would try, as data, and a runner for any sandbox (``attacks.run``)."""

@@ -1,0 +1,12 @@
+"""The conformance kit: what every plugin of a kind must keep, as cases that any test runner can call.
+
+@pytest.mark.parametrize("case", environment_cases(MyEnvironment), ids=str)
+def test_the_environment_keeps_the_contract(case): case()
+"""
+
+from selfchal.testing.conformance.case import Case
+from selfchal.testing.conformance.checks import check_cases
+from selfchal.testing.conformance.environments import environment_cases
+from selfchal.testing.conformance.sandboxes import sandbox_cases
+
+__all__ = ["Case", "check_cases", "environment_cases", "sandbox_cases"]

@@ -1,0 +1,34 @@
+"""Sources that have killed interpreters: each is parsed or refused, in this very process."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfchal.core.sandbox import MAX_SOURCE
+from selfchal.judging.source.parse import SourceError, parse_source
+
+DEEP = {
+    "minus": "-" * (MAX_SOURCE - 1) + "1",
+    "not": "not " * (MAX_SOURCE // 4 - 1) + "1",
+    "attributes": "a" + ".a" * (MAX_SOURCE // 2 - 2),
+    "subscripts": "a" + "[0]" * (MAX_SOURCE // 3 - 2),
+    "calls": "a" + "()" * (MAX_SOURCE // 2 - 2),
+    "sum": "1" + "+1" * (MAX_SOURCE // 2 - 2),
+    "power": "1" + "**1" * (MAX_SOURCE // 3 - 2),
+    "lambdas": "lambda:" * (MAX_SOURCE // 7 - 1) + "1",
+    "conditions": "1 if 1 else " * (MAX_SOURCE // 12 - 1) + "1",
+    "brackets": "(" * 500 + ")" * 500,
+    "elif": "if a:\n pass\n" + "elif a:\n pass\n" * (MAX_SOURCE // 16),
+    "tilde": "~" * (MAX_SOURCE - 1) + "1",
+    "blocks": "".join(" " * i + "for a in b:\n" for i in range(99)) + " " * 99 + "pass",
+    "nul": "a = 1\x00",
+    "surrogate": "a = '\ud800'",
+    "too long": "a = 1\n" * MAX_SOURCE,
+    "empty": "  \n",
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_deep_or_odd_source_is_refused_with_a_reason(name: str) -> None:
+    with pytest.raises(SourceError, match="the code"):
+        parse_source(DEEP[name], "the code")

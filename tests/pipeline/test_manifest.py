@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from selfchal.core.errors import ManifestError, PluginError
+from selfchal.core.model import Capability
+from selfchal.pipeline.manifest import Kind, manifest_schema, read_manifest, validate
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    group_size: int = 8
+    path: str = "x"
+
+
+class Plugin:
+    Config = Options
+    needs = frozenset({Capability.GRADIENTS})
+
+    def __init__(self, config: Options) -> None:
+        self.config = config
+
+    @classmethod
+    def provides(cls, config: Options) -> frozenset[Capability]:
+        return frozenset(Capability) if config.path != "endpoint" else frozenset({Capability.TEXT})
+
+
+class Shelf:
+    """A catalog with one plugin a kind."""
+
+    def find(self, kind: Kind, name: str) -> Any:
+        if name == "nobody":
+            raise PluginError(f"no {kind} named 'nobody'")
+        return Plugin
+
+
+GOOD: dict[str, Any] = {"environment": {"name": "e"}, "model": {"name": "m"}, "trainer": {"name": "t"}}
+
+
+def test_defaults_are_filled_in_and_come_back_resolved() -> None:
+    manifest = validate(GOOD, Shelf())
+    resolved = manifest.resolved()
+    assert resolved["trainer"] == {"name": "t", "group_size": 8, "path": "x"}
+    assert resolved["synthesizer"]["name"] == "code_as_task"
+    assert resolved["rollout"]["max_steps"] == 15
+    assert validate(resolved, Shelf()).resolved() == resolved
+    json.dumps(resolved)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"trainr": {"name": "t"}}, r"trainr: no such key; did you mean 'trainer'\?"),
+        (
+            {"trainer": {"name": "t", "grop_size": 4}},
+            r"trainer\.grop_size: no such key; did you mean 'group_size'",
+        ),
+        ({"trainer": {"name": "t", "zzz": 4}}, r"trainer\.zzz: no such key; there are: group_size, path"),
+        ({"rollout": {"temprature": 1}}, r"rollout\.temprature: no such key; did you mean 'temperature'"),
+        ({"rounds": "many"}, r'rounds: input should be a valid integer.*given: "many"'),
+        ({"trainer": {"name": "t", "group_size": []}}, r"trainer\.group_size: .*valid integer"),
+        ({"trainer": {}}, r"trainer\.name: is missing"),
+        (
+            {"model": {"name": "m", "path": "endpoint"}},
+            r"trainer 't' needs gradients from the model, and model 'm'",
+        ),
+    ],
+)
+def test_mistakes_are_named_with_their_path(rows: dict[str, Any], message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        validate({**GOOD, **rows}, Shelf())
+
+
+def test_options_for_one_name_alone() -> None:
+    trainer = {"name": "t", "group_size": 2, "only": {"t": {"group_size": 5}, "other": {"group_size": 6}}}
+    assert validate({**GOOD, "trainer": trainer}, Shelf()).resolved()["trainer"]["group_size"] == 5
+    wrong = {**trainer, "only": {"other": {"grop_size": 6}}}
+    with pytest.raises(ManifestError, match=r"trainer\.only\.other\.grop_size: no such key; did you mean"):
+        validate({**GOOD, "trainer": wrong}, Shelf())
+
+
+def test_a_model_that_is_only_measured_need_not_train() -> None:
+    rows = {**GOOD, "model": {"name": "m", "path": "endpoint"}}
+    assert validate(rows, Shelf(), trains=False).model.name == "m"
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(ManifestError, match=r"(?s)rounds.*bogus|bogus.*rounds"):
+        validate({**GOOD, "rounds": 0, "bogus": 1}, Shelf())
+
+
+def test_an_unknown_plugin_is_a_plugin_error() -> None:
+    with pytest.raises(PluginError, match="nobody"):
+        validate({**GOOD, "sandbox": {"name": "nobody"}}, Shelf())
+
+
+def test_yaml_and_toml_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("rounds: 2\nmodel: {name: m, path: y}\n")
+    (tmp_path / "m.toml").write_text('rounds = 2\n[model]\nname = "m"\npath = "y"\n')
+    assert read_manifest(tmp_path / "m.yaml") == read_manifest(tmp_path / "m.toml")
+
+
+def test_overrides_reach_into_sections_and_keep_their_types(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("model: {name: m}\n")
+    rows = read_manifest(tmp_path / "m.yaml", ["trainer.group_size=4", "model.path=z", "a.b=[1, true]"])
+    assert rows == {"model": {"name": "m", "path": "z"}, "trainer": {"group_size": 4}, "a": {"b": [1, True]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "message"),
+    [
+        ("a: [", [], "not valid YAML"),
+        ("- 1", [], "a mapping of sections"),
+        ("", [], "a mapping of sections"),
+        ("rounds: 1", ["rounds"], "write it as section.key=value"),
+        ("rounds: 1", ["rounds.x=1"], "is not a section"),
+        ("rounds: 1", ["rounds=["], "not valid YAML"),
+    ],
+)
+def test_unreadable_manifests_say_why(tmp_path: Path, text: str, overrides: list[str], message: str) -> None:
+    (tmp_path / "m.yaml").write_text(text)
+    with pytest.raises(ManifestError, match=message):
+        read_manifest(tmp_path / "m.yaml", overrides)
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="cannot read the manifest"):
+        read_manifest(tmp_path / "none.yaml")
+
+
+def test_the_schema_offers_every_plugin_with_its_own_options() -> None:
+    schema = manifest_schema({"trainer": {"t": Options}, "model": {"m": Options}})
+    assert schema["properties"]["trainer"] == {"anyOf": [{"$ref": "#/$defs/trainer.t"}]}
+    assert schema["$defs"]["trainer.t"]["properties"]["name"] == {"const": "t"}
+    assert "group_size" in schema["$defs"]["trainer.t"]["properties"]
+    assert schema["properties"]["rounds"]["description"]
