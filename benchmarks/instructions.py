@@ -113,12 +113,12 @@ def _chains(tokens: Sequence[str]) -> Iterator[tuple[float, list[Step]]]:
     odds = [[_odds(word)[kind.name] for kind in kinds] for word in words]
     until = np.concatenate([np.zeros((1, len(kinds))), np.cumsum(odds, axis=0)])  # [tokens before, kind]
     for start, end in combinations(range(count + 1), 2):
-        places = [i for i in range(start, end) if _is_literal(tokens[i])]
+        indices = [i for i in range(start, end) if _is_literal(tokens[i])]
         said = until[end] - until[start]
         for index in np.flatnonzero(said >= _LEAST):
             slots = [slot for slot in _SLOT.findall(kinds[index].call) if not (start and slot == "x")]
-            if len(slots) == len(places):
-                score, literals = _placed(tokens, places, slots, kinds[index])
+            if len(slots) == len(indices):
+                score, literals = _placed(tokens, indices, slots, kinds[index])
                 steps[start, end, int(index)] = Step(kinds[index], literals)
                 into = later[start, end] if start else first[:, end]
                 into[index] = said[index] + score - _STEP
@@ -145,15 +145,15 @@ def _cut(first: Any, later: Any, steps: Mapping[tuple[int, int, int], Step], kin
 
 
 def _placed(
-    tokens: Sequence[str], places: Sequence[int], slots: Sequence[str], kind: Kind
+    tokens: Sequence[str], indices: Sequence[int], slots: Sequence[str], kind: Kind
 ) -> tuple[float, dict[str, str]]:
     """Which value goes into which slot, and how well what stands beside them speaks for that."""
     beside = _beside()[kind.name]
     score, order = max(
-        (sum(beside[slot](tokens, place) for slot, place in zip(order, places, strict=True)), order)
+        (sum(beside[slot](tokens, index) for slot, index in zip(order, indices, strict=True)), order)
         for order in permutations(slots)
     )
-    return score, {slot: tokens[place] for slot, place in zip(order, places, strict=True)}
+    return score, {slot: tokens[index] for slot, index in zip(order, indices, strict=True)}
 
 
 @cache
@@ -186,11 +186,11 @@ class _Beside:
     before: Counter[str]
     after: Counter[str]
 
-    def __call__(self, tokens: Sequence[str], place: int) -> float:
+    def __call__(self, tokens: Sequence[str], index: int) -> float:
         """How usual what stands beside this value is, in nats."""
         total = self.before.total() + 1
         return sum(
-            math.log((words[_at(tokens, place + step)] + _UNSEEN) / total)
+            math.log((words[_at(tokens, index + step)] + _UNSEEN) / total)
             for words, step in ((self.before, -1), (self.after, 1))
         )
 
@@ -201,18 +201,18 @@ def _beside() -> Mapping[str, Mapping[str, _Beside]]:
     for kind, phrases in _wording().PHRASES.items():
         for phrase in set(phrases):
             tokens = re.findall(r"\{[xyz]\}|[a-z]+", phrase.lower())
-            for place, token in enumerate(tokens):
+            for index, token in enumerate(tokens):
                 if token.startswith("{"):
-                    table[kind][token[1]].before[_at(tokens, place - 1)] += 1
-                    table[kind][token[1]].after[_at(tokens, place + 1)] += 1
+                    table[kind][token[1]].before[_at(tokens, index - 1)] += 1
+                    table[kind][token[1]].after[_at(tokens, index + 1)] += 1
     return table
 
 
-def _at(tokens: Sequence[str], place: int) -> str:
+def _at(tokens: Sequence[str], index: int) -> str:
     """The word there; nothing for a value or where there is none."""
-    if not 0 <= place < len(tokens) or not tokens[place][0].isalpha():
+    if not 0 <= index < len(tokens) or not tokens[index][0].isalpha():
         return ""
-    return tokens[place].lower()
+    return tokens[index].lower()
 
 
 def _words(text: str) -> list[str]:

@@ -29,7 +29,7 @@ from selfchal.pipeline.manifest import Choice
 from selfchal.plugins.registry import load_plugins
 
 
-def recipe_and_tasks(environment: str, count: int) -> tuple[JudgeSpec, list[Task]]:
+def spec_and_tasks(environment: str, count: int) -> tuple[JudgeSpec, list[Task]]:
     """How judges of this environment are made, and sound tasks for it."""
     wanted, sandbox = default("environment", environment), default("sandbox", "process")
     tasks = [one.task for one in sound_tasks(wanted.make(), 0, count)]
@@ -64,8 +64,8 @@ def main() -> None:
     parser.add_argument("--environment", default="retail")
     parser.add_argument("--processes", type=int, default=enough_processes())
     options = parser.parse_args()
-    recipe, tasks = recipe_and_tasks(options.environment, options.tasks)
-    with JudgeProcesses(recipe, options.processes) as judge, ThreadPoolExecutor(options.processes) as pool:
+    spec, tasks = spec_and_tasks(options.environment, options.tasks)
+    with JudgeProcesses(spec, options.processes) as judge, ThreadPoolExecutor(options.processes) as pool:
         list(pool.map(judge, tasks[: 8 * options.processes]))  # start the processes and their zygotes
         other = [replace(task, evaluate=f"import re\n{task.evaluate}") for task in tasks]
         rows = (("paper", Filter.PAPER, tasks), ("full", Filter.FULL, tasks),

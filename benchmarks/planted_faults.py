@@ -100,8 +100,8 @@ def measure(name: str, each: int, seed: int, table: Table, show: int) -> None:
         rows += [(fault, task) for task in rng.sample(found, min(len(found), max(10, each // 3)))]
     print(f"{name}: {len(sound)} sound, {len(rows) - len(sound)} planted", flush=True)
     shown: Counter[str] = Counter()
-    recipe = JudgeSpec(chosen.make, default("sandbox", "process").make)
-    verdicts = judge_rows(recipe, [task.to_json() for _, task in rows])
+    spec = JudgeSpec(chosen.make, default("sandbox", "process").make)
+    verdicts = judge_rows(spec, [task.to_json() for _, task in rows])
     for (fault, task), row in zip(rows, verdicts, strict=True):
         table.add(fault, name, row)
         wrong = (row["outcome"] == "failed") == (fault == "sound")

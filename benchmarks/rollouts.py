@@ -108,14 +108,16 @@ def generate(
             output_logits=True,
         )
     scores = torch.stack(output.logits, 1).log_softmax(-1)
-    sampled = output.sequences[:, longest:]
-    logprobs = scores.gather(-1, sampled[:, :, None])[:, :, 0]
-    return [trimmed(model, row, line) for row, line in zip(sampled.tolist(), logprobs.tolist(), strict=True)]
+    generated = output.sequences[:, longest:]
+    logprobs = scores.gather(-1, generated[:, :, None])[:, :, 0]
+    return [
+        trimmed(model, row, line) for row, line in zip(generated.tolist(), logprobs.tolist(), strict=True)
+    ]
 
 
 def trimmed(model: TransformersModel, ids: list[int], logprobs: list[float]) -> Generation:
     ends = model._host.renderer.ends
-    size = next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
+    size = next((index + 1 for index, token in enumerate(ids) if token in ends), len(ids))
     text = model._host.renderer.text(ids[:size])
     return Generation(tuple(ids[:size]), tuple(logprobs[:size]), text, True)
 

@@ -37,7 +37,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from judging import cpu_seconds, recipe_and_tasks
+from judging import cpu_seconds, spec_and_tasks
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.judge import Filter
@@ -142,8 +142,8 @@ def sandbox_rows(sandbox: Sandbox, name: str, stack: ExitStack) -> list[Row]:
 
 def judgement_rows(stack: ExitStack) -> list[Row]:
     count = enough_processes()
-    recipe, tasks = recipe_and_tasks("retail", JUDGED)
-    judge = stack.enter_context(JudgeProcesses(recipe, count))
+    spec, tasks = spec_and_tasks("retail", JUDGED)
+    judge = stack.enter_context(JudgeProcesses(spec, count))
     rows = []
     for filters in (Filter.PAPER, Filter.FULL):
         with ThreadPoolExecutor(count) as executor:

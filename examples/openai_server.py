@@ -113,8 +113,8 @@ class Handler(BaseHTTPRequestHandler):
         reached = [(said.text.index(stop), stop) for stop in body.get("stop") or [] if stop in said.text]
         choice = {"message": {"role": "assistant", "content": said.text}, **_finish(said)}
         if reached:
-            place, stop = min(reached)
-            choice["message"]["content"] = said.text[:place]
+            offset, stop = min(reached)
+            choice["message"]["content"] = said.text[:offset]
             choice["stop_reason"] = stop
         return self._whole("chat.completion", choice, prompt, said)
 

@@ -160,13 +160,13 @@ def source(calls: list[str]) -> str:
 
 def by_name(made: Chain) -> list[str]:
     """The calls, each fed the variable of the one before."""
-    return [step.code(_carried(step.kind.call, place)) for place, step in enumerate(made.steps)]
+    return [step.code(_carried(step.kind.call, index)) for index, step in enumerate(made.steps)]
 
 
-def _carried(call: str, place: int) -> str | None:
-    if place == 0:
+def _carried(call: str, index: int) -> str | None:
+    if index == 0:
         return None
-    name = "ab"[place - 1]
+    name = "ab"[index - 1]
     return f"' + str({name}) + '" if "'" in call else name
 
 

@@ -161,9 +161,9 @@ def preserving_network(network: Any) -> Iterator[None]:
         for parameter, dtype in narrow:
             parameter.data = parameter.data.to(dtype)
         inner.__dict__.pop("forward", None)
-        for config, old in zip(configs, before, strict=True):
+        for config, kept in zip(configs, before, strict=True):
             config.clear()
-            config.update(old)
+            config.update(kept)
         if is_adapted(network) and REFERENCE in network.peft_config:
             network.delete_adapter(REFERENCE)
         network.eval()

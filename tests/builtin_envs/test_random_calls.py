@@ -36,7 +36,7 @@ def recomputed(browser: Browser) -> tuple[str, tuple[Change, ...]]:
 
 
 def flat(state: dict[str, Any]) -> dict[tuple[str | int, ...], Any]:
-    history = {("history", place): page for place, page in enumerate(state["history"])}
+    history = {("history", index): page for index, page in enumerate(state["history"])}
     return {("page",): state["page"], ("scroll",): state["scroll"], **history}
 
 

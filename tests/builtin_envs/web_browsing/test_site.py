@@ -31,13 +31,13 @@ def test_every_page_leads_home() -> None:
 
 
 def test_no_two_things_share_a_page_or_a_name() -> None:
-    place = site_facts.site_facts()
-    things = [*place.offices, *place.people, *place.routes, *place.ships, *place.stalls, *place.goods]
-    things += [*place.exhibits, *place.books, *place.trails, *place.events]
+    facts = site_facts.site_facts()
+    things = [*facts.offices, *facts.people, *facts.routes, *facts.ships, *facts.stalls, *facts.goods]
+    things += [*facts.exhibits, *facts.books, *facts.trails, *facts.events]
     names = [thing.page for thing in things]
     assert len(set(names)) == len(names)
     assert set(names) <= set(pages.own_site().pages)
-    assert len({person.name for person in place.people}) == len(place.people)
+    assert len({person.name for person in facts.people}) == len(facts.people)
 
 
 def test_always_the_same() -> None:
