@@ -1,0 +1,71 @@
+"""Judges sound tasks that were written in natural words, and says which of them are refused.
+
+    python benchmarks/natural_tasks.py [--environment retail]
+
+The tasks in benchmarks/natural/ were written by hand, not by the generators of the environments: a judge that
+knows only its own generator's wording refuses them. A task that is kept and marked unsure counts as kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from judging import default
+
+from selfchal.core.judge import Outcome
+from selfchal.judging import JudgeSpec, judge_rows
+
+FOLDER = Path(__file__).parent / "natural"
+ENVIRONMENTS = ("calculation", "web_browsing", "retail", "airline")
+
+
+def read_tasks(environment: str) -> Iterator[dict[str, Any]]:
+    """The tasks of one environment as ``selfchal tasks judge`` reads them."""
+    for row in yaml.safe_load((FOLDER / f"{environment}.yaml").read_text(encoding="utf-8")):
+        yield {
+            "instruction": row["instruction"],
+            "context": row.get("context", {}),
+            "solution": row.get("solution") or write_reading(row["visit"], row["line"]),
+            "evaluate": row.get("evaluate") or write_verifier(row["answer"]),
+            "failures": row.get("failures")
+            or [f"click_url({row['visit'][0]!r})\nresult = {wrong!r}" for wrong in row["wrong"]],
+        }
+
+
+def write_reading(pages: list[str], line: str) -> str:
+    """A solution that visits these pages and reads a line of the last one, scrolling through it."""
+    visits = "\n".join(f"page = click_url({page!r})" for page in pages)
+    return f"import re\n{visits}\npage += scroll_down()\nresult = re.search({line!r}, page).group(1).strip()"
+
+
+def write_verifier(answer: str | int | float) -> str:
+    """A verifier that compares with this value: text after strip and lower, numbers within 0.01."""
+    if isinstance(answer, str):
+        return f"def evaluate(answer):\n    return str(answer).strip().lower() == {answer.lower()!r}"
+    close = f"isinstance(answer, (int, float)) and abs(answer - {answer}) < 0.01"
+    return f"def evaluate(answer):\n    return {close}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--environment", action="append", choices=ENVIRONMENTS)
+    options = parser.parse_args()
+    print("| environment | sound tasks | refused | unsure |\n| --- | --- | --- | --- |")
+    refused = []
+    for environment in options.environment or ENVIRONMENTS:
+        tasks = list(read_tasks(environment))
+        spec = JudgeSpec(default("environment", environment).make, default("sandbox", "process").make)
+        verdicts = list(judge_rows(spec, tasks))
+        fallen = [(t, v) for t, v in zip(tasks, verdicts, strict=True) if v["outcome"] != Outcome.PASSED]
+        unsure = sum("unsure" in str(v["diagnostics"].get("completeness", "")) for v in verdicts)
+        print(f"| {environment} | {len(tasks)} | {len(fallen)} | {unsure} |")
+        refused += [f"{environment}: {t['instruction']} -> {v['stage']}: {v['reason']}" for t, v in fallen]
+    print("\n".join(["", *refused]))
+
+
+if __name__ == "__main__":
+    main()
