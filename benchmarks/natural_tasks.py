@@ -30,7 +30,7 @@ def read_tasks(environment: str) -> Iterator[dict[str, Any]]:
             "instruction": row["instruction"],
             "context": row.get("context", {}),
             "solution": row.get("solution") or write_reading(row["visit"], row["line"]),
-            "evaluate": row.get("evaluate") or write_verifier(row["answer"]),
+            "evaluate": choose_verifier(row),
             "failures": row.get("failures")
             or [f"click_url({row['visit'][0]!r})\nresult = {wrong!r}" for wrong in row["wrong"]],
         }
@@ -40,6 +40,32 @@ def write_reading(pages: list[str], line: str) -> str:
     """A solution that visits these pages and reads a line of the last one, scrolling through it."""
     visits = "\n".join(f"page = click_url({page!r})" for page in pages)
     return f"import re\n{visits}\npage += scroll_down()\nresult = re.search({line!r}, page).group(1).strip()"
+
+
+def choose_verifier(row: dict[str, Any]) -> str:
+    if "evaluate" in row:
+        return str(row["evaluate"])
+    return write_state_verifier(row["expect"]) if "expect" in row else write_verifier(row["answer"])
+
+
+READERS = {"order": "get_order_details", "user": "get_user_details", "reservation": "get_reservation_details"}
+
+
+def write_state_verifier(expect: dict[str, Any]) -> str:
+    """A verifier that compares fields of one record. Lists may come in any order; ``paid_with`` is a payment
+    method in the record's history."""
+    (kind, number), *fields = expect.items()
+    conditions = [_write_condition(path, value) for path, value in fields]
+    return f"def evaluate():\n    row = {READERS[kind]}({number!r})\n    return {' and '.join(conditions)}"
+
+
+def _write_condition(path: str, value: Any) -> str:
+    if path == "paid_with":
+        # retail's payments name a payment_method_id, airline's a payment_id
+        return f"{value!r} in [value for payment in row['payment_history'] for value in payment.values()]"
+    first, *steps = path.split(".")  # a record may lack the first: a reservation has a status once cancelled
+    found = f"row.get({first!r})" + "".join(f"[{s}]" if s.isdigit() else f"[{s!r}]" for s in steps)
+    return f"sorted({found}) == {value!r}" if isinstance(value, list) else f"{found} == {value!r}"
 
 
 def write_verifier(answer: str | int | float) -> str:
