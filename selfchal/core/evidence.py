@@ -72,6 +72,10 @@ class Replays(Protocol):
         """The world after the calls with ``call`` in that position; None as above."""
         ...
 
+    def exchanged(self, value: Json, other: Json) -> World | None:
+        """The world after the calls with ``other`` wherever ``value`` was given; None as above."""
+        ...
+
 
 class StateExplorer(Protocol):
     """What an agent could read about the values that the solution hands over, by the reading tools alone."""
@@ -135,6 +139,7 @@ class Evidence:
     explored: Callable[[], StateExplorer]
     replays: Replays
     again: Sequence[Verdicts] | None = None
+    secret: str = ""  # made of the run's secret and the task: what wrong outcomes are drawn from
 
 
 class TaskRunner(Protocol):

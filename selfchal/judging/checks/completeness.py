@@ -23,6 +23,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json, World
 from selfchal.judging.batch import Ending, evaluate_many
 from selfchal.judging.checks.derived import is_derived, literals
+from selfchal.judging.checks.hidden_values import hidden_values
 from selfchal.judging.checks.lookups import blurred, strayed
 from selfchal.judging.checks.needs import Documents, Need, needs_of
 from selfchal.judging.mutants import with_argument
@@ -83,6 +84,7 @@ class Completeness:
             if not is_derived(need.value, seen, wording):
                 missing.append(f"{need.value!r} ({need.parameter} of {calls[need.call].name})")
         if self.config.literals:
+            missing += hidden_values(task.solution, wording)
             results = [call.value for call in calls]
             missing += [
                 f"{value!r}"

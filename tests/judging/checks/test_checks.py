@@ -129,10 +129,16 @@ def test_an_instruction_that_leaves_the_choice_open_is_incomplete() -> None:
 
 
 def test_a_number_that_nobody_said_is_missing() -> None:
-    task = replace(COUNT, instruction="How many does user ann have?", solution="result = 10 * 5 + 7 - 55")
+    task = replace(
+        COUNT,
+        instruction="How many does user ann have?",
+        solution='result = len(get_user("ann")["orders"]) + 10 * 5 + 7 - 57',
+    )
     verdict = judged(task)
     assert verdict.stage == Stage.COMPLETE
-    assert judged(replace(task, instruction="Multiply 10 and 5, add 7, take away 55.")).passed
+    assert judged(
+        replace(task, instruction="Take what user ann has, add 10 times 5 and 7, take away 57.")
+    ).passed
 
 
 class Twins:
