@@ -34,6 +34,7 @@ from selfchal.core.evidence import TaskRunner
 from selfchal.core.judge import FUNNEL, STAGES, Filter, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
+from selfchal.core.write_whole import write_whole
 from selfchal.judging import Judge
 from selfchal.judging.checks.novelty import HeldOut, settle
 from selfchal.judging.runner import SandboxTaskRunner
@@ -123,9 +124,7 @@ def judge(job: Job) -> None:
         "proposals": [one.to_json() for one in judged],
         "faithful": {task.id: verdict for task, verdict in zip(kept, faithful, strict=True)},
     }
-    part = job.judged.with_suffix(".part")
-    part.write_text(json.dumps(rows), encoding="utf-8")
-    part.rename(job.judged)
+    write_whole(job.judged, lambda part: part.write_text(json.dumps(rows), encoding="utf-8"))
 
 
 def _judged(judge_task: Judge, filters: Filter, proposal: Proposal) -> Proposal:

@@ -26,6 +26,7 @@ from seeds import over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
 from selfchal.cli.run import hooks_of
+from selfchal.core.write_whole import write_whole
 from selfchal.pipeline.context import open_context
 from selfchal.pipeline.loop import begin, make_tasks, run
 from selfchal.pipeline.manifest import Manifest, read_manifest, validate
@@ -78,12 +79,13 @@ def train(job: Job) -> dict[str, Any]:
 
 
 def fork(shared: Path, directory: Path, manifest: Manifest) -> None:
-    part = directory.with_name(f"{directory.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(shared, part)
     text = yaml.safe_dump(manifest.resolved(), sort_keys=False, allow_unicode=True)
-    (part / MANIFEST).write_text(text, encoding="utf-8")
-    part.rename(directory)
+
+    def copy(part: Path) -> None:
+        shutil.copytree(shared, part)
+        (part / MANIFEST).write_text(text, encoding="utf-8")
+
+    write_whole(directory, copy)
 
 
 def summary(name: str, jobs: Sequence[Job]) -> str:

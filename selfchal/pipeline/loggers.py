@@ -16,6 +16,7 @@ from typing import Any, Literal
 from selfchal.core.errors import PluginError, StoreError
 from selfchal.core.model import Metrics
 from selfchal.core.world import Json
+from selfchal.core.write_whole import write_whole
 
 LoggerName = Literal["trackio", "wandb", "tensorboard"]
 Log = Callable[[str, int, Metrics], None]  # stage, step, metrics
@@ -37,13 +38,8 @@ def open_loggers(
 
 def write_metrics_file(directory: Path, rows: Sequence[Mapping[str, Json]]) -> None:
     """The metrics of the store as JSON lines, written whole."""
-    path = directory / METRICS
-    part = path.with_suffix(".part")
-    try:
-        part.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error}; free some space, then --resume") from error
+    text = "".join(f"{json.dumps(row)}\n" for row in rows)
+    write_whole(directory / METRICS, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def append_metrics(directory: Path, stage: str, step: int, metrics: Metrics) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.core.episode import Episode, Group
-from selfchal.core.errors import StoreError
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
 from selfchal.core.trainer import Collect, Trainer, Training
+from selfchal.core.write_whole import write_whole
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
 from selfchal.pipeline.loggers import append_metrics, write_metrics_file
@@ -70,7 +70,7 @@ def run_trainer(
         )
     )
     if Capability.GRADIENTS in trainer.needs:
-        _write_whole(final, recorder.model.save)
+        write_whole(final, recorder.save_model)
 
 
 def checkpoints_of(context: RunContext, name: str) -> Path:
@@ -127,14 +127,19 @@ class Recorder:
         self.context.watcher.metrics(step, metrics)
         self.context.hooks.update_finished(step, dict(metrics))
 
+    def save_model(self, directory: Path) -> None:
+        """Write the weights into a directory that is not there yet."""
+        directory.mkdir(parents=True)
+        self.model.save(directory)
+
     def save(self, step: int, state: Any) -> None:
         import torch  # a trainer runs, so it is loaded already
 
         def write(directory: Path) -> None:
-            self.model.save(directory)
+            self.save_model(directory)
             torch.save(state, directory / STATE)
 
-        _write_whole(self.directory / f"step_{step:06d}", write)
+        write_whole(self.directory / f"step_{step:06d}", write)
         for old in self._list_steps()[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
 
@@ -152,17 +157,5 @@ class Recorder:
         return step, torch.load(steps[-1] / STATE, weights_only=True)
 
     def _list_steps(self) -> list[Path]:
-        return sorted(path for path in self.directory.glob("step_*") if path.suffix != ".part")
-
-
-def _write_whole(directory: Path, write: Callable[[Path], None]) -> None:
-    """Write a directory so that after a kill it is there whole or not at all."""
-    part = directory.with_name(f"{directory.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        write(part)
-        shutil.rmtree(directory, ignore_errors=True)
-        part.rename(directory)
-    except OSError as error:
-        raise StoreError(f"cannot write {directory}: {error}; free some space, then --resume") from error
+        """Whole checkpoints alone: one that a kill cut short does not end in its number."""
+        return sorted(self.directory.glob("step_*[0-9]"))
