@@ -79,7 +79,7 @@ class Job:
 
     def manifest(self) -> Manifest:
         chosen = [
-            "synthesizer.revisions=0", f"synthesizer.filters={self.filter}", f"synthesizer.tasks={EVERY}",
+            "synthesizer.revisions=0", f"synthesizer.filters={self.filter}", f"challenge.tasks={EVERY}",
             f"run.seed={self.seed}", "curriculum.validation=0", *self.overrides,
         ]  # fmt: skip
         plugins, rows = load_plugins(), read_manifest(self.file, chosen)

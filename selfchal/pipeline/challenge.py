@@ -24,10 +24,8 @@ def challenge(context: RunContext, round_: int) -> list[Proposal]:
 
     After the first round the challenger is asked for what the tasks so far leave out.
     """
-    settings, config = context.manifest.settings, context.manifest.synthesizer.config
-    wanted: int = config.tasks  # type: ignore[attr-defined]  # every synthesizer's Config says how many
-    most: int = config.proposals  # type: ignore[attr-defined]
-    most = min(most, settings.budget.proposals or most)
+    settings = context.manifest.settings
+    wanted, most = settings.challenge.tasks, settings.challenge.most_proposals
     context.watcher.stage(f"challenge {round_}", most, "proposals")
     proposals = list(context.store.proposals(round_))
     if context.store.has(

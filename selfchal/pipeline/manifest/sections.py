@@ -27,6 +27,22 @@ class RunSection(Section):
     """Where metrics go besides metrics.jsonl: trackio, wandb, tensorboard."""
 
 
+PROPOSALS_A_TASK = 25
+
+
+class ChallengeSection(Section):
+    """How much a challenger proposes, whichever synthesizer it follows."""
+
+    tasks: int = Field(800, ge=1)
+    """Kept tasks wanted a round; proposing stops there (paper: 800)."""
+    proposals: int | None = Field(None, ge=1)
+    """Proposals made at most a round; where it is not said, 25 for each task that is wanted."""
+
+    @property
+    def most_proposals(self) -> int:
+        return self.proposals or PROPOSALS_A_TASK * self.tasks
+
+
 class RolloutSection(Section):
     batch: int = Field(128, ge=1)
     """Episodes under way at once."""
@@ -89,8 +105,6 @@ class BudgetSection(Section):
     """Stop making proposals after so many minutes of a round's challenge."""
     tokens: int | None = Field(None, ge=1)
     """Stop making proposals after so many sampled tokens."""
-    proposals: int | None = Field(None, ge=1)
-    """Stop after so many proposals."""
 
 
 class PluginSection(BaseModel):
@@ -111,6 +125,7 @@ class ManifestModel(Section):
     teacher: PluginSection | None = None
     """Another model that makes the training rollouts (distillation)."""
     synthesizer: PluginSection = PluginSection(name="code_as_task")
+    challenge: ChallengeSection = ChallengeSection()
     sandbox: PluginSection = PluginSection(name="process")
     trainer: PluginSection
     checks: tuple[PluginSection, ...] = ()
