@@ -30,6 +30,7 @@ from seeds import Rows, over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
 from selfchal.cli.run import hooks_of
+from selfchal.core.arena import Arena
 from selfchal.core.evidence import TaskRunner
 from selfchal.core.judge import FUNNEL, STAGES, Filter, Stage
 from selfchal.core.synthesizer import Proposal
@@ -106,7 +107,7 @@ def judge(job: Job) -> None:
         return
     manifest = job.manifest()
     environment, sandbox = manifest.environment.make(), manifest.sandbox.make()
-    runner = SandboxTaskRunner(environment, sandbox, limits_of(manifest.settings.limits))
+    runner = SandboxTaskRunner(Arena(environment, sandbox, limits_of(manifest.settings.limits)))
     with (
         closing(sandbox),
         Store.read(job.proposals) as store,

@@ -61,7 +61,7 @@ class Judge:
         counting = CountingSandbox(self.runner.sandbox)
         case = _Case(
             task,
-            replace(self.runner, sandbox=counting),
+            replace(self.runner, arena=replace(self.runner.arena, sandbox=counting)),
             {"sandbox": f"{guarantees.sandbox}, tier {guarantees.tier}"},
         )
         needed = min_failures if filters in (Filter.PAPER, Filter.FULL) else 0

@@ -33,7 +33,7 @@ def challenge(context: RunContext, round_: int) -> list[Proposal]:
     ):  # it ended, by its budget perhaps: a resumed run makes no more
         return proposals
     earlier = [task for past in range(1, round_) for task, _ in context.store.tasks(past)]
-    wanted_tools = focus(context.environment, earlier)
+    wanted_tools = focus(context.arena.environment, earlier)
     before = context.store.fact("seconds", {}).get(f"challenge {round_}", 0.0)  # of interrupted attempts
     started, batch = time.monotonic() - before, settings.rollout.batch
     while (
@@ -48,9 +48,7 @@ def challenge(context: RunContext, round_: int) -> list[Proposal]:
 def _make_proposals(
     context: RunContext, round_: int, indices: Sequence[int], tools: Sequence[str]
 ) -> list[Proposal]:
-    proposal_context = ProposalContext(
-        context.environment, context.sandbox, context.agent_config.limits, context.judge
-    )
+    proposal_context = ProposalContext(context.arena, context.judge)
     # a challenger that is trained is compared with itself, on one and the same context
     alike = (
         group_size(context.manifest.trainer) if context.manifest.settings.curriculum.train_challenger else 1

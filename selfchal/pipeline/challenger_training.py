@@ -36,7 +36,7 @@ def train_challenger(context: RunContext, round_: int) -> None:
         context.watcher.note(f"fewer than {size} proposals, so there is no group to train the challenger on")
         return
     names = [f"proposals-{round_}-{number}" for number in range(len(groups))]
-    tasks = [Task(name, context.environment.name, {}, "", "", "", ()) for name in names]
+    tasks = [Task(name, context.arena.environment.name, {}, "", "", "", ()) for name in names]
     stored = [e for key in _list_keys(context, round_) for e in context.store.episodes("challenge", key)]
     rewarded = [replace(episode, reward=reward) for episode, reward in zip(stored, rewards, strict=True)]
     by_name = {name: [rewarded[p] for p in indices] for name, indices in zip(names, groups, strict=True)}

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Episode, Reward
 from selfchal.core.evidence import Attempt, Solver
@@ -21,7 +22,7 @@ from selfchal.core.world import Json, World
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.loggers import Log, open_loggers, write_metrics_file
-from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, ManifestModel, RolloutSection
+from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, RolloutSection
 from selfchal.pipeline.progress import Watcher
 from selfchal.pipeline.store import Store
 from selfchal.rollout.actions import STOPS
@@ -47,8 +48,7 @@ class RunContext:
     store: Store
     watcher: Watcher
     hooks: Hooks
-    environment: Environment
-    sandbox: Sandbox
+    arena: Arena
     model: Model
     challenger: Model
     teacher: Model | None
@@ -71,7 +71,8 @@ class RunContext:
 
     def describe_sandbox(self) -> dict[str, Json]:
         """The sandbox's guarantees, stored with the verdicts that it gave."""
-        return {**asdict(self.sandbox.guarantees), "levels": dict(self.sandbox.guarantees.levels)}
+        guarantees = self.arena.sandbox.guarantees
+        return {**asdict(guarantees), "levels": dict(guarantees.levels)}
 
     def task_scene(self, task: Task) -> AgentScene:
         """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
@@ -91,7 +92,7 @@ def scene_of_test(task: TestTask, agent_config: AgentConfig) -> AgentScene:
     """An agent at work on a held-out task, graded by the environment."""
 
     def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-        return Reward(float(agent_config.environment.grade(task, world, answer, replies)))
+        return Reward(float(agent_config.arena.environment.grade(task, world, answer, replies)))
 
     return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
 
@@ -108,36 +109,26 @@ def open_context(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hook
         environment: Environment = manifest.environment.make()
         sandbox: Sandbox = manifest.sandbox.make()
         closing.callback(sandbox.close)
+        arena = Arena(environment, sandbox, limits_of(settings.limits))
         synthesizer: Synthesizer = manifest.synthesizer.make()
         model = _open_model(manifest.model, closing)
         challenger = _open_model(manifest.challenger, closing) if manifest.challenger else model
         teacher = _open_model(manifest.teacher, closing) if manifest.teacher else None
         chat = chat_of(model, settings.rollout.max_tokens)
-        agent_config = agent_config_of(settings, environment, sandbox, chat)
-        plain = SandboxTaskRunner(environment, sandbox, limits_of(settings.limits), chat=chat)
+        agent_config = agent_config_of(settings.rollout, arena, chat)
+        plain = SandboxTaskRunner(arena, chat=chat)
         runner = replace(plain, solver=solver_of(model, agent_config, plain, settings.rollout))
         log = open_loggers(settings.run.loggers, store.directory, manifest.resolved(), closing)
         write_metrics_file(store.directory, store.metrics())  # a kill may have cut its last line
         judge = Judge(runner, [choice.make() for choice in manifest.checks])
         yield RunContext(
-            manifest, store, watcher, hooks, environment, sandbox, model, challenger, teacher,
+            manifest, store, watcher, hooks, arena, model, challenger, teacher,
             synthesizer, judge, runner, agent_config, log,
         )  # fmt: skip
 
 
-def agent_config_of(
-    settings: ManifestModel, environment: Environment, sandbox: Sandbox, chat: Chat | None
-) -> AgentConfig:
-    rollout = settings.rollout
-    return AgentConfig(
-        environment,
-        sandbox,
-        limits_of(settings.limits),
-        rollout.max_steps,
-        rollout.observation_chars,
-        chat,
-        rollout.action_format,
-    )
+def agent_config_of(rollout: RolloutSection, arena: Arena, chat: Chat | None) -> AgentConfig:
+    return AgentConfig(arena, rollout.max_steps, rollout.observation_chars, chat, rollout.action_format)
 
 
 def _open_model(choice: Choice, closing: ExitStack) -> Model:

@@ -44,8 +44,8 @@ class Score:
 def held_out(context: RunContext) -> list[TestTask]:
     """The test tasks that the manifest asks for."""
     section = context.manifest.settings.evaluation
-    split = section.split or context.environment.splits()[0]
-    return list(context.environment.test_tasks(split))[: section.tasks]
+    split = section.split or context.arena.environment.splits()[0]
+    return list(context.arena.environment.test_tasks(split))[: section.tasks]
 
 
 def evaluate(context: RunContext, when: str, modes: Sequence[Mode]) -> dict[Mode, Score]:

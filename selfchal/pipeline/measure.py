@@ -7,13 +7,14 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import TrainableModel
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json
-from selfchal.pipeline.context import Hooks, agent_config_of, open_context, scene_of_test
+from selfchal.pipeline.context import Hooks, agent_config_of, limits_of, open_context, scene_of_test
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.progress import Watcher
@@ -59,7 +60,8 @@ def measure_policy(manifest: Manifest, policy: Policy, watcher: Watcher) -> dict
         return _summarize(Score(do_nothing(environment, tasks), 0), split)
     sandbox = manifest.sandbox.make()
     try:
-        agent_config = agent_config_of(manifest.settings, environment, sandbox, None)
+        arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
+        agent_config = agent_config_of(manifest.settings.rollout, arena, None)
         watcher.stage("oracle", len(tasks), "episodes")
         return _summarize(score_of(play_oracle(agent_config, tasks, watcher)), split)
     finally:
@@ -73,7 +75,7 @@ def play_oracle(agent_config: AgentConfig, tasks: Sequence[TestTask], watcher: W
         # an environment's own solutions are code, whatever the models of the manifest write
         scene, episode = scene_of_test(task, replace(agent_config, action_format="code")), Episode(task.id, 0)
         episode.messages = list(scene.start())
-        for turn in agent_config.environment.oracle(task):
+        for turn in agent_config.arena.environment.oracle(task):
             if scene.step(turn) is None:
                 break
         scene.finish(episode, None)

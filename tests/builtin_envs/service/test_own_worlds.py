@@ -8,6 +8,7 @@ from selfchal.builtin_envs.airline.environment import AIRLINE, Airline
 from selfchal.builtin_envs.retail.environment import RETAIL, Retail, redact
 from selfchal.builtin_envs.service.environment import ServiceConfig, ServiceEnvironment
 from selfchal.builtin_envs.tables.database import Database
+from selfchal.core.arena import Arena
 from selfchal.core.episode import End
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.sandbox import Limits, Sandbox
@@ -96,7 +97,7 @@ def solved(
 def test_the_oracle_wins_whole_episodes_with_the_scripted_user(name: str, process_sandbox: Sandbox) -> None:
     environment = DESKS[name](ServiceConfig())
     tasks = environment.test_tasks("test")[:12]
-    episodes = play_oracle(AgentConfig(environment, process_sandbox, Limits()), tasks, Silent())
+    episodes = play_oracle(AgentConfig(Arena(environment, process_sandbox, Limits())), tasks, Silent())
     assert [(episode.end, episode.reward) for episode in episodes] == [(End.STOP, 1.0)] * len(tasks)
 
 
