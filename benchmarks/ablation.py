@@ -29,7 +29,6 @@ from instructions import read
 from seeds import Rows, over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
-from selfchal.cli.run import hooks_of
 from selfchal.core.arena import Arena
 from selfchal.core.evidence import TaskRunner
 from selfchal.core.judge import FUNNEL, STAGES, Filter, Stage
@@ -43,11 +42,11 @@ from selfchal.pipeline.challenge import challenge
 from selfchal.pipeline.context import RunContext, limits_of, open_context
 from selfchal.pipeline.evaluation import Mode, evaluate
 from selfchal.pipeline.manifest import Manifest, read_manifest, validate
-from selfchal.pipeline.progress import Silent
 from selfchal.pipeline.selection import select
 from selfchal.pipeline.statistics import estimate, paired_difference
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.training import train
+from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
 
 EVERY = 1_000_000  # tasks wanted while proposals are sampled: all are needed
@@ -167,7 +166,7 @@ def learn(job: Job) -> None:
 
 
 def _lab(manifest: Manifest, store: Store) -> AbstractContextManager[RunContext]:
-    return open_context(manifest, store, Silent(), hooks_of(load_plugins()))
+    return open_context(manifest, store, Watchers())
 
 
 # The table

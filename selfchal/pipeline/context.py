@@ -1,30 +1,29 @@
-"""The lab: everything that a run is made with, loaded once and closed at the end."""
+"""The context of a run: everything that it is made with, loaded once and closed at the end."""
 
 from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
-from selfchal.core.episode import Episode, Reward
+from selfchal.core.episode import Reward
 from selfchal.core.evidence import Attempt, Solver
 from selfchal.core.model import Message, Model, Sampling
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.seeds import seed_of
-from selfchal.core.synthesizer import Proposal, Synthesizer
+from selfchal.core.synthesizer import Synthesizer
 from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json, World
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.loggers import Log, open_loggers, write_metrics_file
 from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, RolloutSection
-from selfchal.pipeline.progress import Watcher
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.watch import Watch, Watchers, watching
 from selfchal.rollout.actions import STOPS
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
@@ -34,20 +33,10 @@ GREEDY = 0.0
 
 
 @dataclass(frozen=True)
-class Hooks:
-    """The watching hooks of the installed plugins, as plain calls."""
-
-    proposals_judged: Callable[[Sequence[Proposal]], None]
-    episodes_finished: Callable[[str, Sequence[Episode]], None]
-    update_finished: Callable[[int, dict[str, float]], None]
-
-
-@dataclass(frozen=True)
 class RunContext:
     manifest: Manifest
     store: Store
-    watcher: Watcher
-    hooks: Hooks
+    watch: Watch
     arena: Arena
     model: Model
     challenger: Model
@@ -56,7 +45,6 @@ class RunContext:
     judge: Judge
     runner: SandboxTaskRunner
     agent_config: AgentConfig
-    log: Log
 
     def seed(self, *purpose: object) -> int:
         """The seed of a random choice, made of the run's seed and of what it is for."""
@@ -102,10 +90,11 @@ def limits_of(section: LimitsSection) -> Limits:
 
 
 @contextmanager
-def open_context(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks) -> Iterator[RunContext]:
+def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterator[RunContext]:
     """Make the plugins of a manifest, cheapest first so that mistakes show early; close them at the end."""
     settings = manifest.settings
     with ExitStack() as closing:
+        watch = closing.enter_context(watching(manifest, store.directory, watchers))
         environment: Environment = manifest.environment.make()
         sandbox: Sandbox = manifest.sandbox.make()
         closing.callback(sandbox.close)
@@ -118,12 +107,10 @@ def open_context(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hook
         agent_config = agent_config_of(settings.rollout, arena, chat)
         plain = SandboxTaskRunner(arena, chat=chat)
         runner = replace(plain, solver=solver_of(model, agent_config, plain, settings.rollout))
-        log = open_loggers(settings.run.loggers, store.directory, manifest.resolved(), closing)
-        write_metrics_file(store.directory, store.metrics())  # a kill may have cut its last line
         judge = Judge(runner, [choice.make() for choice in manifest.checks])
         yield RunContext(
-            manifest, store, watcher, hooks, arena, model, challenger, teacher,
-            synthesizer, judge, runner, agent_config, log,
+            manifest, store, watch, arena, model, challenger, teacher,
+            synthesizer, judge, runner, agent_config,
         )  # fmt: skip
 
 

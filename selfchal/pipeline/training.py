@@ -15,7 +15,6 @@ from selfchal.core.trainer import Collect, Trainer, Training
 from selfchal.core.write_whole import write_whole
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
-from selfchal.pipeline.loggers import append_metrics, write_metrics_file
 from selfchal.rollout.engine import Engine
 
 KEPT_CHECKPOINTS = 2
@@ -52,23 +51,21 @@ def run_trainer(
         recorder.model.load(final)
         return
     if not tasks:
-        context.watcher.note(
-            "no task was kept, so there is nothing to train on; the weights stay as they are"
-        )
+        context.watch.note("no task was kept, so there is nothing to train on; the weights stay as they are")
         return
-    context.watcher.stage(recorder.stage, None, "updates")
-    signal_workers(TRAIN)
-    trainer.train(
-        Training(
-            model=recorder.model,
-            tasks=tasks,
-            validation=validation,
-            collect=collect,
-            progress=recorder,
-            seed=seed,
-            off_policy=context.teacher is not None and isinstance(collect, Collector),
+    with context.watch.stage(recorder.stage, None, "updates"):
+        signal_workers(TRAIN)
+        trainer.train(
+            Training(
+                model=recorder.model,
+                tasks=tasks,
+                validation=validation,
+                collect=collect,
+                progress=recorder,
+                seed=seed,
+                off_policy=context.teacher is not None and isinstance(collect, Collector),
+            )
         )
-    )
     if Capability.GRADIENTS in trainer.needs:
         write_whole(final, recorder.save_model)
 
@@ -96,7 +93,7 @@ class Collector:
             if self.rewrite:
                 self.rewrite(episodes)
             context.store.put_episodes("train", key, episodes)
-            context.hooks.episodes_finished("train", episodes)
+            context.watch.episodes_finished("train", episodes)
         stored = list(context.store.episodes("train", key))
         return [Group(tasks[i].id, tuple(stored[i * samples : (i + 1) * samples])) for i in range(len(tasks))]
 
@@ -115,17 +112,14 @@ class Recorder:
         return model
 
     def total(self, steps: int) -> None:
-        self.context.watcher.stage(self.stage, steps, "updates")
+        self.context.watch.progress(0, total=steps)
 
     def note(self, text: str) -> None:
-        self.context.watcher.note(text)
+        self.context.watch.note(text)
 
     def log(self, step: int, metrics: Metrics) -> None:
         self.context.store.put_metrics(self.stage, step, metrics)
-        append_metrics(self.context.store.directory, self.stage, step, metrics)
-        self.context.log(self.stage, step, metrics)
-        self.context.watcher.metrics(step, metrics)
-        self.context.hooks.update_finished(step, dict(metrics))
+        self.context.watch.update_finished(self.stage, step, metrics)
 
     def save_model(self, directory: Path) -> None:
         """Write the weights into a directory that is not there yet."""
@@ -148,13 +142,18 @@ class Recorder:
 
         steps = self._list_steps()
         if not steps:
+            self._discard_updates(0)
             return None
         step = int(steps[-1].name.removeprefix("step_"))
         self.model.load(steps[-1])
-        self.context.store.drop_metrics_after(self.stage, step)
-        write_metrics_file(self.context.store.directory, self.context.store.metrics())
-        self.context.watcher.note(f"training goes on after update {step}")
+        self._discard_updates(step)
+        self.context.watch.note(f"training goes on after update {step}")
         return step, torch.load(steps[-1] / STATE, weights_only=True)
+
+    def _discard_updates(self, after: int) -> None:
+        """Updates that a killed process made after its last checkpoint are made again."""
+        self.context.store.drop_metrics_after(self.stage, after)
+        self.context.watch.updates_discarded(self.stage, after)
 
     def _list_steps(self) -> list[Path]:
         """Whole checkpoints alone: one that a kill cut short does not end in its number."""

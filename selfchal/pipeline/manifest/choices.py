@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest.sections import ManifestModel
 
-Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check"]
+Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
 
 
 class Catalog(Protocol):
@@ -45,7 +45,8 @@ class Manifest:
     trainer: Choice
     challenger: Choice | None = None
     teacher: Choice | None = None
-    checks: tuple[Choice, ...] = field(default=())
+    checks: tuple[Choice, ...] = ()
+    watchers: tuple[Choice, ...] = ()
 
     def resolved(self) -> dict[str, Json]:
         """Every option with its value, defaults included: what is stored with the run."""
@@ -54,6 +55,7 @@ class Manifest:
             choice: Choice | None = getattr(self, section)
             rows[section] = choice and _dump(choice)
         rows["checks"] = [_dump(choice) for choice in self.checks]
+        rows["watchers"] = [_dump(choice) for choice in self.watchers]
         return {key: value for key, value in rows.items() if value is not None}
 
 

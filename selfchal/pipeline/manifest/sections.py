@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selfchal.pipeline.loggers import LoggerName
 from selfchal.rollout.tool_calls import ActionFormat
 
 
@@ -23,8 +22,6 @@ class RunSection(Section):
     """Names the run directory, ``runs/NAME``, where no --out is given."""
     seed: int = Field(0, ge=0)
     """Every random choice of the run follows from it."""
-    loggers: tuple[LoggerName, ...] = ()
-    """Where metrics go besides metrics.jsonl: trackio, wandb, tensorboard."""
 
 
 PROPOSALS_A_TASK = 25
@@ -130,6 +127,8 @@ class ManifestModel(Section):
     trainer: PluginSection
     checks: tuple[PluginSection, ...] = ()
     """Further checks of the judge, by name."""
+    watchers: tuple[PluginSection, ...] = ()
+    """Who watches the run besides the progress display and metrics.jsonl, by name."""
     rounds: int = Field(1, ge=1)
     """How often the policy challenges itself and trains."""
     rollout: RolloutSection = RolloutSection()

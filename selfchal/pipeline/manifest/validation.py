@@ -23,7 +23,8 @@ def validate(rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True) 
         chosen: PluginSection | None = getattr(settings, section)
         choices[section] = chosen and choose(catalog, kind, chosen, section)
     checks = tuple(choose(catalog, "check", c, f"checks.{i}") for i, c in enumerate(settings.checks))
-    manifest = Manifest(settings=settings, checks=checks, **choices)
+    watchers = tuple(choose(catalog, "watcher", w, f"watchers.{i}") for i, w in enumerate(settings.watchers))
+    manifest = Manifest(settings=settings, checks=checks, watchers=watchers, **choices)
     if trains:
         _check_pairs(manifest)
     return manifest
