@@ -29,11 +29,12 @@ from instructions import read
 from seeds import Rows, over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
-from selfchal.cli.run import hooks_of
+from selfchal.core.arena import Arena
 from selfchal.core.evidence import TaskRunner
 from selfchal.core.judge import FUNNEL, STAGES, Filter, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
+from selfchal.core.write_whole import write_whole
 from selfchal.judging import Judge
 from selfchal.judging.checks.novelty import HeldOut, settle
 from selfchal.judging.runner import SandboxTaskRunner
@@ -41,11 +42,11 @@ from selfchal.pipeline.challenge import challenge
 from selfchal.pipeline.context import RunContext, limits_of, open_context
 from selfchal.pipeline.evaluation import Mode, evaluate
 from selfchal.pipeline.manifest import Manifest, read_manifest, validate
-from selfchal.pipeline.progress import Silent
 from selfchal.pipeline.selection import select
 from selfchal.pipeline.statistics import estimate, paired_difference
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.training import train
+from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
 
 EVERY = 1_000_000  # tasks wanted while proposals are sampled: all are needed
@@ -78,7 +79,7 @@ class Job:
 
     def manifest(self) -> Manifest:
         chosen = [
-            "synthesizer.revisions=0", f"synthesizer.filters={self.filter}", f"synthesizer.tasks={EVERY}",
+            "synthesizer.revisions=0", f"synthesizer.filters={self.filter}", f"challenge.tasks={EVERY}",
             f"run.seed={self.seed}", "curriculum.validation=0", *self.overrides,
         ]  # fmt: skip
         plugins, rows = load_plugins(), read_manifest(self.file, chosen)
@@ -105,7 +106,7 @@ def judge(job: Job) -> None:
         return
     manifest = job.manifest()
     environment, sandbox = manifest.environment.make(), manifest.sandbox.make()
-    runner = SandboxTaskRunner(environment, sandbox, limits_of(manifest.settings.limits))
+    runner = SandboxTaskRunner(Arena(environment, sandbox, limits_of(manifest.settings.limits)))
     with (
         closing(sandbox),
         Store.read(job.proposals) as store,
@@ -123,9 +124,7 @@ def judge(job: Job) -> None:
         "proposals": [one.to_json() for one in judged],
         "faithful": {task.id: verdict for task, verdict in zip(kept, faithful, strict=True)},
     }
-    part = job.judged.with_suffix(".part")
-    part.write_text(json.dumps(rows), encoding="utf-8")
-    part.rename(job.judged)
+    write_whole(job.judged, lambda part: part.write_text(json.dumps(rows), encoding="utf-8"))
 
 
 def _judged(judge_task: Judge, filters: Filter, proposal: Proposal) -> Proposal:
@@ -167,7 +166,7 @@ def learn(job: Job) -> None:
 
 
 def _lab(manifest: Manifest, store: Store) -> AbstractContextManager[RunContext]:
-    return open_context(manifest, store, Silent(), hooks_of(load_plugins()))
+    return open_context(manifest, store, Watchers())
 
 
 # The table

@@ -26,15 +26,14 @@ import click
 import torch
 
 from selfchal.builtin_models.transformers_model import TransformersModel
-from selfchal.cli.run import hooks_of
 from selfchal.core.episode import Episode
 from selfchal.core.model import Generation, Sampling
 from selfchal.core.scene import Scene
 from selfchal.pipeline.context import RunContext, open_context
 from selfchal.pipeline.evaluation import held_out
 from selfchal.pipeline.manifest import read_manifest, validate
-from selfchal.pipeline.progress import Silent
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
 from selfchal.rollout.engine import Engine
 
@@ -137,7 +136,7 @@ def main(
     with (
         tempfile.TemporaryDirectory() as scratch,
         Store.resume(Path(scratch) / "run", chosen.resolved()) as store,
-        open_context(chosen, store, Silent(), hooks_of(plugins)) as context,
+        open_context(chosen, store, Watchers()) as context,
     ):
         rates = measure(context, tasks, samples, single, repeats)
     for name, rate in rates.items():

@@ -16,8 +16,8 @@ from selfchal.pipeline.store import Store
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
-    "synthesizer.proposals=192",
-    "synthesizer.tasks=40",
+    "challenge.proposals=192",
+    "challenge.tasks=40",
     "trainer.steps=4",
     "rollout.batch=64",
     "evaluation.tasks=24",

@@ -67,7 +67,7 @@ class ChallengeScene:
     repaired: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.context = dict(self.proposal_context.environment.exploration_context(self.request.seed))
+        self.context = dict(self.proposal_context.arena.environment.exploration_context(self.request.seed))
         self.proposal = self._make_proposal(Verdict(Outcome.FAILED, Stage.PARSED, "no task was proposed"))
 
     @property
@@ -75,8 +75,8 @@ class ChallengeScene:
         return f"proposal-{self.request.round}-{self.request.index}"
 
     def start(self) -> Sequence[Message]:
-        self.world = self.proposal_context.environment.open(self.context)
-        environment, config = self.proposal_context.environment, self.config
+        self.world = self.proposal_context.arena.environment.open(self.context)
+        environment, config = self.proposal_context.arena.environment, self.config
         sections = prompt_sections("challenger", environment.name)
         answer = environment.answer_required
         system = {
@@ -112,7 +112,8 @@ class ChallengeScene:
 
     def _explore(self, code: str) -> Message | None:
         if self.session is None:
-            self.session = self.proposal_context.sandbox.session(self.world, self.proposal_context.limits)
+            arena = self.proposal_context.arena
+            self.session = arena.sandbox.session(self.world, arena.limits)
         execution = self.session.run(code)
         self.executions += 1
         self.calls += len(execution.calls)
@@ -171,7 +172,7 @@ class ChallengeScene:
         return MIN_FAILURES if self.config.failures else 0
 
     def _make_task(self, draft: Draft) -> Task:
-        environment = self.proposal_context.environment
+        environment = self.proposal_context.arena.environment
         instruction = environment.redact(draft.instruction, self.context)
         failures = draft.failures if self.config.failures else ()
         provenance: dict[str, Json] = {

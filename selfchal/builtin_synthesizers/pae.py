@@ -31,7 +31,7 @@ class InstructionScene:
     proposal: Proposal = field(init=False)
 
     def __post_init__(self) -> None:
-        self.context = dict(self.proposal_context.environment.exploration_context(self.request.seed))
+        self.context = dict(self.proposal_context.arena.environment.exploration_context(self.request.seed))
         self.proposal = self._make_proposal(
             Verdict(Outcome.FAILED, Stage.PARSED, "no instruction was proposed")
         )
@@ -41,7 +41,7 @@ class InstructionScene:
         return f"proposal-{self.request.round}-{self.request.index}"
 
     def start(self) -> Sequence[Message]:
-        environment = self.proposal_context.environment
+        environment = self.proposal_context.arena.environment
         sections = prompt_sections("pae", environment.name)
         system = {"policy": environment.policy, "tools": describe_tools(environment.tools)}
         focus = ", ".join(self.request.focus)
@@ -60,7 +60,7 @@ class InstructionScene:
             verdict = Verdict(Outcome.FAILED, Stage.PARSED, draft.reason)
             self.proposal = self._make_proposal(verdict, raw=text)
             return None
-        environment = self.proposal_context.environment
+        environment = self.proposal_context.arena.environment
         instruction = environment.redact(draft.instruction, self.context)
         task = Task(
             id=task_id(self.context, instruction),

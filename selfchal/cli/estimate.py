@@ -33,16 +33,14 @@ def estimate_cost(manifest: Manifest) -> Cost:
     tasks = len(list(environment.test_tasks(split))[: settings.evaluation.tasks])
     # before and after: sampled and greedy; before also greedy with the first action forced
     evaluation = tasks * (2 * (settings.evaluation.samples + 1) + settings.evaluation.baselines)
-    wishes = manifest.synthesizer.config.model_dump()
-    most = min(wishes.get("proposals", 0), settings.budget.proposals or wishes.get("proposals", 0))
-    proposals = most * settings.rounds
+    proposals = settings.challenge.most_proposals * settings.rounds
     rollout = settings.rollout
     tokens = rollout.max_steps * (evaluation * rollout.max_tokens + proposals * rollout.challenge_tokens)
     return Cost(
         held_out_tasks=tasks,
         evaluation_episodes=evaluation,
         proposals=proposals,
-        wanted_tasks=wishes.get("tasks", 0) * settings.rounds,
+        wanted_tasks=settings.challenge.tasks * settings.rounds,
         training=manifest.trainer.config.model_dump(mode="json"),
         sampled_tokens=tokens,
     )

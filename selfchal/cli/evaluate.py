@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from selfchal.cli.display import display
 from selfchal.cli.manifest import set_option
 from selfchal.cli.outcome import interval, percent
-from selfchal.cli.run import hooks_of
+from selfchal.cli.progress import watchers_of
 from selfchal.core.errors import ManifestError
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import Manifest, apply_overrides, read_manifest, validate
 from selfchal.pipeline.store import MANIFEST, Store
+from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
 
 START = "start"
@@ -50,26 +48,24 @@ def evaluate(
 
     plugins = load_plugins()
     manifest = validate(_make_rows(target, policy, overrides), plugins, trains=False)
-    console = Console(file=sys.stderr)
+    watchers = watchers_of(plugins, "stderr")
     if policy == Policy.MODEL:
-        found = _measure(manifest, _find_weights(Path(target), checkpoint), console)
+        found = _measure(manifest, _find_weights(Path(target), checkpoint), watchers)
     else:
-        with display(console) as watcher:
-            found = measure_policy(manifest, Policy(policy), watcher)
+        found = measure_policy(manifest, Policy(policy), watchers)
     if as_json:
         click.echo(json.dumps(found))
     else:
         _print(found)
 
 
-def _measure(manifest: Manifest, weights: Path | None, console: Console) -> dict[str, Json]:
+def _measure(manifest: Manifest, weights: Path | None, watchers: Watchers) -> dict[str, Json]:
     """In a store of its own, so that no earlier measurement with other settings is taken for this one."""
     from selfchal.pipeline.measure import measure_model
 
-    hooks = hooks_of(load_plugins())
     with tempfile.TemporaryDirectory(prefix="selfchal-eval-") as directory:  # noqa: SIM117 — one resource a line
-        with Store.create(Path(directory), manifest.resolved()) as store, display(console) as watcher:
-            return measure_model(manifest, store, watcher, hooks, weights)
+        with Store.create(Path(directory), manifest.resolved()) as store:
+            return measure_model(manifest, store, watchers, weights)
 
 
 def _make_rows(target: str, policy: str, overrides: tuple[str, ...]) -> dict[str, Any]:

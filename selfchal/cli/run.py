@@ -10,12 +10,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from selfchal.cli.display import display
 from selfchal.cli.estimate import estimate_cost, print_cost
 from selfchal.cli.manifest import describe, set_option
 from selfchal.cli.outcome import print_outcome
-from selfchal.core.synthesizer import Proposal
-from selfchal.pipeline.context import Hooks
+from selfchal.cli.progress import watchers_of
 from selfchal.pipeline.distributed import follow, is_follower
 from selfchal.pipeline.manifest import Manifest, read_manifest, validate
 from selfchal.pipeline.store import Store
@@ -77,21 +75,10 @@ def _run(manifest: Manifest, directory: Path, plugins: Plugins, resume: bool, as
     console.print(describe(manifest), highlight=False, soft_wrap=True)
     opened = Store.resume if resume else Store.create
     with opened(directory, manifest.resolved()) as store:
-        with display(console) as watcher:
-            results = loop.run(manifest, store, watcher, hooks_of(plugins))
+        watchers = watchers_of(plugins, "stderr" if as_json else "stdout", manifest)
+        results = loop.run(manifest, store, watchers)
         page = write_report(directory)
     print_outcome(console, results)
     console.print(f"\nThe report: {page}", highlight=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps(results))
-
-
-def hooks_of(plugins: Plugins) -> Hooks:
-    """The watching hooks of the installed plugins, as the pipeline calls them."""
-
-    def judged(proposals: list[Proposal]) -> None:
-        for proposal in proposals:
-            if proposal.task is not None:
-                plugins.task_judged(proposal.task, proposal.verdict)
-
-    return Hooks(judged, plugins.episodes_finished, plugins.update_finished)  # type: ignore[arg-type]

@@ -12,9 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
-from selfchal.core.environment import Environment
+from selfchal.core.arena import Arena
 from selfchal.core.judge import Filter, Outcome, Verdict
-from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.scene import Scene
 from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.core.world import Json
@@ -32,9 +31,7 @@ class Judging(Protocol):
 class ProposalContext:
     """What every proposal of a run is made with."""
 
-    environment: Environment
-    sandbox: Sandbox
-    limits: Limits
+    arena: Arena
     judge: Judging
 
 

@@ -64,7 +64,7 @@ class Judge:
         counting = CountingSandbox(self.runner.sandbox)
         case = _Case(
             task,
-            replace(self.runner, sandbox=counting),
+            replace(self.runner, arena=replace(self.runner.arena, sandbox=counting)),
             self.secret,
             {"sandbox": f"{guarantees.sandbox}, tier {guarantees.tier}"},
         )

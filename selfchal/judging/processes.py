@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Self
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.judge import Filter, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
@@ -69,5 +70,5 @@ def _judge(spec: JudgeSpec, task: Task, filters: Filter, min_failures: int) -> V
     if not _made:
         environment, sandbox = spec.environment(), spec.sandbox()
         atexit.register(sandbox.close)
-        _made.append(Judge(SandboxTaskRunner(environment, sandbox, spec.limits)))
+        _made.append(Judge(SandboxTaskRunner(Arena(environment, sandbox, spec.limits))))
     return _made[0](task, filters, min_failures)

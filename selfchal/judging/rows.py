@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.synthesizer import Judging
@@ -46,7 +47,7 @@ def judge_rows(
         else:
             sandbox = spec.sandbox()
             closing.callback(sandbox.close)
-            judge = Judge(SandboxTaskRunner(environment, sandbox, spec.limits))
+            judge = Judge(SandboxTaskRunner(Arena(environment, sandbox, spec.limits)))
         # in this process the threads mostly wait for the sandbox
         pool = closing.enter_context(ThreadPoolExecutor(many or 2 * cores, thread_name_prefix="judge"))
         for name, task, verdict in pool.map(partial(_judge_row, judge), rows):

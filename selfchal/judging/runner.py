@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Reward
 from selfchal.core.errors import SandboxError
@@ -24,11 +25,21 @@ _LONGEST_ANSWER = 10_000  # characters of an answer that are read as a Python li
 class SandboxTaskRunner:
     """``selfchal.core.evidence.TaskRunner`` over one environment and one sandbox."""
 
-    environment: Environment
-    sandbox: Sandbox
-    limits: Limits
+    arena: Arena
     solver: Solver | None = None
     chat: Chat | None = None  # the model that rates the episodes of tasks without an evaluate (PAE)
+
+    @property
+    def environment(self) -> Environment:
+        return self.arena.environment
+
+    @property
+    def sandbox(self) -> Sandbox:
+        return self.arena.sandbox
+
+    @property
+    def limits(self) -> Limits:
+        return self.arena.limits
 
     def try_code(self, task: Task, source: str, hash_seed: int = 0) -> Trial:
         """Run ``source`` (a solution or a failure case) on a fresh world and evaluate the outcome.

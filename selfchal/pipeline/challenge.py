@@ -24,35 +24,35 @@ def challenge(context: RunContext, round_: int) -> list[Proposal]:
 
     After the first round the challenger is asked for what the tasks so far leave out.
     """
-    settings, config = context.manifest.settings, context.manifest.synthesizer.config
-    wanted: int = config.tasks  # type: ignore[attr-defined]  # every synthesizer's Config says how many
-    most: int = config.proposals  # type: ignore[attr-defined]
-    most = min(most, settings.budget.proposals or most)
-    context.watcher.stage(f"challenge {round_}", most, "proposals")
+    settings = context.manifest.settings
+    wanted, most = settings.challenge.tasks, settings.challenge.most_proposals
+    with context.watch.stage(f"challenge {round_}", most, "proposals"):
+        return _propose(context, round_, wanted, most)
+
+
+def _propose(context: RunContext, round_: int, wanted: int, most: int) -> list[Proposal]:
+    """Proposals until ``wanted`` are kept, at most ``most``; those that are stored count."""
     proposals = list(context.store.proposals(round_))
-    if context.store.has(
-        "tasks", str(round_)
-    ):  # it ended, by its budget perhaps: a resumed run makes no more
-        return proposals
+    context.watch.progress(len(proposals), outcomes(proposals))
+    if context.store.has("tasks", str(round_)):
+        return proposals  # the stage ended before, by its budget perhaps: a resumed run makes no more
     earlier = [task for past in range(1, round_) for task, _ in context.store.tasks(past)]
-    wanted_tools = focus(context.environment, earlier)
+    wanted_tools = focus(context.arena.environment, earlier)
     before = context.store.fact("seconds", {}).get(f"challenge {round_}", 0.0)  # of interrupted attempts
-    started, batch = time.monotonic() - before, settings.rollout.batch
+    started, batch = time.monotonic() - before, context.manifest.settings.rollout.batch
     while (
         len(proposals) < most and _count_kept(proposals) < wanted and not _is_budget_spent(context, started)
     ):
         indices = range(len(proposals), min(most, len(proposals) + batch))
         proposals += _make_proposals(context, round_, indices, wanted_tools)
-        context.watcher.advance(len(proposals), outcomes(proposals))
+        context.watch.progress(len(proposals), outcomes(proposals))
     return proposals
 
 
 def _make_proposals(
     context: RunContext, round_: int, indices: Sequence[int], tools: Sequence[str]
 ) -> list[Proposal]:
-    proposal_context = ProposalContext(
-        context.environment, context.sandbox, context.agent_config.limits, context.judge
-    )
+    proposal_context = ProposalContext(context.arena, context.judge)
     # a challenger that is trained is compared with itself, on one and the same context
     alike = (
         group_size(context.manifest.trainer) if context.manifest.settings.curriculum.train_challenger else 1
@@ -70,8 +70,8 @@ def _make_proposals(
     episodes = engine.roll(scenes, list(indices))
     proposals = _settle_novelty(context, [scene.proposal for scene in scenes])
     context.store.put_proposals(round_, f"{round_}/{indices[0]:06d}", proposals, episodes)
-    context.hooks.proposals_judged(proposals)
-    context.hooks.episodes_finished("challenge", episodes)
+    context.watch.proposals_judged(proposals)
+    context.watch.episodes_finished("challenge", episodes)
     return proposals
 
 
@@ -97,9 +97,7 @@ def _count_kept(proposals: Sequence[Proposal]) -> int:
 def _is_budget_spent(context: RunContext, started: float) -> bool:
     budget = context.manifest.settings.budget
     if budget.minutes is not None and time.monotonic() - started > 60 * budget.minutes:
-        context.watcher.note(
-            f"the budget of {budget.minutes:g} minutes is spent; going on with what there is"
-        )
+        context.watch.note(f"the budget of {budget.minutes:g} minutes is spent; going on with what there is")
         return True
     if budget.tokens is not None:
         sampled = sum(sum(episode.mask) for episode in context.store.episodes("challenge"))

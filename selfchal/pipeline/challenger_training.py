@@ -33,10 +33,10 @@ def train_challenger(context: RunContext, round_: int) -> None:
     size = group_size(context.manifest.trainer)
     groups = [list(range(first, first + size)) for first in range(0, len(rewards) - size + 1, size)]
     if not groups:
-        context.watcher.note(f"fewer than {size} proposals, so there is no group to train the challenger on")
+        context.watch.note(f"fewer than {size} proposals, so there is no group to train the challenger on")
         return
     names = [f"proposals-{round_}-{number}" for number in range(len(groups))]
-    tasks = [Task(name, context.environment.name, {}, "", "", "", ()) for name in names]
+    tasks = [Task(name, context.arena.environment.name, {}, "", "", "", ()) for name in names]
     stored = [e for key in _list_keys(context, round_) for e in context.store.episodes("challenge", key)]
     rewarded = [replace(episode, reward=reward) for episode, reward in zip(stored, rewards, strict=True)]
     by_name = {name: [rewarded[p] for p in indices] for name, indices in zip(names, groups, strict=True)}
@@ -47,7 +47,7 @@ def train_challenger(context: RunContext, round_: int) -> None:
     try:
         run_trainer(context, trainer, recorder, tasks, (), collect, context.seed("train challenger", round_))
     except TrainingError as error:
-        context.watcher.note(f"the challenger is left as it is: {error}")
+        context.watch.note(f"the challenger is left as it is: {error}")
 
 
 def group_size(trainer: Choice) -> int:

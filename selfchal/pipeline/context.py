@@ -1,29 +1,29 @@
-"""The lab: everything that a run is made with, loaded once and closed at the end."""
+"""The context of a run: everything that it is made with, loaded once and closed at the end."""
 
 from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
-from selfchal.core.episode import Episode, Reward
+from selfchal.core.episode import Reward
 from selfchal.core.evidence import Attempt, Solver
 from selfchal.core.model import Message, Model, Sampling
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.seeds import seed_of
-from selfchal.core.synthesizer import Proposal, Synthesizer
+from selfchal.core.synthesizer import Synthesizer
 from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json, World
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.loggers import Log, open_loggers, write_metrics_file
-from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, ManifestModel, RolloutSection
-from selfchal.pipeline.progress import Watcher
+from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, RolloutSection
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.watch import Watch, Watchers, watching
 from selfchal.rollout.actions import STOPS
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
@@ -33,22 +33,11 @@ GREEDY = 0.0
 
 
 @dataclass(frozen=True)
-class Hooks:
-    """The watching hooks of the installed plugins, as plain calls."""
-
-    proposals_judged: Callable[[Sequence[Proposal]], None]
-    episodes_finished: Callable[[str, Sequence[Episode]], None]
-    update_finished: Callable[[int, dict[str, float]], None]
-
-
-@dataclass(frozen=True)
 class RunContext:
     manifest: Manifest
     store: Store
-    watcher: Watcher
-    hooks: Hooks
-    environment: Environment
-    sandbox: Sandbox
+    watch: Watch
+    arena: Arena
     model: Model
     challenger: Model
     teacher: Model | None
@@ -56,7 +45,6 @@ class RunContext:
     judge: Judge
     runner: SandboxTaskRunner
     agent_config: AgentConfig
-    log: Log
 
     def seed(self, *purpose: object) -> int:
         """The seed of a random choice, made of the run's seed and of what it is for."""
@@ -71,7 +59,8 @@ class RunContext:
 
     def describe_sandbox(self) -> dict[str, Json]:
         """The sandbox's guarantees, stored with the verdicts that it gave."""
-        return {**asdict(self.sandbox.guarantees), "levels": dict(self.sandbox.guarantees.levels)}
+        guarantees = self.arena.sandbox.guarantees
+        return {**asdict(guarantees), "levels": dict(guarantees.levels)}
 
     def task_scene(self, task: Task) -> AgentScene:
         """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
@@ -91,7 +80,7 @@ def scene_of_test(task: TestTask, agent_config: AgentConfig) -> AgentScene:
     """An agent at work on a held-out task, graded by the environment."""
 
     def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-        return Reward(float(agent_config.environment.grade(task, world, answer, replies)))
+        return Reward(float(agent_config.arena.environment.grade(task, world, answer, replies)))
 
     return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
 
@@ -101,43 +90,32 @@ def limits_of(section: LimitsSection) -> Limits:
 
 
 @contextmanager
-def open_context(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks) -> Iterator[RunContext]:
+def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterator[RunContext]:
     """Make the plugins of a manifest, cheapest first so that mistakes show early; close them at the end."""
     settings = manifest.settings
     with ExitStack() as closing:
+        watch = closing.enter_context(watching(manifest, store.directory, watchers))
         environment: Environment = manifest.environment.make()
         sandbox: Sandbox = manifest.sandbox.make()
         closing.callback(sandbox.close)
+        arena = Arena(environment, sandbox, limits_of(settings.limits))
         synthesizer: Synthesizer = manifest.synthesizer.make()
         model = _open_model(manifest.model, closing)
         challenger = _open_model(manifest.challenger, closing) if manifest.challenger else model
         teacher = _open_model(manifest.teacher, closing) if manifest.teacher else None
         chat = chat_of(model, settings.rollout.max_tokens)
-        agent_config = agent_config_of(settings, environment, sandbox, chat)
-        plain = SandboxTaskRunner(environment, sandbox, limits_of(settings.limits), chat=chat)
+        agent_config = agent_config_of(settings.rollout, arena, chat)
+        plain = SandboxTaskRunner(arena, chat=chat)
         runner = replace(plain, solver=solver_of(model, agent_config, plain, settings.rollout))
-        log = open_loggers(settings.run.loggers, store.directory, manifest.resolved(), closing)
-        write_metrics_file(store.directory, store.metrics())  # a kill may have cut its last line
         judge = Judge(runner, [choice.make() for choice in manifest.checks])
         yield RunContext(
-            manifest, store, watcher, hooks, environment, sandbox, model, challenger, teacher,
-            synthesizer, judge, runner, agent_config, log,
+            manifest, store, watch, arena, model, challenger, teacher,
+            synthesizer, judge, runner, agent_config,
         )  # fmt: skip
 
 
-def agent_config_of(
-    settings: ManifestModel, environment: Environment, sandbox: Sandbox, chat: Chat | None
-) -> AgentConfig:
-    rollout = settings.rollout
-    return AgentConfig(
-        environment,
-        sandbox,
-        limits_of(settings.limits),
-        rollout.max_steps,
-        rollout.observation_chars,
-        chat,
-        rollout.action_format,
-    )
+def agent_config_of(rollout: RolloutSection, arena: Arena, chat: Chat | None) -> AgentConfig:
+    return AgentConfig(arena, rollout.max_steps, rollout.observation_chars, chat, rollout.action_format)
 
 
 def _open_model(choice: Choice, closing: ExitStack) -> Model:

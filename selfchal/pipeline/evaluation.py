@@ -44,34 +44,41 @@ class Score:
 def held_out(context: RunContext) -> list[TestTask]:
     """The test tasks that the manifest asks for."""
     section = context.manifest.settings.evaluation
-    split = section.split or context.environment.splits()[0]
-    return list(context.environment.test_tasks(split))[: section.tasks]
+    split = section.split or context.arena.environment.splits()[0]
+    return list(context.arena.environment.test_tasks(split))[: section.tasks]
 
 
 def evaluate(context: RunContext, when: str, modes: Sequence[Mode]) -> dict[Mode, Score]:
     """Measure the present weights in each mode; what was stored under ``when`` is not measured again."""
     tasks = held_out(context)
     counts = {mode: _count_samples(context, mode) for mode in modes}
-    context.watcher.stage(f"evaluate {when}", len(tasks) * sum(counts.values()), "episodes")
-    done, scores = 0, {}
-    for mode in modes:
-        episodes: list[Episode] = []
-        for start in range(0, len(tasks), SLICE):
-            episodes += _slice(context, when, mode, tasks[start : start + SLICE], start, done + len(episodes))
-        done += len(episodes)
-        scores[mode] = score_of(episodes)
-        context.watcher.advance(done, {f"{m}, per cent": round(100 * s.rate) for m, s in scores.items()})
+    scores: dict[Mode, Score] = {}
+    with context.watch.stage(f"evaluate {when}", len(tasks) * sum(counts.values()), "episodes"):
+        done = 0
+        for mode in modes:
+            episodes: list[Episode] = []
+            for start in range(0, len(tasks), SLICE):
+                part = tasks[start : start + SLICE]
+                episodes += _evaluate_slice(context, when, mode, part, start, done + len(episodes))
+                context.watch.progress(done + len(episodes), _format_rates(scores))
+            done += len(episodes)
+            scores[mode] = score_of(episodes)
+            context.watch.progress(done, _format_rates(scores))
     return scores
+
+
+def _format_rates(scores: Mapping[Mode, Score]) -> dict[str, int]:
+    return {f"{mode}, per cent": round(100 * score.rate) for mode, score in scores.items()}
 
 
 def _count_samples(context: RunContext, mode: Mode) -> int:
     return context.manifest.settings.evaluation.samples if mode is Mode.SAMPLED else 1
 
 
-def _slice(
+def _evaluate_slice(
     context: RunContext, when: str, mode: Mode, tasks: Sequence[TestTask], start: int, done: int
 ) -> list[Episode]:
-    """One stored batch of an examination."""
+    """One stored batch of a measurement; ``done`` episodes of its stage came before."""
     key = f"{when}/{mode}/{start:06d}"
     if not context.store.has("evaluate", key):
         section, samples = context.manifest.settings.evaluation, _count_samples(context, mode)
@@ -85,9 +92,9 @@ def _slice(
         engine = Engine(context.model, sampling, rollout.batch, rollout.lockstep, opening)
         scenes = [context.test_scene(task) for task in tasks for _ in range(samples)]
         numbers = [n for _ in tasks for n in range(samples)]
-        episodes = engine.roll(scenes, numbers, lambda ended: context.watcher.advance(done + ended, {}))
+        episodes = engine.roll(scenes, numbers, lambda ended: context.watch.count(done + ended))
         context.store.put_episodes("evaluate", key, episodes)
-        context.hooks.episodes_finished("evaluate", episodes)
+        context.watch.episodes_finished("evaluate", episodes)
     return list(context.store.episodes("evaluate", key))
 
 

@@ -13,28 +13,29 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.pipeline.challenge import challenge
 from selfchal.pipeline.challenger_training import train_challenger
-from selfchal.pipeline.context import Hooks, RunContext, open_context
+from selfchal.pipeline.context import RunContext, open_context
 from selfchal.pipeline.distributed import END, signal_workers
 from selfchal.pipeline.evaluation import Mode, Score, evaluate
 from selfchal.pipeline.manifest import Manifest
-from selfchal.pipeline.progress import Watcher
 from selfchal.pipeline.results import write_results
 from selfchal.pipeline.selection import select
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.training import Rewrite, train
+from selfchal.pipeline.watch import Watchers
 
 SCORES = (Mode.SAMPLED, Mode.GREEDY)
 BASELINES = (Mode.FORCED_GREEDY,)
 
 
 def run(
-    manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks, rewrite: Rewrite | None = None
+    manifest: Manifest, store: Store, watchers: Watchers, rewrite: Rewrite | None = None
 ) -> dict[str, Json]:
     """Run a manifest to its end, or go on with it; returns what results.json says.
 
+    ``watchers`` are told what happens, beside those that the manifest names.
     ``rewrite`` changes the rewards of training episodes in place: for control experiments.
     """
-    with open_context(manifest, store, watcher, hooks) as context:
+    with open_context(manifest, store, watchers) as context:
         before = begin(context)
         for round_ in range(1, manifest.settings.rounds + 1):
             tasks, validation = make_tasks(context, round_)
@@ -48,7 +49,9 @@ def run(
         signal_workers(END)
         with _time_stage(context, "evaluate after"):  # on held-out tasks that nobody has seen (section 5)
             after = evaluate(context, "after", SCORES)
-        return write_results(context, before, after)
+        results = write_results(context, before, after)
+        context.watch.results = results
+        return results
 
 
 def begin(context: RunContext) -> dict[Mode, Score]:
@@ -78,4 +81,3 @@ def _time_stage(context: RunContext, stage: str) -> Iterator[None]:
         spent = time.perf_counter() - started
         seconds = context.store.fact("seconds", {})
         context.store.put_fact("seconds", {**seconds, stage: round(seconds.get(stage, 0.0) + spent, 3)})
-        context.watcher.end(spent)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import TrainableModel
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json
-from selfchal.pipeline.context import Hooks, agent_config_of, open_context, scene_of_test
+from selfchal.pipeline.context import agent_config_of, limits_of, open_context, scene_of_test
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
 from selfchal.pipeline.manifest import Manifest
-from selfchal.pipeline.progress import Watcher
 from selfchal.pipeline.results import summary
 from selfchal.pipeline.statistics import estimate
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.watch import Watchers, watching
 from selfchal.rollout.agent import AgentConfig
 
 
@@ -32,24 +33,25 @@ class Policy(StrEnum):
 
 
 def measure_model(
-    manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks, checkpoint: Path | None = None
+    manifest: Manifest, store: Store, watchers: Watchers, checkpoint: Path | None = None
 ) -> dict[str, Json]:
     """pass@1, pass@k and greedy of the manifest's model, or of a checkpoint of it.
 
+    The watchers that the manifest names are for runs, and hear nothing of it.
     Raises ModelError for a checkpoint that is none.
     """
     if checkpoint is not None and not checkpoint.is_dir():
         raise ModelError(f"{checkpoint} is no checkpoint: a directory of weights is needed")
-    with open_context(manifest, store, watcher, hooks) as context:
+    with open_context(replace(manifest, watchers=()), store, watchers) as context:
         if checkpoint is not None:
             model: TrainableModel = context.model  # type: ignore[assignment]  # a checkpoint is of such a model
             model.load(checkpoint)
-        when = f"exam/{checkpoint.resolve() if checkpoint else 'start'}"
+        when = str(checkpoint.resolve()) if checkpoint else "start"
         scores = evaluate(context, when, (Mode.SAMPLED, Mode.GREEDY))
         return summary(scores, manifest.settings.evaluation.samples)
 
 
-def measure_policy(manifest: Manifest, policy: Policy, watcher: Watcher) -> dict[str, Json]:
+def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> dict[str, Json]:
     """What the oracle or doing nothing scores; loads no model."""
     environment: Environment = manifest.environment.make()
     section = manifest.settings.evaluation
@@ -59,26 +61,36 @@ def measure_policy(manifest: Manifest, policy: Policy, watcher: Watcher) -> dict
         return _summarize(Score(do_nothing(environment, tasks), 0), split)
     sandbox = manifest.sandbox.make()
     try:
-        agent_config = agent_config_of(manifest.settings, environment, sandbox, None)
-        watcher.stage("oracle", len(tasks), "episodes")
-        return _summarize(score_of(play_oracle(agent_config, tasks, watcher)), split)
+        arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
+        agent_config = agent_config_of(manifest.settings.rollout, arena, None)
+        with (
+            watching(replace(manifest, watchers=()), None, watchers) as watch,
+            watch.stage("oracle", len(tasks), "episodes"),
+        ):
+            episodes = play_oracle(agent_config, tasks, watch.progress)
+        return _summarize(score_of(episodes), split)
     finally:
         sandbox.close()
 
 
-def play_oracle(agent_config: AgentConfig, tasks: Sequence[TestTask], watcher: Watcher) -> list[Episode]:
-    """Every task played by its environment's own solution, through the agent's scene and sandbox."""
+def play_oracle(
+    agent_config: AgentConfig, tasks: Sequence[TestTask], on_done: Callable[[int], None]
+) -> list[Episode]:
+    """Every task played by its environment's own solution, through the agent's scene and sandbox.
+
+    ``on_done`` hears how many were.
+    """
     episodes = []
     for done, task in enumerate(tasks, start=1):
         # an environment's own solutions are code, whatever the models of the manifest write
         scene, episode = scene_of_test(task, replace(agent_config, action_format="code")), Episode(task.id, 0)
         episode.messages = list(scene.start())
-        for turn in agent_config.environment.oracle(task):
+        for turn in agent_config.arena.environment.oracle(task):
             if scene.step(turn) is None:
                 break
         scene.finish(episode, None)
         episodes.append(episode)
-        watcher.advance(done, {})
+        on_done(done)
     return episodes
 
 

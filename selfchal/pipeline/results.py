@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 
-from selfchal.core.errors import StoreError
 from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
+from selfchal.core.write_whole import write_whole
 from selfchal.judging.coverage import coverage
 from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, held_out
@@ -41,10 +39,10 @@ def write_results(context: RunContext, before: Scores, after: Scores) -> dict[st
         ),
         "elicitation": elicitation(before, after),
         "by_family": by_family({task.id: task.family for task in tasks}, before, after),
-        "do_nothing": estimate(do_nothing(context.environment, tasks)).mean,
+        "do_nothing": estimate(do_nothing(context.arena.environment, tasks)).mean,
         "held_out_tasks": len(tasks),
         "funnel": funnel(proposals, context),
-        "coverage": asdict(coverage(context.environment, (task for task, _ in context.store.tasks()))),
+        "coverage": asdict(coverage(context.arena.environment, (task for task, _ in context.store.tasks()))),
         "per_kept_task": per_kept_task(proposals, context),
         "seconds": context.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),
@@ -52,7 +50,8 @@ def write_results(context: RunContext, before: Scores, after: Scores) -> dict[st
         "sandbox": context.store.fact("guarantees"),
         "versions": describe_versions(),
     }
-    write_json(context.store.directory / RESULTS, results)
+    text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
+    write_whole(context.store.directory / RESULTS, lambda part: part.write_text(text, encoding="utf-8"))
     return results
 
 
@@ -134,16 +133,6 @@ def peak_memory() -> int:
     return unit * sum(
         resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-
-
-def write_json(path: Path, value: Json) -> None:
-    """Write whole or not at all."""
-    part = path.with_suffix(".part")
-    try:
-        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error}; free some space, then --resume") from error
 
 
 def _make_interval(part: Estimate) -> dict[str, Json]:

@@ -49,9 +49,11 @@ def _decide_statuses(context: RunContext, round_: int, tasks: Sequence[Task]) ->
     low, high = section.band or (BAND if context.manifest.settings.rounds > 1 else ALL)
     if ((low, high) == ALL and not section.train_challenger) or not tasks:
         return [_draw_share(task, section.validation) for task in tasks]
-    context.watcher.stage(f"pass rates {round_}", len(tasks), "tasks")
+    with context.watch.stage(f"pass rates {round_}", len(tasks), "tasks"):
+        rewards_of_tasks = pass_rates(context, round_, tasks)
+        context.watch.progress(len(tasks))
     statuses = []
-    for task, rewards in zip(tasks, pass_rates(context, round_, tasks), strict=True):
+    for task, rewards in zip(tasks, rewards_of_tasks, strict=True):
         rate = sum(rewards) / len(rewards) if rewards else 0.0
         status = (
             TOO_HARD if rate < low else TOO_EASY if rate > high else _draw_share(task, section.validation)

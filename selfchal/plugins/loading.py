@@ -41,6 +41,9 @@ class Source:
     def id(self) -> str:
         return f"{self.package}:{self.plugin}"
 
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r} of package {self.package} {self.version}"
+
     def failure(self, message: str) -> Failure:
         return Failure(self.plugin, self.package, self.version, message)
 

@@ -7,7 +7,6 @@ in as text, never as markup; a content security policy forbids everything else.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -17,8 +16,8 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
+from selfchal.core.write_whole import write_whole
 from selfchal.report.charts import curves_of, score_bars
 from selfchal.report.gather import Findings, gather
 
@@ -29,14 +28,11 @@ def write_report(directory: Path, out: Path | None = None) -> Path:
     """Write the report of a run, under way or ended; returns its path. Raises StoreError."""
     path = out or directory / REPORT
     page = render(gather(directory))
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(page, encoding="utf-8", errors="replace")
-        os.replace(part, path)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write the report {path}: {error}; choose another place with --out"
-        ) from error
+    write_whole(
+        path,
+        lambda part: part.write_text(page, encoding="utf-8", errors="replace"),
+        cure="write the report somewhere else with --out",
+    )
     return path
 
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment, User
 from selfchal.core.episode import End, Episode, Reward
 from selfchal.core.model import Message
-from selfchal.core.sandbox import Execution, Limits, Sandbox, Session, Status
+from selfchal.core.sandbox import Execution, Session, Status
 from selfchal.core.world import Json, ToolSpec, World
 from selfchal.rollout.actions import Act, Malformed, parse_turn
 from selfchal.rollout.tool_calls import ActionFormat, Invoke, parse_tool_turn, tool_schema
@@ -27,11 +28,9 @@ CLOSINGS = {
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """Where agents act: the environment, the sandbox their code runs in, and the bounds of an episode."""
+    """Where agents act, how, and the bounds of an episode. ``chat``: the model that plays simulated users."""
 
-    environment: Environment
-    sandbox: Sandbox
-    limits: Limits
+    arena: Arena
     max_steps: int = 15
     observation_chars: int = 10_000
     chat: Chat | None = None
@@ -62,7 +61,7 @@ class AgentScene:
     failure: str = field(init=False, default="")
 
     def start(self) -> list[Message]:
-        environment = self.config.environment
+        environment = self.config.arena.environment
         self.world = environment.open(self.context)
         self.user = environment.user(self.instruction, self.context, self.config.chat)
         said = self.user.open() if self.user else self.instruction
@@ -90,7 +89,7 @@ class AgentScene:
 
     def _act(self, code: str) -> str | None:
         if self.session is None:
-            self.session = self.config.sandbox.session(self.world, self.config.limits)
+            self.session = self.config.arena.sandbox.session(self.world, self.config.arena.limits)
         execution = self.session.run(code)
         self.calls += len(execution.calls)
         self.invalid += not execution.ok

@@ -9,6 +9,7 @@ import pytest
 from selfchal.builtin_synthesizers.challenge_scene import LAST_STEP, ChallengeScene
 from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
+from selfchal.core.arena import Arena
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage
 from selfchal.core.sandbox import Limits
@@ -38,8 +39,8 @@ def sandbox() -> Inline:
 
 
 def scene(sandbox: Inline, focus: tuple[str, ...] = (), **config: Any) -> ChallengeScene:
-    shop, limits = Shop(), Limits()
-    context = ProposalContext(shop, sandbox, limits, Judge(SandboxTaskRunner(shop, sandbox, limits)))
+    arena = Arena(Shop(), sandbox, Limits())
+    context = ProposalContext(arena, Judge(SandboxTaskRunner(arena)))
     return CodeAsTask(CodeAsTaskConfig(**config)).scene(ProposalRequest(7, 1, 0, focus), context)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SMALL = [
-    "synthesizer.proposals=32",
+    "challenge.proposals=32",
     "rollout.batch=64",
     "trainer.tasks_per_step=4",
     "evaluation.tasks=2",

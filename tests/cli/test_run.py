@@ -22,8 +22,8 @@ LIBRARY = ROOT / "examples" / "selfchal-library" / "manifest.yaml"
 SMALL = [
     "--set=evaluation.tasks=6",
     "--set=evaluation.samples=2",
-    "--set=synthesizer.tasks=6",
-    "--set=synthesizer.proposals=24",
+    "--set=challenge.tasks=6",
+    "--set=challenge.proposals=24",
     # PPO learns from any difference of rewards in a batch, so two updates of a few episodes have a signal
     "--set=trainer={name: ppo, steps: 2, tasks_per_step: 4, group_size: 4, learning_rate: 4.0e-4}",
 ]
@@ -112,7 +112,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
 def test_the_third_party_environment_runs_without_a_network(tmp_path: Path) -> None:
     if "library" not in load_plugins().names("environment"):
         pytest.skip("the package is not installed: pip install -e examples/selfchal-library")
-    tiny = ["--set=evaluation.tasks=3", "--set=synthesizer.proposals=4", "--set=synthesizer.tasks=2"]
+    tiny = ["--set=evaluation.tasks=3", "--set=challenge.proposals=4", "--set=challenge.tasks=2"]
     done = _selfchal("run", LIBRARY, "--out", tmp_path / "run", *tiny, prefix=offline())
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "results.json").read_text())["funnel"]["proposed"] == 4

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from selfchal.core.arena import Arena
 from selfchal.core.evidence import Attempt
 from selfchal.core.judge import Stage, Verdict
 from selfchal.core.sandbox import Limits
@@ -19,7 +20,7 @@ from tests.support.shop import CANCEL, COUNT, Shop, ShopEnvironment
 
 def judged(task: Task) -> Verdict:
     environment = ShopEnvironment() if task.environment == "desk" else Shop()
-    return Judge(SandboxTaskRunner(environment, Inline(), Limits()))(task)
+    return Judge(SandboxTaskRunner(Arena(environment, Inline(), Limits())))(task)
 
 
 ASKS = [
@@ -155,7 +156,7 @@ def test_agreement_on_another_outcome_refuses() -> None:
     from selfchal.builtin_synthesizers.behaviour import Attempts, AttemptsConfig
 
     def verdict(attempt: Attempt) -> Verdict:
-        runner = SandboxTaskRunner(ShopEnvironment(), Inline(), Limits(), solver=Twins(attempt))
+        runner = SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits()), solver=Twins(attempt))
         return Judge(runner, [Attempts(AttemptsConfig())])(COUNT)
 
     assert verdict(Attempt(False, "same", 3)).stage == Stage.COMPLETE

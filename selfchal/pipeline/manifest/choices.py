@@ -1,0 +1,74 @@
+"""A validated manifest: the core's sections, and for each plugin section the class and its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel
+
+from selfchal.core.world import Json
+from selfchal.pipeline.manifest.sections import ManifestModel
+
+Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
+
+
+class Catalog(Protocol):
+    """What plugins there are."""
+
+    def find(self, kind: Kind, name: str) -> Any:
+        """The class of that name. Raises PluginError naming what there is and what failed to load."""
+        ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin class and its validated config; ``make`` creates it."""
+
+    name: str
+    plugin: Any
+    config: BaseModel
+
+    def make(self) -> Any:
+        return self.plugin(self.config)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A validated manifest. ``settings`` are the sections of core, the rest the chosen plugins."""
+
+    settings: ManifestModel
+    environment: Choice
+    model: Choice
+    synthesizer: Choice
+    sandbox: Choice
+    trainer: Choice
+    challenger: Choice | None = None
+    teacher: Choice | None = None
+    checks: tuple[Choice, ...] = ()
+    watchers: tuple[Choice, ...] = ()
+
+    def resolved(self) -> dict[str, Json]:
+        """Every option with its value, defaults included: what is stored with the run."""
+        rows: dict[str, Json] = self.settings.model_dump(mode="json")
+        for section in PLUGIN_KINDS:
+            choice: Choice | None = getattr(self, section)
+            rows[section] = choice and _dump(choice)
+        rows["checks"] = [_dump(choice) for choice in self.checks]
+        rows["watchers"] = [_dump(choice) for choice in self.watchers]
+        return {key: value for key, value in rows.items() if value is not None}
+
+
+PLUGIN_KINDS: dict[str, Kind] = {
+    "environment": "environment",
+    "model": "model",
+    "challenger": "model",
+    "teacher": "model",
+    "synthesizer": "synthesizer",
+    "sandbox": "sandbox",
+    "trainer": "trainer",
+}
+
+
+def _dump(choice: Choice) -> dict[str, Json]:
+    return {"name": choice.name, **choice.config.model_dump(mode="json")}

@@ -1,0 +1,138 @@
+"""The sections of a manifest that belong to the core, each option with its default and what it means.
+
+``docs/manifest.md`` is written from these classes. A section that names a plugin holds the plugin's own
+options besides, which are not known here (``PluginSection``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.rollout.tool_calls import ActionFormat
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class RunSection(Section):
+    name: str = Field("run", pattern=r"^[A-Za-z0-9._-]+$")
+    """Names the run directory, ``runs/NAME``, where no --out is given."""
+    seed: int = Field(0, ge=0)
+    """Every random choice of the run follows from it."""
+
+
+PROPOSALS_A_TASK = 25
+
+
+class ChallengeSection(Section):
+    """How much a challenger proposes, whichever synthesizer it follows."""
+
+    tasks: int = Field(800, ge=1)
+    """Kept tasks wanted a round; proposing stops there (paper: 800)."""
+    proposals: int | None = Field(None, ge=1)
+    """Proposals made at most a round; where it is not said, 25 for each task that is wanted."""
+
+    @property
+    def most_proposals(self) -> int:
+        return self.proposals or PROPOSALS_A_TASK * self.tasks
+
+
+class RolloutSection(Section):
+    batch: int = Field(128, ge=1)
+    """Episodes under way at once."""
+    max_steps: int = Field(15, ge=1)
+    """Turns of an episode (paper: 15)."""
+    action_format: ActionFormat = "code"
+    """How agents act: code (Python in the sandbox, as in the paper) or tools (one native tool call a turn).
+    Challengers always act in code."""
+    max_tokens: int = Field(512, ge=1)
+    """Tokens of one turn of an agent."""
+    challenge_tokens: int = Field(1024, ge=1)
+    """Tokens of one turn of a challenger."""
+    temperature: float = Field(1.0, gt=0)
+    """Of the challenger and of training rollouts."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Nucleus of the challenger and of training rollouts; below 1 the ratios of GRPO and PPO are off."""
+    observation_chars: int = Field(10_000, ge=100)
+    """An observation is cut after so many characters."""
+    lockstep: bool = True
+    """Wait for every episode of a batch each turn: reproducible. False: go on with whoever is ready."""
+
+
+class LimitsSection(Section):
+    seconds: float = Field(5.0, gt=0)
+    """Wall time of one execution."""
+    memory_mb: int = Field(512, ge=16)
+    """Memory of one execution."""
+    calls: int = Field(1_000, ge=1)
+    """Tool calls of one execution."""
+
+
+class CurriculumSection(Section):
+    validation: float = Field(0.1, ge=0, lt=1)
+    """Share of the kept tasks that no trainer trains on: they choose among checkpoints."""
+    band: tuple[float, float] | None = None
+    """Pass rates of the present policy outside of which a task is set aside until the next round: 0.1 to 0.9
+    where there is a next round, and (0, 1), which sets nothing aside, where there is only one."""
+    band_samples: int = Field(8, ge=1)
+    """Rollouts a task that its pass rate is estimated on."""
+    train_challenger: bool = False
+    """Train the policy as a challenger too, on the round's proposals: an invalid one earns 0, a valid one
+    more the nearer its pass rate is to one half, less where others repeat it."""
+
+
+class EvaluationSection(Section):
+    samples: int = Field(4, ge=1)
+    """Attempts at each held-out task."""
+    temperature: float = Field(1.0, gt=0)
+    """Of those attempts; a greedy attempt is measured besides."""
+    split: str | None = None
+    """Which held-out split; the environment's first where it is not said."""
+    tasks: int | None = Field(None, ge=1)
+    """At most so many held-out tasks."""
+    baselines: bool = True
+    """Also measure the untrained model with its first action forced: elicitation without training."""
+
+
+class BudgetSection(Section):
+    minutes: float | None = Field(None, gt=0)
+    """Stop making proposals after so many minutes of a round's challenge."""
+    tokens: int | None = Field(None, ge=1)
+    """Stop making proposals after so many sampled tokens."""
+
+
+class PluginSection(BaseModel):
+    """A plugin by name; every other key is the plugin's own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+    only: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Options for when ``name`` is such and such, so that plugins are swapped by ``name`` alone."""
+
+
+class ManifestModel(Section):
+    run: RunSection = RunSection()
+    environment: PluginSection
+    model: PluginSection
+    challenger: PluginSection | None = None
+    """Another model that writes the tasks; the policy itself where it is not said."""
+    teacher: PluginSection | None = None
+    """Another model that makes the training rollouts (distillation)."""
+    synthesizer: PluginSection = PluginSection(name="code_as_task")
+    challenge: ChallengeSection = ChallengeSection()
+    sandbox: PluginSection = PluginSection(name="process")
+    trainer: PluginSection
+    checks: tuple[PluginSection, ...] = ()
+    """Further checks of the judge, by name."""
+    watchers: tuple[PluginSection, ...] = ()
+    """Who watches the run besides the progress display and metrics.jsonl, by name."""
+    rounds: int = Field(1, ge=1)
+    """How often the policy challenges itself and trains."""
+    rollout: RolloutSection = RolloutSection()
+    limits: LimitsSection = LimitsSection()
+    curriculum: CurriculumSection = CurriculumSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    budget: BudgetSection = BudgetSection()
