@@ -57,9 +57,8 @@ class Completeness:
         needs = needs_of(environment, evidence.solution.execution.calls)
         is_told = _is_told if environment.answer_required else _is_counted
         open_needs = [need for need in needs if not is_told(need, wording)]
-        unsure: list[str] = []
         if environment.answer_required:
-            missing = self._find_unsaid(task, evidence, open_needs, wording)
+            missing, unsure = self._find_unsaid(task, evidence, open_needs, wording)
         else:
             missing, unsure = _find_undetermined(task, runner, evidence, needs, open_needs, wording)
         looked_up = len(open_needs) - len(missing)
@@ -76,8 +75,9 @@ class Completeness:
 
     def _find_unsaid(
         self, task: Task, evidence: Evidence, open_needs: Sequence[Need], wording: Wording
-    ) -> list[str]:
-        """Where the answer counts: arguments that neither the instruction nor an earlier result holds."""
+    ) -> tuple[list[str], list[str]]:
+        """Where the answer counts: arguments that neither the instruction nor an earlier result holds. Then
+        what the words alone cannot decide."""
         calls = evidence.solution.execution.calls
         missing = []
         for need in open_needs:
@@ -92,10 +92,8 @@ class Completeness:
                 for value in literals(task.solution)
                 if not wording.says(value) and not is_derived(value, results, wording)
             ]
-        return missing or [
-            *strayed(calls, wording),
-            *blurred(calls, evidence.solution.execution.value, wording),
-        ]
+        unclear, unsure = blurred(calls, evidence.solution.execution.value, wording)
+        return missing or [*strayed(calls, wording), *unclear], unsure
 
 
 def _is_told(need: Need, wording: Wording) -> bool:
