@@ -14,8 +14,8 @@ _AROUND = 1  # lines before and after
 
 def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> tuple[list[str], list[str]]:
     """Why the instruction does not single out the answer's line among those alike; then why that cannot be
-    told, since it names nothing of the line and may ask for it in other words. Both are empty when it does, or
-    when the answer was not simply read."""
+    told, since it names nothing of the line and may ask for it in other words. Both are empty when it does,
+    or when the answer was not simply read."""
     if answer is None or wording.says(answer):
         return [], []
     pages = [call.value for call in calls if isinstance(call.value, str) and "\n" in call.value]
