@@ -25,13 +25,13 @@ def perturbed_trials(
     writing: list[str],
     most_calls: int,
     legs: list[tuple[list[str], str]],
-    untouched: int,
+    fresh: int,
 ) -> list[Any]:
     """As ``trials``; leg 0, 1, 2 runs in that turn of the sets."""
     worlds = Worlds(given, reading, writing)
     runs = Runs(given, worlds, most_calls)
     runs.names.update(TURNED_NAMES)
-    leg_by_leg = Trials(runs, worlds, untouched)
+    leg_by_leg = Trials(runs, worlds, fresh)
     turn_clocks()
     reseed()
     results = []

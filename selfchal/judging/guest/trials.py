@@ -10,12 +10,12 @@ from selfchal.judging.guest.worlds import Worlds
 
 
 class Trials:
-    """Each code of each leg takes the next of the worlds; nothing is done to the ``untouched`` one."""
+    """Each code of each leg takes the next of the worlds; nothing is done to the ``fresh`` one."""
 
-    def __init__(self, runs: Runs, worlds: Worlds, untouched: int) -> None:
+    def __init__(self, runs: Runs, worlds: Worlds, fresh: int) -> None:
         self._runs = runs
         self._worlds = worlds
-        self._untouched = untouched
+        self._fresh = fresh
         self._used = 0
         self._compiled: dict[str, Any] = {}
 
@@ -41,7 +41,7 @@ class Trials:
         except Exception:  # noqa: BLE001 — whatever task code raises is data
             return None, None
         verdicts: list[bool | str] = []
-        left = [*indices, self._untouched]
+        left = [*indices, self._fresh]
         for answer in [*answers, "null"]:
             self._worlds.throw_away(left.pop(0))
             verdicts.append(self._runs.judge(evaluate, answer))
@@ -60,9 +60,9 @@ def trials(
     writing: list[str],
     most_calls: int,
     legs: list[tuple[list[str], str]],
-    untouched: int,
+    fresh: int,
 ) -> list[Any]:
-    """What each leg (codes, verifier) shows. ``untouched`` is the index of the last world."""
+    """What each leg (codes, verifier) shows. ``fresh`` is the index of the last world."""
     worlds = Worlds(given, reading, writing)
-    leg_by_leg = Trials(Runs(given, worlds, most_calls), worlds, untouched)
+    leg_by_leg = Trials(Runs(given, worlds, most_calls), worlds, fresh)
     return [leg_by_leg.run_leg(codes, verifier) for codes, verifier in legs]
