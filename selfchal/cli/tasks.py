@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from selfchal.cli.choices import choose_plugin, choose_section
+from selfchal.cli.choices import choose_judges_checks, choose_plugin, choose_section
 from selfchal.cli.export import FORMATS, export_tasks
 from selfchal.core.environment import Environment
 from selfchal.core.errors import ManifestError
@@ -148,15 +148,32 @@ def show_coverage(run: Path, as_json: bool) -> None:
     metavar="KEY=VALUE",
     help="An option of the environment; as often as wanted.",
 )
+@click.option(
+    "--check",
+    "checks",
+    multiple=True,
+    metavar="YAML",
+    help="A check to add, by name, or a section of a manifest's checks; as often as wanted.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that was measured.")
-def judge(environment: str, file: Path, sandbox: str, overrides: tuple[str, ...], as_json: bool) -> None:
+def judge(
+    environment: str,
+    file: Path,
+    sandbox: str,
+    overrides: tuple[str, ...],
+    checks: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Judge the tasks of a JSONL file by running their code; one verdict a line.
 
-    Each line has instruction, evaluate, solution, failures, and context where the world needs one.
+    Each line has instruction, evaluate, solution, failures, and context where the world needs one. The
+    standard checks judge; --check '{name: completeness, enabled: false}' switches one off.
     """
     world_maker = choose_plugin("environment", environment, overrides)
     code_runner = choose_plugin("sandbox", sandbox)
-    verdicts = judge_rows(JudgeSpec(world_maker.make, code_runner.make), _read_rows(file))
+    makers = tuple(choice.make for choice in choose_judges_checks(checks))
+    spec = JudgeSpec(world_maker.make, code_runner.make, checks=makers)
+    verdicts = judge_rows(spec, _read_rows(file))
     for number, verdict in enumerate(verdicts, start=1):
         click.echo(json.dumps(verdict) if as_json else _format_verdict(number, verdict))
 

@@ -1,7 +1,7 @@
 """The judge in several processes: one Python runs on one core, however many threads ask it.
 
-Each process has an environment and a sandbox of its own. What is sent there and back are tasks and
-verdicts; what remembers earlier tasks (``Novelty``) stays with the caller.
+Each process has an environment, a sandbox and checks of its own. What is sent there and back are tasks and
+verdicts. Checks that compare tasks with each other are asked by the caller, who alone sees all of them.
 """
 
 from __future__ import annotations
@@ -16,20 +16,30 @@ from typing import Self
 
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
-from selfchal.core.judge import Filter, Verdict
+from selfchal.core.judge import AnyCheck, Filter, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import MIN_FAILURES, Task
+from selfchal.judging.checks.standard import STANDARD
 from selfchal.judging.judge import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 
 
 @dataclass(frozen=True)
 class JudgeSpec:
-    """How another process makes its judge: callables that pickle (``Choice.make`` does)."""
+    """How a judge is made. Where another process makes it, the callables must pickle (``Choice.make`` does).
+
+    ``checks`` are all that come past the paper's filter: the standard ones where nothing else is said.
+    """
 
     environment: Callable[[], Environment]
     sandbox: Callable[[], Sandbox]
     limits: Limits = field(default_factory=Limits)
+    checks: tuple[Callable[[], AnyCheck], ...] = STANDARD
+
+    def make_judge(self, environment: Environment, sandbox: Sandbox) -> Judge:
+        """A judge in this process, over an environment and a sandbox that are open already."""
+        runner = SandboxTaskRunner(Arena(environment, sandbox, self.limits))
+        return Judge(runner, [make() for make in self.checks])
 
 
 def enough_processes() -> int:
@@ -43,14 +53,14 @@ class JudgeProcesses:
     def __init__(self, spec: JudgeSpec, count: int) -> None:
         """The processes start when they are first asked."""
         self.count = count
-        self._recipe = spec
+        self._spec = spec
         self._pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
 
     def __call__(
         self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
     ) -> Verdict:
         """Raises what making the environment or the sandbox raises."""
-        return self._pool.submit(_judge, self._recipe, task, filters, min_failures).result()
+        return self._pool.submit(_judge, self._spec, task, filters, min_failures).result()
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -66,9 +76,9 @@ _made: list[Judge] = []  # this process's own
 
 
 def _judge(spec: JudgeSpec, task: Task, filters: Filter, min_failures: int) -> Verdict:
-    """In a process of the pool, which serves one recipe for all its life and runs one task at a time."""
+    """In a process of the pool, which serves one spec for all its life and runs one task at a time."""
     if not _made:
         environment, sandbox = spec.environment(), spec.sandbox()
         atexit.register(sandbox.close)
-        _made.append(Judge(SandboxTaskRunner(Arena(environment, sandbox, spec.limits))))
+        _made.append(spec.make_judge(environment, sandbox))
     return _made[0](task, filters, min_failures)

@@ -9,16 +9,13 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.synthesizer import Judging
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.judging.checks.novelty import Novelty
-from selfchal.judging.judge import Judge
+from selfchal.judging.comparing import list_comparing, note_alike
 from selfchal.judging.processes import JudgeProcesses, JudgeSpec, enough_processes
-from selfchal.judging.runner import SandboxTaskRunner
 
 _MANY = 30  # rows a core that are worth a second to start its process
 _PARTS = ("instruction", "evaluate", "solution")
@@ -30,8 +27,9 @@ def judge_rows(
     """A verdict for each row (``instruction``, ``evaluate``, ``solution``, ``failures``, ``context``).
 
     Each has ``id``, ``outcome``, ``stage`` (where it fell; ``kept`` when it passed), ``reason``, ``feedback``
-    and ``diagnostics``. Near-duplicates and instructions that give away what the environment redacts are
-    noted in ``diagnostics``, not refused: in a set of somebody's own they may be meant.
+    and ``diagnostics``. What the checks that compare tasks find, and instructions that give away what the
+    environment redacts, are noted in ``diagnostics`` and not refused: in a set of somebody's own they may be
+    meant.
 
     ``processes``: enough for all cores where the rows are worth the start; 0 judges in this one.
     """
@@ -39,7 +37,9 @@ def judge_rows(
     cores = os.cpu_count() or 1
     worth = cores > 1 and len(rows) >= _MANY * cores
     many = processes if processes is not None else enough_processes() * worth
-    novelty = Novelty()
+    tasks = [read_row(row) for row in rows]
+    comparing = list_comparing(make() for make in spec.checks)
+    notes = iter(note_alike(comparing, [task for task in tasks if isinstance(task, Task)]))
     with ExitStack() as closing:
         judge: Judging
         if many:
@@ -47,18 +47,20 @@ def judge_rows(
         else:
             sandbox = spec.sandbox()
             closing.callback(sandbox.close)
-            judge = Judge(SandboxTaskRunner(Arena(environment, sandbox, spec.limits)))
+            judge = spec.make_judge(environment, sandbox)
         # in this process the threads mostly wait for the sandbox
         pool = closing.enter_context(ThreadPoolExecutor(many or 2 * cores, thread_name_prefix="judge"))
-        for name, task, verdict in pool.map(partial(_judge_row, judge), rows):
-            yield _format_verdict(environment, name, task, verdict, novelty)
+        verdicts = pool.map(partial(_judge_task, judge), tasks)
+        for row, task, verdict in zip(rows, tasks, verdicts, strict=True):
+            if isinstance(task, Task):
+                yield _format_verdict(task.id, verdict, next(notes) | _note_redacted(environment, task))
+            else:
+                yield _format_verdict(str(row.get("id", "")) if isinstance(row, Mapping) else "", verdict, {})
 
 
-def _judge_row(judge: Judging, row: Any) -> tuple[str, Task | None, Verdict]:
-    task = read_row(row)
-    if isinstance(task, str):
-        return str(row.get("id", "")) if isinstance(row, Mapping) else "", None, _refuse_row(task)
-    return task.id, task, judge(task)
+def _judge_task(judge: Judging, task: Task | str) -> Verdict:
+    """The verdict on a task, or on a row that is none for this reason."""
+    return judge(task) if isinstance(task, Task) else Verdict(Outcome.FAILED, Stage.PARSED, task, task)
 
 
 def read_row(row: Any) -> Task | str:
@@ -79,24 +81,17 @@ def read_row(row: Any) -> Task | str:
     return Task.from_json({**row, "id": str(row.get("id") or ""), "diagnostics": {}, "provenance": {}})
 
 
-def _refuse_row(reason: str) -> Verdict:
-    return Verdict(Outcome.FAILED, Stage.PARSED, reason, reason)
+def _note_redacted(environment: Environment, task: Task) -> dict[str, Json]:
+    redacted = environment.redact(task.instruction, task.context)
+    return {} if redacted == task.instruction else {"gives_away": "what the environment redacts"}
 
 
-def _format_verdict(
-    environment: Environment, name: str, task: Task | None, verdict: Verdict, novelty: Novelty
-) -> dict[str, Json]:
-    diagnostics = dict(verdict.diagnostics)
-    if task is not None:
-        twin = novelty.twin(task)
-        diagnostics |= {"near_duplicate_of": twin} if twin else {}
-        if environment.redact(task.instruction, task.context) != task.instruction:
-            diagnostics["gives_away"] = "what the environment redacts"
+def _format_verdict(name: str, verdict: Verdict, notes: Mapping[str, Json]) -> dict[str, Json]:
     return {
         "id": name,
         "outcome": str(verdict.outcome),
         "stage": str(Stage.KEPT if verdict.passed else verdict.stage),
         "reason": verdict.reason,
         "feedback": verdict.feedback,
-        "diagnostics": diagnostics,
+        "diagnostics": {**verdict.diagnostics, **notes},
     }

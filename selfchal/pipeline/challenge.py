@@ -7,16 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
-from selfchal.judging.checks.novelty import HeldOut, settle
 from selfchal.judging.coverage import focus
 from selfchal.pipeline.challenger_training import group_size
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.evaluation import held_out
 from selfchal.rollout.engine import Engine
-
-PAPER_STAGES = FUNNEL[: FUNNEL.index(Stage.FAILURES_FAILED) + 1]
 
 
 def challenge(context: RunContext, round_: int) -> list[Proposal]:
@@ -68,20 +64,18 @@ def _make_proposals(
     )
     engine = Engine(context.challenger, sampling, rollout.batch, rollout.lockstep)
     episodes = engine.roll(scenes, list(indices))
-    proposals = _settle_novelty(context, [scene.proposal for scene in scenes])
+    proposals = _compare(context, [scene.proposal for scene in scenes])
     context.store.put_proposals(round_, f"{round_}/{indices[0]:06d}", proposals, episodes)
     context.watch.proposals_judged(proposals)
     context.watch.episodes_finished("challenge", episodes)
     return proposals
 
 
-def _settle_novelty(context: RunContext, proposals: Sequence[Proposal]) -> list[Proposal]:
-    """Refuse near-duplicates of kept tasks and neighbours of held-out ones, where the judge goes so far:
-    whoever asks for the paper's filter gets the paper's set, twins included."""
-    if not any(p.verdict.passed and p.verdict.reached not in PAPER_STAGES for p in proposals):
-        return list(proposals)
-    earlier = [p.task for p in context.store.proposals() if p.task and p.verdict.passed]
-    verdicts = settle([(p.task, p.verdict) for p in proposals], earlier, HeldOut.of(held_out(context)))
+def _compare(context: RunContext, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """The proposals once they were compared with each other, with all tasks kept before and with the held-out
+    tasks."""
+    earlier = (p.task for p in context.store.proposals() if p.task and p.verdict.passed)
+    verdicts = context.judge.compare([(p.task, p.verdict) for p in proposals], earlier, held_out(context))
     return [replace(p, verdict=verdict) for p, verdict in zip(proposals, verdicts, strict=True)]
 
 

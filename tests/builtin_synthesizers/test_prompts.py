@@ -15,7 +15,7 @@ from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.synthesizer import ProposalContext, ProposalRequest
 from selfchal.core.task import Task
 from selfchal.judging import Judge
-from selfchal.judging.checks.novelty import NEAR, HeldOut
+from selfchal.judging.checks.near_duplicates import NEAR, HeldOut
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.plugins.registry import load_plugins
 

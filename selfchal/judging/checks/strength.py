@@ -46,6 +46,8 @@ class StrengthConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Strength:
+    """Strong: failure cases do something, and evaluate refuses what is not the solution's outcome."""
+
     config: StrengthConfig = field(default_factory=StrengthConfig)
     name: ClassVar[str] = "strength"
     stage: ClassVar[Stage] = Stage.STRONG

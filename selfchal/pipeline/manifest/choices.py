@@ -45,7 +45,7 @@ class Manifest:
     trainer: Choice
     challenger: Choice | None = None
     teacher: Choice | None = None
-    checks: tuple[Choice, ...] = ()
+    checks: tuple[Choice, ...] = ()  # all that judge, the standard ones too
     watchers: tuple[Choice, ...] = ()
 
     def resolved(self) -> dict[str, Json]:
@@ -54,7 +54,11 @@ class Manifest:
         for section in PLUGIN_KINDS:
             choice: Choice | None = getattr(self, section)
             rows[section] = choice and _dump(choice)
-        rows["checks"] = [_dump(choice) for choice in self.checks]
+        switched_off = [section.name for section in self.settings.checks if not section.enabled]
+        rows["checks"] = [
+            *(_dump(choice) for choice in self.checks),
+            *({"name": name, "enabled": False} for name in switched_off),
+        ]
         rows["watchers"] = [_dump(choice) for choice in self.watchers]
         return {key: value for key, value in rows.items() if value is not None}
 

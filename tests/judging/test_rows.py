@@ -1,0 +1,48 @@
+"""Rows of anybody's tasks: a verdict each, in order; what is alike or gives something away is noted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from selfchal.judging import JudgeSpec, judge_rows
+from selfchal.judging.checks.stability import Stability
+from tests.support.inline import Inline
+from tests.support.shop import CANCEL, Shop
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_rows_get_a_verdict_each_in_order(processes: int) -> None:
+    good: dict[str, Any] = CANCEL.to_json()
+    rows = [
+        good,
+        {**good, "id": "x", "solution": "pass"},
+        {"instruction": "?"},
+        "nonsense",
+        {**good, "failures": 3},
+    ]
+    verdicts = list(judge_rows(JudgeSpec(Shop, Inline), rows, processes))
+    assert [verdict["stage"] for verdict in verdicts] == ["kept", "solution passed", *["parsed"] * 3]
+    assert [verdict["id"] for verdict in verdicts[:2]] == ["cancel", "x"]
+    assert verdicts[1]["diagnostics"]["novelty"]["near_duplicate_of"] == "cancel"
+    assert "no evaluate, solution, failures" in verdicts[2]["reason"]
+
+
+def test_only_the_checks_of_the_spec_judge_and_note() -> None:
+    vague = {**CANCEL.to_json(), "instruction": "Cancel an order."}
+    rows = [vague, {**vague, "id": "again"}]
+    alone = list(judge_rows(JudgeSpec(Shop, Inline, checks=(Stability,)), rows, 0))
+    assert [verdict["stage"] for verdict in alone] == ["kept", "kept"]
+    assert not any("novelty" in verdict["diagnostics"] for verdict in alone)
+    assert [verdict["stage"] for verdict in judge_rows(JudgeSpec(Shop, Inline), rows, 0)] == ["complete"] * 2
+
+
+def test_what_the_environment_redacts_is_noted() -> None:
+    told = replace(
+        CANCEL, instruction="You are Ann Lee. Cancel order W102, the blue chair; you no longer need it."
+    )
+    (verdict,) = judge_rows(JudgeSpec(Shop, Inline), [told.to_json()], 0)
+    assert verdict["diagnostics"]["gives_away"] == "what the environment redacts"
+    assert verdict["stage"] == "kept"
