@@ -17,6 +17,7 @@ import click
 from pydantic import BaseModel
 
 from selfchal.cli.main import COMMANDS, cli
+from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.pipeline.manifest import ManifestModel
 from selfchal.plugins import load_plugins
 
@@ -48,6 +49,9 @@ def manifest_page() -> str:
         "(`environment`, `model`, `challenger`, `teacher`, `synthesizer`, `sandbox`, `trainer`, each of",
         "`checks`) holds `name` and that plugin's own options; an option that it does not have is an error.",
         "`only: {NAME: {…}}` there holds options for when `name` is NAME: plugins are swapped by that alone.",
+        "Each of `checks` may also say `enabled: false`: the judge then does without that check. The",
+        f"standard ones ({', '.join(f'`{name}`' for name in STANDARD_CHECKS)})",
+        "judge where they are not named, too.",
         "",
         *_sections(ManifestModel),
     ]
