@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from importlib.util import find_spec
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel
 
 from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
+from selfchal.builtin_trainers.options import RolloutOptions
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.rft.config import RftConfig
 from selfchal.builtin_trainers.trl_grpo.config import TrlGrpoConfig
@@ -34,10 +35,17 @@ class Grpo:
     def __init__(self, config: GrpoConfig) -> None:
         self.config = config
 
-    def train(self, training: Training) -> None:
-        from selfchal.builtin_trainers.grpo.loop import train
+    def group_size(self) -> int:
+        return self.config.group_size
 
-        train(self.config, training)
+    def one_pass(self, groups: int) -> Trainer:
+        return Grpo(_one_pass(self.config, groups))
+
+    def train(self, training: Training) -> None:
+        from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm
+        from selfchal.builtin_trainers.on_policy import train
+
+        train(GrpoAlgorithm(self.config), training)
 
 
 class Ppo:
@@ -50,10 +58,21 @@ class Ppo:
     def __init__(self, config: PpoConfig) -> None:
         self.config = config
 
-    def train(self, training: Training) -> None:
-        from selfchal.builtin_trainers.ppo.loop import train
+    def group_size(self) -> int:
+        return self.config.group_size
 
-        train(self.config, training)
+    def one_pass(self, groups: int) -> Trainer:
+        return Ppo(_one_pass(self.config, groups))
+
+    def train(self, training: Training) -> None:
+        from selfchal.builtin_trainers.on_policy import train
+        from selfchal.builtin_trainers.parallel import Team
+        from selfchal.builtin_trainers.ppo.algorithm import PpoAlgorithm
+        from selfchal.builtin_trainers.ppo.critic import value_head
+
+        # every process of a team must begin with the same critic
+        head = value_head(training.model.network, Team().broadcast(training.seed))
+        train(PpoAlgorithm(self.config, head), training)
 
 
 class Rft:
@@ -65,6 +84,12 @@ class Rft:
 
     def __init__(self, config: RftConfig) -> None:
         self.config = config
+
+    def group_size(self) -> int:
+        return self.config.group_size
+
+    def one_pass(self, groups: int) -> Trainer:
+        return self  # every task is rolled out once as it is
 
     def train(self, training: Training) -> None:
         _require_trl(self.name)
@@ -83,6 +108,12 @@ class Dpo:
     def __init__(self, config: DpoConfig) -> None:
         self.config = config
 
+    def group_size(self) -> int:
+        return self.config.group_size
+
+    def one_pass(self, groups: int) -> Trainer:
+        return self  # every task is rolled out once as it is
+
     def train(self, training: Training) -> None:
         _require_trl(self.name)
         from selfchal.builtin_trainers.dpo.loop import train
@@ -100,11 +131,25 @@ class TrlGrpo:
     def __init__(self, config: TrlGrpoConfig) -> None:
         self.config = config
 
+    def group_size(self) -> int:
+        return self.config.group_size
+
+    def one_pass(self, groups: int) -> Trainer:
+        return TrlGrpo(_one_pass(self.config, groups))
+
     def train(self, training: Training) -> None:
         _require_trl(self.name)
         from selfchal.builtin_trainers.trl_grpo.loop import train
 
         train(self.config, training)
+
+
+C = TypeVar("C", bound=RolloutOptions)
+
+
+def _one_pass(options: C, groups: int) -> C:
+    """As many updates as take each group once."""
+    return options.model_copy(update={"steps": max(1, groups // options.tasks_per_step)})
 
 
 def _require_trl(name: str) -> None:

@@ -11,7 +11,6 @@ from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.judging.checks.novelty import HeldOut, settle
 from selfchal.judging.coverage import focus
-from selfchal.pipeline.challenger_training import group_size
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.evaluation import held_out
 from selfchal.rollout.engine import Engine
@@ -54,9 +53,8 @@ def _make_proposals(
 ) -> list[Proposal]:
     proposal_context = ProposalContext(context.arena, context.judge)
     # a challenger that is trained is compared with itself, on one and the same context
-    alike = (
-        group_size(context.manifest.trainer) if context.manifest.settings.curriculum.train_challenger else 1
-    )
+    trains = context.manifest.settings.curriculum.train_challenger
+    alike = context.manifest.trainer.make().group_size() if trains else 1
     seeds = [context.seed("challenge", round_, index // alike) for index in indices]
     requests = [
         ProposalRequest(i, round_, seed, tuple(tools)) for i, seed in zip(indices, seeds, strict=True)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.core.episode import Episode, Group
+from selfchal.core.errors import TrainingError
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
 from selfchal.core.trainer import Collect, Trainer, Training
 from selfchal.core.write_whole import write_whole
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
+from selfchal.pipeline.trainer_state import find_unloadable
 from selfchal.rollout.engine import Engine
 
 KEPT_CHECKPOINTS = 2
@@ -95,6 +97,11 @@ class Collector:
             context.store.put_episodes("train", key, episodes)
             context.watch.episodes_finished("train", episodes)
         stored = list(context.store.episodes("train", key))
+        if [episode.task for episode in stored] != [task.id for task in tasks for _ in range(samples)]:
+            raise TrainingError(
+                f"collect was called again with seed {seed}, for other tasks or another number of samples; "
+                "give each call of one training a seed of its own"
+            )
         return [Group(tasks[i].id, tuple(stored[i * samples : (i + 1) * samples])) for i in range(len(tasks))]
 
 
@@ -128,6 +135,12 @@ class Recorder:
 
     def save(self, step: int, state: Any) -> None:
         import torch  # a trainer runs, so it is loaded already
+
+        if found := find_unloadable(state):
+            raise TrainingError(
+                f"the trainer's state cannot be saved: {found}; a checkpoint holds tensors, numbers, text, "
+                "and lists, tuples, sets and dicts of them"
+            )
 
         def write(directory: Path) -> None:
             self.save_model(directory)

@@ -115,6 +115,12 @@ class Steps:
     def __init__(self, config: BaseModel) -> None:
         pass
 
+    def group_size(self) -> int:
+        return 2
+
+    def one_pass(self, groups: int) -> Steps:
+        return self
+
     def train(self, training: Training) -> None:
         training.progress.total(3)
         done = training.progress.latest()
