@@ -43,10 +43,12 @@ def follow(manifest: Manifest) -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     model = manifest.model.make()
+    trainer = manifest.trainer
     try:
         while _broadcast(None) == TRAIN:
             helping = _Helping()
-            manifest.trainer.make().train(
+            assert trainer is not None, "the first process trains, so there is a trainer"
+            trainer.make().train(
                 Training(
                     model=model, tasks=(), validation=(), collect=helping.collect, progress=helping, seed=0
                 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from selfchal.core.environment import Environment
@@ -42,10 +42,16 @@ class Score:
 
 
 def held_out(context: RunContext) -> list[TestTask]:
-    """The test tasks that the manifest asks for."""
+    """The test tasks that the manifest asks for, of every environment."""
+    return [
+        task for of in context.environments.values() for task in _list_test_tasks(context, of.environment)
+    ]
+
+
+def _list_test_tasks(context: RunContext, environment: Environment) -> list[TestTask]:
     section = context.manifest.settings.evaluation
-    split = section.split or context.arena.environment.splits()[0]
-    return list(context.arena.environment.test_tasks(split))[: section.tasks]
+    tasks = environment.test_tasks(section.split or environment.splits()[0])
+    return [replace(task, environment=environment.name) for task in list(tasks)[: section.tasks]]
 
 
 def evaluate(context: RunContext, when: str, modes: Sequence[Mode]) -> dict[Mode, Score]:

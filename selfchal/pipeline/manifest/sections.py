@@ -6,6 +6,7 @@ options besides, which are not known here (``PluginSection``).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,14 @@ class RunSection(Section):
     """Names the run directory, ``runs/NAME``, where no --out is given."""
     seed: int = Field(0, ge=0)
     """Every random choice of the run follows from it."""
+
+
+class TasksSection(Section):
+    """Tasks that are there already. They are judged like proposals, and take part in every round."""
+
+    source: Path = Field(alias="from")
+    """A JSONL file, one task a line as ``selfchal tasks judge`` reads them, or the directory of a run, of
+    which the kept tasks are taken."""
 
 
 PROPOSALS_A_TASK = 25
@@ -113,18 +122,40 @@ class PluginSection(BaseModel):
     """Options for when ``name`` is such and such, so that plugins are swapped by ``name`` alone."""
 
 
+class EnvironmentSection(PluginSection):
+    """One of several environments; the plugin's own options besides."""
+
+    share: float = Field(1.0, gt=0)
+    """How much of the run's work goes to it, beside the shares of the others."""
+
+
 class ManifestModel(Section):
     run: RunSection = RunSection()
-    environment: PluginSection
+    environment: PluginSection | None = None
+    """The tools, their worlds, and the held-out tasks. It or ``environments`` must be there."""
+    environments: tuple[EnvironmentSection, ...] = ()
+    """In place of ``environment``: a list, each with a share. A run works in one environment so far."""
     model: PluginSection
+    """The policy: the model that is trained and measured."""
     challenger: PluginSection | None = None
     """Another model that writes the tasks; the policy itself where it is not said."""
     teacher: PluginSection | None = None
     """Another model that makes the training rollouts (distillation)."""
-    synthesizer: PluginSection = PluginSection(name="code_as_task")
+    user: PluginSection | None = None
+    """Another model that plays the simulated users of an environment whose users a model plays. The policy
+    itself, as it is at that moment, where it is not said."""
+    judge: PluginSection | None = None
+    """Another model that rates the episodes of tasks without an ``evaluate`` (those of ``pae``). The policy
+    itself, as it is at that moment, where it is not said."""
+    synthesizer: PluginSection | None = None
+    """How tasks are proposed; ``code_as_task`` where neither it nor ``tasks`` is said."""
+    tasks: TasksSection | None = None
+    """Tasks that are there already, beside those that are proposed or in their place."""
     challenge: ChallengeSection = ChallengeSection()
     sandbox: PluginSection = PluginSection(name="process")
-    trainer: PluginSection
+    """Where the code of tasks and agents runs."""
+    trainer: PluginSection | None = None
+    """Who trains. Without one a run makes and judges tasks, measures the model, and ends there."""
     checks: tuple[PluginSection, ...] = ()
     """Further checks of the judge, by name."""
     watchers: tuple[PluginSection, ...] = ()
