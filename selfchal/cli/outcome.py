@@ -1,4 +1,4 @@
-"""The table at the end of a run: before and after, with honest company."""
+"""The table at the end of a run: the scores, and what they must be compared with."""
 
 from __future__ import annotations
 

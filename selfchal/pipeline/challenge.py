@@ -1,4 +1,4 @@
-"""The challenge stage: proposals in batches until enough are kept, the supply or the budget ends."""
+"""The challenge stage: proposals are made in batches until enough are kept, or no more may be made."""
 
 from __future__ import annotations
 

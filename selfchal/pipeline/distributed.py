@@ -1,7 +1,7 @@
 """Several processes of one run, as torchrun or ``accelerate launch`` start them.
 
-The first one does everything as ever. The others, the followers, hold the same model and do nothing but
-take part when the trainer trains; they own no store, sandbox or environment. Without such a launcher
+The first process does all that a single one does. The others, the followers, hold the same model and only
+take part when the trainer trains. They have no store, sandbox or environment. Without such a launcher
 nothing here does anything.
 """
 

@@ -1,7 +1,7 @@
 """Evaluation on held-out tasks: sampled, greedy, and elicitation-only baselines beside the score.
 
-Elicitation-only: the same weights with the first action forced (the agent's first turn begins with
-``Action:`` or a native tool call), decoded greedily. A gain that such a baseline also gives is no new skill.
+Elicitation-only means the same weights, decoded greedily, with the first action forced: the agent's first
+turn begins with ``Action:`` or with a native tool call. A gain that such a baseline also gives is no new skill.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""results.json: what a run found, with intervals and with honest company for the headline number."""
+"""Writes results.json: what a run found, with intervals, and what its score must be compared with."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Selection: which judged tasks a round trains on, which it keeps for validation, which it sets aside.
 
-A task whose pass rate under the present policy lies outside the band teaches little now; it is set
-aside and reconsidered next round (the paper has no such band; its oracle set used 25 to 50 %).
+A task whose pass rate under the present policy lies outside the band teaches little now. It is set aside
+and considered again in the next round. (The paper has no such band; its oracle set used 25 to 50 %.)
 """
 
 from __future__ import annotations

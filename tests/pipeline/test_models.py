@@ -74,7 +74,10 @@ def start(sandbox: Sandbox, directory: Path, **changes: Any) -> None:
         run(manifest, store, Watchers())
 
 
-@pytest.mark.parametrize(("user", "opening"), [({"name": "actor"}, {WISH}), (None, {"Action:\nprint(get_user('ann'))\nEnd Action"})])
+@pytest.mark.parametrize(
+    ("user", "opening"),
+    [({"name": "actor"}, {WISH}), (None, {"Action:\nprint(get_user('ann'))\nEnd Action"})],
+)
 def test_simulated_users_are_played_by_the_model_of_user_else_by_the_policy(
     tmp_path: Path, process_sandbox: Sandbox, user: Any, opening: set[str]
 ) -> None:
