@@ -1,7 +1,8 @@
 """Evaluation on held-out tasks: sampled, greedy, and elicitation-only baselines beside the score.
 
 Elicitation-only means the same weights, decoded greedily, with the first action forced: the agent's first
-turn begins with ``Action:`` or with a native tool call. A gain that such a baseline also gives is no new skill.
+turn begins with ``Action:`` or with a native tool call. A gain that such a baseline also gives is no new
+skill.
 """
 
 from __future__ import annotations
