@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,6 +31,7 @@ from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import CALL_END
 
 GREEDY = 0.0
+SECRET = "secret"  # the fact that holds it
 
 
 @dataclass(frozen=True)
@@ -133,12 +135,13 @@ def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterat
             for choice in (manifest.challenger, manifest.user, manifest.judge)
         )
         teacher = open_model(manifest.teacher, closing) if manifest.teacher else None
-        environments = {environment.name: _make_environment(manifest, arena, model, user, judge)}
+        secret = _keep_secret(store)
+        environments = {environment.name: _make_environment(manifest, arena, model, user, judge, secret)}
         yield RunContext(manifest, store, watch, environments, model, challenger, teacher, synthesizer)
 
 
 def _make_environment(
-    manifest: Manifest, arena: Arena, model: Model, user: Model, judge: Model
+    manifest: Manifest, arena: Arena, model: Model, user: Model, judge: Model, secret: str
 ) -> EnvironmentContext:
     """``user`` plays simulated users, ``judge`` rates episodes of tasks without an ``evaluate``, ``model``
     makes the attempts that a check of the judge may ask for."""
@@ -146,9 +149,15 @@ def _make_environment(
     agent_config = agent_config_of(rollout, arena, chat_of(user, rollout.max_tokens))
     plain = SandboxTaskRunner(arena, chat=chat_of(judge, rollout.max_tokens))
     runner = replace(plain, solver=solver_of(model, agent_config, plain, rollout))
-    return EnvironmentContext(
-        agent_config, runner, Judge(runner, [choice.make() for choice in manifest.checks])
-    )
+    checks = [choice.make() for choice in manifest.checks]
+    return EnvironmentContext(agent_config, runner, Judge(runner, checks, secret))
+
+
+def _keep_secret(store: Store) -> str:
+    """What the judge draws wrong outcomes from. It is drawn once a run, so a resumed one judges as before."""
+    secret: str = store.fact(SECRET) or secrets.token_hex(16)
+    store.put_fact(SECRET, secret)
+    return secret
 
 
 def agent_config_of(rollout: RolloutSection, arena: Arena, chat: Chat | None) -> AgentConfig:
