@@ -95,7 +95,7 @@ class Job:
 def propose(job: Job) -> None:
     """What all filters of a seed share: the score before, and the proposals, none of them refused."""
     manifest = job.manifest()
-    with Store.resume(job.proposals, manifest.resolved()) as store, _lab(manifest, store) as context:
+    with Store.resume(job.proposals, manifest.resolved()) as store, _open_context(manifest, store) as context:
         evaluate(context, "before", (Mode.SAMPLED,))
         challenge(context, 1)
 
@@ -160,12 +160,12 @@ def first_alike(job: Job, others: Sequence[Job]) -> Job:
 def learn(job: Job) -> None:
     """Train on the first tasks that the filter kept, and measure."""
     manifest, proposals = job.manifest(), kept(job)
-    with Store.resume(job.trained, manifest.resolved()) as store, _lab(manifest, store) as context:
+    with Store.resume(job.trained, manifest.resolved()) as store, _open_context(manifest, store) as context:
         train(context, 1, *select(context, 1, proposals), None)
         evaluate(context, "after", (Mode.SAMPLED,))
 
 
-def _lab(manifest: Manifest, store: Store) -> AbstractContextManager[RunContext]:
+def _open_context(manifest: Manifest, store: Store) -> AbstractContextManager[RunContext]:
     return open_context(manifest, store, Watchers())
 
 

@@ -11,13 +11,16 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel
 
 from selfchal.cli.main import COMMANDS, cli
-from selfchal.pipeline.manifest import ManifestModel
+from selfchal.pipeline.manifest import ManifestModel, PluginSection
+from selfchal.pipeline.manifest.choices import PLUGIN_KINDS
+from selfchal.pipeline.manifest.schema import LISTS
 from selfchal.plugins import load_plugins
 
 WIDTH = 100
@@ -44,10 +47,15 @@ def manifest_page() -> str:
     parts = [
         "# The manifest",
         "",
-        "YAML or TOML. Written by `make docs` from the program's own schema. A section that names a plugin",
-        "(`environment`, `model`, `challenger`, `teacher`, `synthesizer`, `sandbox`, `trainer`, each of",
-        "`checks`) holds `name` and that plugin's own options; an option that it does not have is an error.",
+        "YAML or TOML. Written by `make docs` from the program's own schema.",
+        "",
+        "## The sections that name plugins",
+        "",
+        "Each holds `name` and that plugin's own options; an option that it does not have is an error.",
         "`only: {NAME: {…}}` there holds options for when `name` is NAME: plugins are swapped by that alone.",
+        "A list holds such sections.",
+        "",
+        *_plugin_sections(),
         "",
         *_sections(ManifestModel),
     ]
@@ -57,16 +65,34 @@ def manifest_page() -> str:
     return "\n".join(parts)
 
 
+def _plugin_sections() -> Iterator[str]:
+    yield "| section | kind of plugin | default | |"
+    yield "| --- | --- | --- | --- |"
+    kinds: dict[str, str] = {"environment": "environment", **PLUGIN_KINDS}
+    kinds |= {section: f"list of {kind}" for section, kind in LISTS.items()}
+    for section, field in ManifestModel.model_fields.items():
+        if section in kinds:
+            default = field.default.name if isinstance(field.default, PluginSection) else "none"
+            default = "required" if field.is_required() else default
+            text = " ".join((field.description or "").split())
+            yield f"| `{section}` | {kinds[section]} | {default} | {text} |"
+
+
 def _sections(model: type[BaseModel]) -> Iterator[str]:
     plain = {}
     for name, field in model.model_fields.items():
-        inner: Any = field.annotation
+        inner: Any = _strip_optional(field.annotation)
         is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
         if is_section and inner.model_config.get("extra") == "forbid":  # a plugin's section allows more
             yield from (f"## `{name}`", "", *_table(inner))
         elif name in ("rounds",):
             plain[name] = field
     yield from ("## At the top", "", *_rows(plain), "")
+
+
+def _strip_optional(annotation: Any) -> Any:
+    given = [part for part in get_args(annotation) if part is not type(None)]
+    return given[0] if given and get_origin(annotation) in (Union, UnionType) else annotation
 
 
 def _table(model: type[BaseModel]) -> list[str]:
@@ -80,7 +106,7 @@ def _rows(fields: Any) -> Iterator[str]:
         kind = _kind(field.annotation).replace("|", "\\|")
         default = "required" if field.is_required() else f"`{_default(field)}`"
         text = " ".join((field.description or "").split()).replace("|", "\\|")
-        yield f"| `{name}` | {kind} | {default} | {text} |"
+        yield f"| `{field.alias or name}` | {kind} | {default} | {text} |"
 
 
 def _default(field: Any) -> str:

@@ -74,6 +74,10 @@ class ChallengeScene:
     def name(self) -> str:
         return f"proposal-{self.request.round}-{self.request.index}"
 
+    @property
+    def environment(self) -> str:
+        return self.proposal_context.arena.environment.name
+
     def start(self) -> Sequence[Message]:
         self.world = self.proposal_context.arena.environment.open(self.context)
         environment, config = self.proposal_context.arena.environment, self.config

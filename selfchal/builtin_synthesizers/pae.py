@@ -40,6 +40,10 @@ class InstructionScene:
     def name(self) -> str:
         return f"proposal-{self.request.round}-{self.request.index}"
 
+    @property
+    def environment(self) -> str:
+        return self.proposal_context.arena.environment.name
+
     def start(self) -> Sequence[Message]:
         environment = self.proposal_context.arena.environment
         sections = prompt_sections("pae", environment.name)

@@ -74,12 +74,8 @@ def _make_rows(target: str, policy: str, overrides: tuple[str, ...]) -> dict[str
         return read_manifest(path / MANIFEST, overrides)
     if path.exists() or policy == "model" or path.suffix:
         return read_manifest(path, overrides)
-    # The model and the trainer are never made: the oracle acts, or nobody.
-    rows: dict[str, Any] = {
-        "environment": {"name": target},
-        "model": {"name": "seedling"},
-        "trainer": {"name": "grpo"},
-    }
+    # The model is never made: the oracle acts, or nobody.
+    rows: dict[str, Any] = {"environment": {"name": target}, "model": {"name": "seedling"}}
     apply_overrides(rows, overrides)
     return rows
 

@@ -49,9 +49,10 @@ def describe(manifest: Manifest) -> str:
     parts = [
         f"environment {manifest.environment.name}",
         f"model {manifest.model.name}",
-        f"synthesizer {manifest.synthesizer.name}",
+        *([f"tasks from {settings.tasks.source}"] if settings.tasks else []),
+        *([f"synthesizer {manifest.synthesizer.name}"] if manifest.synthesizer else []),
         f"sandbox {manifest.sandbox.name}",
-        f"trainer {manifest.trainer.name}",
+        f"trainer {manifest.trainer.name}" if manifest.trainer else "no trainer",
         f"{settings.rounds} round{'s' if settings.rounds > 1 else ''}",
         f"seed {settings.run.seed}",
     ]

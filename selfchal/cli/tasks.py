@@ -18,6 +18,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging import JudgeSpec, judge_rows
 from selfchal.judging.coverage import coverage
+from selfchal.pipeline.sources import read_rows
 from selfchal.pipeline.store import Store
 
 KEPT = "kept"
@@ -156,25 +157,9 @@ def judge(environment: str, file: Path, sandbox: str, overrides: tuple[str, ...]
     """
     world_maker = choose_plugin("environment", environment, overrides)
     code_runner = choose_plugin("sandbox", sandbox)
-    verdicts = judge_rows(JudgeSpec(world_maker.make, code_runner.make), _read_rows(file))
+    verdicts = judge_rows(JudgeSpec(world_maker.make, code_runner.make), read_rows(file))
     for number, verdict in enumerate(verdicts, start=1):
         click.echo(json.dumps(verdict) if as_json else _format_verdict(number, verdict))
-
-
-def _read_rows(path: Path) -> list[Json]:
-    """The file's lines; one that is no JSON stays text, and gets its verdict like any other."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"cannot read {path}: {error}") from error
-    return [_parse_row(line) for line in lines if line.strip()]
-
-
-def _parse_row(line: str) -> Json:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return line
 
 
 def _format_verdict(number: int, verdict: Mapping[str, Json]) -> str:

@@ -27,7 +27,8 @@ class Episode:
     """``ids``, ``mask`` and ``logprobs`` have one entry a token of the whole conversation.
 
     ``mask`` is 1 on the tokens that the agent sampled and 0 elsewhere; ``logprobs`` is 0.0 where the
-    mask is 0. ``reward`` is None when the episode could not be judged (invariant 2).
+    mask is 0. ``reward`` is None when the episode could not be judged (invariant 2). ``environment`` is the
+    name of the environment that it was played in.
     """
 
     task: str
@@ -45,6 +46,7 @@ class Episode:
     tool_calls: int = 0
     invalid_actions: int = 0
     seconds: float = 0.0
+    environment: str = ""
 
     def to_json(self) -> dict[str, Json]:
         # not asdict: it copies every token, and thousands of episodes are stored

@@ -21,6 +21,11 @@ class Scene(Protocol):
         """The task's id, or what else the episode is about."""
         ...
 
+    @property
+    def environment(self) -> str:
+        """The name of the environment that the scene plays in; it is stored with the episode."""
+        ...
+
     def start(self) -> Sequence[Message]:
         """The conversation's first messages, ending where the model is to speak."""
         ...

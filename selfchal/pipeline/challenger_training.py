@@ -28,14 +28,14 @@ def train_challenger(context: RunContext, round_: int) -> None:
     """One pass over the round's proposals; a round that was trained before only loads its weights."""
     proposals = list(context.store.proposals(round_))
     rewards = _compute_rewards(context, round_, proposals)
-    trainer: Trainer = context.manifest.trainer.make()
+    trainer: Trainer = context.trainer.make()
     size = trainer.group_size()
     groups = [list(range(first, first + size)) for first in range(0, len(rewards) - size + 1, size)]
     if not groups:
         context.watch.note(f"fewer than {size} proposals, so there is no group to train the challenger on")
         return
     names = [f"proposals-{round_}-{number}" for number in range(len(groups))]
-    tasks = [Task(name, context.arena.environment.name, {}, "", "", "", ()) for name in names]
+    tasks = [Task(name, context.sole.environment.name, {}, "", "", "", ()) for name in names]
     stored = [e for key in _list_keys(context, round_) for e in context.store.episodes("challenge", key)]
     rewarded = [replace(episode, reward=reward) for episode, reward in zip(stored, rewards, strict=True)]
     by_name = {name: [rewarded[p] for p in indices] for name, indices in zip(names, groups, strict=True)}
@@ -71,7 +71,7 @@ def _compute_rewards(context: RunContext, round_: int, proposals: Sequence[Propo
         p.index: p.verdict.diagnostics.get("twin_of") or (p.task.id if p.task else "") for p in proposals
     }
     alike = Counter(first.values())
-    graded = Capability.LOGPROBS in context.manifest.trainer.plugin.needs
+    graded = Capability.LOGPROBS in context.trainer.plugin.needs
     rewards: list[float | None] = []
     for proposal in proposals:
         verdict, original = proposal.verdict, first[proposal.index]

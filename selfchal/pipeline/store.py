@@ -2,6 +2,7 @@
 
 Work is stored in batches: a batch's rows and its completion mark go in with one transaction, so after a
 kill at any instant a batch is either there whole or not at all, and resuming asks ``has`` before doing it.
+Every row of a proposal, a task or an episode says which environment it belongs to.
 Used from the run's main thread; read by reports at any time.
 """
 
@@ -28,13 +29,16 @@ from selfchal.core.world import Json
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (purpose TEXT, key TEXT, PRIMARY KEY (purpose, key));
 CREATE TABLE IF NOT EXISTS episodes (
-  purpose TEXT, key TEXT, position INTEGER, task TEXT, sample INTEGER, reward REAL, body BLOB,
+  purpose TEXT, key TEXT, position INTEGER, task TEXT, sample INTEGER, reward REAL, environment TEXT,
+  body BLOB,
   PRIMARY KEY (purpose, key, position));
 CREATE INDEX IF NOT EXISTS episodes_by_task ON episodes (task);
 CREATE TABLE IF NOT EXISTS proposals (
-  round INTEGER, position INTEGER, stage TEXT, outcome TEXT, body BLOB, PRIMARY KEY (round, position));
+  round INTEGER, position INTEGER, stage TEXT, outcome TEXT, environment TEXT, body BLOB,
+  PRIMARY KEY (round, position));
 CREATE TABLE IF NOT EXISTS tasks (
-  round INTEGER, position INTEGER, id TEXT, status TEXT, body BLOB, PRIMARY KEY (round, position));
+  round INTEGER, position INTEGER, id TEXT, status TEXT, environment TEXT, body BLOB,
+  PRIMARY KEY (round, position));
 CREATE TABLE IF NOT EXISTS metrics (stage TEXT, step INTEGER, body TEXT, PRIMARY KEY (stage, step));
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, body TEXT);
 """
@@ -119,13 +123,21 @@ class Store:
             yield Episode.from_json(_unpack(row["body"]))
 
     def put_proposals(
-        self, round_: int, key: str, proposals: Sequence[Proposal], episodes: Sequence[Episode]
+        self,
+        round_: int,
+        key: str,
+        proposals: Sequence[Proposal],
+        episodes: Sequence[Episode],
+        purpose: str = "challenge",
     ) -> None:
         """Store one batch of proposals with the episodes that they were made in."""
-        rows = [(round_, p.index, p.verdict.stage, p.verdict.outcome, _pack(p.to_json())) for p in proposals]
+        rows = [
+            (round_, p.index, p.verdict.stage, p.verdict.outcome, p.environment, _pack(p.to_json()))
+            for p in proposals
+        ]
         with self._transaction():
-            self._database.executemany("INSERT INTO proposals VALUES (?,?,?,?,?)", rows)
-            self._insert_episodes("challenge", key, episodes)
+            self._database.executemany("INSERT INTO proposals VALUES (?,?,?,?,?,?)", rows)
+            self._insert_episodes(purpose, key, episodes)
 
     def proposals(self, round_: int | None = None) -> Iterator[Proposal]:
         where, values = ("", ()) if round_ is None else ("WHERE round=?", (round_,))
@@ -135,10 +147,11 @@ class Store:
     def put_tasks(self, round_: int, statuses: Sequence[tuple[Task, str]]) -> None:
         """The tasks of a round and their status: ``train``, ``validation``, or why they were set aside."""
         rows = [
-            (round_, i, task.id, status, _pack(task.to_json())) for i, (task, status) in enumerate(statuses)
+            (round_, i, task.id, status, task.environment, _pack(task.to_json()))
+            for i, (task, status) in enumerate(statuses)
         ]
         with self._transaction():
-            self._database.executemany("INSERT INTO tasks VALUES (?,?,?,?,?)", rows)
+            self._database.executemany("INSERT INTO tasks VALUES (?,?,?,?,?,?)", rows)
             self._mark_done("tasks", str(round_))
 
     def tasks(self, round_: int | None = None, status: str | None = None) -> list[tuple[Task, str]]:
@@ -186,9 +199,10 @@ class Store:
 
     def _insert_episodes(self, purpose: str, key: str, episodes: Sequence[Episode]) -> None:
         rows = [
-            (purpose, key, i, e.task, e.sample, e.reward, _pack(e.to_json())) for i, e in enumerate(episodes)
+            (purpose, key, i, e.task, e.sample, e.reward, e.environment, _pack(e.to_json()))
+            for i, e in enumerate(episodes)
         ]
-        self._database.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?)", rows)
+        self._database.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?)", rows)
         self._mark_done(purpose, key)
 
     def _mark_done(self, purpose: str, key: str) -> None:

@@ -34,7 +34,7 @@ def train(
     """Train the model in place; a round that was trained before only loads its weights."""
     recorder = Recorder(context, f"train {round_}", checkpoints_of(context, f"round_{round_}"))
     collect = Collector(context, round_, rewrite)
-    trainer: Trainer = context.manifest.trainer.make()
+    trainer: Trainer = context.trainer.make()
     run_trainer(context, trainer, recorder, tasks, validation, collect, context.seed("train", round_))
 
 

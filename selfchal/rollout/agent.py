@@ -60,6 +60,10 @@ class AgentScene:
     invalid: int = field(init=False, default=0)
     failure: str = field(init=False, default="")
 
+    @property
+    def environment(self) -> str:
+        return self.config.arena.environment.name
+
     def start(self) -> list[Message]:
         environment = self.config.arena.environment
         self.world = environment.open(self.context)

@@ -46,7 +46,10 @@ class Engine:
         """
         self.model.reset_cache()
         numbers = samples or [0] * len(scenes)
-        lives = [_Live(scene, Episode(scene.name, n)) for scene, n in zip(scenes, numbers, strict=True)]
+        lives = [
+            _Live(scene, Episode(scene.name, n, environment=scene.environment))
+            for scene, n in zip(scenes, numbers, strict=True)
+        ]
         waiting, speaking, ended = deque(range(len(lives))), 0, 0
         acting: list[Acting] = []
         stream = self.model.stream(self.sampling)

@@ -26,6 +26,7 @@ class Dawdling:
     name: str
     clock: random.Random
     turns: int = 0
+    environment: str = "tasks"
 
     def start(self) -> Sequence[Message]:
         return [Message("user", f"task {self.name}")]

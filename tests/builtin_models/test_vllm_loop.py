@@ -30,7 +30,7 @@ class TwoTurns:
     """A scene of two turns that rewards short episodes."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.turns = name, 0
+        self.name, self.environment, self.turns = name, "turns", 0
 
     def start(self) -> Sequence[Message]:
         return [Message("user", f"Find {self.name}")]

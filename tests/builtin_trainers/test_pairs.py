@@ -36,7 +36,7 @@ class Parity:
     """Two turns; passed where most of the agent's tokens are odd."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.turns = name, 0
+        self.name, self.environment, self.turns = name, "parity", 0
 
     def start(self) -> Sequence[Message]:
         return [Message("user", f"Find {self.name}")]

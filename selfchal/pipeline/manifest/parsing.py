@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -38,8 +38,9 @@ def _list_fields_at(config: type[BaseModel], location: Sequence[int | str]) -> l
     """Names that are allowed where the fault lies, following nested sections."""
     for part in location:
         info = config.model_fields.get(str(part))
-        inner = info.annotation if info else None
-        if not isinstance(inner, type) or not issubclass(inner, BaseModel):
+        kinds = (info.annotation, *get_args(info.annotation)) if info else ()
+        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not sections:
             return []
-        config = inner
+        config = sections[0]  # of ``Section`` or ``Section | None``
     return [info.alias or name for name, info in config.model_fields.items()]
