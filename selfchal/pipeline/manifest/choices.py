@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel
 
 from selfchal.core.world import Json
+from selfchal.pipeline.manifest.redaction import redact
 from selfchal.pipeline.manifest.sections import ManifestModel
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
@@ -49,14 +50,14 @@ class Manifest:
     watchers: tuple[Choice, ...] = ()
 
     def resolved(self) -> dict[str, Json]:
-        """Every option with its value, defaults included: what is stored with the run."""
+        """Every option with its value, defaults included, secrets taken out: what is stored with the run."""
         rows: dict[str, Json] = self.settings.model_dump(mode="json")
         for section in PLUGIN_KINDS:
             choice: Choice | None = getattr(self, section)
             rows[section] = choice and _dump(choice)
         rows["checks"] = [_dump(choice) for choice in self.checks]
         rows["watchers"] = [_dump(choice) for choice in self.watchers]
-        return {key: value for key, value in rows.items() if value is not None}
+        return {key: redact(value) for key, value in rows.items() if value is not None}
 
 
 PLUGIN_KINDS: dict[str, Kind] = {
