@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -51,6 +52,10 @@ class TransformersConfig(BaseModel):
     )
     chat_template: str | None = Field(
         None, description="A Jinja template instead of the tokenizer's own; empty for plain text."
+    )
+    template_date: date | None = Field(
+        None,
+        description="The date, as 2026-11-28, for a chat template that writes today's date into prompts.",
     )
     lora: LoraConfig | None = Field(None, description="Train low-rank adapters instead of all weights.")
     quantization: Literal["4bit", "8bit"] | None = Field(

@@ -11,7 +11,7 @@ from selfchal.core.model import Message
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json, ToolSpec, World
 
-Chat = Callable[[Sequence[Message]], str]  # one answer of a model to a conversation
+Chat = Callable[[Sequence[Message]], str]  # a model's answer to a conversation; raises PromptRefusedError
 
 
 class User(Protocol):

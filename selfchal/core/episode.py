@@ -19,6 +19,7 @@ class End(StrEnum):
     TOOL = "tool"  # a tool that ends the episode was called (a transfer to a human)
     STEPS = "steps"  # no step was left
     LENGTH = "length"  # the context is full
+    REFUSED = "refused"  # an endpoint would not go on with the conversation
     INFRA = "infra"  # sandbox or user simulator failed: no reward, not a failure
 
 

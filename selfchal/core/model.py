@@ -15,13 +15,21 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
+from selfchal.core.text import replace_surrogates
+
 Metrics = Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Message:
+    """Something that a model is told or has said. Whatever tools and users say reaches a model in one, so
+    lone surrogates are replaced here."""
+
     role: str  # system, user, assistant
     content: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", replace_surrogates(self.content))
 
 
 @dataclass(frozen=True)
@@ -40,13 +48,19 @@ class Generation:
     """Sampled ids (with the end-of-turn id, if it was sampled), their log-probabilities, and their text.
 
     ``logprobs`` are those of the distribution that was sampled from at temperature 1 (greedy
-    decoding: of the unscaled model). ``finished`` is False when ``max_tokens`` cut it.
+    decoding: of the unscaled model). ``finished`` is False when ``max_tokens`` cut it. ``refused`` says why
+    an endpoint would not answer this prompt (its filter, its context); nothing was sampled then. Whatever
+    any model writes comes in a generation, so lone surrogates in ``text`` are replaced here.
     """
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     text: str
     finished: bool
+    refused: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", replace_surrogates(self.text))
 
 
 class Capability(StrEnum):

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Reward
+from selfchal.core.errors import PromptRefusedError
 from selfchal.core.evidence import Attempt, Solver
 from selfchal.core.model import Message, Model, Sampling
 from selfchal.core.sandbox import Limits, Sandbox
@@ -177,7 +178,10 @@ def chat_of(model: Model, max_tokens: int) -> Chat:
     def chat(messages: Sequence[Message]) -> str:
         with lock:
             prompt = model.render_prompt(messages)
-            return model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0].text
+            said = model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0]
+        if said.refused:
+            raise PromptRefusedError(said.refused)
+        return said.text
 
     return chat
 

@@ -61,10 +61,9 @@ class Store:
                 f"{directory} already holds a run; go on with it (--resume) or choose another place (--out)"
             )
         with _boundary(directory, "create"):
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what agents saw is for its owner alone
             lock = _lock(directory)
-            manifest = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True)
-            (directory / MANIFEST).write_text(manifest, encoding="utf-8")
+            _write_manifest(directory / MANIFEST, resolved)
             return cls(directory, _connect(directory), lock)
 
     @classmethod
@@ -216,6 +215,14 @@ class Store:
     def _rows(self, query: str, *values: Json) -> list[sqlite3.Row]:
         with _boundary(self.directory, "read"):
             return self._database.execute(query, values).fetchall()
+
+
+def _write_manifest(path: Path, resolved: Mapping[str, Json]) -> None:
+    """Readable by its owner alone, also before it holds anything and where an older file stands."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    manifest = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True)
+    path.write_text(manifest, encoding="utf-8")
 
 
 def _connect(directory: Path) -> sqlite3.Connection:

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel
 
 from selfchal.core.world import Json
+from selfchal.pipeline.manifest.redaction import redact
 from selfchal.pipeline.manifest.sections import ManifestModel
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
@@ -57,7 +58,7 @@ class Manifest:
         return environment
 
     def resolved(self) -> dict[str, Json]:
-        """Every option with its value, defaults included: what is stored with the run.
+        """Every option with its value, defaults included, secrets taken out: what is stored with the run.
 
         Sections that say nothing here are left out: how much to propose, where nothing is proposed.
         """
@@ -70,7 +71,7 @@ class Manifest:
         rows["watchers"] = [_dump(choice) for choice in self.watchers]
         if self.synthesizer is None:
             rows |= dict.fromkeys(PROPOSING)
-        return {key: value for key, value in rows.items() if value is not None}
+        return {key: redact(value) for key, value in rows.items() if value is not None}
 
 
 # The sections that name one plugin, and its kind.

@@ -30,8 +30,12 @@ def _format_fault(fault: Any, config: type[BaseModel], path: str) -> str:
         return f"{where}: no such key; {hint}"
     if fault["type"] == "missing":
         return f"{where}: is missing"
+    said = fault["msg"].removeprefix("Value error, ")
+    said = f"{where}: {said[0].lower()}{said[1:]}"
+    if config.model_config.get("hide_input_in_errors"):  # it may be a key that stands in a wrong field
+        return said
     given = json.dumps(fault["input"], default=str)
-    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]} (given: {given[:80]})"
+    return f"{said} (given: {given[:80]})"
 
 
 def _list_fields_at(config: type[BaseModel], location: Sequence[int | str]) -> list[str]:

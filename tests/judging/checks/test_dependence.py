@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from selfchal.core.arena import Arena
 from selfchal.core.judge import Stage, Verdict
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
@@ -16,7 +15,7 @@ from tests.support.shop import COUNT, ShopEnvironment
 
 
 def judged(task: Task) -> Verdict:
-    return Judge(SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits())))(task)
+    return Judge(SandboxTaskRunner(ShopEnvironment(), Inline(), Limits()))(task)
 
 
 def test_a_solution_that_calls_no_tool_falls() -> None:
