@@ -34,7 +34,6 @@ from selfchal.core.evidence import TaskRunner
 from selfchal.core.judge import FUNNEL, STAGES, Filter, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
-from selfchal.core.write_whole import write_whole
 from selfchal.judging import Judge
 from selfchal.judging.checks.novelty import HeldOut, settle
 from selfchal.judging.runner import SandboxTaskRunner
@@ -48,6 +47,7 @@ from selfchal.pipeline.store import Store
 from selfchal.pipeline.training import train
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
+from selfchal.write_whole import write_whole
 
 EVERY = 1_000_000  # tasks wanted while proposals are sampled: all are needed
 BASE = "paper"

@@ -25,7 +25,6 @@ from quickstart import row_of, table
 from seeds import over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
-from selfchal.core.write_whole import write_whole
 from selfchal.pipeline.context import open_context
 from selfchal.pipeline.loop import begin, make_tasks, run
 from selfchal.pipeline.manifest import Manifest, read_manifest, validate
@@ -33,6 +32,7 @@ from selfchal.pipeline.statistics import paired_difference
 from selfchal.pipeline.store import MANIFEST, Store
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
+from selfchal.write_whole import write_whole
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from functools import partial
 from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
-from selfchal.core.write_whole import write_whole
 from selfchal.judging.coverage import coverage
 from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, held_out
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
 from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
 from selfchal.pipeline.statistics import Estimate, estimate, paired_difference, pass_at_k, pass_hat_k
+from selfchal.write_whole import write_whole
 
 RESULTS = "results.json"
 Scores = Mapping[Mode, Score]

@@ -13,11 +13,11 @@ from selfchal.core.errors import TrainingError
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
 from selfchal.core.trainer import Collect, Trainer, Training
-from selfchal.core.write_whole import write_whole
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
 from selfchal.pipeline.trainer_state import find_unloadable
 from selfchal.rollout.engine import Engine
+from selfchal.write_whole import write_whole
 
 KEPT_CHECKPOINTS = 2
 STATE = "state.pt"

@@ -17,9 +17,9 @@ import yaml
 from markupsafe import Markup
 
 from selfchal.core.world import Json
-from selfchal.core.write_whole import write_whole
 from selfchal.report.charts import curves_of, score_bars
 from selfchal.report.gather import Findings, gather
+from selfchal.write_whole import write_whole
 
 REPORT = "report.html"
 

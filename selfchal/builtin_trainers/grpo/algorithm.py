@@ -71,20 +71,22 @@ class GrpoAlgorithm:
         batches, counting = preparation.micro_batches(batch.episodes)
         prepared = []
         for number, micro in enumerate(batches):
-            old = preparation.score(micro).logprobs if options.epochs > 1 else None  # [N]
+            old_logprobs = preparation.score(micro).logprobs if options.epochs > 1 else None  # [N]
             ref = preparation.score_reference(micro)  # [N]
             rows = micro.row_of_token
             prepared.append(
-                PreparedBatch(micro, advantages[rows], weights[rows], old, ref, number < counting)
+                PreparedBatch(micro, advantages[rows], weights[rows], old_logprobs, ref, number < counting)
             )
         return prepared
 
     def loss(self, scores: Scores, prepared: PreparedBatch, tokens: int) -> BatchLoss:
         """``tokens`` is not asked for: the weights hold the denominator."""
-        old = scores.logprobs.detach() if prepared.old_logprobs is None else prepared.old_logprobs  # [N]
+        old_logprobs = prepared.old_logprobs  # [N]
+        if old_logprobs is None:
+            old_logprobs = scores.logprobs.detach()
         per_token, sums = clipped_policy_loss(
             scores,
-            old,
+            old_logprobs,
             prepared.batch.rollout_logprobs,
             prepared.ref_logprobs,
             prepared.advantages,
