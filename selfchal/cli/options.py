@@ -1,21 +1,28 @@
-"""Makes a plugin from its name and ``--set key=value``, for commands that need no whole manifest."""
+"""``--set key=value`` for commands that take a plugin's name and no manifest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from selfchal.pipeline.manifest import Choice, Kind, PluginSection, apply_overrides, choose
-from selfchal.plugins import load_plugins
+import click
+
+from selfchal.pipeline.manifest import apply_overrides
 
 
-def choose_plugin(kind: Kind, name: str, overrides: Sequence[str] = ()) -> Choice:
-    """The plugin of this kind and name, with its options. Raises PluginError, ManifestError."""
-    rows: dict[str, Any] = {}
-    apply_overrides(rows, overrides)
-    return choose_section(kind, {**rows, "name": name})
+def plugin_option(kind: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """The option ``--set`` of a command, for the options of its plugin of this kind."""
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help=f"An option of the {kind}; as often as wanted.",
+    )
 
 
-def choose_section(kind: Kind, section: Mapping[str, Any]) -> Choice:
-    """The plugin of this kind that a manifest's section names. Raises PluginError, ManifestError."""
-    return choose(load_plugins(), kind, PluginSection(**section), section["name"])
+def read_options(overrides: Sequence[str]) -> dict[str, Any]:
+    """The options that these overrides set. Raises ManifestError for one that is not KEY=VALUE."""
+    options: dict[str, Any] = {}
+    apply_overrides(options, overrides)
+    return options

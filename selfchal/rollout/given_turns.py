@@ -14,7 +14,7 @@ def play_turns(scene: Scene, turns: Iterable[str]) -> Episode:
 
     The episode has its messages, its end and its reward; it has no token ids, since nothing was sampled.
     """
-    episode = Episode(scene.name, 0, messages=list(scene.start()))
+    episode = Episode(scene.name, 0, messages=list(scene.start()), environment=scene.environment)
     for turn in turns:
         episode.messages.append(Message("assistant", turn))
         answer = scene.step(turn)
