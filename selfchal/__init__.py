@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from selfchal.core.task import Task, TestTask
     from selfchal.core.tools import Tool, tool
     from selfchal.core.trainer import Trainer
+    from selfchal.core.watcher import Watcher
     from selfchal.core.world import ToolResult, ToolSpec, World
     from selfchal.pipeline.manifest import Manifest
 
@@ -56,6 +57,7 @@ __all__ = [
     "ToolSpec",
     "Trainer",
     "Verdict",
+    "Watcher",
     "World",
     "evaluate",
     "hookimpl",
@@ -92,6 +94,7 @@ _NAMES_BY_MODULE = {
     "selfchal.core.task": ("Task", "TestTask"),
     "selfchal.core.tools": ("Tool", "tool"),
     "selfchal.core.trainer": ("Trainer",),
+    "selfchal.core.watcher": ("Watcher",),
     "selfchal.core.world": ("ToolResult", "ToolSpec", "World"),
     "selfchal.pipeline.manifest": ("Manifest",),
 }
