@@ -14,13 +14,12 @@ from selfchal.api.opening import (
     open_sandbox,
 )
 from selfchal.core.arena import Arena
-from selfchal.core.episode import Episode, Reward
+from selfchal.core.episode import Episode
 from selfchal.core.model import Sampling
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task, TestTask
-from selfchal.core.world import World
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.context import chat_of, scene_of_test
+from selfchal.pipeline.context import chat_of, scene_of_task, scene_of_test
 from selfchal.rollout.actions import STOPS
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
@@ -71,9 +70,4 @@ def play(
 def _make_scene(task: Task | TestTask, config: AgentConfig) -> AgentScene:
     if isinstance(task, TestTask):
         return scene_of_test(task, config)
-    runner = SandboxTaskRunner(config.arena, chat=config.chat)
-
-    def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-        return runner.reward(task, world, answer)
-
-    return AgentScene(task.id, task.instruction, task.context, config, grade)
+    return scene_of_task(task, config, SandboxTaskRunner(config.arena, chat=config.chat))
