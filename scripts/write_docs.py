@@ -1,5 +1,5 @@
-"""Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md, and the
-examples in README.md and docs/plugins.md.
+"""Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md, the table of
+names in docs/python.md, and the examples in README.md and docs/plugins.md.
 
 python scripts/write_docs.py           write them
 python scripts/write_docs.py --check   exit 1 when they are not what the program prints
@@ -7,6 +7,7 @@ python scripts/write_docs.py --check   exit 1 when they are not what the program
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any, Union, get_args, get_origin
 import click
 from pydantic import BaseModel
 
+import selfchal
 from selfchal.cli.main import COMMANDS, cli
 from selfchal.pipeline.manifest import ManifestModel, PluginSection
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS
@@ -122,10 +124,39 @@ def _kind(annotation: Any) -> str:
     return str(annotation).replace("typing.", "").replace("selfchal.", "").replace("pathlib.", "")
 
 
+def names_table() -> str:
+    """Every public name of ``selfchal``: first the functions with their parameters, then everything else."""
+    public = {name: getattr(selfchal, name) for name in selfchal.__all__}
+    rows = []
+    for name in sorted(public, key=lambda name: not inspect.isfunction(public[name])):
+        value = public[name]
+        call = f"({_parameters(value)})" if inspect.isfunction(value) else ""
+        rows.append(f"| `{name}{call}` | {_first_sentence(value)} |")
+    return "\n".join(["| name | |", "| --- | --- |", *rows])
+
+
+def _parameters(function: Callable[..., Any]) -> str:
+    """Their names; those after ``*`` are given by name."""
+    parts = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
+            parts.append("*")
+        prefix = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        parts.append(f"{prefix}{parameter.name}")
+    return ", ".join(parts)
+
+
+def _first_sentence(value: object) -> str:
+    paragraph = " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
+    return re.split(r"(?<=\.) ", paragraph)[0].replace("``", "`").replace("|", "\\|")
+
+
 def with_examples(path: Path) -> str:
     """The page with every file between ``<!-- begin FILE -->`` and ``<!-- end -->`` put in anew."""
 
     def block(found: re.Match[str]) -> str:
+        if found[1] == NAMES:
+            return f"<!-- begin {NAMES} -->\n{names_table()}\n<!-- end -->"
         code = (ROOT / found[1]).read_text(encoding="utf-8")
         return f"<!-- begin {found[1]} -->\n```python\n{code}```\n<!-- end -->"
 
@@ -133,10 +164,12 @@ def with_examples(path: Path) -> str:
 
 
 ROOT = Path(__file__).parents[1]
+NAMES = "names"  # stands for the table of public names where a file would be named
 _EXAMPLE = re.compile(r"<!-- begin (\S+) -->.*?<!-- end -->", re.DOTALL)
 PAGES: dict[Path, Callable[[], str]] = {
     ROOT / "docs" / "cli.md": cli_page,
     ROOT / "docs" / "manifest.md": manifest_page,
+    ROOT / "docs" / "python.md": lambda: with_examples(ROOT / "docs" / "python.md"),
     ROOT / "docs" / "plugins.md": lambda: with_examples(ROOT / "docs" / "plugins.md"),
     ROOT / "README.md": lambda: with_examples(ROOT / "README.md"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -87,6 +88,25 @@ def test_a_dry_run_loads_no_model() -> None:
     assert done.returncode == 0, done.stderr
     assert "Nothing was run" in done.stdout
     assert "until 800 tasks are kept" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_start_to_end(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "notebook.py"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the task: passed" in done.stdout
+    assert "with a lenient verification function: failed" in done.stdout
+    assert "these turns earn a reward of 1.0" in done.stdout
+    assert "pass@1 before" in done.stdout
+    drawn = (tmp_path / "runs" / "notebook" / "reward.png").exists()
+    assert drawn or "mean reward of each update\n   1  " in done.stdout
 
 
 @pytest.mark.parametrize("algorithm", ["grpo", "ppo", "rft", "dpo"])

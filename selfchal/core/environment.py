@@ -27,6 +27,8 @@ class User(Protocol):
 
 
 class Environment(Protocol):
+    """Tools and the worlds that they act upon, with held-out test tasks."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
 

@@ -25,7 +25,7 @@ class End(StrEnum):
 
 @dataclass
 class Episode:
-    """``ids``, ``mask`` and ``logprobs`` have one entry a token of the whole conversation.
+    """One rollout of one task. ``ids``, ``mask`` and ``logprobs`` have one entry a token of the conversation.
 
     ``mask`` is 1 on the tokens that the agent sampled and 0 elsewhere; ``logprobs`` is 0.0 where the
     mask is 0. ``reward`` is None when the episode could not be judged (invariant 2). ``environment`` is the

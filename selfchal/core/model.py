@@ -89,6 +89,8 @@ class Stream(Protocol):
 
 
 class Model(Protocol):
+    """Renders conversations to token ids, and samples turns with their log-probabilities."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
 

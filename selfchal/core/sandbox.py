@@ -137,6 +137,8 @@ class Session(Protocol):
 
 
 class Sandbox(Protocol):
+    """Runs untrusted Python that reaches tools by call alone, and says what it guarantees."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
 

@@ -84,6 +84,8 @@ class ProposalScene(Scene, Protocol):
 
 
 class Synthesizer(Protocol):
+    """A challenger: makes the scenes in which a model explores and proposes tasks."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
 

@@ -71,6 +71,8 @@ class Training:
 
 
 class Trainer(Protocol):
+    """An RL algorithm: groups of episodes in, better weights out."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
     needs: ClassVar[frozenset[Capability]]

@@ -96,15 +96,20 @@ class RunContext:
     def task_scene(self, task: Task) -> AgentScene:
         """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
         of = self.environments[task.environment]
-
-        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-            return of.runner.reward(task, world, answer)
-
-        return AgentScene(task.id, task.instruction, task.context, of.agent_config, grade)
+        return scene_of_task(task, of.agent_config, of.runner)
 
     def test_scene(self, task: TestTask) -> AgentScene:
         """An agent at work on a held-out task, graded by the environment."""
         return scene_of_test(task, self.environments[task.environment].agent_config)
+
+
+def scene_of_task(task: Task, agent_config: AgentConfig, runner: SandboxTaskRunner) -> AgentScene:
+    """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
+
+    def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+        return runner.reward(task, world, answer)
+
+    return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
 
 
 def scene_of_test(task: TestTask, agent_config: AgentConfig) -> AgentScene:
@@ -193,14 +198,9 @@ def solver_of(
     lock = threading.Lock()
 
     def solve(task: Task, attempts: int) -> list[Attempt]:
-        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-            return runner.reward(task, world, answer)
-
         seed = seed_of("attempts", task.id)
         sampling = Sampling(rollout.temperature, rollout.top_p, rollout.max_tokens, STOPS, seed)
-        scenes = [
-            AgentScene(task.id, task.instruction, task.context, agent_config, grade) for _ in range(attempts)
-        ]
+        scenes = [scene_of_task(task, agent_config, runner) for _ in range(attempts)]
         with lock:
             episodes = Engine(model, sampling, rollout.batch).roll(scenes)
         ends = zip(episodes, scenes, strict=True)

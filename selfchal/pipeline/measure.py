@@ -31,6 +31,7 @@ from selfchal.pipeline.statistics import estimate
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watchers, watching
 from selfchal.rollout.agent import AgentConfig
+from selfchal.rollout.given_turns import play_turns
 
 
 class Policy(StrEnum):
@@ -91,13 +92,8 @@ def play_oracle(
     episodes = []
     for done, task in enumerate(tasks, start=1):
         # an environment's own solutions are code, whatever the models of the manifest write
-        scene, episode = scene_of_test(task, replace(agent_config, action_format="code")), Episode(task.id, 0)
-        episode.messages = list(scene.start())
-        for turn in agent_config.arena.environment.oracle(task):
-            if scene.step(turn) is None:
-                break
-        scene.finish(episode, None)
-        episodes.append(episode)
+        scene = scene_of_test(task, replace(agent_config, action_format="code"))
+        episodes.append(play_turns(scene, agent_config.arena.environment.oracle(task)))
         on_done(done)
     return episodes
 

@@ -18,9 +18,9 @@ from selfchal.pipeline.evaluation import Mode, Score, do_nothing, held_out
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
 from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
 from selfchal.pipeline.statistics import Estimate, estimate, paired_difference, pass_at_k, pass_hat_k
+from selfchal.pipeline.store import RESULTS
 from selfchal.write_whole import write_whole
 
-RESULTS = "results.json"
 Scores = Mapping[Mode, Score]
 
 

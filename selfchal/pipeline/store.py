@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS tasks (
 CREATE TABLE IF NOT EXISTS metrics (stage TEXT, step INTEGER, body TEXT, PRIMARY KEY (stage, step));
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, body TEXT);
 """
-MANIFEST, DATABASE, LOCK = "manifest.yaml", "store.sqlite", ".lock"
+MANIFEST, DATABASE, LOCK, RESULTS = "manifest.yaml", "store.sqlite", ".lock", "results.json"
 
 
 class Store:
@@ -97,6 +97,17 @@ class Store:
         with _boundary(self.directory, "read"):
             rows: dict[str, Any] = yaml.safe_load((self.directory / MANIFEST).read_text(encoding="utf-8"))
             return rows
+
+    def results(self) -> dict[str, Json]:
+        """What the run found; empty as long as it has not ended."""
+        path = self.directory / RESULTS
+        if not path.exists():
+            return {}
+        try:
+            results: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StoreError(f"cannot read {path}: {error}; make it again with --resume") from error
+        return results
 
     def has(self, purpose: str, key: str) -> bool:
         """Was this batch stored?"""
