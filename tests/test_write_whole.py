@@ -10,7 +10,7 @@ import pytest
 from selfchal.core.errors import StoreError
 from selfchal.write_whole import write_whole
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 class KilledError(Exception):
