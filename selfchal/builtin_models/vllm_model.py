@@ -14,8 +14,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
 from selfchal.builtin_models.transformers_model import LoraConfig
 from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.requirement import Requirement
 from selfchal.core.turns import TurnStream
 
 
@@ -76,6 +78,7 @@ class VllmModel:
 
     name: ClassVar[str] = "vllm"
     Config: ClassVar[type[BaseModel]] = VllmConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (*TRAIN, VLLM, LORA, QUANTISED)
 
     @classmethod
     def provides(cls, config: VllmConfig) -> frozenset[Capability]:

@@ -18,15 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from selfchal.builtin_models.completions import Completions
+from selfchal.builtin_models.endpoint import Endpoint, Patience
 from selfchal.builtin_models.rendering import Renderer
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling
-
-try:
-    from selfchal.builtin_models.completions import Completions
-    from selfchal.builtin_models.endpoint import Endpoint, Patience
-except ImportError as error:
-    raise ModelError("A vLLM server is spoken to with httpx: pip install 'selfchal[openai]'.") from error
 
 ADAPTER = "selfchal"  # the name under which the server knows the adapter
 START_SECONDS = 900.0  # large models on slow disks take minutes

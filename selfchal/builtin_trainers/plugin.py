@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from importlib.util import find_spec
 from typing import ClassVar
 
 from pydantic import BaseModel
@@ -17,11 +16,16 @@ from selfchal.builtin_trainers.trl_grpo.config import TrlGrpoConfig
 from selfchal.core.errors import PluginError
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.model import Capability
+from selfchal.core.requirement import Requirement
 from selfchal.core.trainer import Trainer, Training
 
 ON_POLICY = frozenset({Capability.TOKEN_IDS, Capability.LOGPROBS, Capability.GRADIENTS})
 
 OFFLINE = frozenset({Capability.TOKEN_IDS, Capability.GRADIENTS})
+
+TORCH = (Requirement("torch", "selfchal[train]"),)
+
+TRL = (*TORCH, Requirement("trl", "selfchal[trl]"))
 
 
 class Grpo:
@@ -30,6 +34,7 @@ class Grpo:
     name: ClassVar[str] = "grpo"
     Config: ClassVar[type[BaseModel]] = GrpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
+    requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
     def __init__(self, config: GrpoConfig) -> None:
         self.config = config
@@ -46,6 +51,7 @@ class Ppo:
     name: ClassVar[str] = "ppo"
     Config: ClassVar[type[BaseModel]] = PpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
+    requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
     def __init__(self, config: PpoConfig) -> None:
         self.config = config
@@ -62,12 +68,13 @@ class Rft:
     name: ClassVar[str] = "rft"
     Config: ClassVar[type[BaseModel]] = RftConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     def __init__(self, config: RftConfig) -> None:
         self.config = config
 
     def train(self, training: Training) -> None:
-        _require_trl(self.name)
+        _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.rft.loop import train
 
         train(self.config, training)
@@ -79,12 +86,13 @@ class Dpo:
     name: ClassVar[str] = "dpo"
     Config: ClassVar[type[BaseModel]] = DpoConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     def __init__(self, config: DpoConfig) -> None:
         self.config = config
 
     def train(self, training: Training) -> None:
-        _require_trl(self.name)
+        _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.dpo.loop import train
 
         train(self.config, training)
@@ -96,24 +104,23 @@ class TrlGrpo:
     name: ClassVar[str] = "trl_grpo"
     Config: ClassVar[type[BaseModel]] = TrlGrpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     def __init__(self, config: TrlGrpoConfig) -> None:
         self.config = config
 
     def train(self, training: Training) -> None:
-        _require_trl(self.name)
+        _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.trl_grpo.loop import train
 
         train(self.config, training)
 
 
-def _require_trl(name: str) -> None:
+def _refuse_several_processes(name: str) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise PluginError(
             f"trainer {name!r} trains in one process; start it without torchrun, or take grpo or ppo"
         )
-    if find_spec("trl") is None:
-        raise PluginError(f"trainer {name!r} needs TRL, which is not installed: pip install 'selfchal[trl]'")
 
 
 @hookimpl

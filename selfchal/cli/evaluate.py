@@ -47,7 +47,8 @@ def evaluate(
     from selfchal.pipeline.measure import Policy, measure_policy  # imports numpy
 
     plugins = load_plugins()
-    manifest = validate(_make_rows(target, policy, overrides), plugins, trains=False)
+    rows = _make_rows(target, policy, overrides)
+    manifest = validate(rows, plugins, trains=False, loads_model=policy == Policy.MODEL)
     watchers = watchers_of(plugins, "stderr")
     if policy == Policy.MODEL:
         found = _measure(manifest, _find_weights(Path(target), checkpoint), watchers)

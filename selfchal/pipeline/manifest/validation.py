@@ -10,12 +10,17 @@ from selfchal.core.model import Capability
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Catalog, Choice, Kind, Manifest
 from selfchal.pipeline.manifest.parsing import parse_config
 from selfchal.pipeline.manifest.sections import ManifestModel, PluginSection
+from selfchal.pipeline.requirements import check_installed
 
 
-def validate(rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True) -> Manifest:
+def validate(
+    rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True, loads_model: bool = True
+) -> Manifest:
     """Check everything that can be checked without loading a model. Raises ManifestError, PluginError.
 
     ``trains``: False where the model is only measured, so that it may be one that cannot be trained.
+    ``loads_model``: False where no model is loaded either, because the oracle acts, or nobody.
+    What is not used need not be installed.
     """
     settings: ManifestModel = parse_config(ManifestModel, rows, "")
     choices: dict[str, Any] = {}
@@ -27,6 +32,9 @@ def validate(rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True) 
     manifest = Manifest(settings=settings, checks=checks, watchers=watchers, **choices)
     if trains:
         _check_pairs(manifest)
+    unused = {"trainer": not trains, "model": not loads_model}
+    used = [choice for section, choice in choices.items() if choice and not unused.get(section)]
+    check_installed((choice.plugin, choice.config) for choice in [*used, *checks, *watchers])
     return manifest
 
 
