@@ -14,6 +14,8 @@ import pytest
 
 from selfchal.pipeline.store import Store
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[1]
 SMALL = [
     "challenge.proposals=192",
