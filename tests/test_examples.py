@@ -14,6 +14,8 @@ from selfchal.cli.estimate import estimate_cost
 from selfchal.pipeline.manifest import read_manifest, validate
 from selfchal.plugins import load_plugins
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 MANIFESTS = sorted(EXAMPLES.rglob("*.yaml"))

@@ -122,7 +122,8 @@ def evaluate(
     """
     from selfchal.pipeline import measure  # imports numpy
 
-    chosen = _load(_find_sections(target, policy), overrides, trains=False)
+    loads_model = policy == "model"
+    chosen = _load(_find_sections(target, policy), overrides, trains=False, loads_model=loads_model)
     watchers = _gather_watchers(watch)
     if policy != "model":
         return measure.measure_policy(chosen, measure.Policy(policy), watchers)
@@ -133,7 +134,9 @@ def evaluate(
             return measure.measure_model(chosen, store, watchers, weights)
 
 
-def _load(source: ManifestLike, overrides: Sequence[str], *, trains: bool = True) -> Manifest:
+def _load(
+    source: ManifestLike, overrides: Sequence[str], *, trains: bool = True, loads_model: bool = True
+) -> Manifest:
     if isinstance(source, Manifest):
         if not overrides:
             return source
@@ -143,7 +146,7 @@ def _load(source: ManifestLike, overrides: Sequence[str], *, trains: bool = True
         apply_overrides(rows, overrides)
     else:
         rows = read_manifest(Path(source), overrides)
-    return validate(rows, load_plugins(), trains=trains)
+    return validate(rows, load_plugins(), trains=trains, loads_model=loads_model)
 
 
 def _open_store(manifest: Manifest, directory: Path, resume: bool) -> Store:

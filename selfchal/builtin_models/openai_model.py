@@ -3,7 +3,7 @@
 With ``tokenizer`` it works by token ids (vLLM and servers like it): its episodes can teach a policy of
 the same tokenizer exactly. Without, it works by text, which is enough to explore, to propose, to
 play users and to be measured. Its weights are elsewhere, so nothing trains it.
-Light: httpx and transformers come in when it is made.
+Light: httpx comes in when it is made, transformers only with ``tokenizer``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,7 +19,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from selfchal.builtin_models.addresses import check_address, check_variable_name
+from selfchal.builtin_models.packages import TRAIN
 from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.requirement import Requirement
 from selfchal.core.turns import TurnStream
 
 log = logging.getLogger(__name__)
@@ -108,6 +111,9 @@ class OpenAIModel:
 
     name: ClassVar[str] = "openai"
     Config: ClassVar[type[BaseModel]] = OpenAIConfig
+    requires: ClassVar[tuple[Requirement, ...]] = tuple(
+        replace(one, when=lambda config: config.tokenizer is not None) for one in TRAIN
+    )
 
     @classmethod
     def provides(cls, config: OpenAIConfig) -> frozenset[Capability]:

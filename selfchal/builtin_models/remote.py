@@ -6,16 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from selfchal.builtin_models import chat
+from selfchal.builtin_models.endpoint import Endpoint, Patience
 from selfchal.builtin_models.ledger import Ledger
 from selfchal.builtin_models.openai_model import OpenAIConfig
-from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message, Sampling
-
-try:
-    from selfchal.builtin_models import chat
-    from selfchal.builtin_models.endpoint import Endpoint, Patience
-except ImportError as error:
-    raise ModelError("The model openai needs httpx: pip install 'selfchal[openai]'.") from error
 
 if TYPE_CHECKING:
     from selfchal.builtin_models.completions import Completions

@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN
 from selfchal.core.model import Capability, Generation, Message, Sampling, Stream
+from selfchal.core.requirement import Requirement
 
 
 class LoraConfig(BaseModel):
@@ -71,6 +73,7 @@ class TransformersModel:
 
     name: ClassVar[str] = "transformers"
     Config: ClassVar[type[BaseModel]] = TransformersConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (*TRAIN, LORA, QUANTISED)
 
     @classmethod
     def provides(cls, config: TransformersConfig) -> frozenset[Capability]:

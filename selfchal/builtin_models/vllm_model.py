@@ -16,8 +16,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from selfchal.builtin_models.addresses import check_address
+from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
 from selfchal.builtin_models.transformers_model import LoraConfig
 from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.requirement import Requirement
 from selfchal.core.turns import TurnStream
 
 
@@ -94,6 +96,7 @@ class VllmModel:
 
     name: ClassVar[str] = "vllm"
     Config: ClassVar[type[BaseModel]] = VllmConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (*TRAIN, VLLM, LORA, QUANTISED)
 
     @classmethod
     def provides(cls, config: VllmConfig) -> frozenset[Capability]:

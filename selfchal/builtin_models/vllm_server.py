@@ -18,16 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.builtin_models.addresses import is_loopback
+from selfchal.builtin_models.completions import Completions
+from selfchal.builtin_models.endpoint import Endpoint, Patience
 from selfchal.builtin_models.rendering import Renderer
+from selfchal.builtin_models.transport import RetryableError
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling
-
-try:
-    from selfchal.builtin_models.completions import Completions
-    from selfchal.builtin_models.endpoint import Endpoint, Patience
-    from selfchal.builtin_models.transport import RetryableError
-except ImportError as error:
-    raise ModelError("A vLLM server is spoken to with httpx: pip install 'selfchal[openai]'.") from error
 
 ADAPTER = "selfchal"  # the name under which the server knows the adapter
 START_SECONDS = 900.0  # large models on slow disks take minutes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from importlib.util import find_spec
 from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel
@@ -18,11 +17,16 @@ from selfchal.builtin_trainers.trl_grpo.config import TrlGrpoConfig
 from selfchal.core.errors import PluginError
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.model import Capability
+from selfchal.core.requirement import Requirement
 from selfchal.core.trainer import Trainer, Training
 
 ON_POLICY = frozenset({Capability.TOKEN_IDS, Capability.LOGPROBS, Capability.GRADIENTS})
 
 OFFLINE = frozenset({Capability.TOKEN_IDS, Capability.GRADIENTS})
+
+TORCH = (Requirement("torch", "selfchal[train]"),)
+
+TRL = (*TORCH, Requirement("trl", "selfchal[trl]"))
 
 
 class Grpo:
@@ -31,6 +35,7 @@ class Grpo:
     name: ClassVar[str] = "grpo"
     Config: ClassVar[type[BaseModel]] = GrpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
+    requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
     def __init__(self, config: GrpoConfig) -> None:
         self.config = config
@@ -54,6 +59,7 @@ class Ppo:
     name: ClassVar[str] = "ppo"
     Config: ClassVar[type[BaseModel]] = PpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
+    requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
     def __init__(self, config: PpoConfig) -> None:
         self.config = config
@@ -81,6 +87,7 @@ class Rft:
     name: ClassVar[str] = "rft"
     Config: ClassVar[type[BaseModel]] = RftConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     def __init__(self, config: RftConfig) -> None:
         self.config = config
@@ -92,7 +99,7 @@ class Rft:
         return self  # every task is rolled out once as it is
 
     def train(self, training: Training) -> None:
-        _require_trl(self.name)
+        _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.rft.loop import train
 
         train(self.config, training)
@@ -104,6 +111,7 @@ class Dpo:
     name: ClassVar[str] = "dpo"
     Config: ClassVar[type[BaseModel]] = DpoConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     def __init__(self, config: DpoConfig) -> None:
         self.config = config
@@ -115,7 +123,7 @@ class Dpo:
         return self  # every task is rolled out once as it is
 
     def train(self, training: Training) -> None:
-        _require_trl(self.name)
+        _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.dpo.loop import train
 
         train(self.config, training)
@@ -127,6 +135,7 @@ class TrlGrpo:
     name: ClassVar[str] = "trl_grpo"
     Config: ClassVar[type[BaseModel]] = TrlGrpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     def __init__(self, config: TrlGrpoConfig) -> None:
         self.config = config
@@ -138,7 +147,7 @@ class TrlGrpo:
         return TrlGrpo(_one_pass(self.config, groups))
 
     def train(self, training: Training) -> None:
-        _require_trl(self.name)
+        _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.trl_grpo.loop import train
 
         train(self.config, training)
@@ -152,13 +161,11 @@ def _one_pass(options: C, groups: int) -> C:
     return options.model_copy(update={"steps": max(1, groups // options.tasks_per_step)})
 
 
-def _require_trl(name: str) -> None:
+def _refuse_several_processes(name: str) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise PluginError(
             f"trainer {name!r} trains in one process; start it without torchrun, or take grpo or ppo"
         )
-    if find_spec("trl") is None:
-        raise PluginError(f"trainer {name!r} needs TRL, which is not installed: pip install 'selfchal[trl]'")
 
 
 @hookimpl

@@ -119,4 +119,3 @@ class Check(Protocol):
 
         Called from several threads at once.
         """
-        ...

@@ -77,7 +77,6 @@ class Stream(Protocol):
 
     def join(self, key: int, prompt: Sequence[int]) -> None:
         """Let the agent of conversation ``key`` speak after these ids, all that were said so far."""
-        ...
 
     def advance(self) -> list[tuple[int, Generation]]:
         """Sample on for a while; the turns that ended, in a fixed order.
@@ -85,7 +84,6 @@ class Stream(Protocol):
         None may have, but every turn ends after finitely many calls. Depends on nothing but weights,
         sampling, and who joined with what before which call.
         """
-        ...
 
 
 class Model(Protocol):
@@ -97,40 +95,32 @@ class Model(Protocol):
     @classmethod
     def provides(cls, config: Any) -> frozenset[Capability]:
         """What this model gives with this config; answers without loading anything."""
-        ...
 
     def __init__(self, config: Any) -> None:
         """Load. Raises ModelError."""
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
         """Ids of the start of a conversation, ending where the agent is to speak."""
-        ...
 
     def render_turn(self, generation: Generation, message: Message) -> list[int]:
         """Ids to append after ``generation.ids`` so that ``message`` was said and the agent is to speak."""
-        ...
 
     def encode(self, text: str) -> list[int]:
         """Ids of bare text, without special tokens: for forcing how an agent's turn begins."""
-        ...
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         """One generation a prompt, in order. Same weights, prompts and seed: same result."""
-        ...
 
     def stream(self, sampling: Sampling) -> Stream:
         """A new stream. A model that only ever gives whole turns returns a TurnStream over ``generate``."""
-        ...
 
     def reset_cache(self) -> None:
         """Drop what is cached of earlier conversations: what follows depends on nothing before it, to the
         last bit, so that work done again after a kill comes out the same."""
-        ...
 
     @property
     def context_length(self) -> int:
         """The most ids that a conversation may have."""
-        ...
 
     def close(self) -> None: ...
 
@@ -141,14 +131,11 @@ class TrainableModel(Model, Protocol):
     @property
     def network(self) -> Any:
         """The torch module: ``network(input_ids, attention_mask).logits`` of [batch, time, vocabulary]."""
-        ...
 
     def on_weights_updated(self) -> None:
         """Must be called after an update, before the next ``generate``: caches are stale."""
-        ...
 
     def save(self, directory: Path) -> None:
         """Write weights (or the adapter) and tokenizer so that ``load`` gives the same model."""
-        ...
 
     def load(self, directory: Path) -> None: ...

@@ -20,20 +20,16 @@ class Scene(Protocol):
     @property
     def name(self) -> str:
         """The task's id, or what else the episode is about."""
-        ...
 
     @property
     def environment(self) -> str:
         """The name of the environment that the scene plays in; it is stored with the episode."""
-        ...
 
     def start(self) -> Sequence[Message]:
         """The conversation's first messages, ending where the model is to speak."""
-        ...
 
     def step(self, text: str) -> Message | None:
         """Act on what the model said; the message that answers it, or None when the scene is over."""
-        ...
 
     def finish(self, episode: Episode, cut: End | None) -> None:
         """Write answer, reward, reason and counts into the episode, and free what the scene holds.
@@ -41,4 +37,3 @@ class Scene(Protocol):
         ``cut`` says why the engine ended it (LENGTH, REFUSED), None when the scene itself did. At REFUSED
         ``episode.reason`` already holds what the endpoint said.
         """
-        ...

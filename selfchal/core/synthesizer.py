@@ -80,7 +80,6 @@ class ProposalScene(Scene, Protocol):
     @property
     def proposal(self) -> Proposal:
         """The outcome; valid once the scene has ended."""
-        ...
 
 
 class Synthesizer(Protocol):
@@ -93,4 +92,3 @@ class Synthesizer(Protocol):
 
     def scene(self, request: ProposalRequest, context: ProposalContext) -> ProposalScene:
         """A scene in which the challenger makes this proposal."""
-        ...

@@ -22,7 +22,6 @@ class Collect(Protocol):
         Stored under ``seed``, which must differ from call to call of one training. Raises TrainingError for
         a seed that was used for other tasks or another number of samples.
         """
-        ...
 
 
 class Progress(Protocol):
@@ -30,7 +29,6 @@ class Progress(Protocol):
 
     def log(self, step: int, metrics: Metrics) -> None:
         """Metrics of update ``step`` (from 1)."""
-        ...
 
     def save(self, step: int, state: Any) -> None:
         """Checkpoint: the model's weights and ``state`` after ``step``.
@@ -38,19 +36,15 @@ class Progress(Protocol):
         ``state`` is made of tensors, numbers, text, bytes, None, and lists, tuples, sets and dicts of them:
         what ``torch.load`` reads with ``weights_only``. Raises TrainingError for anything else.
         """
-        ...
 
     def latest(self) -> tuple[int, Any] | None:
         """The newest checkpoint's step and state, its weights loaded into the model; None at first."""
-        ...
 
     def total(self, steps: int) -> None:
         """How many updates there will be, for the progress display."""
-        ...
 
     def note(self, text: str) -> None:
         """A sentence for the person, such as why training ends early."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -81,18 +75,15 @@ class Trainer(Protocol):
 
     def group_size(self) -> int:
         """How many episodes of one task this trainer compares with each other; 1 where it compares none."""
-        ...
 
     def one_pass(self, groups: int) -> Trainer:
         """This trainer with its options set so that it learns from each of so many groups once.
 
         A challenger that is trained has episodes already, which no further update can be made on.
         """
-        ...
 
     def train(self, training: Training) -> None:
         """Train in place; on return the model holds the weights to evaluate.
 
         Resumes from ``training.progress.latest()`` where there is a checkpoint.
         """
-        ...

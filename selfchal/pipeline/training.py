@@ -151,12 +151,12 @@ class Recorder:
             shutil.rmtree(old)
 
     def latest(self) -> tuple[int, Any] | None:
-        import torch
-
         steps = self._list_steps()
         if not steps:
             self._discard_updates(0)
             return None
+        import torch  # needed by a trainer that saved something, and not by every trainer
+
         step = int(steps[-1].name.removeprefix("step_"))
         self.model.load(steps[-1])
         self._discard_updates(step)

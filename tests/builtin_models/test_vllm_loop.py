@@ -23,6 +23,8 @@ from selfchal.rollout.engine import Engine
 from tests.builtin_models.tiny import write_model
 from tests.builtin_trainers.toy import ToyProgress, tasks
 
+pytestmark = pytest.mark.torch
+
 PYTHON = os.environ.get("SELFCHAL_VLLM_PYTHON")
 
 

@@ -26,6 +26,8 @@ from selfchal.core.episode import Episode
 from tests.builtin_trainers.episodes import agrees, all_logprobs, gradients, groups_of, multi_turn
 from tests.builtin_trainers.toy import tiny_llama
 
+pytestmark = pytest.mark.torch
+
 KINDS = {"token": "dapo", "sequence": "grpo", "constant": "dr_grpo"}
 
 

@@ -16,6 +16,8 @@ from selfchal.pipeline.manifest import read_manifest, validate
 from selfchal.pipeline.store import Store
 from selfchal.plugins import load_plugins
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[2]
 SMALL = [
     "challenge.proposals=32",

@@ -26,6 +26,8 @@ from selfchal.rollout.engine import Engine
 from tests.builtin_models.tiny import write_model
 from tests.builtin_trainers.toy import ToyProgress, tasks
 
+pytestmark = pytest.mark.torch
+
 PYTHON = os.environ.get("SELFCHAL_VLLM_PYTHON")
 TRAINERS = {trainer.name: trainer for trainer in (Grpo, Ppo, Rft, Dpo, TrlGrpo)}
 OFFLINE = ("rft", "dpo")

@@ -16,6 +16,8 @@ import pytest
 
 from selfchal.plugins import load_plugins
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "examples" / "quickstart.yaml"
 LIBRARY = ROOT / "examples" / "selfchal-library" / "manifest.yaml"

@@ -15,6 +15,8 @@ from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
 
+pytestmark = pytest.mark.torch
+
 ROWS = {
     "environment": {"name": "calculation"},
     "model": {"name": "seedling"},

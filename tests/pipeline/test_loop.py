@@ -56,6 +56,7 @@ def watched_by(watcher: object) -> Watchers:
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_stopped_at_any_moment_it_ends_with_the_same_store(tmp_path: Path, process_sandbox: Sandbox) -> None:
     manifest = manifest_of(process_sandbox)
     whole = Stopper(10**6)
@@ -77,6 +78,7 @@ def test_stopped_at_any_moment_it_ends_with_the_same_store(tmp_path: Path, proce
         assert facts(directory) == facts(tmp_path / "whole"), f"stopped at {after}"
 
 
+@pytest.mark.torch
 def test_a_finished_run_that_is_resumed_does_nothing_twice(tmp_path: Path, process_sandbox: Sandbox) -> None:
     manifest = manifest_of(process_sandbox)
     with Store.create(tmp_path, manifest.resolved()) as store:
@@ -90,6 +92,7 @@ def test_a_finished_run_that_is_resumed_does_nothing_twice(tmp_path: Path, proce
     assert again["after"] == first["after"]
 
 
+@pytest.mark.torch
 def test_no_prompt_of_a_run_holds_a_held_out_task_except_when_it_is_evaluated(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:

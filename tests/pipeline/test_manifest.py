@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from selfchal.core.errors import ManifestError, PluginError
 from selfchal.core.model import Capability
+from selfchal.core.requirement import Requirement
 from selfchal.pipeline.manifest import Kind, manifest_schema, read_manifest, validate
 
 
@@ -166,6 +167,37 @@ def test_options_for_one_name_alone() -> None:
 def test_a_model_that_is_only_measured_need_not_train() -> None:
     rows = {**GOOD, "model": {"name": "m", "path": "endpoint"}}
     assert validate(rows, Shelf(), trains=False).model.name == "m"
+
+
+class Heavy(Plugin):
+    name = "heavy"
+    requires = (Requirement("no_such_module_at_all", "selfchal[heavy]"),)
+
+
+class HeavyShelf:
+    """A catalog whose plugin of one kind needs what is not installed."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+
+    def find(self, kind: Kind, name: str) -> Any:
+        return Heavy if kind == self.kind else Plugin
+
+
+@pytest.mark.parametrize(
+    "kind", ["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
+)
+def test_whatever_section_names_a_plugin_that_cannot_be_made_here_is_refused(kind: Kind) -> None:
+    rows = {**GOOD, "checks": [{"name": "c"}], "watchers": [{"name": "w"}]}
+    with pytest.raises(PluginError, match=r"'heavy' needs .*no_such_module_at_all.*'selfchal\[heavy\]'"):
+        validate(rows, HeavyShelf(kind))
+
+
+def test_what_is_never_made_need_not_be_installed() -> None:
+    validate(GOOD, HeavyShelf("trainer"), trains=False)
+    validate(GOOD, HeavyShelf("model"), trains=False, loads_model=False)
+    with pytest.raises(PluginError, match="no_such_module_at_all"):
+        validate(GOOD, HeavyShelf("model"), trains=False)
 
 
 def test_all_mistakes_are_told_at_once() -> None:

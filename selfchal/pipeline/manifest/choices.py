@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest.redaction import redact
 from selfchal.pipeline.manifest.sections import ManifestModel
+from selfchal.pipeline.requirements import check_installed
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
 
@@ -31,6 +32,8 @@ class Choice:
     config: BaseModel
 
     def make(self) -> Any:
+        """The plugin itself. Raises PluginError where something that it requires is not installed."""
+        check_installed([(self.plugin, self.config)])
         return self.plugin(self.config)
 
 

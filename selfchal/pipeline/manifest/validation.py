@@ -10,14 +10,19 @@ from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Catalog, Choice, Ki
 from selfchal.pipeline.manifest.conflicts import list_conflicts
 from selfchal.pipeline.manifest.parsing import parse_config
 from selfchal.pipeline.manifest.sections import ManifestModel, PluginSection
+from selfchal.pipeline.requirements import check_installed
 
 DEFAULT_SYNTHESIZER = PluginSection(name="code_as_task")
 
 
-def validate(rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True) -> Manifest:
+def validate(
+    rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True, loads_model: bool = True
+) -> Manifest:
     """Check everything that can be checked without loading a model. Raises ManifestError, PluginError.
 
     ``trains``: False where the model is only measured, so that it may be one that cannot be trained.
+    ``loads_model``: False where no model is loaded either, because the oracle acts, or nobody.
+    What is not used need not be installed.
     """
     settings: ManifestModel = parse_config(ManifestModel, rows, "")
     choices: dict[str, Any] = {"environments": _choose_environments(settings, catalog)}
@@ -32,6 +37,9 @@ def validate(rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True) 
     conflicts = list(list_conflicts(manifest)) if trains else []
     if conflicts:
         raise ManifestError("; ".join(conflicts))
+    unused = {"trainer": not trains, "model": not loads_model}
+    used = [choice for section, choice in choices.items() if choice and not unused.get(section)]
+    check_installed((choice.plugin, choice.config) for choice in [*used, *checks, *watchers])
     return manifest
 
 
