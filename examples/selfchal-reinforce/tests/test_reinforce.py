@@ -27,9 +27,8 @@ SHORT = OPTIONS.model_copy(update={"steps": 6, "checkpoint_every": 3})
 
 
 def episode(reward: float | None, tokens: int = 1) -> Episode:
-    return Episode(
-        "t", 0, ids=[0] + [1] * tokens, mask=[0] + [1] * tokens, logprobs=[0.0] * (1 + tokens), reward=reward
-    )
+    said = [1] * tokens
+    return Episode("t", 0, ids=[0, *said], mask=[0, *said], logprobs=[0.0] * (1 + tokens), reward=reward)
 
 
 def choose(algorithm: ReinforceAlgorithm, *rewards: float | None) -> list[float] | None:

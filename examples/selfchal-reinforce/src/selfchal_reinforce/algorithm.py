@@ -37,7 +37,7 @@ class RunningMean(nn.Module):
         self.register_buffer("weight", torch.zeros((), dtype=torch.float64))
 
     def read(self) -> float:
-        """The mean so far. Without the division it would be too close to 0 at first, as Adam's moments are."""
+        """The mean so far. The division undoes the bias towards 0 at first, as for Adam's moments."""
         return float(self.total / self.weight) if self.weight else 0.0
 
     def add(self, value: float) -> None:
