@@ -22,7 +22,7 @@ quickstart: $(VENV)/installed
 	$(BIN)/selfchal run examples/quickstart.yaml --resume
 
 test: lint
-	$(BIN)/python -m pytest tests examples/selfchal-library/tests
+	$(BIN)/python -m pytest tests examples/selfchal-library/tests examples/selfchal-reinforce/tests
 
 test-fast: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -q -m "not slow and not torch" tests examples/selfchal-library/tests
@@ -54,9 +54,9 @@ $(VENV)/installed: pyproject.toml scripts/install_torch.py
 	$(BIN)/python -m pip install --quiet -e '.[train]'
 	touch $@
 
-# The third-party plugin under examples/ goes in with pip, as a user's would.
-$(VENV)/installed-dev: $(VENV)/installed examples/selfchal-library/pyproject.toml
-	$(BIN)/python -m pip install --quiet -e '.[dev]' -e examples/selfchal-library
+# The third-party plugins under examples/ go in with pip, as a user's would.
+$(VENV)/installed-dev: $(VENV)/installed examples/selfchal-library/pyproject.toml examples/selfchal-reinforce/pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[dev]' -e examples/selfchal-library -e examples/selfchal-reinforce
 	touch $@
 
 clean:

@@ -56,7 +56,15 @@ def run_tests(python: Path, pytest_arguments: list[str]) -> int:
         subprocess.run(
             [*install, "-e", f"{ROOT}[test]", "-e", str(ROOT / "examples/selfchal-library")], check=True
         )
-        command = [str(light), "-m", "pytest", "-q", "-p", "no:cacheprovider", *(pytest_arguments or EVERYTHING)]
+        command = [
+            str(light),
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *(pytest_arguments or EVERYTHING),
+        ]
         return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

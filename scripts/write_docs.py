@@ -1,5 +1,5 @@
 """Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md, the table of
-names in docs/python.md, and the examples in README.md and docs/plugins.md.
+names in docs/python.md, and the examples in README.md, docs/plugins.md and docs/write_a_trainer.md.
 
 python scripts/write_docs.py           write them
 python scripts/write_docs.py --check   exit 1 when they are not what the program prints
@@ -7,9 +7,11 @@ python scripts/write_docs.py --check   exit 1 when they are not what the program
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import UnionType
@@ -152,15 +154,34 @@ def _first_sentence(value: object) -> str:
 
 
 def with_examples(path: Path) -> str:
-    """The page with every file between ``<!-- begin FILE -->`` and ``<!-- end -->`` put in anew."""
+    """The page with every file between ``<!-- begin FILE -->`` and ``<!-- end -->`` put in anew.
+
+    ``FILE:NAME`` and ``FILE:CLASS.NAME`` put in one class or function of a Python file.
+    """
 
     def block(found: re.Match[str]) -> str:
         if found[1] == NAMES:
             return f"<!-- begin {NAMES} -->\n{names_table()}\n<!-- end -->"
-        code = (ROOT / found[1]).read_text(encoding="utf-8")
-        return f"<!-- begin {found[1]} -->\n```python\n{code}```\n<!-- end -->"
+        file, _, name = found[1].partition(":")
+        code = (ROOT / file).read_text(encoding="utf-8")
+        language = {".py": "python", ".yaml": "yaml"}[Path(file).suffix]
+        part = _cut_out(code, name.split(".")) if name else code
+        return f"<!-- begin {found[1]} -->\n```{language}\n{part}```\n<!-- end -->"
 
     return _EXAMPLE.sub(block, path.read_text(encoding="utf-8"))
+
+
+def _cut_out(code: str, names: list[str]) -> str:
+    """The source of a class or function with its decorators, moved to the left margin."""
+    body: list[ast.stmt] = ast.parse(code).body
+    for name in names:
+        (node,) = [
+            node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
+        ]
+        body = node.body
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    lines = code.splitlines(keepends=True)[first - 1 : node.end_lineno]
+    return textwrap.dedent("".join(lines))
 
 
 ROOT = Path(__file__).parents[1]
@@ -171,6 +192,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     ROOT / "docs" / "manifest.md": manifest_page,
     ROOT / "docs" / "python.md": lambda: with_examples(ROOT / "docs" / "python.md"),
     ROOT / "docs" / "plugins.md": lambda: with_examples(ROOT / "docs" / "plugins.md"),
+    ROOT / "docs" / "write_a_trainer.md": lambda: with_examples(ROOT / "docs" / "write_a_trainer.md"),
     ROOT / "README.md": lambda: with_examples(ROOT / "README.md"),
 }
 

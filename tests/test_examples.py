@@ -19,7 +19,11 @@ pytestmark = pytest.mark.torch
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 MANIFESTS = sorted(EXAMPLES.rglob("*.yaml"))
-NEEDS_LIBRARY = EXAMPLES / "selfchal-library" / "manifest.yaml"
+# The manifests of packages that are installed on their own, and the plugin that each needs.
+OF_PACKAGES = {
+    EXAMPLES / "selfchal-library" / "manifest.yaml": ("environment", "library"),
+    EXAMPLES / "selfchal-reinforce" / "manifest.yaml": ("trainer", "reinforce"),
+}
 
 
 def _name(path: Path) -> str:
@@ -29,8 +33,10 @@ def _name(path: Path) -> str:
 @pytest.mark.parametrize("path", MANIFESTS, ids=_name)
 def test_every_manifest_is_valid_and_its_cost_known(path: Path) -> None:
     plugins = load_plugins()
-    if path == NEEDS_LIBRARY and "library" not in plugins.names("environment"):
-        pytest.skip("the package examples/selfchal-library is not installed here")
+    if path in OF_PACKAGES:
+        kind, name = OF_PACKAGES[path]
+        if name not in plugins.names(kind):
+            pytest.skip(f"the package {path.parent.relative_to(ROOT)} is not installed here")
     manifest = validate(read_manifest(path), plugins)
     cost = estimate_cost(manifest)
     assert cost.held_out_tasks > 0

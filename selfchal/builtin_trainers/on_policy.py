@@ -108,7 +108,11 @@ class Algorithm(Protocol[P]):
 
     @property
     def modules(self) -> Sequence[tuple[nn.Module, float]]:
-        """Modules trained beside the network (a critic), each with its peak learning rate."""
+        """Modules beside the network (a critic), each with its peak learning rate.
+
+        Checkpoints hold all of them. One that has buffers and no parameters, such as a running mean, is not
+        stepped on, and its rate has no meaning.
+        """
         ...
 
     def choose(self, groups: Sequence[Group]) -> PolicyBatch | None:
