@@ -38,7 +38,8 @@ def validate(
     if conflicts:
         raise ManifestError("; ".join(conflicts))
     unused = {"trainer": not trains, "model": not loads_model}
-    used = [choice for section, choice in choices.items() if choice and not unused.get(section)]
+    sections = [choices[section] for section in PLUGIN_KINDS if choices[section] and not unused.get(section)]
+    used: list[Choice] = [*choices["environments"], *sections]
     check_installed((choice.plugin, choice.config) for choice in [*used, *checks, *watchers])
     return manifest
 
