@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from selfchal.core.write_whole import write_whole
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 KEPT_LINES = 80
@@ -113,9 +115,7 @@ def run_step(step: Step, commit: str, folder: Path) -> bool:
     )
     text += "".join(f"    {line}\n" if line else "\n" for line in last_lines)
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{step.name}.part"
-    part.write_text(text, encoding="utf-8")
-    part.replace(folder / f"{step.name}.md")
+    write_whole(folder / f"{step.name}.md", lambda page: page.write_text(text, encoding="utf-8"))
     return passed
 
 
