@@ -63,7 +63,9 @@ def _write_condition(path: str, value: Any) -> str:
         # retail's payments name a payment_method_id, airline's a payment_id
         return f"{value!r} in [value for payment in row['payment_history'] for value in payment.values()]"
     first, *steps = path.split(".")  # a record may lack the first: a reservation has a status once cancelled
-    found = f"row.get({first!r})" + "".join(f"[{s}]" if s.isdigit() else f"[{s!r}]" for s in steps)
+    found = f"row.get({first!r})" + "".join(
+        f"[{s}]" if s.lstrip("-").isdigit() else f"[{s!r}]" for s in steps
+    )
     return f"sorted({found}) == {value!r}" if isinstance(value, list) else f"{found} == {value!r}"
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from selfchal.core.arena import Arena
 from selfchal.core.judge import Stage, Verdict
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
@@ -15,7 +16,7 @@ from tests.support.shop import COUNT, ShopEnvironment
 
 
 def judged(task: Task) -> Verdict:
-    return Judge(SandboxTaskRunner(ShopEnvironment(), Inline(), Limits()))(task)
+    return Judge(SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits())))(task)
 
 
 def test_a_solution_that_calls_no_tool_falls() -> None:
