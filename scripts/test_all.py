@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from selfchal.core.write_whole import write_whole
+from selfchal.write_whole import write_whole
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
