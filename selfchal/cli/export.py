@@ -19,7 +19,7 @@ tags: [code-as-task, selfchal]
 ---
 # Tasks of the run {name}
 
-{count} tasks on the environment `{environment}`, proposed by the model `{model}` and kept by running their
+{count} tasks on the environment `{environment}`, {origin} and kept by running their
 code: each solution passes its `evaluate`, each failure case fails, doing nothing fails.
 Columns: `id`, `environment`, `context`, `instruction`, `evaluate`, `solution`, `failures`, `diagnostics`,
 `provenance`, `status`. `context`, `diagnostics` and `provenance` are JSON text.
@@ -84,10 +84,23 @@ def _write_parquet(rows: Rows, view: RunView, out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     Dataset.from_list(flat).to_parquet(str(out / "tasks.parquet"))
     manifest = view.manifest()
-    names = {key: manifest[key]["name"] for key in ("environment", "model")}
-    card = CARD.format(name=manifest["run"]["name"], count=len(flat), **names)
+    card = CARD.format(
+        name=manifest["run"]["name"],
+        count=len(flat),
+        environment=manifest["environment"]["name"],
+        origin=describe_origin(manifest),
+    )
     (out / "README.md").write_text(card, encoding="utf-8")
     return len(flat)
+
+
+def describe_origin(manifest: Row) -> str:
+    """Where a run's tasks come from: a file or another run, a model that proposed them, or both."""
+    origins = [f"taken from `{manifest['tasks']['from']}`"] if "tasks" in manifest else []
+    if "synthesizer" in manifest:
+        challenger = manifest["challenger" if "challenger" in manifest else "model"]
+        origins.append(f"proposed by the model `{challenger['name']}`")
+    return " or ".join(origins)
 
 
 Writer = Callable[[Rows, RunView, Path], int]

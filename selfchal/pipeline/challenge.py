@@ -74,7 +74,7 @@ def _make_proposals(
         rollout.temperature, context.seed("proposals", round_, indices[0]), challenge=True
     )
     engine = Engine(context.challenger, sampling, rollout.batch, rollout.lockstep)
-    episodes = engine.roll(scenes, list(indices))
+    episodes = engine.roll(scenes, list(indices), lambda ended: context.watch.count(indices[0] + ended))
     made = [_name_environment(scene.proposal, scene.environment) for scene in scenes]
     proposals = _settle_novelty(context, made)
     context.store.put_proposals(round_, f"{round_}/{indices[0]:06d}", proposals, episodes)
