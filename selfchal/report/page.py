@@ -99,7 +99,9 @@ def _list_doubts(results: Mapping[str, Json]) -> list[str]:
         )
     moments = [results[when] for when in ("before", "after") if when in results]
     warnings = sorted({text for moment in moments for text in moment.get("warnings", {}).values()})
-    found += [f"{results['held_out_tasks']} held-out tasks: {text} to rely on intervals." for text in warnings]
+    found += [
+        f"{results['held_out_tasks']} held-out tasks: {text} to rely on intervals." for text in warnings
+    ]
     unjudged = sum(moment["could_not_judge"] for moment in moments)
     if unjudged:
         share = max(moment.get("share_not_judged", 0.0) for moment in moments)
