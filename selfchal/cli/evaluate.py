@@ -9,7 +9,7 @@ import click
 
 from selfchal.api import running
 from selfchal.cli.manifest import set_option
-from selfchal.cli.outcome import interval, percent
+from selfchal.cli.outcome import interval, percent, unjudged
 from selfchal.cli.progress import progress_on
 from selfchal.core.world import Json
 
@@ -46,12 +46,12 @@ def evaluate(
 def _print(found: Mapping[str, Json]) -> None:
     if "intervals" in found:
         for name, bounds in found["intervals"].items():
-            click.echo(f"{name:8} {percent(found[name])} {interval(bounds)}")
+            told = interval(bounds, found["warnings"].get(name, ""))
+            click.echo(f"{name:8} {percent(found[name])} {told}")
     else:
-        click.echo(
-            f"pass@1 {percent(found['pass@1'])} {interval(found['interval'])} of {found['tasks']} tasks"
-        )
+        told = interval(found["interval"], found["warning"])
+        click.echo(f"pass@1 {percent(found['pass@1'])} {told} of {found['tasks']} tasks")
         if found["failed"]:
             click.echo(f"not solved: {', '.join(found['failed'][:10])}")
-    if found["could_not_judge"]:
-        click.echo(f"{found['could_not_judge']} episodes could not be judged and are left out")
+    if said := unjudged(found):
+        click.echo(said)

@@ -15,9 +15,21 @@ def percent(value: float | None) -> str:
     return "–" if value is None or value != value else f"{100 * value:.1f} %"
 
 
-def interval(bounds: list[float] | None) -> str:
-    """An interval of rates, in brackets."""
-    return f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]" if bounds else ""
+def interval(bounds: list[float] | None, warning: str = "") -> str:
+    """An interval of rates in brackets, and what must be said beside it."""
+    said = f" ({warning})" if warning else ""
+    return f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]{said}" if bounds else ""
+
+
+def unjudged(rates: Mapping[str, Json]) -> str:
+    """How much of a score could not be judged; empty where everything was."""
+    if not rates["could_not_judge"]:
+        return ""
+    count, share = rates["could_not_judge"], percent(rates["share_not_judged"])
+    return (
+        f"{count} episodes ({share}) could not be judged: they are left out of the rates, and the low end of "
+        "each interval counts them as failed"
+    )
 
 
 def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
@@ -29,26 +41,35 @@ def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
         table.add_column(when, justify="right")
     for name in results["before"]["intervals"]:
         parts = [results[when] for when in moments]
-        table.add_row(name, *(f"{percent(p[name])} {interval(p['intervals'][name])}" for p in parts))
+        table.add_row(name, *(_format_rate(part, name) for part in parts))
     console.print(table)
     for row in (*_list_changes(results), *_list_context(results)):
         console.print(row, highlight=False, markup=False, soft_wrap=True)
 
 
+def _format_rate(rates: Mapping[str, Json], name: str) -> str:
+    bounds = interval(rates["intervals"][name], rates["warnings"].get(name, ""))
+    return f"{percent(rates[name])} {bounds}"
+
+
 def _list_changes(results: Mapping[str, Json]) -> Iterator[str]:
     if difference := results.get("difference"):
-        bounds = interval([difference["low"], difference["high"]])
+        bounds = interval([difference["low"], difference["high"]], difference["warning"])
         yield f"pass@1 changed by {points(difference['mean'])}, 95 % interval {bounds}"
     elicitation = results["elicitation"]
     best = elicitation["baselines"][elicitation["best"]]
     said = f"best without training: {elicitation['best'].replace('_', ' ')} {percent(best['mean'])}"
     if gain := elicitation.get("difference"):
-        said += f"; pass@1 after it {points(gain['mean'])} {interval([gain['low'], gain['high']])}"
+        bounds = interval([gain["low"], gain["high"]], gain["warning"])
+        said += f"; pass@1 after it {points(gain['mean'])} {bounds}"
     yield said
 
 
 def _list_context(results: Mapping[str, Json]) -> Iterator[str]:
     yield f"doing nothing scores {percent(results['do_nothing'])}"
+    for when in ("before", "after"):
+        if said := unjudged(results.get(when, {"could_not_judge": 0})):
+            yield f"{when}: {said}"
     funnel = results["funnel"]
     yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"
     if cost := results.get("per_kept_task"):

@@ -16,7 +16,7 @@ from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.task import TestTask
 from selfchal.pipeline.context import GREEDY, RunContext
-from selfchal.pipeline.statistics import Rows, mean_reward
+from selfchal.pipeline.statistics import Rows, estimate
 from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import ActionFormat
 
@@ -32,14 +32,22 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Score:
-    """Rewards of every held-out task in one mode; ``unjudged`` episodes are left out of ``rows``."""
+    """Rewards of every held-out task in one mode, None for an episode that could not be judged."""
 
     rows: Rows
-    unjudged: int
+
+    @property
+    def episodes(self) -> int:
+        return sum(map(len, self.rows.values()))
+
+    @property
+    def unjudged(self) -> int:
+        """How many episodes could not be judged."""
+        return sum(reward is None for rewards in self.rows.values() for reward in rewards)
 
     @property
     def rate(self) -> float:
-        return mean_reward([mean_reward(rewards) for rewards in self.rows.values()])
+        return estimate(self.rows).mean
 
 
 def held_out(context: RunContext) -> list[TestTask]:
@@ -106,11 +114,10 @@ def _evaluate_slice(
 
 
 def score_of(episodes: Sequence[Episode]) -> Score:
-    rows: dict[str, list[float]] = defaultdict(list)
+    rows: dict[str, list[float | None]] = defaultdict(list)
     for episode in episodes:
-        if episode.reward is not None:
-            rows[episode.task].append(episode.reward)
-    return Score(dict(rows), sum(episode.reward is None for episode in episodes))
+        rows[episode.task].append(episode.reward)
+    return Score(dict(rows))
 
 
 def do_nothing(environment: Environment, tasks: Sequence[TestTask]) -> Rows:
