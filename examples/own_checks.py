@@ -4,8 +4,7 @@ from collections import Counter
 
 from pydantic import BaseModel, Field
 
-from selfchal.core.hookspecs import hookimpl
-from selfchal.core.judge import Finding, Stage
+from selfchal import Finding, Stage, hookimpl
 
 
 class LengthConfig(BaseModel, extra="forbid"):

@@ -58,6 +58,8 @@ class Filter(StrEnum):
 
 
 class Outcome(StrEnum):
+    """What a verdict or a finding says; a sandbox failure is ``could_not_check``, never ``failed``."""
+
     PASSED = "passed"
     FAILED = "failed"
     COULD_NOT_CHECK = "could_not_check"
@@ -65,8 +67,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """``stage`` names the stage that was not reached (passed: the last one reached); ``feedback`` is what
-    the challenger is told (a traceback, the failure case that passed); ``diagnostics`` what was measured."""
+    """What the judge found on a task. ``stage`` names the stage that was not reached (passed: the last one
+    reached); ``feedback`` is what the challenger is told (a traceback, the failure case that passed);
+    ``diagnostics`` what was measured."""
 
     outcome: Outcome
     stage: str
@@ -104,7 +107,7 @@ class Finding:
 
 @runtime_checkable
 class Check(Protocol):
-    """A check of one task, past the paper's filter. ``stage`` is its place in the funnel, STABLE to NEW."""
+    """A check of one task, past the paper's filter. ``stage`` says where in the funnel, STABLE to NEW."""
 
     name: ClassVar[str]
     stage: ClassVar[Stage]
@@ -117,7 +120,6 @@ class Check(Protocol):
 
         Called from several threads at once.
         """
-        ...
 
 
 @runtime_checkable
@@ -139,11 +141,9 @@ class ComparingCheck(Protocol):
     ) -> Sequence[Finding]:
         """A finding for each of ``tasks``, which passed all that was asked before.
 
-        ``earlier`` are the tasks that were kept before them. One of ``tasks`` that fails is none that later
-        ones are compared with. ``held_out`` are the test tasks that the run measures with; there are none
-        where somebody's own tasks are judged.
+        ``earlier`` were kept before them. One of ``tasks`` that fails is none that later ones are compared
+        with. ``held_out`` are the test tasks that the run measures with, and none where there is no run.
         """
-        ...
 
 
 AnyCheck = Check | ComparingCheck

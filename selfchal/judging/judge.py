@@ -97,6 +97,12 @@ class Judge:
         ``earlier``, and with held-out test tasks. The order decides which of two alike tasks stays."""
         return refuse_alike(list_comparing(self.checks), judged, earlier, held_out)
 
+    def compare_with_held_out(
+        self, judged: Sequence[tuple[Task | None, Verdict]], held_out: Sequence[TestTask]
+    ) -> list[Verdict]:
+        """``compare`` for tasks that may be alike: each is compared with the held-out test tasks alone."""
+        return [verdict for one in judged for verdict in self.compare([one], (), held_out)]
+
     def _judge(self, case: _Case, filters: Filter, needed: int) -> Verdict:
         steps: list[tuple[Stage, Callable[[], Finding]]] = [
             (Stage.PARSED, partial(case.parse, needed)),

@@ -39,7 +39,11 @@ class JudgeSpec:
     def make_judge(self, environment: Environment, sandbox: Sandbox) -> Judge:
         """A judge in this process, over an environment and a sandbox that are open already."""
         runner = SandboxTaskRunner(Arena(environment, sandbox, self.limits))
-        return Judge(runner, [make() for make in self.checks])
+        return Judge(runner, self.make_checks())
+
+    def make_checks(self) -> list[AnyCheck]:
+        """One of each."""
+        return [make() for make in self.checks]
 
 
 def enough_processes() -> int:

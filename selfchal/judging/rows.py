@@ -1,61 +1,60 @@
-"""Judge anybody's tasks: rows of JSON in, one verdict a row out, in order, on every core."""
+"""Judge anybody's tasks: tasks or rows of JSON in, one verdict each out, in order, on several threads."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from selfchal.core.environment import Environment
-from selfchal.core.judge import Outcome, Stage, Verdict
+from selfchal.core.judge import AnyCheck, Outcome, Stage, Verdict
 from selfchal.core.synthesizer import Judging
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.comparing import list_comparing, note_alike
-from selfchal.judging.processes import JudgeProcesses, JudgeSpec, enough_processes
 
-_MANY = 30  # rows a core that are worth a second to start its process
 _PARTS = ("instruction", "evaluate", "solution")
 
 
-def judge_rows(
-    spec: JudgeSpec, rows: Sequence[Any], processes: int | None = None
-) -> Iterator[dict[str, Json]]:
-    """A verdict for each row (``instruction``, ``evaluate``, ``solution``, ``failures``, ``context``).
+def judge_each(
+    judge: Judging,
+    environment: Environment,
+    tasks: Sequence[Any],
+    checks: Sequence[AnyCheck],
+    threads: int,
+) -> Iterator[tuple[str, Verdict]]:
+    """The id and the verdict of each task, in order.
 
-    Each has ``id``, ``outcome``, ``stage`` (where it fell; ``kept`` when it passed), ``reason``, ``feedback``
-    and ``diagnostics``. What the checks that compare tasks find, and instructions that give away what the
-    environment redacts, are noted in ``diagnostics`` and not refused: in a set of somebody's own they may be
-    meant.
-
-    ``processes``: enough for all cores where the rows are worth the start; 0 judges in this one.
+    A task is a ``Task`` or a row (``instruction``, ``evaluate``, ``solution``, ``failures``, ``context``);
+    whatever is neither fails at the stage ``parsed``. What those of the ``checks`` that compare tasks find,
+    and instructions that give away what the environment redacts, are noted in ``diagnostics`` and not
+    refused: in a set of somebody's own they may be meant.
     """
-    environment = spec.environment()
-    cores = os.cpu_count() or 1
-    worth = cores > 1 and len(rows) >= _MANY * cores
-    many = processes if processes is not None else enough_processes() * worth
-    tasks = [read_row(row) for row in rows]
-    comparing = list_comparing(make() for make in spec.checks)
-    notes = iter(note_alike(comparing, [task for task in tasks if isinstance(task, Task)]))
-    with ExitStack() as closing:
-        judge: Judging
-        if many:
-            judge = closing.enter_context(JudgeProcesses(spec, many))
-        else:
-            sandbox = spec.sandbox()
-            closing.callback(sandbox.close)
-            judge = spec.make_judge(environment, sandbox)
-        # in this process the threads mostly wait for the sandbox
-        pool = closing.enter_context(ThreadPoolExecutor(many or 2 * cores, thread_name_prefix="judge"))
-        verdicts = pool.map(partial(_judge_task, judge), tasks)
-        for row, task, verdict in zip(rows, tasks, verdicts, strict=True):
+    read = [task if isinstance(task, Task) else read_row(task) for task in tasks]
+    notes = iter(note_alike(list_comparing(checks), [task for task in read if isinstance(task, Task)]))
+    with ThreadPoolExecutor(threads, thread_name_prefix="judge") as pool:
+        verdicts = pool.map(partial(_judge_task, judge), read)
+        for row, task, verdict in zip(tasks, read, verdicts, strict=True):
             if isinstance(task, Task):
-                yield _format_verdict(task.id, verdict, next(notes) | _note_redacted(environment, task))
+                noted = {**verdict.diagnostics, **next(notes), **_note_redacted(environment, task)}
+                yield task.id, replace(verdict, diagnostics=noted)
             else:
-                yield _format_verdict(str(row.get("id", "")) if isinstance(row, Mapping) else "", verdict, {})
+                yield str(row.get("id", "")) if isinstance(row, Mapping) else "", verdict
+
+
+def format_verdict(name: str, verdict: Verdict) -> dict[str, Json]:
+    """A verdict as a row: ``id``, ``outcome``, ``stage`` (where it fell; ``kept`` when it passed),
+    ``reason``, ``feedback`` and ``diagnostics``."""
+    return {
+        "id": name,
+        "outcome": str(verdict.outcome),
+        "stage": str(Stage.KEPT if verdict.passed else verdict.stage),
+        "reason": verdict.reason,
+        "feedback": verdict.feedback,
+        "diagnostics": dict(verdict.diagnostics),
+    }
 
 
 def _judge_task(judge: Judging, task: Task | str) -> Verdict:
@@ -84,14 +83,3 @@ def read_row(row: Any) -> Task | str:
 def _note_redacted(environment: Environment, task: Task) -> dict[str, Json]:
     redacted = environment.redact(task.instruction, task.context)
     return {} if redacted == task.instruction else {"gives_away": "what the environment redacts"}
-
-
-def _format_verdict(name: str, verdict: Verdict, notes: Mapping[str, Json]) -> dict[str, Json]:
-    return {
-        "id": name,
-        "outcome": str(verdict.outcome),
-        "stage": str(Stage.KEPT if verdict.passed else verdict.stage),
-        "reason": verdict.reason,
-        "feedback": verdict.feedback,
-        "diagnostics": {**verdict.diagnostics, **notes},
-    }

@@ -1,21 +1,22 @@
 """Evaluation on held-out tasks: sampled, greedy, and elicitation-only baselines beside the score.
 
-Elicitation-only: the same weights with the first action forced (the agent's first turn begins with
-``Action:`` or a native tool call), decoded greedily. A gain that such a baseline also gives is no new skill.
+Elicitation-only means the same weights, decoded greedily, with the first action forced: the agent's first
+turn begins with ``Action:`` or with a native tool call. A gain that such a baseline also gives is no new
+skill.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.task import TestTask
 from selfchal.pipeline.context import GREEDY, RunContext
-from selfchal.pipeline.statistics import Rows, mean_reward
+from selfchal.pipeline.statistics import Rows, estimate
 from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import ActionFormat
 
@@ -31,21 +32,35 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Score:
-    """Rewards of every held-out task in one mode; ``unjudged`` episodes are left out of ``rows``."""
+    """Rewards of every held-out task in one mode, None for an episode that could not be judged."""
 
     rows: Rows
-    unjudged: int
+
+    @property
+    def episodes(self) -> int:
+        return sum(map(len, self.rows.values()))
+
+    @property
+    def unjudged(self) -> int:
+        """How many episodes could not be judged."""
+        return sum(reward is None for rewards in self.rows.values() for reward in rewards)
 
     @property
     def rate(self) -> float:
-        return mean_reward([mean_reward(rewards) for rewards in self.rows.values()])
+        return estimate(self.rows).mean
 
 
 def held_out(context: RunContext) -> list[TestTask]:
-    """The test tasks that the manifest asks for."""
+    """The test tasks that the manifest asks for, of every environment."""
+    return [
+        task for of in context.environments.values() for task in _list_test_tasks(context, of.environment)
+    ]
+
+
+def _list_test_tasks(context: RunContext, environment: Environment) -> list[TestTask]:
     section = context.manifest.settings.evaluation
-    split = section.split or context.arena.environment.splits()[0]
-    return list(context.arena.environment.test_tasks(split))[: section.tasks]
+    tasks = environment.test_tasks(section.split or environment.splits()[0])
+    return [replace(task, environment=environment.name) for task in list(tasks)[: section.tasks]]
 
 
 def evaluate(context: RunContext, when: str, modes: Sequence[Mode]) -> dict[Mode, Score]:
@@ -99,11 +114,10 @@ def _evaluate_slice(
 
 
 def score_of(episodes: Sequence[Episode]) -> Score:
-    rows: dict[str, list[float]] = defaultdict(list)
+    rows: dict[str, list[float | None]] = defaultdict(list)
     for episode in episodes:
-        if episode.reward is not None:
-            rows[episode.task].append(episode.reward)
-    return Score(dict(rows), sum(episode.reward is None for episode in episodes))
+        rows[episode.task].append(episode.reward)
+    return Score(dict(rows))
 
 
 def do_nothing(environment: Environment, tasks: Sequence[TestTask]) -> Rows:

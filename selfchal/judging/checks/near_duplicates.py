@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from selfchal.core.task import Task, TestTask
 
@@ -19,6 +20,7 @@ _WORD = re.compile(r"[^\W_]+")
 NEAR = 0.85  # share of word triples in common
 
 
+@lru_cache(maxsize=4096)
 def triples(text: str) -> frozenset[str]:
     """Word triples of a text, lower-case, without punctuation."""
     words = _WORD.findall(text.casefold())
@@ -86,13 +88,13 @@ class SeenTasks:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutTexts:
     """The instructions of held-out tasks, which no training task may come near."""
 
     texts: Sequence[tuple[str, frozenset[str]]]
 
     @classmethod
-    def of(cls, tasks: Iterable[TestTask]) -> HeldOut:
+    def of(cls, tasks: Iterable[TestTask]) -> HeldOutTexts:
         return cls([(task.id, triples(task.instruction)) for task in tasks])
 
     def nearest(self, task: Task) -> tuple[str, float] | None:

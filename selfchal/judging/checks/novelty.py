@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task, TestTask
-from selfchal.judging.checks.near_duplicates import NEAR, HeldOut, SeenTasks
+from selfchal.judging.checks.near_duplicates import NEAR, HeldOutTexts, SeenTasks
 
 
 class NoveltyConfig(BaseModel):
@@ -37,12 +37,12 @@ class Novelty:
         self, tasks: Sequence[Task], earlier: Sequence[Task], held_out: Sequence[TestTask]
     ) -> list[Finding]:
         """Of two twins the earlier one passes. ``diagnostics`` name the task that one repeats or is near."""
-        seen, tests = SeenTasks(self.config.near), HeldOut.of(held_out)
+        seen, tests = SeenTasks(self.config.near), HeldOutTexts.of(held_out)
         for task in earlier:
             seen.find_twin(task)
         return [self._compare_one(task, seen, tests) for task in tasks]
 
-    def _compare_one(self, task: Task, seen: SeenTasks, tests: HeldOut) -> Finding:
+    def _compare_one(self, task: Task, seen: SeenTasks, tests: HeldOutTexts) -> Finding:
         nearest = tests.nearest(task)
         if nearest and nearest[1] >= self.config.near:
             name, share = nearest
