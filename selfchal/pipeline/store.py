@@ -123,6 +123,13 @@ class Store:
         with self._transaction():
             self._insert_episodes(purpose, key, episodes)
 
+    def replace_episodes(self, purpose: str, key: str, episodes: Sequence[Episode]) -> None:
+        """Store a batch again, of which some episodes were played again."""
+        with self._transaction():
+            self._database.execute("DELETE FROM episodes WHERE purpose=? AND key=?", (purpose, key))
+            self._database.execute("DELETE FROM batches WHERE purpose=? AND key=?", (purpose, key))
+            self._insert_episodes(purpose, key, episodes)
+
     def episodes(self, purpose: str, key: str | None = None, task: str | None = None) -> Iterator[Episode]:
         """Stored episodes of a purpose, in order; of one batch or one task where that is given."""
         query, values = "SELECT body FROM episodes WHERE purpose=?", [purpose]
