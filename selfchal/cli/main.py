@@ -1,8 +1,9 @@
 """The program ``selfchal``: its commands by name, and how every failure ends.
 
 ``selfchal --help`` must answer at once, so commands are imported only when they are called, and their
-one-line helps stand here. Exit codes: 0 done, 1 a check found something, 2 the user can mend it,
-130 stopped by Ctrl-C. Anything else that escapes is a bug and keeps its traceback.
+one-line helps stand here. Exit codes: 0 done, 1 a check found something, 2 the user can mend it, 3 too much
+of a score could not be judged, 130 stopped by Ctrl-C. Anything else that escapes is a bug and keeps its
+traceback.
 """
 
 from __future__ import annotations
