@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
-import yaml
 
 from selfchal.core.errors import ManifestError
 from selfchal.pipeline.manifest import apply_overrides
+from selfchal.pipeline.yaml_text import YamlTextError, read_yaml
 
 
 def plugin_option(kind: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
@@ -33,8 +33,8 @@ def read_options(overrides: Sequence[str]) -> dict[str, Any]:
 def read_check(text: str) -> dict[str, Any]:
     """The section of a manifest's checks in a text; a name alone stands for one. Raises ManifestError."""
     try:
-        row = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        row = read_yaml(text)
+    except YamlTextError as error:
         raise ManifestError(f"--check {text}: it is not valid YAML: {error}") from error
     if isinstance(row, str):
         return {"name": row}

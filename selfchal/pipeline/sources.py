@@ -52,7 +52,7 @@ def judge_source(context: RunContext) -> None:
             f"{section.source} has changed since this run began to judge its tasks; begin a new run"
         )
     context.store.put_fact(READ, known)
-    tests = list(held_out(context))
+    tests = held_out(context)
     with (
         context.watch.stage("judge tasks", len(rows), "tasks"),
         ThreadPoolExecutor(2 * (os.cpu_count() or 1), thread_name_prefix="judge") as pool,

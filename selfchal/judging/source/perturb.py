@@ -2,9 +2,8 @@
 
 Two hash seeds shuffle a set of two strings only half of the time, and a clock read twice within a
 second mostly agrees with itself. Code whose outcome must not depend on such things is therefore run
-again with them turned upside down: sound code cannot tell the difference. Sets iterate in the order of
-their members' repr, backwards, or rotated by one (the turns 0, 1, 2): whatever the usual order is, each
-place of it holds another member in one of the three.
+again with them turned (``selfchal.judging.guest.perturbed_trials``): sound code cannot tell the difference.
+Here the sources are written so that their sets can be turned, once for each of three orders.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _MAKERS = frozenset(
 )
 
 
-class _Upside(ast.NodeTransformer):
+class _SetTurner(ast.NodeTransformer):
     def visit_Set(self, node: ast.Set) -> ast.AST:
         self.generic_visit(node)
         return _get_called_name("set", ast.List(node.elts, ast.Load()))
@@ -43,12 +42,12 @@ def _get_called_name(name: str, argument: ast.expr) -> ast.Call:
 
 
 def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
-    """The sources with their sets and set operations turned, to run after ``upside``, and how many turns are
-    worth trying: one where none of them makes a set."""
+    """The sources with their sets and set operations turned, and how many turns are worth trying: one where
+    none of them makes a set."""
     trees = [parse_source(source, "code") for source in sources]
     nodes = [nodes_of(tree) for tree in trees]
     turned = [
-        ast.unparse(_Upside().visit(tree_of(source))) if any(map(_is_turned, inside)) else source
+        ast.unparse(_SetTurner().visit(tree_of(source))) if any(map(_is_turned, inside)) else source
         for source, inside in zip(sources, nodes, strict=True)
     ]
     return turned, TURNS if any(_makes_set(node) for inside in nodes for node in inside) else 1
