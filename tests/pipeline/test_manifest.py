@@ -319,6 +319,18 @@ def test_the_schema_offers_every_plugin_with_its_own_options() -> None:
     assert schema["$defs"]["trainer.t"]["properties"]["name"] == {"const": "t"}
     assert "group_size" in schema["$defs"]["trainer.t"]["properties"]
     assert schema["properties"]["rounds"]["description"]
+    assert "enabled" not in schema["$defs"]["trainer.t"]["properties"]
+
+
+def test_the_schema_lets_every_check_be_switched_off() -> None:
+    schema = manifest_schema(
+        {"check": {"c": Options}, "watcher": {"w": Options}, "environment": {"e": Options}}
+    )
+    assert schema["properties"]["checks"]["items"] == {"anyOf": [{"$ref": "#/$defs/checks.c"}]}
+    switch = schema["$defs"]["checks.c"]["properties"]["enabled"]
+    assert (switch["type"], switch["default"]) == ("boolean", True)
+    assert "group_size" in schema["$defs"]["checks.c"]["properties"]
+    assert "enabled" not in schema["$defs"]["watchers.w"]["properties"]
 
 
 @pytest.mark.parametrize(
