@@ -14,9 +14,14 @@ from selfchal.pipeline.uninterrupted import hold_interrupts, import_whole
 
 def test_a_ctrl_c_comes_after_the_block() -> None:
     done = []
-    with pytest.raises(KeyboardInterrupt), hold_interrupts():
-        os.kill(os.getpid(), signal.SIGINT)
-        done.append("all of it")
+
+    def work() -> None:
+        with hold_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("all of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert done
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
