@@ -4,8 +4,9 @@ The solution, and what evaluate says of its outcome, run in processes of their o
 more process is enough for the rest where all of the code is plain: the failure cases, doing nothing, and the
 solution once more under another hash seed. Only a clean answer of that process counts (every failure case ran
 and was refused, doing nothing was not accepted): otherwise each piece runs in a process of its own, as it
-always does for the paper's filter, and for code that is not plain, as such code can tell that it has company.
-There one more process runs all of it again, turned upside down by ``perturb``, and can only refuse.
+always does for the paper's filter, and for code that is not plain, since such code can tell that it shares a
+process. There one more process runs all of it again, perturbed (``selfchal.judging.source.perturb``), and can only
+refuse.
 """
 
 from __future__ import annotations
