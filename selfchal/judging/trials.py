@@ -5,8 +5,8 @@ more process is enough for the rest where all of the code is plain: the failure 
 solution once more under another hash seed. Only a clean answer of that process counts (every failure case ran
 and was refused, doing nothing was not accepted): otherwise each piece runs in a process of its own, as it
 always does for the paper's filter, and for code that is not plain, since such code can tell that it shares a
-process. There one more process runs all of it again, perturbed (``selfchal.judging.source.perturb``), and can only
-refuse.
+process. There one more process runs all of it again, perturbed (``selfchal.judging.source.perturb``), and can
+only refuse.
 """
 
 from __future__ import annotations

@@ -52,6 +52,13 @@ def test_only_the_checks_of_the_spec_judge_and_note() -> None:
     assert [verdict["stage"] for verdict in judge_rows(JudgeSpec(Shop, Inline), rows)] == ["complete"] * 2
 
 
+def test_a_row_that_cannot_be_taken_apart_costs_no_other_row_its_verdict() -> None:
+    good = CANCEL.to_json()
+    deep = {**good, "id": "deep", "solution": f"x = {'-' * 900}1"}
+    verdicts = judge_rows(JudgeSpec(Shop, Inline), [deep, deep, good])
+    assert [verdict["stage"] for verdict in verdicts] == ["parsed", "parsed", "kept"]
+
+
 def test_what_the_environment_redacts_is_noted() -> None:
     told = replace(
         CANCEL, instruction="You are Ann Lee. Cancel order W102, the blue chair; you no longer need it."

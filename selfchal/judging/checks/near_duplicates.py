@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from selfchal.core.sandbox import MAX_SOURCE
 from selfchal.core.task import Task, TestTask
 
 _WORD = re.compile(r"[^\W_]+")
@@ -35,11 +36,17 @@ def overlap(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def normalised(source: str) -> str:
-    """Source without comments, spacing and the names of variables that it assigns."""
+    """Source without comments, spacing and the names of variables that it assigns; as it is where it is too
+    long or too deep to be taken apart."""
+    if len(source) > MAX_SOURCE:
+        return source.strip()
     try:
-        tree = ast.parse(source)
+        return _rename_variables(ast.parse(source))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return source.strip()
+
+
+def _rename_variables(tree: ast.Module) -> str:
     names: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id != "result":

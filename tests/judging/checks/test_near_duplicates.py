@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from selfchal.core.sandbox import MAX_SOURCE
 from selfchal.judging.checks.near_duplicates import SeenTasks, normalised
 from tests.support.shop import CANCEL
 
@@ -17,6 +18,16 @@ def test_other_spelling_is_a_twin_and_other_numbers_are_not() -> None:
     other = replace(first, id="c", instruction="Send 13 red lamps to Rome before the end of June, please.",
                     solution="pass")  # fmt: skip
     assert [seen.find_twin(task) for task in (first, spelt, other)] == [None, "a", None]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["-" * 900 + "1", "-" * 9_000 + "1", "1" + "+1" * 5_000, "x = (", "\x00", " x" * MAX_SOURCE, "\udcff"],
+    ids=["deep", "deeper", "wide", "open", "null", "long", "surrogate"],
+)
+def test_code_that_cannot_be_taken_apart_is_only_like_itself(source: str) -> None:
+    assert normalised(f"{source}\n") == normalised(source)
+    assert normalised(source) != normalised("1")
 
 
 def test_renamed_variables_are_the_same_solution() -> None:
