@@ -139,8 +139,8 @@ class ComparingCheck(Protocol):
     def compare(
         self, tasks: Sequence[Task], earlier: Sequence[Task], held_out: Sequence[TestTask]
     ) -> Sequence[Finding]:
-        """A finding for each of ``tasks``, which passed all that was asked before. Where findings are only noted
-        (a set of somebody's own), tasks that fell, and may not even compile, are among them.
+        """A finding for each of ``tasks``, which passed all that was asked before. Where findings are only
+        noted (a set of somebody's own), tasks that fell, and may not even compile, are among them.
 
         ``earlier`` were kept before them. One of ``tasks`` that fails is none that later ones are compared
         with. ``held_out`` are the test tasks that the run measures with, and none where there is no run.
