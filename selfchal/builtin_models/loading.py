@@ -1,6 +1,6 @@
-"""Tokenizer and network from a directory or a hub name, with what is wrong said plainly.
+"""Loads tokenizer and network from a directory or a hub name. What cannot be loaded is a ModelError.
 
-Heavy: imports torch and transformers. No remote code is ever run.
+Heavy: imports torch and transformers. No code that comes with a model is ever run.
 """
 
 from __future__ import annotations
@@ -8,31 +8,37 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
+from selfchal.builtin_models.config import LoraConfig, TransformersConfig
 from selfchal.core.errors import ModelError
-
-if TYPE_CHECKING:
-    from selfchal.builtin_models.transformers_model import LoraConfig, TransformersConfig
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def silence_transformers() -> None:
-    """No progress bars and notes of transformers across ours, unless TRANSFORMERS_VERBOSITY asks for them."""
+    """Keep transformers' progress bars and notes out of our output, unless TRANSFORMERS_VERBOSITY is set."""
     if "TRANSFORMERS_VERBOSITY" not in os.environ:
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
 
 
 def check_source(path: str) -> None:
-    """Raise ModelError where ``path`` is meant as a directory and cannot be a model's."""
+    """Raise ModelError where ``path`` is meant as a directory and holds no transformers model."""
     directory = Path(path).expanduser()
     if not directory.exists():
         if path.startswith((".", "/", "~")) or path.count("/") > 1:
@@ -52,7 +58,8 @@ def check_source(path: str) -> None:
         )
 
 
-def load_tokenizer(path: str) -> Any:
+def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
+    """Raises ModelError."""
     try:
         return AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
@@ -60,7 +67,10 @@ def load_tokenizer(path: str) -> Any:
 
 
 def load_network(config: TransformersConfig, *, path: str) -> Any:
-    """The network on its device, in its precision, with LoRA around it where asked for."""
+    """The network on its device, in its precision, in evaluation mode: a PreTrainedModel.
+
+    With ``config.lora`` it is peft's wrapper around one. Raises ModelError.
+    """
     device = pick_device(config.device)
     options: dict[str, Any] = {"dtype": pick_dtype(config.dtype, device), "attn_implementation": "sdpa"}
     if config.quantization is not None:
@@ -70,7 +80,7 @@ def load_network(config: TransformersConfig, *, path: str) -> Any:
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # RuntimeError: sizes differ
         raise ModelError(_explain_unloadable("weights", path, error)) from error
     if config.quantization is None:
-        network = network.to(device)
+        _move(network, device)
     if config.lora is not None:
         network = _add_lora(network, config.lora, quantized=config.quantization is not None)
     if config.gradient_checkpointing:
@@ -92,8 +102,8 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "cpu" else torch.bfloat16
 
 
-def end_ids(path: str, tokenizer: Any) -> frozenset[int]:
-    """The ids that end a generation by the model's own files."""
+def end_ids(path: str, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The ids that end a generation, by the files of the model: tokenizer, config, generation config."""
     sources = [tokenizer, AutoConfig.from_pretrained(path)]
     with suppress(OSError):  # not every model has one
         sources.append(GenerationConfig.from_pretrained(path))
@@ -105,18 +115,23 @@ def end_ids(path: str, tokenizer: Any) -> frozenset[int]:
 
 
 def max_positions(path: str) -> int:
-    """How many tokens the model was made for."""
+    """How many tokens the model was made for; 4096 where its config does not say."""
     text = AutoConfig.from_pretrained(path).get_text_config(decoder=True)
     return int(getattr(text, "max_position_embeddings", None) or 4096)
 
 
-def _load_pretrained(path: str, options: dict[str, Any]) -> Any:
+def _load_pretrained(path: str, options: dict[str, Any]) -> PreTrainedModel:
     try:
         return AutoModelForCausalLM.from_pretrained(path, **options)
     except ValueError as error:
         if "scaled_dot_product_attention" not in str(error):
             raise
         return AutoModelForCausalLM.from_pretrained(path, **options | {"attn_implementation": "eager"})
+
+
+def _move(network: nn.Module, device: torch.device) -> None:
+    """In place. Declared for any module, as mypy cannot read the type of ``PreTrainedModel.to``."""
+    network.to(device)
 
 
 def _load_quantized(kind: str, device: torch.device) -> dict[str, Any]:
@@ -136,7 +151,7 @@ def _load_quantized(kind: str, device: torch.device) -> dict[str, Any]:
     return {"quantization_config": four, "device_map": {"": device}}
 
 
-def _add_lora(network: Any, lora: LoraConfig, *, quantized: bool) -> Any:
+def _add_lora(network: PreTrainedModel, lora: LoraConfig, *, quantized: bool) -> Any:
     try:
         import peft
     except ImportError as error:

@@ -18,12 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
 
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message
+
+if TYPE_CHECKING:  # for its name alone: this module loads without transformers
+    from transformers import PreTrainedTokenizerBase
 
 _AGENT = "q7Zagent0said"
 _OTHER = "q7Zother0said"
@@ -34,7 +37,9 @@ PLAIN_STOP = "\nUser:"  # a base model that goes on writes the other side's turn
 class Renderer:
     """Renders for one tokenizer. Raises ModelError where the template refuses a plain conversation."""
 
-    def __init__(self, tokenizer: Any, ends: frozenset[int], template: str | None = None) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, ends: frozenset[int], template: str | None = None
+    ) -> None:
         self._tokenizer = tokenizer
         if template is not None:
             tokenizer.chat_template = template
@@ -77,7 +82,9 @@ class Renderer:
         return text.removesuffix(PLAIN_STOP) if self.plain_text else text
 
     def decode(self, ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+        return str(
+            self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        )
 
     def _render_between(self, message: Message) -> str:
         """What the template writes between the agent's words and its next turn, with this message in it."""

@@ -10,7 +10,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
+from selfchal.builtin_models.config import TransformersConfig
+from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.model import Capability
 
 DIRECTORIES = {"calculation": "seedling", "web_browsing": "seedling_web_browsing"}

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
+from selfchal.builtin_models.config import TransformersConfig
+from selfchal.builtin_models.transformers_model import TransformersModel
 from tests.builtin_models.tiny import write_model
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "openai_server.py"

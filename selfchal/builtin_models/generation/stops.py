@@ -1,7 +1,7 @@
-"""Where a row ends: end-of-turn ids and stop strings.
+"""Finds the token at which a row's text first holds a stop string.
 
-Decoding every row's text at every token would cost more than a small network's forward pass, so a
-token is looked at only when its own text could end a stop string.
+Decoding every row's text at every token would cost more than a small network's forward pass, so a row is
+decoded only when its last token's own text could end a stop string.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Decode = Callable[[Sequence[int]], str]
 
 
 class StopStrings:
-    """Tells whether the text of a row holds one of ``stops``, asked after every token."""
+    """Tells whether the text of a row holds one of ``stops``. Is asked after every token."""
 
     def __init__(self, stops: Sequence[str], decode: Decode) -> None:
         self._stops = tuple(stop for stop in stops if stop)
