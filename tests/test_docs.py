@@ -38,7 +38,7 @@ def test_every_hook_is_documented_with_its_arguments(hook: str) -> None:
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_is_called_by_a_test(hook: str) -> None:
-    tests = (ROOT / "tests" / "plugins" / "test_registry.py").read_text()
+    tests = (ROOT / "tests" / "pipeline" / "test_watch.py").read_text()
     assert hook in tests or hook in {kind.hook for kind in KINDS}  # those are walked by the registry's tests
 
 
@@ -49,6 +49,27 @@ def test_links_and_files_that_are_named_exist(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
     for named in re.findall(r"`((?:examples|scripts|benchmarks|docs|selfchal)/[\w./-]+\.\w+)`", text):
         assert (ROOT / named).exists(), f"{page.name} names {named}"
+
+
+@pytest.mark.slow
+def test_the_snippets_of_the_python_page_run_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snippets = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.S)
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    for snippet in snippets:
+        exec(compile(snippet, "docs/python.md", "exec"), namespace)
+    said = capsys.readouterr().out
+    for expected in (
+        "passed complete",
+        "failed failure case 1 passes evaluate",
+        "ok 42",
+        "{'tea': 2, 'mocha': 4}",
+        "answer Hi 1.0",
+        "did you mean 'calculation'?",
+    ):
+        assert expected in said
 
 
 def _coffee_bar() -> type:

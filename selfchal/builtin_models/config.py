@@ -5,10 +5,13 @@ Light: imports pydantic alone, so that a manifest is checked before torch is loa
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from selfchal.builtin_models.addresses import check_address
 
 
 class LoraConfig(BaseModel):
@@ -47,6 +50,10 @@ class TransformersConfig(BaseModel):
     chat_template: str | None = Field(
         None, description="A Jinja template instead of the tokenizer's own; empty for plain text."
     )
+    template_date: date | None = Field(
+        None,
+        description="The date, as 2026-11-28, for a chat template that writes today's date into prompts.",
+    )
     lora: LoraConfig | None = Field(None, description="Train low-rank adapters instead of all weights.")
     quantization: Literal["4bit", "8bit"] | None = Field(
         None, description="Load the weights quantised (bitsandbytes, GPU only); with lora this is QLoRA."
@@ -59,7 +66,7 @@ class TransformersConfig(BaseModel):
 class VllmConfig(BaseModel):
     """What is sampled from, where, and what of it is trained here."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     path: str = Field(description="A directory written by save_pretrained, or a hub name (org/name).")
     server: str | None = Field(
@@ -86,6 +93,10 @@ class VllmConfig(BaseModel):
     chat_template: str | None = Field(
         None, description="A Jinja template instead of the tokenizer's own; empty for plain text."
     )
+    template_date: date | None = Field(
+        None,
+        description="The date, as 2026-11-28, for a chat template that writes today's date into prompts.",
+    )
     concurrency: int = Field(128, ge=1, description="The most requests to a server under way at a time.")
     lora: LoraConfig | None = Field(None, description="Train low-rank adapters instead of all weights.")
     quantization: Literal["4bit", "8bit"] | None = Field(
@@ -98,6 +109,18 @@ class VllmConfig(BaseModel):
     weights_directory: Path | None = Field(
         None, description="Directory through which new weights travel; by default a temporary one."
     )
+
+    @field_validator("server")
+    @classmethod
+    def _check_server(cls, server: str | None) -> str | None:
+        return None if server is None else check_address(server)
+
+    @field_validator("engine")
+    @classmethod
+    def _check_engine(cls, engine: dict[str, Any]) -> dict[str, Any]:
+        if "trust_remote_code" in {name.replace("-", "_") for name in engine}:
+            raise ValueError("code that comes with a model is never run: leave trust_remote_code out")
+        return engine
 
     @model_validator(mode="after")
     def _check_one_source(self) -> VllmConfig:

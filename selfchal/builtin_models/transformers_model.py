@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from selfchal.builtin_models.config import TransformersConfig
+from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN
 from selfchal.core.model import Capability, Generation, Message, Sampling, Stream
+from selfchal.core.requirement import Requirement
 
 
 class TransformersModel:
@@ -22,6 +24,7 @@ class TransformersModel:
 
     name: ClassVar[str] = "transformers"
     Config: ClassVar[type[BaseModel]] = TransformersConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (*TRAIN, LORA, QUANTISED)
 
     @classmethod
     def provides(cls, config: TransformersConfig) -> frozenset[Capability]:

@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from selfchal.builtin_models.config import VllmConfig
+from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
 from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.requirement import Requirement
 from selfchal.core.turns import TurnStream
 
 
@@ -24,6 +26,7 @@ class VllmModel:
 
     name: ClassVar[str] = "vllm"
     Config: ClassVar[type[BaseModel]] = VllmConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (*TRAIN, VLLM, LORA, QUANTISED)
 
     @classmethod
     def provides(cls, config: VllmConfig) -> frozenset[Capability]:

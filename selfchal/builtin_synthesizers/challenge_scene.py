@@ -67,16 +67,20 @@ class ChallengeScene:
     repaired: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.context = dict(self.proposal_context.environment.exploration_context(self.request.seed))
+        self.context = dict(self.proposal_context.arena.environment.exploration_context(self.request.seed))
         self.proposal = self._make_proposal(Verdict(Outcome.FAILED, Stage.PARSED, "no task was proposed"))
 
     @property
     def name(self) -> str:
         return f"proposal-{self.request.round}-{self.request.index}"
 
+    @property
+    def environment(self) -> str:
+        return self.proposal_context.arena.environment.name
+
     def start(self) -> Sequence[Message]:
-        self.world = self.proposal_context.environment.open(self.context)
-        environment, config = self.proposal_context.environment, self.config
+        self.world = self.proposal_context.arena.environment.open(self.context)
+        environment, config = self.proposal_context.arena.environment, self.config
         sections = prompt_sections("challenger", environment.name)
         answer = environment.answer_required
         system = {
@@ -112,7 +116,8 @@ class ChallengeScene:
 
     def _explore(self, code: str) -> Message | None:
         if self.session is None:
-            self.session = self.proposal_context.sandbox.session(self.world, self.proposal_context.limits)
+            arena = self.proposal_context.arena
+            self.session = arena.sandbox.session(self.world, arena.limits)
         execution = self.session.run(code)
         self.executions += 1
         self.calls += len(execution.calls)
@@ -171,7 +176,7 @@ class ChallengeScene:
         return MIN_FAILURES if self.config.failures else 0
 
     def _make_task(self, draft: Draft) -> Task:
-        environment = self.proposal_context.environment
+        environment = self.proposal_context.arena.environment
         instruction = environment.redact(draft.instruction, self.context)
         failures = draft.failures if self.config.failures else ()
         provenance: dict[str, Json] = {
@@ -207,6 +212,8 @@ class ChallengeScene:
         verdict = self.proposal.verdict
         if cut is End.LENGTH and not self.judged:
             verdict = replace(verdict, reason="no task was proposed before the context was full")
+        if cut is End.REFUSED and not self.judged:
+            verdict = replace(verdict, reason=f"no task was proposed: {episode.reason}")
         diagnostics = {"turns": self.turns, "explored": self.explored, "judged": self.judged}
         diagnostics["executions"] = self.executions
         self.proposal = replace(self.proposal, verdict=verdict, diagnostics=diagnostics)

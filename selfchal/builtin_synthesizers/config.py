@@ -12,10 +12,6 @@ class CodeAsTaskConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tasks: int = Field(
-        800, ge=1, description="Kept tasks wanted a round; proposing stops there (paper: 800)."
-    )
-    proposals: int = Field(20_000, ge=1, description="Proposals made at most a round.")
     exploration: bool = Field(True, description="Explore before answering; false answers at once.")
     exploration_steps: int = Field(10, ge=1, description="Exploring turns at most, misshapen turns included.")
     revisions: int = Field(3, ge=0, description="How often a rejected task goes back with its traceback.")
@@ -34,6 +30,3 @@ class PaeConfig(BaseModel):
     """Proposer-agent-evaluator: instructions alone, judged by the model itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tasks: int = Field(800, ge=1, description="Tasks wanted a round.")
-    proposals: int = Field(20_000, ge=1, description="Proposals made at most a round.")

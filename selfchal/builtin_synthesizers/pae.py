@@ -7,7 +7,7 @@ for in ``selfchal.judging.model_grader`` when an episode ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from pydantic import BaseModel
@@ -31,7 +31,7 @@ class InstructionScene:
     proposal: Proposal = field(init=False)
 
     def __post_init__(self) -> None:
-        self.context = dict(self.proposal_context.environment.exploration_context(self.request.seed))
+        self.context = dict(self.proposal_context.arena.environment.exploration_context(self.request.seed))
         self.proposal = self._make_proposal(
             Verdict(Outcome.FAILED, Stage.PARSED, "no instruction was proposed")
         )
@@ -40,8 +40,12 @@ class InstructionScene:
     def name(self) -> str:
         return f"proposal-{self.request.round}-{self.request.index}"
 
+    @property
+    def environment(self) -> str:
+        return self.proposal_context.arena.environment.name
+
     def start(self) -> Sequence[Message]:
-        environment = self.proposal_context.environment
+        environment = self.proposal_context.arena.environment
         sections = prompt_sections("pae", environment.name)
         system = {"policy": environment.policy, "tools": describe_tools(environment.tools)}
         focus = ", ".join(self.request.focus)
@@ -60,7 +64,7 @@ class InstructionScene:
             verdict = Verdict(Outcome.FAILED, Stage.PARSED, draft.reason)
             self.proposal = self._make_proposal(verdict, raw=text)
             return None
-        environment = self.proposal_context.environment
+        environment = self.proposal_context.arena.environment
         instruction = environment.redact(draft.instruction, self.context)
         task = Task(
             id=task_id(self.context, instruction),
@@ -82,6 +86,9 @@ class InstructionScene:
         return Proposal(self.request.index, self.request.round, verdict, task, raw, 0, forgiven)
 
     def finish(self, episode: Episode, cut: End | None) -> None:
+        if cut is End.REFUSED:
+            reason = f"no instruction was proposed: {episode.reason}"
+            self.proposal = replace(self.proposal, verdict=replace(self.proposal.verdict, reason=reason))
         episode.end = cut or End.ANSWER
         episode.steps = 1
         episode.reward = float(self.proposal.verdict.passed)

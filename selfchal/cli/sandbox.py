@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from selfchal.api.opening import open_sandbox
 from selfchal.cli.attacks import print_attacks
-from selfchal.cli.choices import choose_plugin
+from selfchal.cli.options import plugin_option, read_options
 from selfchal.core.errors import ManifestError
 from selfchal.core.sandbox import Execution, Limits, Program
-from selfchal.core.sandbox import Sandbox as SandboxContract
 
 
 @click.group()
@@ -19,13 +19,7 @@ def sandbox() -> None:
     """Run code in a sandbox, or attack the sandbox itself."""
 
 
-_SET = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the sandbox; as often as wanted.",
-)
+_SET = plugin_option("sandbox")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -49,11 +43,8 @@ def execute(
         source = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot read {file}: {error}") from error
-    sandbox: SandboxContract = choose_plugin("sandbox", name, overrides).make()
-    try:
-        execution = sandbox.run(Program(source, result="RESULT"), None, Limits(seconds=timeout))
-    finally:
-        sandbox.close()
+    with open_sandbox(name, **read_options(overrides)) as opened:
+        execution = opened.run(Program(source, result="RESULT"), None, Limits(seconds=timeout))
     _print_execution(execution, as_json)
     ctx.exit(0 if execution.ok else 1)
 
@@ -70,11 +61,8 @@ def check(ctx: click.Context, name: str, overrides: tuple[str, ...], as_json: bo
     """
     from selfchal.testing.attacks.run import run_attacks
 
-    sandbox: SandboxContract = choose_plugin("sandbox", name, overrides).make()
-    try:
-        report = run_attacks(sandbox)
-    finally:
-        sandbox.close()
+    with open_sandbox(name, **read_options(overrides)) as opened:
+        report = run_attacks(opened)
     if as_json:
         click.echo(json.dumps(report.to_json()))
     else:

@@ -12,9 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
-from selfchal.core.environment import Environment
+from selfchal.core.arena import Arena
 from selfchal.core.judge import Filter, Outcome, Verdict
-from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.scene import Scene
 from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.core.world import Json
@@ -32,9 +31,7 @@ class Judging(Protocol):
 class ProposalContext:
     """What every proposal of a run is made with."""
 
-    environment: Environment
-    sandbox: Sandbox
-    limits: Limits
+    arena: Arena
     judge: Judging
 
 
@@ -50,8 +47,9 @@ class ProposalRequest:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What came of a commission: the task if it parsed, its verdict, how often it was revised,
-    and what the parser had to forgive. ``diagnostics`` counts turns and sandbox executions."""
+    """What came of a request: the task if it parsed, its verdict, how often it was revised, and what the
+    parser had to forgive. ``diagnostics`` counts turns and sandbox executions. ``environment`` is filled in
+    by the run."""
 
     index: int
     round: int
@@ -61,6 +59,7 @@ class Proposal:
     revisions: int = 0
     forgiven: tuple[str, ...] = ()
     diagnostics: Mapping[str, Json] = field(default_factory=dict)
+    environment: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -81,10 +80,11 @@ class ProposalScene(Scene, Protocol):
     @property
     def proposal(self) -> Proposal:
         """The outcome; valid once the scene has ended."""
-        ...
 
 
 class Synthesizer(Protocol):
+    """A challenger: makes the scenes in which a model explores and proposes tasks."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
 
@@ -92,4 +92,3 @@ class Synthesizer(Protocol):
 
     def scene(self, request: ProposalRequest, context: ProposalContext) -> ProposalScene:
         """A scene in which the challenger makes this proposal."""
-        ...

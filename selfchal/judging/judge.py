@@ -6,6 +6,7 @@ fails. Then ours, as checks. What the challenger can mend is told in ``feedback`
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -17,6 +18,7 @@ from selfchal.core.sandbox import Execution, Status
 from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.core.world import Json
 from selfchal.judging.checks.completeness import Completeness
+from selfchal.judging.checks.dependence import Dependence
 from selfchal.judging.checks.stability import Stability
 from selfchal.judging.checks.strength import Strength
 from selfchal.judging.coverage import uses
@@ -46,10 +48,11 @@ class Judge:
 
     runner: SandboxTaskRunner
     checks: Sequence[Check] = ()
+    secret: str = field(default_factory=lambda: secrets.token_hex(16))  # what wrong outcomes are drawn from
 
     @cached_property
     def _all_checks(self) -> list[Check]:
-        standard: list[Check] = [Stability(), Strength(), Completeness()]
+        standard: list[Check] = [Stability(), Dependence(), Strength(), Completeness()]
         by_name = {check.name: check for check in (*standard, *self.checks)}
         return sorted(by_name.values(), key=lambda check: FUNNEL.index(check.stage))
 
@@ -61,7 +64,8 @@ class Judge:
         counting = CountingSandbox(self.runner.sandbox)
         case = _Case(
             task,
-            replace(self.runner, sandbox=counting),
+            replace(self.runner, arena=replace(self.runner.arena, sandbox=counting)),
+            self.secret,
             {"sandbox": f"{guarantees.sandbox}, tier {guarantees.tier}"},
         )
         needed = min_failures if filters in (Filter.PAPER, Filter.FULL) else 0
@@ -69,6 +73,9 @@ class Judge:
             verdict = self._judge(case, filters, needed)
         except SandboxError as error:
             verdict = Verdict(Outcome.COULD_NOT_CHECK, case.stage, str(error), diagnostics=case.diagnostics)
+        except (RecursionError, MemoryError, SourceError) as error:  # of taking the task's code apart
+            reason = f"the task's code is too complex to be judged: {type(error).__name__}"
+            verdict = Verdict(Outcome.FAILED, case.stage, reason, reason, case.diagnostics)
         return replace(verdict, diagnostics={**verdict.diagnostics, "executions": counting.runs})
 
     def _judge(self, case: _Case, filters: Filter, needed: int) -> Verdict:
@@ -102,6 +109,7 @@ class _Case:
 
     task: Task
     runner: SandboxTaskRunner
+    secret: str
     diagnostics: dict[str, Json]
     stage: Stage = Stage.PROPOSED
     evidence: Evidence = field(init=False)  # there once the stage "ran" was tried
@@ -131,7 +139,7 @@ class _Case:
         task, runner = self.task, self.runner
         if filters is Filter.VERIFIER:
             return self._check_verifier()
-        self.evidence = gather_evidence(task, runner, filters)
+        self.evidence = gather_evidence(task, runner, filters, self.secret)
         solution = self.evidence.solution
         self.diagnostics["answer_type"] = answer_type(solution.execution.value)
         parameters = {

@@ -6,14 +6,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from random import Random
 
 from selfchal.core.evidence import Evidence, StateExplorer
 from selfchal.core.world import Call, Json, World
+from selfchal.judging.same_answer import Tolerance
+from selfchal.judging.wrong_answers import draw_wrong_answers
 
 _MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
 _SIBLINGS = 12  # ids beside one that are tried in its place
 _MOST_MET = 24
-_CLOSE = 0.02  # relative; nearer numbers may be the same answer, rounded
+_RECORDS = 12  # other records that the solution's change is tried on
+_RECORD_DEPTH = 2  # a change's path begins with the table and the record's key
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Mutant:
     """An outcome that is not the solution's: what was done to it, the final world, the answer."""
 
     what: str
-    kind: str  # left out, argument, answer
+    kind: str  # left out, record, argument, answer
     world: World
     answer: Json = None
     call: int = -1  # which call an argument was altered in, and what stood and stands there
@@ -39,6 +43,33 @@ def left_out(evidence: Evidence) -> Iterator[Mutant]:
         if world is not None and world.digest() != final:
             what = f"the solution without its call of {calls[i].name}"
             yield Mutant(what, "left out", world, evidence.solution.execution.value)
+
+
+def other_records(evidence: Evidence, constants: Sequence[Json], draw: Random) -> Iterator[Mutant]:
+    """The solution's change on other records: those that the verifier names, and some that are drawn of those
+    that stand beside the changed one."""
+    final = evidence.solution.world.digest()
+    paths = [change.path for change in evidence.solution.world.difference()]
+    changed = {str(part) for path in paths for part in path[:_RECORD_DEPTH]}
+    explorer = evidence.explored()
+    given = {
+        value
+        for call in evidence.solution.execution.calls
+        for _, value in placed([list(call.args), dict(call.kwargs)] if call.changed else [])
+        if isinstance(value, str)
+    }
+    for value in sorted(changed & given):
+        known = {*explorer.siblings.get(value, ()), *explorer.described} - given
+        rivals = sorted(other for other in known if explorer.alike(other, value))
+        named = [
+            other for other in map(str, constants) if explorer.alike(other, value) and other not in given
+        ]
+        drawn = draw.sample(rivals, min(_RECORDS, len(rivals)))
+        for other in dict.fromkeys((*named, *drawn)):
+            world = evidence.replays.exchanged(value, other)
+            if world is not None and world.digest() != final and world.difference():
+                answer = evidence.solution.execution.value
+                yield Mutant(f"the same change on {other!r} instead of {value!r}", "record", world, answer)
 
 
 def altered_arguments(evidence: Evidence) -> Iterator[Mutant]:
@@ -62,14 +93,14 @@ def altered_arguments(evidence: Evidence) -> Iterator[Mutant]:
                 return
 
 
-def altered_answers(evidence: Evidence) -> Iterator[Mutant]:
-    """The solution's world with another answer: shifted, or a value met on the way to the right one."""
+def altered_answers(
+    evidence: Evidence, constants: Sequence[Json], tolerance: Tolerance, draw: Random
+) -> Iterator[Mutant]:
+    """The solution's world with another answer: a constant of the verifier, a value met on the way to the
+    right answer, and many that are drawn."""
     answer, world = evidence.solution.execution.value, evidence.solution.world
-    seen: list[Json] = []
-    for other in (*_shift(answer), *_list_met(evidence)):
-        if not _is_same(other, answer) and not any(_is_same(other, one) for one in seen):
-            seen.append(other)
-            yield Mutant(f"the answer {other!r} instead of {answer!r}", "answer", world, other)
+    for other in draw_wrong_answers(draw, answer, tolerance, (*constants, *_list_met(evidence))):
+        yield Mutant(f"the answer {other!r} instead of {answer!r}", "answer", world, other)
 
 
 _SCALARS = frozenset({str, int, float, bool})
@@ -141,16 +172,6 @@ def _compute_shape(text: str) -> str:
     return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "9", text))
 
 
-def _shift(answer: Json) -> list[Json]:
-    if isinstance(answer, bool):
-        return [not answer]
-    if isinstance(answer, int | float):
-        return [answer * 1.1 + 1, answer * 0.9 - 1, -answer - 1, 0, answer * 2 + 3]
-    if isinstance(answer, str):
-        return ["", answer[::-1], "something else", answer[: len(answer) // 2]]
-    return [[], {}, "", 0] if isinstance(answer, list | dict) else []
-
-
 def _list_met(evidence: Evidence) -> list[Json]:
     """Arguments and results on the solution's way: the short cuts that a lax verifier would accept. Of any
     type, for an agent's answer is text, and reaches evaluate as text where it is no number."""
@@ -160,23 +181,3 @@ def _list_met(evidence: Evidence) -> list[Json]:
             if not isinstance(value, bool) and len(str(value)) < 200:
                 met.append(value)
     return met[:_MOST_MET]
-
-
-def _is_same(one: Json, other: Json) -> bool:
-    """Could both be the right answer, said differently?"""
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return abs(one - other) <= _CLOSE * max(abs(one), abs(other), 1e-9)
-    if isinstance(one, str) or isinstance(other, str):
-        number = _read_number(one), _read_number(other)
-        if None not in number:
-            return _is_same(*number)
-        return bool(other) and str(one).strip().casefold() == str(other).strip().casefold()
-    return bool(one == other)
-
-
-def _read_number(value: Json) -> float | None:
-    """The number that this is, or that its text writes."""
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None

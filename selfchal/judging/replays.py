@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 
-from selfchal.core.world import Call, World
+from selfchal.core.world import Call, Json, World
 
 
 class Replays:
@@ -37,6 +37,16 @@ class Replays:
         """The world after the calls with this one in that place; None as above."""
         return self._continue(index, (call,))
 
+    def exchanged(self, value: Json, other: Json) -> World | None:
+        """The world after the calls with ``other`` wherever ``value`` was given; None as above."""
+        world = self._opened()
+        for call in self._acting.values():
+            args = [_exchange(argument, value, other) for argument in call.args]
+            kwargs = {name: _exchange(argument, value, other) for name, argument in call.kwargs.items()}
+            if not world.call(call.name, args, kwargs).ok and call.ok:
+                return None
+        return world
+
     def _continue(self, index: int, instead: Sequence[Call]) -> World | None:
         world = self._before[index].fork()
         later = [call for i, call in self._acting.items() if i > index]
@@ -44,3 +54,12 @@ class Replays:
             if not world.call(call.name, call.args, call.kwargs).ok and call.ok:
                 return None
         return world
+
+
+def _exchange(argument: Json, value: Json, other: Json) -> Json:
+    """The argument with ``other`` in the place of ``value``, however deep it stands."""
+    if isinstance(argument, list | tuple):
+        return [_exchange(inner, value, other) for inner in argument]
+    if isinstance(argument, dict):
+        return {key: _exchange(inner, value, other) for key, inner in argument.items()}
+    return other if argument == value and type(argument) is type(value) else argument

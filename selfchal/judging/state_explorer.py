@@ -21,6 +21,7 @@ _READS = 60  # observations
 _ATTEMPTS = 400
 _MISSES = 3  # a tool that refused so many ids of one shape gets only those that go by its parameter's name
 _COMBINATIONS = 8
+_LONGEST_NAME = 60  # characters of a text that may name something
 
 
 def leaves(value: Json) -> Iterator[Json]:
@@ -60,6 +61,7 @@ class ReadToolExplorer:
     readable: dict[str, set[str]] = field(default_factory=dict)  # ids, and the tools that show them
     seen: set[str] = field(default_factory=set)
     numbers: set[float] = field(default_factory=set)
+    linked: dict[str, set[str]] = field(default_factory=dict)  # texts that a list gives beside each other
     _features: dict[str, frozenset[str]] = field(default_factory=dict)  # asked for once all is read
     _fields: dict[str, dict[str, str]] = field(default_factory=dict)  # of a record, by name
     _names: dict[str, set[str]] = field(default_factory=dict)  # the fields that an id was found under
@@ -77,6 +79,7 @@ class ReadToolExplorer:
         reads = attempts = 0
         for found in self._list_searches(named):
             self._take(found, frontier, met)
+        self._read_lists()
         while frontier and reads < _READS and attempts < _ATTEMPTS:
             text = frontier.popleft()
             kind = shape(text)
@@ -115,7 +118,9 @@ class ReadToolExplorer:
         """The words and numbers of a value, and of all that describes it."""
         name = str(value)
         if name not in self._features:
-            self._features[name] = frozenset(features(self.described.get(name, ())))
+            described = self.described.get(name, ())
+            beside = (other for leaf in described for other in self.linked.get(str(leaf), ()))
+            self._features[name] = frozenset(features((*described, *beside)))
         return self._features[name] | features([value])
 
     def alike(self, one: str, other: str) -> bool:
@@ -123,6 +128,16 @@ class ReadToolExplorer:
         return shape(one) == shape(other) or bool(
             self.readable.get(one, set()) & self.readable.get(other, set())
         )
+
+    def _read_lists(self) -> None:
+        """What the tools without parameters list: codes beside names, as a list of airports has them."""
+        for tool in self._list_readers():
+            if tool.parameters.get("properties"):
+                continue
+            result = self.world.call(tool.name, (), {})
+            for group in _list_linked(result.value) if result.ok else ():
+                for text in group:
+                    self.linked.setdefault(text, set()).update(other for other in group if other != text)
 
     def _list_readers(self) -> list[ToolSpec]:
         return [tool for tool in self.tools if tool.only_reads]
@@ -205,6 +220,16 @@ def _observe(data: bytes) -> Observation:
         {name: inner for inner, name in reversed(named)},
         tuple(group for group in groups if group),
     )
+
+
+def _list_linked(value: Json) -> Iterator[list[str]]:
+    """The short texts that stand beside each other: a key and its value, or the texts of one row."""
+    if isinstance(value, dict):
+        yield from ([key, inner] for key, inner in value.items() if isinstance(inner, str))
+    elif isinstance(value, list):
+        for row in value:
+            texts = row.values() if isinstance(row, dict) else row if isinstance(row, list) else ()
+            yield [text for text in texts if isinstance(text, str) and len(text) <= _LONGEST_NAME]
 
 
 def _list_required(tool: ToolSpec) -> list[str]:

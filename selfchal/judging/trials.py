@@ -10,6 +10,7 @@ There one more process runs all of it again, turned upside down by ``perturb``, 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -59,7 +60,7 @@ def _trials(reading, writing, most, legs, worlds):
 """
 
 
-def gather_evidence(task: Task, runner: TaskRunner, filters: Filter) -> Evidence:
+def gather_evidence(task: Task, runner: TaskRunner, filters: Filter, secret: str = "") -> Evidence:
     """Run everything that the filter asks about. Raises SandboxError."""
     opened = partial(runner.environment.open, task.context)
     solution = runner.try_code(task, task.solution)
@@ -70,7 +71,13 @@ def gather_evidence(task: Task, runner: TaskRunner, filters: Filter) -> Evidence
     if trials is None:
         sources = task.failures if filters in (Filter.PAPER, Filter.FULL) else ()
         trials = (*(runner.try_code(task, source) for source in sources), runner.try_nothing(task))
-    return Evidence(solution, trials[:-1], trials[-1], explored, replays, again)
+    return Evidence(solution, trials[:-1], trials[-1], explored, replays, again, _make_secret(secret, task))
+
+
+def _make_secret(secret: str, task: Task) -> str:
+    """A secret of this task's own, so that no two tasks are tried on the same wrong outcomes."""
+    parts = (secret, task.instruction, task.evaluate, task.solution)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _run_together(

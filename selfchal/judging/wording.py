@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -12,6 +12,7 @@ from selfchal.core.world import Json
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _WORD = re.compile(r"[^\W_]+")
 _ENDING = re.compile(r"(?<=\w)['\u2019](?:s|t|re|ve|ll|d|m)\b")
+_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
@@ -24,7 +25,15 @@ _COUNTS: Mapping[str, tuple[float, ...]] = {
     "half": (0.5, 2), "three": (3,), "triple": (3,), "third": (3,), "four": (4,),
     "quarter": (0.25, 4), "five": (5,),
     "six": (6,), "seven": (7,), "week": (7,), "eight": (8,), "nine": (9,), "ten": (10,), "eleven": (11,),
-    "twelve": (12,), "dozen": (12,), "fifteen": (15,), "twenty": (20,), "thirty": (30,), "hundred": (100,),
+    "twelve": (12,), "dozen": (12,), "thirteen": (13,), "fourteen": (14,), "fifteen": (15,), "sixteen": (16,),
+    "seventeen": (17,), "eighteen": (18,), "nineteen": (19,), "twenty": (20,), "thirty": (30,),
+    "forty": (40,),
+    "fifty": (50,), "sixty": (60,), "seventy": (70,), "eighty": (80,), "ninety": (90,), "hundred": (100,),
+    "thousand": (1000,), "tenth": (0.1,), "squared": (2,), "cubed": (3,),
+}  # fmt: skip
+_COMPOUND = frozenset(word for word, values in _COUNTS.items() if len(values) == 1 and values[0] >= 1) - {
+    "a", "an", "single", "once", "twice", "double", "both", "pair", "couple", "triple", "week", "dozen",
+    "squared", "cubed",
 }  # fmt: skip
 # Words that pick one of several by a rule which reading alone cannot follow.
 CUES = frozenset({
@@ -50,8 +59,8 @@ _STOP = frozenset({
 
 
 def tokens(text: str) -> list[str]:
-    """Lower-case words and numbers, in order; ``credit_card_12`` is three."""
-    return _WORD.findall(_ENDING.sub("", text.casefold()))
+    """Lower-case words and numbers, in order; ``credit_card_12`` is three, and 21st is 21."""
+    return _WORD.findall(_ORDINAL.sub("", _ENDING.sub("", text.casefold())))
 
 
 @lru_cache(maxsize=65536)
@@ -71,7 +80,27 @@ def features(values: Iterable[Json]) -> set[str]:
 
 @lru_cache(maxsize=65536)
 def _extract_features(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in tokens(text) if word not in _STOP)
+    words = tokens(text)
+    if date := _ISO_DATE.fullmatch(text):  # said as "the 5th of May"
+        words += [str(int(date[3])), *_MONTHS[int(date[2]) - 1 : int(date[2])]]
+    return frozenset(stem(word) for word in words if word not in _STOP)
+
+
+def _read_compounds(words: Sequence[str]) -> Iterator[float]:
+    """Numbers of several words: twenty five, three hundred, two thousand four hundred."""
+    total = group = 0.0
+    length = 0
+    for word in (*words, ""):
+        value = _COUNTS.get(word, (0.5,))[0] if word in _COMPOUND else None
+        if value is None:
+            if length > 1:
+                yield total + group
+            total = group = 0.0
+            length = 0
+        elif value == 1000:
+            total, group, length = (total + group or 1.0) * value, 0.0, length + 1
+        else:
+            group, length = (group or 1.0) * value if value == 100 else group + value, length + 1
 
 
 def _is_idiom(before: Sequence[str], word: str, after: Sequence[str]) -> bool:
@@ -101,7 +130,7 @@ class Wording:
         found = {float(number.replace(",", "")) for number in _NUMBER.findall(self.text) if len(number) < 300}
         for word in self.words:
             found |= set(_COUNTS.get(word, ()))
-        return frozenset(found)
+        return frozenset(found | set(_read_compounds(self.words)))
 
     @cached_property
     def digits(self) -> frozenset[float]:
@@ -172,7 +201,8 @@ class Wording:
         return frozenset(found | {count for word in words for count in _COUNTS[word]})
 
     def _says_number(self, value: float) -> bool:
-        forms = (value, -value, value * 100, value / 100, 1 - value, 1 + value)
+        # as a share or in per cent, as what is left of it, as a change by so much per cent
+        forms = (value, -value, value * 100, value / 100, 1 - value, 1 + value, (value - 1) * 100)
         return any(abs(form - told) <= 1e-9 * max(1.0, abs(told)) for form in forms for told in self.numbers)
 
     def _says_date(self, month: int, day: int) -> bool:

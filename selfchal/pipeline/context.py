@@ -1,62 +1,81 @@
-"""The lab: everything that a run is made with, loaded once and closed at the end."""
+"""The context of a run: everything that it is made with, loaded once and closed at the end."""
 
 from __future__ import annotations
 
 import platform
+import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
-from selfchal.core.episode import Episode, Reward
+from selfchal.core.episode import Reward
+from selfchal.core.errors import PromptRefusedError
 from selfchal.core.evidence import Attempt, Solver
 from selfchal.core.model import Message, Model, Sampling
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.seeds import seed_of
-from selfchal.core.synthesizer import Proposal, Synthesizer
+from selfchal.core.synthesizer import Synthesizer
 from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json, World
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.loggers import Log, open_loggers, write_metrics_file
-from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, ManifestModel, RolloutSection
-from selfchal.pipeline.progress import Watcher
+from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, RolloutSection
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.watch import Watch, Watchers, watching
 from selfchal.rollout.actions import STOPS
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import CALL_END
 
 GREEDY = 0.0
+SECRET = "secret"  # the fact that holds it
 
 
 @dataclass(frozen=True)
-class Hooks:
-    """The watching hooks of the installed plugins, as plain calls."""
+class EnvironmentContext:
+    """Where the tasks of one environment are proposed, judged and played."""
 
-    proposals_judged: Callable[[Sequence[Proposal]], None]
-    episodes_finished: Callable[[str, Sequence[Episode]], None]
-    update_finished: Callable[[int, dict[str, float]], None]
+    agent_config: AgentConfig
+    runner: SandboxTaskRunner
+    judge: Judge
+
+    @property
+    def arena(self) -> Arena:
+        return self.agent_config.arena
+
+    @property
+    def environment(self) -> Environment:
+        return self.arena.environment
 
 
 @dataclass(frozen=True)
 class RunContext:
+    """What the stages of a run share. ``environments`` by name; a task's ``environment`` is such a name."""
+
     manifest: Manifest
     store: Store
-    watcher: Watcher
-    hooks: Hooks
-    environment: Environment
-    sandbox: Sandbox
+    watch: Watch
+    environments: Mapping[str, EnvironmentContext]
     model: Model
     challenger: Model
     teacher: Model | None
-    synthesizer: Synthesizer
-    judge: Judge
-    runner: SandboxTaskRunner
-    agent_config: AgentConfig
-    log: Log
+    synthesizer: Synthesizer | None
+
+    @property
+    def sole(self) -> EnvironmentContext:
+        """The only environment. Whoever asks for it does not tell several apart yet."""
+        (only,) = self.environments.values()
+        return only
+
+    @property
+    def trainer(self) -> Choice:
+        """The trainer; a run without one never asks."""
+        assert self.manifest.trainer is not None, "only a stage of training asks for the trainer"
+        return self.manifest.trainer
 
     def seed(self, *purpose: object) -> int:
         """The seed of a random choice, made of the run's seed and of what it is for."""
@@ -71,27 +90,33 @@ class RunContext:
 
     def describe_sandbox(self) -> dict[str, Json]:
         """The sandbox's guarantees, stored with the verdicts that it gave."""
-        return {**asdict(self.sandbox.guarantees), "levels": dict(self.sandbox.guarantees.levels)}
+        guarantees = self.sole.arena.sandbox.guarantees
+        return {**asdict(guarantees), "levels": dict(guarantees.levels)}
 
     def task_scene(self, task: Task) -> AgentScene:
         """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
-
-        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-            return self.runner.reward(task, world, answer)
-
-        return AgentScene(task.id, task.instruction, task.context, self.agent_config, grade)
+        of = self.environments[task.environment]
+        return scene_of_task(task, of.agent_config, of.runner)
 
     def test_scene(self, task: TestTask) -> AgentScene:
         """An agent at work on a held-out task, graded by the environment."""
+        return scene_of_test(task, self.environments[task.environment].agent_config)
 
-        return scene_of_test(task, self.agent_config)
+
+def scene_of_task(task: Task, agent_config: AgentConfig, runner: SandboxTaskRunner) -> AgentScene:
+    """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
+
+    def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+        return runner.reward(task, world, answer)
+
+    return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
 
 
 def scene_of_test(task: TestTask, agent_config: AgentConfig) -> AgentScene:
     """An agent at work on a held-out task, graded by the environment."""
 
     def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-        return Reward(float(agent_config.environment.grade(task, world, answer, replies)))
+        return Reward(float(agent_config.arena.environment.grade(task, world, answer, replies)))
 
     return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
 
@@ -101,46 +126,51 @@ def limits_of(section: LimitsSection) -> Limits:
 
 
 @contextmanager
-def open_context(manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks) -> Iterator[RunContext]:
+def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterator[RunContext]:
     """Make the plugins of a manifest, cheapest first so that mistakes show early; close them at the end."""
-    settings = manifest.settings
     with ExitStack() as closing:
+        watch = closing.enter_context(watching(manifest, store.directory, watchers))
         environment: Environment = manifest.environment.make()
         sandbox: Sandbox = manifest.sandbox.make()
         closing.callback(sandbox.close)
-        synthesizer: Synthesizer = manifest.synthesizer.make()
-        model = _open_model(manifest.model, closing)
-        challenger = _open_model(manifest.challenger, closing) if manifest.challenger else model
-        teacher = _open_model(manifest.teacher, closing) if manifest.teacher else None
-        chat = chat_of(model, settings.rollout.max_tokens)
-        agent_config = agent_config_of(settings, environment, sandbox, chat)
-        plain = SandboxTaskRunner(environment, sandbox, limits_of(settings.limits), chat=chat)
-        runner = replace(plain, solver=solver_of(model, agent_config, plain, settings.rollout))
-        log = open_loggers(settings.run.loggers, store.directory, manifest.resolved(), closing)
-        write_metrics_file(store.directory, store.metrics())  # a kill may have cut its last line
-        judge = Judge(runner, [choice.make() for choice in manifest.checks])
-        yield RunContext(
-            manifest, store, watcher, hooks, environment, sandbox, model, challenger, teacher,
-            synthesizer, judge, runner, agent_config, log,
-        )  # fmt: skip
+        arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
+        synthesizer: Synthesizer | None = manifest.synthesizer.make() if manifest.synthesizer else None
+        model = open_model(manifest.model, closing)
+        challenger, user, judge = (
+            open_model(choice, closing) if choice else model
+            for choice in (manifest.challenger, manifest.user, manifest.judge)
+        )
+        teacher = open_model(manifest.teacher, closing) if manifest.teacher else None
+        secret = _keep_secret(store)
+        environments = {environment.name: _make_environment(manifest, arena, model, user, judge, secret)}
+        yield RunContext(manifest, store, watch, environments, model, challenger, teacher, synthesizer)
 
 
-def agent_config_of(
-    settings: ManifestModel, environment: Environment, sandbox: Sandbox, chat: Chat | None
-) -> AgentConfig:
-    rollout = settings.rollout
-    return AgentConfig(
-        environment,
-        sandbox,
-        limits_of(settings.limits),
-        rollout.max_steps,
-        rollout.observation_chars,
-        chat,
-        rollout.action_format,
-    )
+def _make_environment(
+    manifest: Manifest, arena: Arena, model: Model, user: Model, judge: Model, secret: str
+) -> EnvironmentContext:
+    """``user`` plays simulated users, ``judge`` rates episodes of tasks without an ``evaluate``, ``model``
+    makes the attempts that a check of the judge may ask for."""
+    rollout = manifest.settings.rollout
+    agent_config = agent_config_of(rollout, arena, chat_of(user, rollout.max_tokens))
+    plain = SandboxTaskRunner(arena, chat=chat_of(judge, rollout.max_tokens))
+    runner = replace(plain, solver=solver_of(model, agent_config, plain, rollout))
+    checks = [choice.make() for choice in manifest.checks]
+    return EnvironmentContext(agent_config, runner, Judge(runner, checks, secret))
 
 
-def _open_model(choice: Choice, closing: ExitStack) -> Model:
+def _keep_secret(store: Store) -> str:
+    """What the judge draws wrong outcomes from. It is drawn once a run, so a resumed one judges as before."""
+    secret: str = store.fact(SECRET) or secrets.token_hex(16)
+    store.put_fact(SECRET, secret)
+    return secret
+
+
+def agent_config_of(rollout: RolloutSection, arena: Arena, chat: Chat | None) -> AgentConfig:
+    return AgentConfig(arena, rollout.max_steps, rollout.observation_chars, chat, rollout.action_format)
+
+
+def open_model(choice: Choice, closing: ExitStack) -> Model:
     model: Model = choice.make()
     closing.callback(model.close)
     return model
@@ -153,7 +183,10 @@ def chat_of(model: Model, max_tokens: int) -> Chat:
     def chat(messages: Sequence[Message]) -> str:
         with lock:
             prompt = model.render_prompt(messages)
-            return model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0].text
+            said = model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0]
+        if said.refused:
+            raise PromptRefusedError(said.refused)
+        return said.text
 
     return chat
 
@@ -165,14 +198,9 @@ def solver_of(
     lock = threading.Lock()
 
     def solve(task: Task, attempts: int) -> list[Attempt]:
-        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-            return runner.reward(task, world, answer)
-
         seed = seed_of("attempts", task.id)
         sampling = Sampling(rollout.temperature, rollout.top_p, rollout.max_tokens, STOPS, seed)
-        scenes = [
-            AgentScene(task.id, task.instruction, task.context, agent_config, grade) for _ in range(attempts)
-        ]
+        scenes = [scene_of_task(task, agent_config, runner) for _ in range(attempts)]
         with lock:
             episodes = Engine(model, sampling, rollout.batch).roll(scenes)
         ends = zip(episodes, scenes, strict=True)

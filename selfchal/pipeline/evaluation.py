@@ -1,21 +1,22 @@
 """Evaluation on held-out tasks: sampled, greedy, and elicitation-only baselines beside the score.
 
-Elicitation-only: the same weights with the first action forced (the agent's first turn begins with
-``Action:`` or a native tool call), decoded greedily. A gain that such a baseline also gives is no new skill.
+Elicitation-only means the same weights, decoded greedily, with the first action forced: the agent's first
+turn begins with ``Action:`` or with a native tool call. A gain that such a baseline also gives is no new
+skill.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.task import TestTask
 from selfchal.pipeline.context import GREEDY, RunContext
-from selfchal.pipeline.statistics import Rows, mean_reward
+from selfchal.pipeline.statistics import Rows, estimate
 from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import ActionFormat
 
@@ -31,47 +32,68 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Score:
-    """Rewards of every held-out task in one mode; ``unjudged`` episodes are left out of ``rows``."""
+    """Rewards of every held-out task in one mode, None for an episode that could not be judged."""
 
     rows: Rows
-    unjudged: int
+
+    @property
+    def episodes(self) -> int:
+        return sum(map(len, self.rows.values()))
+
+    @property
+    def unjudged(self) -> int:
+        """How many episodes could not be judged."""
+        return sum(reward is None for rewards in self.rows.values() for reward in rewards)
 
     @property
     def rate(self) -> float:
-        return mean_reward([mean_reward(rewards) for rewards in self.rows.values()])
+        return estimate(self.rows).mean
 
 
 def held_out(context: RunContext) -> list[TestTask]:
-    """The test tasks that the manifest asks for."""
+    """The test tasks that the manifest asks for, of every environment."""
+    return [
+        task for of in context.environments.values() for task in _list_test_tasks(context, of.environment)
+    ]
+
+
+def _list_test_tasks(context: RunContext, environment: Environment) -> list[TestTask]:
     section = context.manifest.settings.evaluation
-    split = section.split or context.environment.splits()[0]
-    return list(context.environment.test_tasks(split))[: section.tasks]
+    tasks = environment.test_tasks(section.split or environment.splits()[0])
+    return [replace(task, environment=environment.name) for task in list(tasks)[: section.tasks]]
 
 
 def evaluate(context: RunContext, when: str, modes: Sequence[Mode]) -> dict[Mode, Score]:
     """Measure the present weights in each mode; what was stored under ``when`` is not measured again."""
     tasks = held_out(context)
     counts = {mode: _count_samples(context, mode) for mode in modes}
-    context.watcher.stage(f"evaluate {when}", len(tasks) * sum(counts.values()), "episodes")
-    done, scores = 0, {}
-    for mode in modes:
-        episodes: list[Episode] = []
-        for start in range(0, len(tasks), SLICE):
-            episodes += _slice(context, when, mode, tasks[start : start + SLICE], start, done + len(episodes))
-        done += len(episodes)
-        scores[mode] = score_of(episodes)
-        context.watcher.advance(done, {f"{m}, per cent": round(100 * s.rate) for m, s in scores.items()})
+    scores: dict[Mode, Score] = {}
+    with context.watch.stage(f"evaluate {when}", len(tasks) * sum(counts.values()), "episodes"):
+        done = 0
+        for mode in modes:
+            episodes: list[Episode] = []
+            for start in range(0, len(tasks), SLICE):
+                part = tasks[start : start + SLICE]
+                episodes += _evaluate_slice(context, when, mode, part, start, done + len(episodes))
+                context.watch.progress(done + len(episodes), _format_rates(scores))
+            done += len(episodes)
+            scores[mode] = score_of(episodes)
+            context.watch.progress(done, _format_rates(scores))
     return scores
+
+
+def _format_rates(scores: Mapping[Mode, Score]) -> dict[str, int]:
+    return {f"{mode}, per cent": round(100 * score.rate) for mode, score in scores.items()}
 
 
 def _count_samples(context: RunContext, mode: Mode) -> int:
     return context.manifest.settings.evaluation.samples if mode is Mode.SAMPLED else 1
 
 
-def _slice(
+def _evaluate_slice(
     context: RunContext, when: str, mode: Mode, tasks: Sequence[TestTask], start: int, done: int
 ) -> list[Episode]:
-    """One stored batch of an examination."""
+    """One stored batch of a measurement; ``done`` episodes of its stage came before."""
     key = f"{when}/{mode}/{start:06d}"
     if not context.store.has("evaluate", key):
         section, samples = context.manifest.settings.evaluation, _count_samples(context, mode)
@@ -85,18 +107,17 @@ def _slice(
         engine = Engine(context.model, sampling, rollout.batch, rollout.lockstep, opening)
         scenes = [context.test_scene(task) for task in tasks for _ in range(samples)]
         numbers = [n for _ in tasks for n in range(samples)]
-        episodes = engine.roll(scenes, numbers, lambda ended: context.watcher.advance(done + ended, {}))
+        episodes = engine.roll(scenes, numbers, lambda ended: context.watch.count(done + ended))
         context.store.put_episodes("evaluate", key, episodes)
-        context.hooks.episodes_finished("evaluate", episodes)
+        context.watch.episodes_finished("evaluate", episodes)
     return list(context.store.episodes("evaluate", key))
 
 
 def score_of(episodes: Sequence[Episode]) -> Score:
-    rows: dict[str, list[float]] = defaultdict(list)
+    rows: dict[str, list[float | None]] = defaultdict(list)
     for episode in episodes:
-        if episode.reward is not None:
-            rows[episode.task].append(episode.reward)
-    return Score(dict(rows), sum(episode.reward is None for episode in episodes))
+        rows[episode.task].append(episode.reward)
+    return Score(dict(rows))
 
 
 def do_nothing(environment: Environment, tasks: Sequence[TestTask]) -> Rows:

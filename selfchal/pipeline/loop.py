@@ -6,54 +6,55 @@ Every stage asks the store first: killed at any instant, a run goes on from its 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.pipeline.challenge import challenge
 from selfchal.pipeline.challenger_training import train_challenger
-from selfchal.pipeline.context import Hooks, RunContext, open_context
+from selfchal.pipeline.context import RunContext, open_context
 from selfchal.pipeline.distributed import END, signal_workers
 from selfchal.pipeline.evaluation import Mode, Score, evaluate
 from selfchal.pipeline.manifest import Manifest
-from selfchal.pipeline.progress import Watcher
 from selfchal.pipeline.results import write_results
 from selfchal.pipeline.selection import select
+from selfchal.pipeline.sources import judge_source
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.training import Rewrite, train
+from selfchal.pipeline.watch import Watchers
 
 SCORES = (Mode.SAMPLED, Mode.GREEDY)
 BASELINES = (Mode.FORCED_GREEDY,)
 
 
 def run(
-    manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks, rewrite: Rewrite | None = None
+    manifest: Manifest, store: Store, watchers: Watchers, rewrite: Rewrite | None = None
 ) -> dict[str, Json]:
     """Run a manifest to its end, or go on with it; returns what results.json says.
 
+    ``watchers`` are told what happens, beside those that the manifest names.
     ``rewrite`` changes the rewards of training episodes in place: for control experiments.
     """
-    with open_context(manifest, store, watcher, hooks) as context:
+    with open_context(manifest, store, watchers) as context:
         before = begin(context)
         for round_ in range(1, manifest.settings.rounds + 1):
             tasks, validation = make_tasks(context, round_)
-            if manifest.settings.curriculum.train_challenger:
-                with _time_stage(context, f"train challenger {round_}"):
-                    train_challenger(context, round_)
-            with _time_stage(
-                context, f"train {round_}"
-            ):  # RL with the verifiers' sparse reward (section 4.3)
-                train(context, round_, tasks, validation, rewrite)
+            if manifest.trainer is not None:  # RL with the verifiers' sparse reward (section 4.3)
+                _train_round(context, round_, tasks, validation, rewrite)
         signal_workers(END)
-        with _time_stage(context, "evaluate after"):  # on held-out tasks that nobody has seen (section 5)
-            after = evaluate(context, "after", SCORES)
-        return write_results(context, before, after)
+        after = _measure_again(context) if manifest.trainer is not None else None
+        results = write_results(context, before, after)
+        context.watch.results = results
+        return results
 
 
 def begin(context: RunContext) -> dict[Mode, Score]:
-    """Measure the weights that the run begins with."""
+    """Judge the tasks that are there already, and measure the weights that the run begins with."""
     context.store.put_fact("guarantees", context.describe_sandbox())
+    if context.manifest.settings.tasks is not None:
+        with _time_stage(context, "judge tasks"):
+            judge_source(context)
     with _time_stage(context, "evaluate before"):
         return evaluate(
             context, "before", SCORES + BASELINES * context.manifest.settings.evaluation.baselines
@@ -68,6 +69,26 @@ def make_tasks(context: RunContext, round_: int) -> tuple[list[Task], list[Task]
         return select(context, round_, proposals)
 
 
+def _train_round(
+    context: RunContext,
+    round_: int,
+    tasks: Sequence[Task],
+    validation: Sequence[Task],
+    rewrite: Rewrite | None,
+) -> None:
+    if context.manifest.settings.curriculum.train_challenger:
+        with _time_stage(context, f"train challenger {round_}"):
+            train_challenger(context, round_)
+    with _time_stage(context, f"train {round_}"):
+        train(context, round_, tasks, validation, rewrite)
+
+
+def _measure_again(context: RunContext) -> dict[Mode, Score]:
+    """The trained weights on held-out tasks that nobody has seen (section 5)."""
+    with _time_stage(context, "evaluate after"):
+        return evaluate(context, "after", SCORES)
+
+
 @contextmanager
 def _time_stage(context: RunContext, stage: str) -> Iterator[None]:
     """Add the stage's seconds to those of earlier, interrupted attempts."""
@@ -78,4 +99,3 @@ def _time_stage(context: RunContext, stage: str) -> Iterator[None]:
         spent = time.perf_counter() - started
         seconds = context.store.fact("seconds", {})
         context.store.put_fact("seconds", {**seconds, stage: round(seconds.get(stage, 0.0) + spent, 3)})
-        context.watcher.end(spent)

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import TrainableModel
+from selfchal.core.sandbox import Sandbox
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json
-from selfchal.pipeline.context import Hooks, agent_config_of, open_context, scene_of_test
+from selfchal.pipeline.context import (
+    agent_config_of,
+    chat_of,
+    limits_of,
+    open_context,
+    open_model,
+    scene_of_test,
+)
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
 from selfchal.pipeline.manifest import Manifest
-from selfchal.pipeline.progress import Watcher
 from selfchal.pipeline.results import summary
 from selfchal.pipeline.statistics import estimate
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.watch import Watchers, watching
 from selfchal.rollout.agent import AgentConfig
+from selfchal.rollout.given_turns import play_turns
 
 
 class Policy(StrEnum):
@@ -32,58 +43,64 @@ class Policy(StrEnum):
 
 
 def measure_model(
-    manifest: Manifest, store: Store, watcher: Watcher, hooks: Hooks, checkpoint: Path | None = None
+    manifest: Manifest, store: Store, watchers: Watchers, checkpoint: Path | None = None
 ) -> dict[str, Json]:
     """pass@1, pass@k and greedy of the manifest's model, or of a checkpoint of it.
 
+    The watchers that the manifest names are for runs, and hear nothing of it.
     Raises ModelError for a checkpoint that is none.
     """
     if checkpoint is not None and not checkpoint.is_dir():
         raise ModelError(f"{checkpoint} is no checkpoint: a directory of weights is needed")
-    with open_context(manifest, store, watcher, hooks) as context:
+    with open_context(replace(manifest, watchers=()), store, watchers) as context:
         if checkpoint is not None:
             model: TrainableModel = context.model  # type: ignore[assignment]  # a checkpoint is of such a model
             model.load(checkpoint)
-        when = f"exam/{checkpoint.resolve() if checkpoint else 'start'}"
+        when = str(checkpoint.resolve()) if checkpoint else "start"
         scores = evaluate(context, when, (Mode.SAMPLED, Mode.GREEDY))
         return summary(scores, manifest.settings.evaluation.samples)
 
 
-def measure_policy(manifest: Manifest, policy: Policy, watcher: Watcher) -> dict[str, Json]:
-    """What the oracle or doing nothing scores; loads no model."""
+def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> dict[str, Json]:
+    """What the oracle or doing nothing scores. Loads no model but ``user``, where the manifest names one."""
     environment: Environment = manifest.environment.make()
     section = manifest.settings.evaluation
     split = section.split or environment.splits()[0]
     tasks = list(environment.test_tasks(split))[: section.tasks]
     if policy is Policy.NOTHING:
-        return _summarize(Score(do_nothing(environment, tasks), 0), split)
-    sandbox = manifest.sandbox.make()
-    try:
-        agent_config = agent_config_of(manifest.settings, environment, sandbox, None)
-        watcher.stage("oracle", len(tasks), "episodes")
-        return _summarize(score_of(play_oracle(agent_config, tasks, watcher)), split)
-    finally:
-        sandbox.close()
+        return _summarize(Score(do_nothing(environment, tasks)), split)
+    with ExitStack() as closing:
+        watch = closing.enter_context(watching(replace(manifest, watchers=()), None, watchers))
+        sandbox: Sandbox = manifest.sandbox.make()
+        closing.callback(sandbox.close)
+        user = open_model(manifest.user, closing) if manifest.user else None
+        chat = chat_of(user, manifest.settings.rollout.max_tokens) if user else None
+        arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
+        agent_config = agent_config_of(manifest.settings.rollout, arena, chat)
+        with watch.stage("oracle", len(tasks), "episodes"):
+            episodes = play_oracle(agent_config, tasks, watch.progress)
+    return _summarize(score_of(episodes), split)
 
 
-def play_oracle(agent_config: AgentConfig, tasks: Sequence[TestTask], watcher: Watcher) -> list[Episode]:
-    """Every task played by its environment's own solution, through the agent's scene and sandbox."""
+def play_oracle(
+    agent_config: AgentConfig, tasks: Sequence[TestTask], on_done: Callable[[int], None]
+) -> list[Episode]:
+    """Every task played by its environment's own solution, through the agent's scene and sandbox.
+
+    ``on_done`` hears how many were.
+    """
     episodes = []
     for done, task in enumerate(tasks, start=1):
         # an environment's own solutions are code, whatever the models of the manifest write
-        scene, episode = scene_of_test(task, replace(agent_config, action_format="code")), Episode(task.id, 0)
-        episode.messages = list(scene.start())
-        for turn in agent_config.environment.oracle(task):
-            if scene.step(turn) is None:
-                break
-        scene.finish(episode, None)
-        episodes.append(episode)
-        watcher.advance(done, {})
+        scene = scene_of_test(task, replace(agent_config, action_format="code"))
+        episodes.append(play_turns(scene, agent_config.arena.environment.oracle(task)))
+        on_done(done)
     return episodes
 
 
 def _summarize(score: Score, split: str) -> dict[str, Json]:
     part = estimate(score.rows)
-    failed = [task for task, rewards in score.rows.items() if sum(rewards) < len(rewards)]
+    failed = [task for task, rewards in score.rows.items() if 0.0 in rewards]
     return {"split": split, "pass@1": part.mean, "interval": [part.low, part.high], "tasks": part.tasks,
-            "failed": failed, "could_not_judge": score.unjudged}  # fmt: skip
+            "warning": part.warning, "failed": failed, "could_not_judge": score.unjudged,
+            "share_not_judged": score.unjudged / max(1, score.episodes)}  # fmt: skip

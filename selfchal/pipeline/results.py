@@ -1,17 +1,14 @@
-"""results.json: what a run found, with intervals and with honest company for the headline number."""
+"""Writes results.json: what a run found, with intervals, and what its score must be compared with."""
 
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 
-from selfchal.core.errors import StoreError
 from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
@@ -19,14 +16,16 @@ from selfchal.judging.coverage import coverage
 from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, held_out
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
-from selfchal.pipeline.statistics import Estimate, Rows, estimate, paired_difference, pass_at_k, pass_hat_k
+from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
+from selfchal.pipeline.statistics import estimate, paired_difference, pass_at_k, pass_hat_k
+from selfchal.pipeline.store import RESULTS
+from selfchal.write_whole import write_whole
 
-RESULTS = "results.json"
 Scores = Mapping[Mode, Score]
 
 
-def write_results(context: RunContext, before: Scores, after: Scores) -> dict[str, Json]:
-    """Assemble, store next to the run, and return the results."""
+def write_results(context: RunContext, before: Scores, after: Scores | None) -> dict[str, Json]:
+    """Assemble, store next to the run, and return the results. ``after``: None where nothing was trained."""
     settings = context.manifest.settings
     samples = settings.evaluation.samples
     proposals = list(context.store.proposals())
@@ -34,69 +33,80 @@ def write_results(context: RunContext, before: Scores, after: Scores) -> dict[st
     results: dict[str, Json] = {
         "name": settings.run.name,
         "before": summary(before, samples),
-        "after": summary(after, samples),
-        "difference": _make_interval(paired_difference(before[Mode.SAMPLED].rows, after[Mode.SAMPLED].rows)),
-        "greedy_difference": _make_interval(
-            paired_difference(before[Mode.GREEDY].rows, after[Mode.GREEDY].rows)
-        ),
+        **(_compare(before, after, samples) if after else {}),
         "elicitation": elicitation(before, after),
         "by_family": by_family({task.id: task.family for task in tasks}, before, after),
-        "do_nothing": estimate(do_nothing(context.environment, tasks)).mean,
+        "do_nothing": estimate(do_nothing(context.sole.environment, tasks)).mean,
         "held_out_tasks": len(tasks),
         "funnel": funnel(proposals, context),
-        "coverage": asdict(coverage(context.environment, (task for task, _ in context.store.tasks()))),
-        "per_kept_task": per_kept_task(proposals, context),
+        "coverage": asdict(coverage(context.sole.environment, (task for task, _ in context.store.tasks()))),
+        "per_kept_task": per_kept_task([p for p in proposals if p.round != SOURCE_ROUND], context),
         "seconds": context.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),
         "seeds": {"run": settings.run.seed},
         "sandbox": context.store.fact("guarantees"),
         "versions": describe_versions(),
     }
-    write_json(context.store.directory / RESULTS, results)
+    text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
+    write_whole(context.store.directory / RESULTS, lambda part: part.write_text(text, encoding="utf-8"))
     return results
+
+
+def _compare(before: Scores, after: Scores, samples: int) -> dict[str, Json]:
+    """The trained weights, and their paired differences to the untrained ones."""
+    changes = {
+        "difference": paired_difference(before[Mode.SAMPLED].rows, after[Mode.SAMPLED].rows),
+        "greedy_difference": paired_difference(before[Mode.GREEDY].rows, after[Mode.GREEDY].rows),
+    }
+    intervals = {name: change.to_json() for name, change in changes.items()}
+    return {"after": summary(after, samples), **intervals}
 
 
 def summary(scores: Scores, samples: int) -> dict[str, Json]:
     """Rates of one moment: sampled with intervals, greedy, and how many episodes could not be judged."""
-    rows = {task: rewards for task, rewards in scores[Mode.SAMPLED].rows.items() if len(rewards) == samples}
+    sampled, greedy = scores[Mode.SAMPLED].rows, scores[Mode.GREEDY].rows
     parts = {
-        "pass@1": estimate(scores[Mode.SAMPLED].rows),
-        f"pass@{samples}": estimate(rows, partial(pass_at_k, k=samples)),
-        f"pass^{samples}": estimate(rows, partial(pass_hat_k, k=samples)),
-        "greedy": estimate(scores[Mode.GREEDY].rows),
+        "pass@1": estimate(sampled),
+        f"pass@{samples}": estimate(sampled, partial(pass_at_k, k=samples), samples),
+        f"pass^{samples}": estimate(sampled, partial(pass_hat_k, k=samples), samples),
+        "greedy": estimate(greedy),
     }
     rates: dict[str, Json] = {name: part.mean for name, part in parts.items()}
     rates["intervals"] = {name: [part.low, part.high] for name, part in parts.items()}
+    rates["warnings"] = {name: part.warning for name, part in parts.items() if part.warning}
     rates["could_not_judge"] = sum(score.unjudged for score in scores.values())
+    rates["share_not_judged"] = rates["could_not_judge"] / max(1, sum(s.episodes for s in scores.values()))
     return rates
 
 
-def elicitation(before: Scores, after: Scores) -> dict[str, Json]:
+def elicitation(before: Scores, after: Scores | None) -> dict[str, Json]:
     """The untrained model's best showing without training, and what the trained one adds to it."""
     baselines = {mode: before[mode] for mode in (Mode.GREEDY, Mode.FORCED_GREEDY) if mode in before}
     best = max(baselines, key=lambda mode: baselines[mode].rate)
+    found = {
+        "baselines": {mode.value: estimate(score.rows).to_json() for mode, score in baselines.items()},
+        "best": best.value,
+    }
+    if after is None:
+        return found
     gains = {
         "difference": paired_difference(baselines[best].rows, after[Mode.SAMPLED].rows),
         "greedy_difference": paired_difference(baselines[best].rows, after[Mode.GREEDY].rows),
     }
-    return {
-        "baselines": {mode.value: _make_interval(estimate(score.rows)) for mode, score in baselines.items()},
-        "best": best.value,
-        **{name: _make_interval(gain) for name, gain in gains.items()},
-    }  # fmt: skip
+    return found | {name: gain.to_json() for name, gain in gains.items()}
 
 
-def by_family(families: Mapping[str, str], before: Scores, after: Scores) -> dict[str, Json]:
-    """pass@1 before and after for each kind of held-out task."""
+def by_family(families: Mapping[str, str], before: Scores, after: Scores | None) -> dict[str, Json]:
+    """pass@1 of each kind of held-out task, before and, where something was trained, after."""
+    moments = {"before": before, **({"after": after} if after else {})}
 
-    def rows_of(score: Score, family: str) -> Rows:
-        return {task: rewards for task, rewards in score.rows.items() if families[task] == family}
+    def rate_of(score: Score, family: str) -> float:
+        return estimate({task: rows for task, rows in score.rows.items() if families[task] == family}).mean
 
     return {
         family: {
             "tasks": sum(name == family for name in families.values()),
-            "before": estimate(rows_of(before[Mode.SAMPLED], family)).mean,
-            "after": estimate(rows_of(after[Mode.SAMPLED], family)).mean,
+            **{when: rate_of(scores[Mode.SAMPLED], family) for when, scores in moments.items()},
         }
         for family in sorted(set(families.values()))
     }
@@ -134,17 +144,3 @@ def peak_memory() -> int:
     return unit * sum(
         resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-
-
-def write_json(path: Path, value: Json) -> None:
-    """Write whole or not at all."""
-    part = path.with_suffix(".part")
-    try:
-        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error}; free some space, then --resume") from error
-
-
-def _make_interval(part: Estimate) -> dict[str, Json]:
-    return {"mean": part.mean, "low": part.low, "high": part.high}

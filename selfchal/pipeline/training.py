@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.core.episode import Episode, Group
-from selfchal.core.errors import StoreError
+from selfchal.core.errors import TrainingError
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
 from selfchal.core.trainer import Collect, Trainer, Training
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
-from selfchal.pipeline.loggers import append_metrics, write_metrics_file
+from selfchal.pipeline.trainer_state import find_unloadable
 from selfchal.rollout.engine import Engine
+from selfchal.write_whole import write_whole
 
 KEPT_CHECKPOINTS = 2
 STATE = "state.pt"
@@ -33,7 +34,7 @@ def train(
     """Train the model in place; a round that was trained before only loads its weights."""
     recorder = Recorder(context, f"train {round_}", checkpoints_of(context, f"round_{round_}"))
     collect = Collector(context, round_, rewrite)
-    trainer: Trainer = context.manifest.trainer.make()
+    trainer: Trainer = context.trainer.make()
     run_trainer(context, trainer, recorder, tasks, validation, collect, context.seed("train", round_))
 
 
@@ -52,25 +53,23 @@ def run_trainer(
         recorder.model.load(final)
         return
     if not tasks:
-        context.watcher.note(
-            "no task was kept, so there is nothing to train on; the weights stay as they are"
-        )
+        context.watch.note("no task was kept, so there is nothing to train on; the weights stay as they are")
         return
-    context.watcher.stage(recorder.stage, None, "updates")
-    signal_workers(TRAIN)
-    trainer.train(
-        Training(
-            model=recorder.model,
-            tasks=tasks,
-            validation=validation,
-            collect=collect,
-            progress=recorder,
-            seed=seed,
-            off_policy=context.teacher is not None and isinstance(collect, Collector),
+    with context.watch.stage(recorder.stage, None, "updates"):
+        signal_workers(TRAIN)
+        trainer.train(
+            Training(
+                model=recorder.model,
+                tasks=tasks,
+                validation=validation,
+                collect=collect,
+                progress=recorder,
+                seed=seed,
+                off_policy=context.teacher is not None and isinstance(collect, Collector),
+            )
         )
-    )
     if Capability.GRADIENTS in trainer.needs:
-        _write_whole(final, recorder.model.save)
+        write_whole(final, recorder.save_model)
 
 
 def checkpoints_of(context: RunContext, name: str) -> Path:
@@ -96,8 +95,13 @@ class Collector:
             if self.rewrite:
                 self.rewrite(episodes)
             context.store.put_episodes("train", key, episodes)
-            context.hooks.episodes_finished("train", episodes)
+            context.watch.episodes_finished("train", episodes)
         stored = list(context.store.episodes("train", key))
+        if [episode.task for episode in stored] != [task.id for task in tasks for _ in range(samples)]:
+            raise TrainingError(
+                f"collect was called again with seed {seed}, for other tasks or another number of samples; "
+                "give each call of one training a seed of its own"
+            )
         return [Group(tasks[i].id, tuple(stored[i * samples : (i + 1) * samples])) for i in range(len(tasks))]
 
 
@@ -115,54 +119,55 @@ class Recorder:
         return model
 
     def total(self, steps: int) -> None:
-        self.context.watcher.stage(self.stage, steps, "updates")
+        self.context.watch.progress(0, total=steps)
 
     def note(self, text: str) -> None:
-        self.context.watcher.note(text)
+        self.context.watch.note(text)
 
     def log(self, step: int, metrics: Metrics) -> None:
         self.context.store.put_metrics(self.stage, step, metrics)
-        append_metrics(self.context.store.directory, self.stage, step, metrics)
-        self.context.log(self.stage, step, metrics)
-        self.context.watcher.metrics(step, metrics)
-        self.context.hooks.update_finished(step, dict(metrics))
+        self.context.watch.update_finished(self.stage, step, metrics)
+
+    def save_model(self, directory: Path) -> None:
+        """Write the weights into a directory that is not there yet."""
+        directory.mkdir(parents=True)
+        self.model.save(directory)
 
     def save(self, step: int, state: Any) -> None:
         import torch  # a trainer runs, so it is loaded already
 
+        if found := find_unloadable(state):
+            raise TrainingError(
+                f"the trainer's state cannot be saved: {found}; a checkpoint holds tensors, numbers, text, "
+                "and lists, tuples, sets and dicts of them"
+            )
+
         def write(directory: Path) -> None:
-            self.model.save(directory)
+            self.save_model(directory)
             torch.save(state, directory / STATE)
 
-        _write_whole(self.directory / f"step_{step:06d}", write)
+        write_whole(self.directory / f"step_{step:06d}", write)
         for old in self._list_steps()[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
 
     def latest(self) -> tuple[int, Any] | None:
-        import torch
-
         steps = self._list_steps()
         if not steps:
+            self._discard_updates(0)
             return None
+        import torch  # needed by a trainer that saved something, and not by every trainer
+
         step = int(steps[-1].name.removeprefix("step_"))
         self.model.load(steps[-1])
-        self.context.store.drop_metrics_after(self.stage, step)
-        write_metrics_file(self.context.store.directory, self.context.store.metrics())
-        self.context.watcher.note(f"training goes on after update {step}")
+        self._discard_updates(step)
+        self.context.watch.note(f"training goes on after update {step}")
         return step, torch.load(steps[-1] / STATE, weights_only=True)
 
+    def _discard_updates(self, after: int) -> None:
+        """Updates that a killed process made after its last checkpoint are made again."""
+        self.context.store.drop_metrics_after(self.stage, after)
+        self.context.watch.updates_discarded(self.stage, after)
+
     def _list_steps(self) -> list[Path]:
-        return sorted(path for path in self.directory.glob("step_*") if path.suffix != ".part")
-
-
-def _write_whole(directory: Path, write: Callable[[Path], None]) -> None:
-    """Write a directory so that after a kill it is there whole or not at all."""
-    part = directory.with_name(f"{directory.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        write(part)
-        shutil.rmtree(directory, ignore_errors=True)
-        part.rename(directory)
-    except OSError as error:
-        raise StoreError(f"cannot write {directory}: {error}; free some space, then --resume") from error
+        """Whole checkpoints alone: one that a kill cut short does not end in its number."""
+        return sorted(self.directory.glob("step_*[0-9]"))

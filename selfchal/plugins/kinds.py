@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from dataclasses import dataclass
 from typing import Any
 
+import pluggy
 from pydantic import BaseModel
 
-from selfchal.core import environment, judge, model, sandbox, synthesizer, trainer
+from selfchal.core import environment, hookspecs, judge, model, sandbox, synthesizer, trainer, watcher
+from selfchal.core.requirement import Requirement
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,15 @@ KINDS = (
     Kind("model", "register_models", model.Model),
     Kind("trainer", "register_trainers", trainer.Trainer),
     Kind("check", "register_checks", judge.Check),
+    Kind("watcher", "register_watchers", watcher.Watcher),
 )
 
+# The hooks that watch, by name.
+_WATCHING = {
+    name: hook
+    for name, hook in vars(hookspecs).items()
+    if inspect.isfunction(hook) and not name.startswith("register_")
+}
 _NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
@@ -45,9 +55,32 @@ def fault(kind: Kind, offered: object) -> str:
         return (
             f"{offered.__name__} has no Config; add `Config = …`, the pydantic model of its manifest section."
         )
+    requires = attributes.get("requires", ())
+    if not (isinstance(requires, tuple) and all(isinstance(one, Requirement) for one in requires)):
+        return f"{offered.__name__}.requires must be a tuple of selfchal.core.requirement.Requirement."
     missing = [member for member in members(kind.protocol) if member not in attributes]
     if missing:
         return f"{offered.__name__} lacks {', '.join(missing)}; see {kind.protocol.__name__} in the docs."
+    return _find_hook_fault(offered) if kind.protocol is watcher.Watcher else ""
+
+
+def _find_hook_fault(cls: type[Any]) -> str:
+    """Why a class cannot watch: no method is marked as a hook, or one as a hook that there is not."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    marked = [name for name in vars_of(cls) if manager.parse_hookimpl_opts(cls, name) is not None]
+    if not marked:
+        return f"{cls.__name__} marks no method with hookimpl; the hooks that watch: {', '.join(_WATCHING)}."
+    for name in marked:
+        if name not in _WATCHING:
+            near = difflib.get_close_matches(name, _WATCHING, n=1)
+            meant = f" Did it mean {near[0]}?" if near else ""
+            return f"{cls.__name__}.{name} is marked as a hook that watches, and there is none.{meant}"
+        known = inspect.signature(_WATCHING[name]).parameters
+        unknown = [
+            each for each in list(inspect.signature(vars_of(cls)[name]).parameters)[1:] if each not in known
+        ]
+        if unknown:
+            return f"{cls.__name__}.{name} takes {', '.join(unknown)}; the hook gives {', '.join(known)}."
     return ""
 
 

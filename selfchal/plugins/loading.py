@@ -41,6 +41,9 @@ class Source:
     def id(self) -> str:
         return f"{self.package}:{self.plugin}"
 
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r} of package {self.package} {self.version}"
+
     def failure(self, message: str) -> Failure:
         return Failure(self.plugin, self.package, self.version, message)
 
@@ -103,7 +106,7 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) 
         return f"{_cut_last_line(error)}.{_find_nearest_hook(error)} {_suggest_cure(source)}"
     if not manager.get_hookcallers(plugin):
         manager.unregister(name=source.id)
-        return f"{entry.value} implements no hook; mark its functions with selfchal.core.hookspecs.hookimpl."
+        return f"{entry.value} implements no hook; mark its functions with selfchal.hookimpl."
     return ""
 
 

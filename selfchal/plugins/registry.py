@@ -1,4 +1,4 @@
-"""The typed face of the plugins: a kind and a name in, a class out; watching hooks passed on.
+"""The typed face of the plugins: a kind and a name in, a class out; and who watches runs.
 
 Registered classes are collected once, at start. A plugin whose hook raises, or a class that does not
 fulfil its protocol, becomes a ``Failure``; the message that a name is unknown tells those failures.
@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from selfchal.core.episode import Episode
 from selfchal.core.errors import PluginError
-from selfchal.core.judge import Verdict
-from selfchal.core.task import Task
+from selfchal.pipeline.watch import Watchers
 from selfchal.plugins.kinds import KINDS, Kind, fault
 from selfchal.plugins.loading import DISABLE_VARIABLE, Failure, Loaded, Source, load_entry_points
-
-_log = logging.getLogger("selfchal.plugins")
 
 
 @dataclass(frozen=True)
@@ -84,31 +79,19 @@ class Plugins:
         ]
         raise PluginError("\n  ".join(lines))
 
-    def task_judged(self, task: Task, verdict: Verdict) -> None:
-        """Tell the watching plugins that one proposal was judged."""
-        self._notify("task_judged", task=task, verdict=verdict)
+    def watchers(self) -> Watchers:
+        """The installed plugins, as listeners of a run: those with hooks that watch hear of it."""
+        watchers = Watchers()
+        for source in self._sources.values():
+            watchers.add(self._manager.get_plugin(source.id), str(source))
+        return watchers
 
-    def episodes_finished(self, purpose: str, episodes: Iterable[Episode]) -> None:
-        """Tell the watching plugins that a batch of rollouts ended."""
-        self._notify("episodes_finished", purpose=purpose, episodes=tuple(episodes))
-
-    def update_finished(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Tell the watching plugins that the trainer made one update."""
-        self._notify("update_finished", step=step, metrics=dict(metrics))
-
-    def _notify(self, hook: str, **values: object) -> None:
-        known = len(self._failures)
-        for _ in self._call_hook(hook, **values):
-            pass
-        for failure in self._failures[known:]:
-            _log.warning("%s", failure)
-
-    def _call_hook(self, hook: str, **values: object) -> Iterator[tuple[Source, Any]]:
+    def _call_hook(self, hook: str) -> Iterator[tuple[Source, Any]]:
         """What each plugin answers. One that raises is left out from then on, with a failure to show."""
         for implementation in list(getattr(self._manager.hook, hook).get_hookimpls()):
             source = self._sources[implementation.plugin_name]
             try:
-                answer = implementation.function(*(values[name] for name in implementation.argnames))
+                answer = implementation.function()
             except Exception as error:  # noqa: BLE001 — a stranger's hook must not take the run down
                 self._manager.unregister(name=source.id)
                 message = f"its hook {hook} raised {type(error).__name__}: {error}; it is left out now."

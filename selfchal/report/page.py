@@ -7,7 +7,6 @@ in as text, never as markup; a content security policy forbids everything else.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -17,10 +16,10 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
 from selfchal.report.charts import curves_of, score_bars
 from selfchal.report.gather import Findings, gather
+from selfchal.write_whole import write_whole
 
 REPORT = "report.html"
 
@@ -29,14 +28,11 @@ def write_report(directory: Path, out: Path | None = None) -> Path:
     """Write the report of a run, under way or ended; returns its path. Raises StoreError."""
     path = out or directory / REPORT
     page = render(gather(directory))
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(page, encoding="utf-8", errors="replace")
-        os.replace(part, path)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write the report {path}: {error}; choose another place with --out"
-        ) from error
+    write_whole(
+        path,
+        lambda part: part.write_text(page, encoding="utf-8", errors="replace"),
+        cure="write the report somewhere else with --out",
+    )
     return path
 
 
@@ -93,15 +89,24 @@ def _list_warnings(findings: Findings) -> list[str]:
 
 def _list_doubts(results: Mapping[str, Json]) -> list[str]:
     found = []
-    if results and results["difference"]["low"] <= 0:
+    if "difference" in results and results["difference"]["low"] <= 0:
         found.append("The interval of the difference reaches 0: no improvement is shown.")
-    elicitation = results.get("elicitation") if results else None
-    if elicitation and elicitation["difference"]["low"] <= 0:
+    elicitation = results.get("elicitation", {})
+    if "difference" in elicitation and elicitation["difference"]["low"] <= 0:
         found.append(
             "The trained model does not clearly beat the best way to use the untrained one "
             f"({elicitation['best'].replace('_', ' ')}): the gain may be elicitation, not skill."
         )
-    unjudged = sum(results[when]["could_not_judge"] for when in ("before", "after")) if results else 0
+    moments = [results[when] for when in ("before", "after") if when in results]
+    warnings = sorted({text for moment in moments for text in moment.get("warnings", {}).values()})
+    found += [
+        f"{results['held_out_tasks']} held-out tasks: {text} to rely on intervals." for text in warnings
+    ]
+    unjudged = sum(moment["could_not_judge"] for moment in moments)
     if unjudged:
-        found.append(f"{unjudged} evaluation episodes could not be judged and are left out.")
+        share = max(moment.get("share_not_judged", 0.0) for moment in moments)
+        found.append(
+            f"{unjudged} evaluation episodes could not be judged, up to {100 * share:.1f} % at a time. They are "
+            "left out of the rates, and the low end of each interval counts them as failed."
+        )
     return found

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment, User
 from selfchal.core.episode import End, Episode, Reward
 from selfchal.core.model import Message
-from selfchal.core.sandbox import Execution, Limits, Sandbox, Session, Status
+from selfchal.core.sandbox import Execution, Session, Status
 from selfchal.core.world import Json, ToolSpec, World
 from selfchal.rollout.actions import Act, Malformed, parse_turn
 from selfchal.rollout.tool_calls import ActionFormat, Invoke, parse_tool_turn, tool_schema
@@ -27,11 +28,9 @@ CLOSINGS = {
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """Where agents act: the environment, the sandbox their code runs in, and the bounds of an episode."""
+    """Where agents act, how, and the bounds of an episode. ``chat``: the model that plays simulated users."""
 
-    environment: Environment
-    sandbox: Sandbox
-    limits: Limits
+    arena: Arena
     max_steps: int = 15
     observation_chars: int = 10_000
     chat: Chat | None = None
@@ -61,8 +60,12 @@ class AgentScene:
     invalid: int = field(init=False, default=0)
     failure: str = field(init=False, default="")
 
+    @property
+    def environment(self) -> str:
+        return self.config.arena.environment.name
+
     def start(self) -> list[Message]:
-        environment = self.config.environment
+        environment = self.config.arena.environment
         self.world = environment.open(self.context)
         self.user = environment.user(self.instruction, self.context, self.config.chat)
         said = self.user.open() if self.user else self.instruction
@@ -90,7 +93,7 @@ class AgentScene:
 
     def _act(self, code: str) -> str | None:
         if self.session is None:
-            self.session = self.config.sandbox.session(self.world, self.config.limits)
+            self.session = self.config.arena.sandbox.session(self.world, self.config.arena.limits)
         execution = self.session.run(code)
         self.calls += len(execution.calls)
         self.invalid += not execution.ok
@@ -129,12 +132,20 @@ class AgentScene:
         episode.end = cut or self.end
         episode.answer, episode.replies = self.answer, self.replies
         episode.steps, episode.tool_calls, episode.invalid_actions = self.steps, self.calls, self.invalid
-        reward = self._compute_reward(episode.end)
+        reward = self._compute_reward(episode.end, episode.reason)
         episode.reward, episode.reason = reward.value, reward.reason
 
-    def _compute_reward(self, end: End) -> Reward:
+    def _compute_reward(self, end: End, refusal: str) -> Reward:
+        """``refusal`` is what an endpoint said that would not go on with the conversation.
+
+        Before the agent's first turn nothing of the agent can be the cause, so the episode is not judged
+        (invariant 2). Later its own words are part of what was refused: were such an episode not judged, an
+        agent could leave the score by provoking a filter or filling the context, so it has failed.
+        """
         if end is End.INFRA:
             return Reward(None, self.failure)
+        if end is End.REFUSED:
+            return Reward(0.0 if self.steps else None, refusal)
         if end in (End.STEPS, End.LENGTH):
             return Reward(0.0, "no step was left" if end is End.STEPS else "the context is full")
         return self.grade(self.world, self.answer, self.replies)

@@ -9,6 +9,7 @@ import pytest
 from selfchal.builtin_synthesizers.challenge_scene import LAST_STEP, ChallengeScene
 from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
+from selfchal.core.arena import Arena
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage
 from selfchal.core.sandbox import Limits
@@ -38,8 +39,8 @@ def sandbox() -> Inline:
 
 
 def scene(sandbox: Inline, focus: tuple[str, ...] = (), **config: Any) -> ChallengeScene:
-    shop, limits = Shop(), Limits()
-    context = ProposalContext(shop, sandbox, limits, Judge(SandboxTaskRunner(shop, sandbox, limits)))
+    arena = Arena(Shop(), sandbox, Limits())
+    context = ProposalContext(arena, Judge(SandboxTaskRunner(arena)))
     return CodeAsTask(CodeAsTaskConfig(**config)).scene(ProposalRequest(7, 1, 0, focus), context)
 
 
@@ -193,6 +194,15 @@ def test_cut_by_length_says_so(sandbox: Inline) -> None:
     episode = Episode(one.name, 0)
     one.finish(episode, End.LENGTH)
     assert "context was full" in episode.reason
+
+
+def test_a_challenger_that_an_endpoint_refuses_says_why(sandbox: Inline) -> None:
+    one = scene(sandbox)
+    one.start()
+    episode = Episode(one.name, 0, reason="its filter objects")
+    one.finish(episode, End.REFUSED)
+    assert episode.reason == "no task was proposed: its filter objects"
+    assert episode.end is End.REFUSED
 
 
 def test_proposals_survive_json(sandbox: Inline) -> None:

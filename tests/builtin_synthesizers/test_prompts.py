@@ -9,6 +9,7 @@ from selfchal.builtin_synthesizers.challenge_scene import ChallengeScene
 from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
 from selfchal.builtin_synthesizers.prompting import example
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.synthesizer import ProposalContext, ProposalRequest
@@ -44,7 +45,7 @@ def exemplar(name: str) -> Task:
 def test_the_exemplar_passes_the_judge(process_sandbox: Sandbox, name: str) -> None:
     environment = environment_of(name)
     task = exemplar(name)
-    verdict = Judge(SandboxTaskRunner(environment, process_sandbox, Limits()))(task)
+    verdict = Judge(SandboxTaskRunner(Arena(environment, process_sandbox, Limits())))(task)
     assert verdict.passed, (verdict.stage, verdict.reason)
     assert verdict.diagnostics["strength"]["noop_failures"] == []
     assert environment.redact(task.instruction, task.context) == task.instruction
@@ -61,10 +62,8 @@ def test_the_exemplar_is_no_held_out_task(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONTEXTS)
 def test_the_prompt_is_filled_and_short(process_sandbox: Sandbox, name: str) -> None:
-    environment, limits = environment_of(name), Limits()
-    context = ProposalContext(
-        environment, process_sandbox, limits, Judge(SandboxTaskRunner(environment, process_sandbox, limits))
-    )
+    arena = Arena(environment_of(name), process_sandbox, Limits())
+    context = ProposalContext(arena, Judge(SandboxTaskRunner(arena)))
     scene: ChallengeScene = CodeAsTask(CodeAsTaskConfig()).scene(ProposalRequest(0, 1, 0), context)
     system, first = scene.start()
     assert example(name, True) in system.content

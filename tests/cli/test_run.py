@@ -16,14 +16,16 @@ import pytest
 
 from selfchal.plugins import load_plugins
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "examples" / "quickstart.yaml"
 LIBRARY = ROOT / "examples" / "selfchal-library" / "manifest.yaml"
 SMALL = [
     "--set=evaluation.tasks=6",
     "--set=evaluation.samples=2",
-    "--set=synthesizer.tasks=6",
-    "--set=synthesizer.proposals=24",
+    "--set=challenge.tasks=6",
+    "--set=challenge.proposals=24",
     # PPO learns from any difference of rewards in a batch, so two updates of a few episodes have a signal
     "--set=trainer={name: ppo, steps: 2, tasks_per_step: 4, group_size: 4, learning_rate: 4.0e-4}",
 ]
@@ -112,7 +114,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
 def test_the_third_party_environment_runs_without_a_network(tmp_path: Path) -> None:
     if "library" not in load_plugins().names("environment"):
         pytest.skip("the package is not installed: pip install -e examples/selfchal-library")
-    tiny = ["--set=evaluation.tasks=3", "--set=synthesizer.proposals=4", "--set=synthesizer.tasks=2"]
+    tiny = ["--set=evaluation.tasks=3", "--set=challenge.proposals=4", "--set=challenge.tasks=2"]
     done = _selfchal("run", LIBRARY, "--out", tmp_path / "run", *tiny, prefix=offline())
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "run" / "results.json").read_text())["funnel"]["proposed"] == 4
@@ -165,6 +167,10 @@ def test_validate_names_path_and_nearest_key(selfchal: Any, tmp_path: Path) -> N
 
 def test_the_schema_accepts_what_validate_accepts(selfchal: Any) -> None:
     schema = selfchal("schema").json
-    assert {"environment", "model", "trainer"} <= set(schema["required"])
+    assert schema["required"] == ["model"]
+    assert schema["anyOf"] == [{"required": ["environment"]}, {"required": ["environments"]}]
+    assert schema["properties"]["checks"]["items"] == {"anyOf": [{"$ref": "#/$defs/checks.attempts"}]}
+    assert "share" in schema["$defs"]["environments.retail"]["properties"]
+    assert "share" not in schema["$defs"]["environment.retail"]["properties"]
     assert "trainer.grpo" in schema["$defs"]
     assert schema["$defs"]["trainer.grpo"]["properties"]["group_size"]["description"]

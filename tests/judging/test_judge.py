@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from selfchal.core.arena import Arena
 from selfchal.core.episode import Reward
 from selfchal.core.judge import Filter, Outcome, Stage
 from selfchal.core.sandbox import Limits
@@ -17,7 +18,7 @@ from tests.support.shop import ASSERTS, CANCEL, COUNT, Shop, ShopEnvironment
 
 @pytest.fixture
 def judge() -> Judge:
-    return Judge(SandboxTaskRunner(Shop(), Inline(), Limits()))
+    return Judge(SandboxTaskRunner(Arena(Shop(), Inline(), Limits())))
 
 
 def test_a_sound_task_passes_every_stage(judge: Judge) -> None:
@@ -26,7 +27,7 @@ def test_a_sound_task_passes_every_stage(judge: Judge) -> None:
 
 
 def test_a_sound_task_with_an_answer_passes() -> None:
-    verdict = Judge(SandboxTaskRunner(ShopEnvironment(), Inline(), Limits()))(COUNT)
+    verdict = Judge(SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits())))(COUNT)
     assert verdict.passed, verdict.reason
     assert verdict.diagnostics["answer_type"] == "int"
 
@@ -42,7 +43,7 @@ def test_an_assert_that_fails_is_a_no(judge: Judge, filters: Filter) -> None:
 
 
 def test_an_assert_that_fails_is_no_reward() -> None:
-    runner, task = SandboxTaskRunner(Shop(), Inline(), Limits()), replace(CANCEL, evaluate=ASSERTS)
+    runner, task = SandboxTaskRunner(Arena(Shop(), Inline(), Limits())), replace(CANCEL, evaluate=ASSERTS)
     world = Shop().open({})
     assert runner.reward(task, world, None) == Reward(0.0, "evaluate returned False")
     world.call("cancel_order", ["W102", "no longer need it"], {})

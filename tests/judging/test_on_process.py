@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from selfchal.core.arena import Arena
 from selfchal.core.episode import Reward
 from selfchal.core.judge import Stage
 from selfchal.core.sandbox import Limits, Program, Sandbox
@@ -93,7 +94,7 @@ def room_alone(sandbox: Sandbox) -> int:
 def test_a_verifier_that_is_strict_in_company_alone_is_refused(
     process_sandbox: Sandbox, evaluate: str
 ) -> None:
-    runner = SandboxTaskRunner(ShopEnvironment(), process_sandbox, Limits())
+    runner = SandboxTaskRunner(Arena(ShopEnvironment(), process_sandbox, Limits()))
     refused = [runner.try_code(COUNT, source).execution.value for source in COUNT.failures]
     source = evaluate.replace("ALONE", str(room_alone(process_sandbox) - 1))
     task = replace(COUNT, evaluate=source.replace("BY_HEART", repr([*refused, None])))
@@ -107,7 +108,7 @@ def test_a_verifier_that_is_strict_in_company_alone_is_refused(
     [(CANCEL, Shop()), (COUNT, ShopEnvironment()), (replace(CANCEL, evaluate=ASSERTS), Shop())],
 )
 def test_sound_tasks_pass_every_stage(process_sandbox: Sandbox, task: Task, environment: Shop) -> None:
-    verdict = Judge(SandboxTaskRunner(environment, process_sandbox, Limits()))(task)
+    verdict = Judge(SandboxTaskRunner(Arena(environment, process_sandbox, Limits())))(task)
     assert verdict.passed, (verdict.stage, verdict.reason)
 
 
@@ -124,7 +125,7 @@ def test_sound_tasks_pass_every_stage(process_sandbox: Sandbox, task: Task, envi
 def test_faults_fall_at_their_stage(
     process_sandbox: Sandbox, changes: dict[str, object], stage: Stage
 ) -> None:
-    verdict = Judge(SandboxTaskRunner(ShopEnvironment(), process_sandbox, Limits()))(
+    verdict = Judge(SandboxTaskRunner(Arena(ShopEnvironment(), process_sandbox, Limits())))(
         replace(COUNT, **changes)
     )
     assert not verdict.passed

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from selfchal.core.arena import Arena
 from selfchal.core.evidence import Evidence, TaskRunner, Trial
 from selfchal.core.judge import Filter, Stage
 from selfchal.core.sandbox import Limits, Sandbox
@@ -30,7 +31,7 @@ def evaluate(answer):
 
 
 def runner(environment: Shop, sandbox: Sandbox) -> TaskRunner:
-    return SandboxTaskRunner(environment, sandbox, Limits())
+    return SandboxTaskRunner(Arena(environment, sandbox, Limits()))
 
 
 def shown(trial: Trial) -> tuple[object, ...]:

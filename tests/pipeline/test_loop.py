@@ -3,140 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
-from pydantic import BaseModel, ConfigDict
 
-from selfchal.core.model import Capability, Generation, Metrics, Sampling
+from selfchal.core.hookspecs import hookimpl
 from selfchal.core.sandbox import Sandbox
-from selfchal.core.task import TestTask
-from selfchal.core.trainer import Training
-from selfchal.pipeline.context import Hooks
+from selfchal.pipeline.context import SECRET
 from selfchal.pipeline.loop import run
-from selfchal.pipeline.manifest import Choice, Kind, Manifest, validate
+from selfchal.pipeline.manifest import Choice, Manifest
 from selfchal.pipeline.measure import Policy, measure_policy
-from selfchal.pipeline.progress import Silent
 from selfchal.pipeline.store import Store
-from selfchal.plugins import load_plugins
-from tests.support.scripted import ScriptedModel
-from tests.support.shop import ShopEnvironment
-
-HOOKS = Hooks(lambda proposals: None, lambda purpose, episodes: None, lambda step, metrics: None)
-PROPOSAL = """Answer:
-<instruction>How many orders does user {user} have? Question {n}.</instruction>
-<evaluation_function>
-def evaluate(answer):
-    return answer == {count}
-</evaluation_function>
-<solution>
-result = len(get_user("{user}")["orders"])
-</solution>
-<failure_case>
-result = 7
-</failure_case>
-<failure_case>
-result = 8 + len(get_user("{user}")["orders"])
-</failure_case>
-<failure_case>
-result = -1
-</failure_case>
-End Answer"""
+from selfchal.pipeline.watch import Watchers
+from tests.pipeline.learner import Counter, Empty, Learner, facts, manifest_of
 
 
-class Empty(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class InterruptedRunError(BaseException):
+    """As Ctrl-C does, it stops a run wherever it is: no watcher's mistake, so it is not swallowed as one."""
 
 
-class Counter(ShopEnvironment):
-    """The desk with four held-out questions."""
-
-    name: ClassVar[str] = "counter"
-
-    def __init__(self, config: BaseModel | None = None) -> None:
-        pass
-
-    def test_tasks(self, split: str) -> list[TestTask]:
-        return [
-            TestTask(f"t{i}", f"Orders of {u}? v{i}", {}, {"answer": n})
-            for i, (u, n) in enumerate([("ann", "2"), ("bob", "1")] * 2)
-        ]
-
-    def grade(self, task, world, answer, replies):  # type: ignore[no-untyped-def]
-        return answer == task.truth["answer"]
-
-    def oracle(self, task: TestTask) -> list[str]:
-        return [f"Answer: {task.truth['answer']}"]
-
-
-class Learner(ScriptedModel):
-    """Knows Ann's orders; learns Bob's by being trained. Writes tasks, of which every third is wrong."""
-
-    name: ClassVar[str] = "learner"
-    Config: ClassVar[type[BaseModel]] = Empty
-    network: Any = None
-
-    def __init__(self, config: BaseModel) -> None:
-        super().__init__(self._speak)
-        self.updates = 0
-        self.seed = self.drawn = 0
-
-    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        """Same weights, prompts and seed, same result: what was said before does not matter."""
-        self.seed, self.drawn = sampling.seed, 0
-        return super().generate(prompts, sampling)
-
-    @classmethod
-    def provides(cls, config: BaseModel) -> frozenset[Capability]:
-        return frozenset(Capability)
-
-    def _speak(self, text: str) -> str:
-        if "challenger" in text:
-            self.drawn += 1
-            n = (self.seed + self.drawn) % 97
-            user, count = [("ann", 2), ("bob", 1)][n % 2]
-            return PROPOSAL.format(user=user, n=n, count=count + (n % 3 == 0))
-        if "End Action<" not in text and "Observation" not in text:
-            return "Action:\nprint(get_user('ann'))\nEnd Action"
-        return "Answer: 2" if "ann?" in text or self.updates < 2 else "Answer: 1"
-
-    def on_weights_updated(self) -> None:
-        pass
-
-    def save(self, directory: Path) -> None:
-        (directory / "weights").write_text(str(self.updates))
-
-    def load(self, directory: Path) -> None:
-        self.updates = int((directory / "weights").read_text())
-
-
-class Steps:
-    """A trainer of three updates, a checkpoint after each."""
-
-    name: ClassVar[str] = "steps"
-    Config: ClassVar[type[BaseModel]] = Empty
-    needs: ClassVar[frozenset[Capability]] = frozenset({Capability.GRADIENTS})
-
-    def __init__(self, config: BaseModel) -> None:
-        pass
-
-    def train(self, training: Training) -> None:
-        training.progress.total(3)
-        done = training.progress.latest()
-        for step in range(done[0] + 1 if done else 1, 4):
-            groups = training.collect(training.tasks[:2], 2, seed=step)
-            training.model.updates += 1  # type: ignore[attr-defined]  # this test's own model
-            training.progress.log(step, {"reward": sum(sum(g.rewards) for g in groups)})
-            training.progress.save(step, {"step": step})
-
-
-class InterruptedRunError(Exception):
-    pass
-
-
-class Stopper(Silent):
+class Stopper:
     """Stops the run at the n-th thing that it is told."""
 
     def __init__(self, after: int) -> None:
@@ -149,103 +36,69 @@ class Stopper(Silent):
         if self.left == 0:
             raise InterruptedRunError
 
-    def stage(self, name: str, total: int | None, unit: str) -> None:
+    @hookimpl
+    def stage_started(self) -> None:
         self._tick()
 
-    def advance(self, done: int, counts: Mapping[str, int]) -> None:
+    @hookimpl
+    def stage_progressed(self) -> None:
         self._tick()
 
-    def metrics(self, step: int, metrics: Metrics) -> None:
+    @hookimpl
+    def update_finished(self) -> None:
         self._tick()
 
 
-class Own:
-    """This test's plugins first, then the installed ones."""
-
-    own: ClassVar[dict[str, Any]] = {"counter": Counter, "learner": Learner, "steps": Steps}
-
-    def find(self, kind: Kind, name: str) -> Any:
-        return self.own.get(name) or load_plugins().find(kind, name)
-
-
-def manifest_of(sandbox: Sandbox, **changes: Any) -> Manifest:
-    rows: dict[str, Any] = {
-        "environment": {"name": "counter"},
-        "model": {"name": "learner"},
-        "trainer": {"name": "steps"},
-        "synthesizer": {"name": "code_as_task", "tasks": 100, "proposals": 12, "revisions": 0},
-        "rollout": {"batch": 4, "max_steps": 4},
-        "evaluation": {"samples": 2},
-        "curriculum": {"validation": 0.0},
-    } | changes
-    manifest = validate(rows, Own())
-
-    class Shared:
-        """The sandbox of the whole test session: closing it is not the run's business."""
-
-        def __new__(cls, config: BaseModel) -> Any:
-            return _Unclosed(sandbox)
-
-    return Manifest(**{**vars(manifest), "sandbox": Choice("process", Shared, manifest.sandbox.config)})
-
-
-class _Unclosed:
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.name, self.guarantees = sandbox.name, sandbox.guarantees
-        self.run, self.session = sandbox.run, sandbox.session
-
-    def close(self) -> None:
-        pass
-
-
-def facts(directory: Path) -> dict[str, Any]:
-    """All that must not depend on interruptions."""
-    with Store.read(directory) as store:
-        return {
-            "proposals": [p.to_json() for p in store.proposals()],
-            "tasks": store.tasks(),
-            "train": [(e.task, e.sample, e.ids, e.reward) for e in store.episodes("train")],
-            "evaluate": [(e.task, e.sample, e.ids, e.reward) for e in store.episodes("evaluate")],
-            "metrics": store.metrics(),
-        }
+def watched_by(watcher: object) -> Watchers:
+    watchers = Watchers()
+    watchers.add(watcher, "this test")
+    return watchers
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_stopped_at_any_moment_it_ends_with_the_same_store(tmp_path: Path, process_sandbox: Sandbox) -> None:
     manifest = manifest_of(process_sandbox)
     whole = Stopper(10**6)
     with Store.create(tmp_path / "whole", manifest.resolved()) as store:
-        results = run(manifest, store, whole, HOOKS)
+        store.put_fact(SECRET, "the same for all")
+        results = run(manifest, store, watched_by(whole))
     assert results["before"]["pass@1"] == 0.5
     assert results["after"]["pass@1"] == 1.0
     assert 0 < results["funnel"]["kept"] < results["funnel"]["proposed"] == 12
     assert json.loads((tmp_path / "whole" / "results.json").read_text()) == results
     for after in range(1, whole.told, 3):
         directory = tmp_path / str(after)
-        with Store.create(directory, manifest.resolved()) as store, pytest.raises(InterruptedRunError):
-            run(manifest, store, Stopper(after), HOOKS)
+        with Store.create(directory, manifest.resolved()) as store:
+            store.put_fact(SECRET, "the same for all")
+            with pytest.raises(InterruptedRunError):
+                run(manifest, store, watched_by(Stopper(after)))
         with Store.resume(directory, manifest.resolved()) as store:
-            run(manifest, store, Silent(), HOOKS)
+            run(manifest, store, Watchers())
         assert facts(directory) == facts(tmp_path / "whole"), f"stopped at {after}"
 
 
+@pytest.mark.torch
 def test_a_finished_run_that_is_resumed_does_nothing_twice(tmp_path: Path, process_sandbox: Sandbox) -> None:
     manifest = manifest_of(process_sandbox)
     with Store.create(tmp_path, manifest.resolved()) as store:
-        first = run(manifest, store, Silent(), HOOKS)
+        first = run(manifest, store, Watchers())
+        secret = store.fact(SECRET)
     before = facts(tmp_path)
     with Store.resume(tmp_path, manifest.resolved()) as store:
-        again = run(manifest, store, Silent(), HOOKS)
+        again = run(manifest, store, Watchers())
+        assert store.fact(SECRET) == secret
     assert facts(tmp_path) == before
     assert again["after"] == first["after"]
 
 
+@pytest.mark.torch
 def test_no_prompt_of_a_run_holds_a_held_out_task_except_when_it_is_evaluated(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:
     manifest = manifest_of(process_sandbox)
     with Store.create(tmp_path, manifest.resolved()) as store:
-        run(manifest, store, Silent(), HOOKS)
+        run(manifest, store, Watchers())
         seen = [
             m.content
             for purpose in ("challenge", "train")
@@ -269,14 +122,15 @@ class Mute(Learner):
 def test_when_nothing_is_kept_the_run_ends_and_says_so(tmp_path: Path, process_sandbox: Sandbox) -> None:
     notes: list[str] = []
 
-    class Noting(Silent):
+    class Noting:
+        @hookimpl
         def note(self, text: str) -> None:
             notes.append(text)
 
     manifest = manifest_of(process_sandbox)
     manifest = Manifest(**{**vars(manifest), "model": Choice("mute", Mute, Empty())})
     with Store.create(tmp_path, manifest.resolved()) as store:
-        results = run(manifest, store, Noting(), HOOKS)
+        results = run(manifest, store, watched_by(Noting()))
     assert results["funnel"]["kept"] == 0
     assert any("nothing to train on" in note for note in notes)
     assert results["difference"]["mean"] == 0.0
@@ -284,6 +138,6 @@ def test_when_nothing_is_kept_the_run_ends_and_says_so(tmp_path: Path, process_s
 
 @pytest.mark.parametrize(("policy", "rate"), [(Policy.ORACLE, 1.0), (Policy.NOTHING, 0.0)])
 def test_policies_are_measured_without_a_model(process_sandbox: Sandbox, policy: Policy, rate: float) -> None:
-    measured = measure_policy(manifest_of(process_sandbox), policy, Silent())
+    measured = measure_policy(manifest_of(process_sandbox), policy, Watchers())
     assert measured["pass@1"] == rate
     assert measured["tasks"] == 4

@@ -11,13 +11,17 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from selfchal.core import hookspecs
 from selfchal.core.errors import PluginError
+from selfchal.core.hookspecs import hookimpl
 from selfchal.core.judge import Outcome, Verdict
 from selfchal.core.task import Task
+from selfchal.core.watcher import RunInfo
+from selfchal.pipeline.requirements import requirements_of
 from selfchal.plugins import Plugins, load_plugins
-from selfchal.plugins.kinds import KINDS, members
+from selfchal.plugins.kinds import KINDS, fault, members
 
 Install = Callable[..., None]
 TASK = Task("t", "shop", {}, "do it", "def evaluate(): return True", "", ("", "", ""))
@@ -132,6 +136,7 @@ def test_a_plugin_is_disabled_by_its_name_or_its_package(
         ('name = "polite"', 'name = "Very Polite"', "use lower-case letters"),
         ("Config = NoOp", "Config = dict", "has no Config; add `Config"),
         ("def check", "def chec", "lacks check; see Check in the docs"),
+        ("Config = NoOp", "Config = NoOp; requires = ['torch']", "requires must be a tuple of"),
         ("return [Polite]", "return 1 / 0", "register_checks raised ZeroDivisionError"),
     ],
 )
@@ -179,22 +184,90 @@ WATCHER = """
 
 def test_watching_hooks_are_passed_on_and_a_broken_watcher_is_left_out(install: Install) -> None:
     install("watch-pack", WATCHER)
-    install("fail-pack", WATCHER.replace("seen.append(verdict.stage)", "1 / 0"))
-    plugins = load_plugins()
-    plugins.task_judged(TASK, Verdict(Outcome.PASSED, "solution"))
-    plugins.task_judged(TASK, Verdict(Outcome.PASSED, "failures"))
-    plugins.episodes_finished("train", iter([]))
-    plugins.update_finished(3, {"loss": 0.5})
+    install("fail-pack", WATCHER.replace("seen.append(verdict.stage)", "1 / 0"), version="2.5")
+    notes: list[str] = []
+
+    class Listener:
+        @hookimpl
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    watchers = load_plugins().watchers()
+    watchers.add(Listener(), "this test")
+    run = RunInfo("r", None, {})
+    for stage in ("solution", "failures"):
+        watchers.tell("task_judged", run, task=TASK, verdict=Verdict(Outcome.PASSED, stage))
+    watchers.tell("episodes_finished", run, purpose="train", episodes=[])
+    watchers.tell("update_finished", run, stage="train 1", step=3, metrics={"loss": 0.5})
     assert sys.modules["watch_pack"].seen == ["solution", "failures", ("train", 0), (3, 0.5)]
     assert sys.modules["fail_pack"].seen == []
-    assert "its hook task_judged raised ZeroDivisionError" in _failure(plugins, "fail_pack")
+    (said,) = notes
+    assert (
+        "plugin 'fail_pack' of package fail-pack 2.5: its hook task_judged raised ZeroDivisionError" in said
+    )
 
 
-def test_every_register_hook_has_a_kind_whose_protocol_demands_something() -> None:
+CLASS = """
+    from pydantic import BaseModel
+    from selfchal.core.hookspecs import hookimpl
+
+    class Options(BaseModel):
+        every: int = 1
+
+    class Bell:
+        '''Rings at updates.'''
+        name = "bell"
+        Config = Options
+        def __init__(self, config): ...
+        @hookimpl
+        def update_finished(self, step): ...
+
+    @hookimpl
+    def register_watchers():
+        return [Bell]
+"""
+
+
+def test_a_watcher_with_options_is_found_by_its_name(install: Install) -> None:
+    install("bell-pack", CLASS)
+    assert load_plugins().find("watcher", "bell").__name__ == "Bell"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("        @hookimpl\n        def update", "        def update", "Bell marks no method with hookimpl"),
+        ("update_finished(self", "updat_finished(self", "there is none. Did it mean update_finished?"),
+        ("(self, step)", "(self, number)", "takes number; the hook gives run, stage, step, metrics"),
+    ],
+)
+def test_a_watcher_that_would_hear_nothing_is_told_so(
+    install: Install, old: str, new: str, sentence: str
+) -> None:
+    install("bell-pack", CLASS.replace(old, new), plugin="bell")
+    plugins = load_plugins()
+    assert sentence in _failure(plugins, "bell")
+    assert "bell" not in plugins.names("watcher")
+
+
+def test_every_register_hook_has_a_kind_that_demands_something() -> None:
+    class Bare:
+        name = "bare"
+        Config = BaseModel
+
     registering = {name for name in vars(hookspecs) if name.startswith("register_")}
     assert {kind.hook for kind in KINDS} == registering
     for kind in KINDS:
-        assert {"name", "Config"} < set(members(kind.protocol))
+        assert {"name", "Config"} <= set(members(kind.protocol))
+        assert fault(kind, Bare), kind.name
+
+
+def test_the_extras_that_the_builtins_ask_for_are_those_of_pyproject() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = {f"selfchal[{extra}]" for extra in project["optional-dependencies"]}
+    asked = {one.install for item in load_plugins().all() for one in requirements_of(item.cls)}
+    assert {install for install in asked if install.startswith("selfchal")} <= extras
+    assert "selfchal[train]" in asked
 
 
 def test_the_installed_entry_points_are_those_of_pyproject() -> None:

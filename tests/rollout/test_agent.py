@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from selfchal.core.arena import Arena
 from selfchal.core.episode import End, Episode, Reward
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Limits, Sandbox
@@ -36,7 +37,7 @@ class Talkative(Shop):
 def play(
     sandbox: Sandbox, turns: Sequence[str], environment: Shop | None = None, **options: Any
 ) -> tuple[Episode, list[Message], AgentScene]:
-    agent_config = AgentConfig(environment or ShopEnvironment(), sandbox, Limits(seconds=2), **options)
+    agent_config = AgentConfig(Arena(environment or ShopEnvironment(), sandbox, Limits(seconds=2)), **options)
 
     def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
         return Reward(float(answer == "2" or bool(world.difference())))

@@ -23,6 +23,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json, World
 from selfchal.judging.batch import Ending, evaluate_many
 from selfchal.judging.checks.derived import is_derived, literals
+from selfchal.judging.checks.hidden_values import hidden_values
 from selfchal.judging.checks.lookups import blurred, strayed
 from selfchal.judging.checks.needs import Documents, Need, needs_of
 from selfchal.judging.mutants import with_argument
@@ -57,12 +58,12 @@ class Completeness:
         is_told = _is_told if environment.answer_required else _is_counted
         open_needs = [need for need in needs if not is_told(need, wording)]
         if environment.answer_required:
-            missing = self._find_unsaid(task, evidence, open_needs, wording)
+            missing, unsure = self._find_unsaid(task, evidence, open_needs, wording)
         else:
-            missing = _find_undetermined(task, runner, evidence, needs, open_needs, wording)
+            missing, unsure = _find_undetermined(task, runner, evidence, needs, open_needs, wording)
         looked_up = len(open_needs) - len(missing)
         if not missing:
-            return Finding.passed(looked_up=looked_up)
+            return Finding.passed(looked_up=looked_up, **({"unsure": unsure} if unsure else {}))
         named = "; ".join(missing[:4])
         return Finding.failed(
             f"the instruction does not say {named}",
@@ -74,8 +75,9 @@ class Completeness:
 
     def _find_unsaid(
         self, task: Task, evidence: Evidence, open_needs: Sequence[Need], wording: Wording
-    ) -> list[str]:
-        """Where the answer counts: arguments that neither the instruction nor an earlier result holds."""
+    ) -> tuple[list[str], list[str]]:
+        """Where the answer counts: arguments that neither the instruction nor an earlier result holds. Then
+        what the words alone cannot decide."""
         calls = evidence.solution.execution.calls
         missing = []
         for need in open_needs:
@@ -83,16 +85,15 @@ class Completeness:
             if not is_derived(need.value, seen, wording):
                 missing.append(f"{need.value!r} ({need.parameter} of {calls[need.call].name})")
         if self.config.literals:
+            missing += hidden_values(task.solution, wording)
             results = [call.value for call in calls]
             missing += [
                 f"{value!r}"
                 for value in literals(task.solution)
                 if not wording.says(value) and not is_derived(value, results, wording)
             ]
-        return missing or [
-            *strayed(calls, wording),
-            *blurred(calls, evidence.solution.execution.value, wording),
-        ]
+        unclear, unsure = blurred(calls, evidence.solution.execution.value, wording)
+        return missing or [*strayed(calls, wording), *unclear], unsure
 
 
 def _is_told(need: Need, wording: Wording) -> bool:
@@ -117,15 +118,16 @@ def _find_undetermined(
     needs: Sequence[Need],
     open_needs: Sequence[Need],
     wording: Wording,
-) -> list[str]:
-    """Where the state counts: values that could as well be others, for all that the instruction says."""
+) -> tuple[list[str], list[str]]:
+    """Where the state counts: values that could as well be others, for all that the instruction says. Then
+    those about which the words alone cannot decide."""
     if not open_needs:
-        return []
+        return [], []
     calls = evidence.solution.execution.calls
     explorer = evidence.explored()
     docs = Documents(runner.environment)
     if _find_unaddressed(task, needs, explorer, wording):
-        return ["who or what it is about: nothing in it leads to any record"]
+        return ["who or what it is about: nothing in it leads to any record"], []
     missing: dict[Need, str] = {}
     open_needs = [need for need in open_needs if not _is_worked_out(need, needs, explorer, docs, wording)]
     for need in open_needs:
@@ -149,7 +151,30 @@ def _find_undetermined(
         if verdict is False:
             what = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
             missing.setdefault(need, f"{what}, it could be {other!r}")
-    return list(missing.values())
+    unsure = {
+        need for need in missing if _is_undecided(need, needs, explorer, docs, calls[need.call].name, wording)
+    }
+    decided = [what for need, what in missing.items() if need not in unsure]
+    return decided, [what for need, what in missing.items() if need in unsure]
+
+
+def _is_undecided(
+    need: Need, needs: Sequence[Need], explorer: StateExplorer, docs: Documents, tool: str, wording: Wording
+) -> bool:
+    """May the instruction say this value in words that no exact comparison knows?
+
+    So it may with a choice of the schema, which can be said in many ways, unless another choice is said. And
+    so it may with what a record shows that the call or the customer is about, as "my address" or "the card
+    that I paid with".
+    """
+    choices = docs.choices(tool, need.parameter)
+    if need.value in choices:
+        return not any(wording.says(other) for other in choices if other != need.value)
+    if not isinstance(need.value, str):
+        return False
+    about = {str(other.value) for other in needs if other.value != need.value} & explorer.shown.keys()
+    owners = [record for record, shown in explorer.shown.items() if about.intersection(map(str, shown))]
+    return any(need.value in explorer.shown[record] for record in (*about, *owners))
 
 
 def _try_values(need: Need, others: Sequence[Json], evidence: Evidence) -> Iterator[tuple[Need, Json, World]]:

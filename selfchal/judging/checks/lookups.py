@@ -12,11 +12,12 @@ from selfchal.judging.wording import Wording, features
 _AROUND = 1  # lines before and after
 
 
-def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> list[str]:
-    """Why the instruction does not single out the answer's line among those alike; empty when it does,
+def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> tuple[list[str], list[str]]:
+    """Why the instruction does not single out the answer's line among those alike; then why that cannot be
+    told, since it names nothing of the line and may ask for it in other words. Both are empty when it does,
     or when the answer was not simply read."""
     if answer is None or wording.says(answer):
-        return []
+        return [], []
     pages = [call.value for call in calls if isinstance(call.value, str) and "\n" in call.value]
     for page in reversed(pages):
         lines = page.splitlines()
@@ -25,11 +26,11 @@ def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> list[str]:
             continue
         mine = wording.mentioned(_describe_line(lines, at))
         if not mine:
-            return [f"what {answer!r} is"]
+            return [], [f"what {answer!r} is"]
         alike = [i for i, line in enumerate(lines) if i != at and shape(line) == shape(lines[at])]
         rivals = [i for i in alike if not mine - _describe_line(lines, i)]
-        return [f"which line gives {answer!r}"] if rivals and not wording.cued else []
-    return []
+        return [f"which line gives {answer!r}"] if rivals and not wording.cued else [], []
+    return [], []
 
 
 def strayed(calls: Sequence[Call], wording: Wording) -> list[str]:

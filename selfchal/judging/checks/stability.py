@@ -12,6 +12,7 @@ from selfchal.core.evidence import Evidence, TaskRunner, Trial, Verdicts
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
 from selfchal.judging.batch import RAISED
+from selfchal.judging.source.introspection import find_introspection
 from selfchal.judging.source.nondeterminism import asks_nondeterminism
 
 
@@ -31,6 +32,12 @@ class Stability:
             asked = asks_nondeterminism(source)
             if asked:
                 return Finding.failed(f"{what} asks {asked}, which is not the same next time")
+        if seen := find_introspection(task.evaluate):
+            return Finding.failed(
+                f"evaluate looks at the interpreter that runs it ({seen})",
+                f"evaluate uses {seen}. A verifier reads the world through its tools and compares. It must "
+                "not look at frames, modules, names or addresses, nor keep anything for its next run.",
+            )
         expected = [
             _describe_outcome(trial) for trial in (evidence.solution, *evidence.failures, evidence.nothing)
         ]

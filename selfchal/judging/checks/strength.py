@@ -7,6 +7,7 @@ arguments, conditions of evaluate that nothing tests) is measured and kept with 
 
 from __future__ import annotations
 
+import ast
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,13 +21,17 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.batch import RAISED, RAN_OUT, Ending, evaluate_many, tool_names
 from selfchal.judging.checks.unchecked_values import first_unchecked
-from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out
+from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, other_records
 from selfchal.judging.runner import changed_rows
+from selfchal.judging.same_answer import read_tolerance
 from selfchal.judging.source.drop_conditions import weakened
 from selfchal.judging.source.except_hooks import hook_excepts
+from selfchal.judging.source.parse import nodes_of, parse_evaluate
 from selfchal.judging.source.purity import all_pure
 
-_ALONE = 2  # mutants that are asked again in a process of their own
+_ALONE = 2  # refused outcomes that are asked again in a process of their own,
+_ALONE_IMPURE = 12  # and of a verifier that could tell that it is judged in company
+_LONGEST_CONSTANT = 200  # characters of a constant of evaluate that is tried as an answer
 
 
 class StrengthConfig(BaseModel):
@@ -47,7 +52,8 @@ class Strength:
 
     def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
         diagnostics: dict[str, Json] = {"footprint": changed_rows(evidence.solution.world)}
-        idle = [n for n, trial in enumerate(evidence.failures, start=1) if not _is_acting(trial)]
+        by_answer = runner.environment.answer_required
+        idle = [n for n, trial in enumerate(evidence.failures, 1) if not _is_acting(trial, by_answer)]
         diagnostics["noop_failures"] = idle
         if evidence.failures and len(idle) == len(evidence.failures) and not self.config.noop_failures:
             return Finding.failed(
@@ -56,10 +62,16 @@ class Strength:
                 "doing nothing fails. Write failure cases whose calls work but do the wrong thing.",
                 **diagnostics,
             )
-        if runner.environment.answer_required:  # there the world is only read, or walked through
-            mutants = list(altered_answers(evidence))
+        draw, constants = random.Random(evidence.secret), _list_constants(task)
+        if by_answer:  # there the world is only read, or walked through
+            tolerance = read_tolerance(task.instruction)
+            mutants = list(altered_answers(evidence, constants, tolerance, draw))
         else:
-            mutants = [*left_out(evidence), *altered_arguments(evidence)]
+            mutants = [
+                *left_out(evidence),
+                *other_records(evidence, constants, draw),
+                *altered_arguments(evidence),
+            ]
         return self._measure(task, runner, evidence, mutants, diagnostics)
 
     def _measure(
@@ -76,7 +88,7 @@ class Strength:
                 f"evaluate is too slow or too large to be tried on {len(mutants)} altered outcomes",
                 **diagnostics,
             )
-        told = _find_otherwise_alone(task, runner, mutants, verdicts[0])
+        told = _find_otherwise_alone(task, runner, evidence, mutants, verdicts[0])
         if told is not None:
             return Finding.failed(
                 f"evaluate says otherwise of {told.what} when it has a process of its own: "
@@ -89,6 +101,7 @@ class Strength:
         conditions, untested = verdicts[1]
         diagnostics |= {
             "mutants": len(mutants),
+            "specificity": round(1 - len(accepted) / len(mutants), 4) if mutants else None,
             "arguments": [len(altered) - len(unnoticed), len(altered)],
             "unnoticed": unnoticed[:5],
             "conditions": [conditions - len(untested), conditions],
@@ -114,23 +127,43 @@ class Strength:
 
 
 def _find_otherwise_alone(
-    task: Task, runner: TaskRunner, mutants: Sequence[Mutant], verdicts: Sequence[bool | str | None]
+    task: Task,
+    runner: TaskRunner,
+    evidence: Evidence,
+    mutants: Sequence[Mutant],
+    verdicts: Sequence[bool | str | None],
 ) -> Mutant | None:
     """A mutant that evaluate accepts in a process of its own only.
 
-    Code that is not plain can tell that it has company, and be strict there alone; and any code may run out
-    of stack, memory or calls there alone. So of what was refused a few are asked again, drawn by a number
-    that no verifier can work out.
+    A verifier that is not pure could notice that it runs in a shared process, be strict there, and be lenient
+    later when it hands out rewards. Any code may run out of stack, memory or calls in a shared process. So of
+    what was refused some are asked again alone, as rewards are, drawn from the secret.
     """
     tools = [name for names in tool_names(runner) for name in names]
-    suspect = {RAN_OUT} if all_pure([task.evaluate], tools) else {RAN_OUT, RAISED, False}
+    pure = all_pure([task.evaluate], tools)
+    suspect = {RAN_OUT} if pure else {RAN_OUT, RAISED, False}
     refused = [mutant for mutant, verdict in zip(mutants, verdicts, strict=True) if verdict in suspect]
-    drawn = random.Random(task.evaluate).sample(refused, min(_ALONE, len(refused)))
+    draw = random.Random(f"{evidence.secret}/alone")
+    drawn = draw.sample(refused, min(_ALONE if pure else _ALONE_IMPURE, len(refused)))
     return next((m for m in drawn if runner.verdict(task, m.world, m.answer).value is True), None)
 
 
-def _is_acting(trial: Trial) -> bool:
-    return trial.changed or trial.execution.value is not None
+def _is_acting(trial: Trial, by_answer: bool) -> bool:
+    """Did the failure case do something that could be taken for the task?"""
+    return trial.changed or (by_answer and trial.execution.value is not None)
+
+
+def _list_constants(task: Task) -> list[Json]:
+    """The texts and numbers in evaluate, each a likely second answer."""
+    nodes = nodes_of(parse_evaluate(task.evaluate))
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return [
+        value
+        for value in values
+        if not isinstance(value, bool)
+        and isinstance(value, str | int | float)
+        and len(str(value)) <= _LONGEST_CONSTANT
+    ]
 
 
 def _collect_verdicts(

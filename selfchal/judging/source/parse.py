@@ -1,6 +1,7 @@
 """Does model-written source compile, and does it define ``evaluate`` as asked? Runs nothing.
 
-The size is bounded first, so that no source can bring this process down.
+Size and nesting are bounded first, so that no source can bring this process down. Both bounds are ours: how
+deep a source may be nested for Python's own compiler differs from one Python to the next.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from itertools import accumulate
 
 from selfchal.core.sandbox import MAX_SOURCE
 from selfchal.sandbox.compiled import compiled, tree_of
+
+# Levels of the syntax tree. What walks or writes a tree by recursion (ast.unparse takes five calls a level)
+# stays far from Python's limit of 1,000 calls; sound code has some twenty levels.
+MAX_NESTING = 100
 
 
 class SourceError(ValueError):
@@ -27,20 +32,31 @@ def parse_source(source: str, what: str) -> ast.Module:
     if len(source) > MAX_SOURCE:
         raise SourceError(f"{what} is {len(source):,} characters long; at most {MAX_SOURCE:,} are read")
     try:
-        return _compile(source)
+        tree, levels = _parse(source)
+        if levels <= MAX_NESTING:
+            compiled(source)
+            return tree
     except SyntaxError as error:
         where = f"line {error.lineno}: {(error.text or '').strip()[:200]!r}"
         raise SourceError(f"{what} does not compile: {type(error).__name__}: {error.msg} ({where})") from None
     except (ValueError, MemoryError, RecursionError, OverflowError, UnicodeError) as error:
         raise SourceError(f"{what} does not compile: {type(error).__name__}: {str(error)[:200]}") from None
+    raise SourceError(f"{what} is nested {levels:,} levels deep; at most {MAX_NESTING} are read")
 
 
 @lru_cache(maxsize=64)
-def _compile(source: str) -> ast.Module:
-    """The tree of a source that compiles; every check asks for those of the same few. Raises what compile
-    raises."""
-    compiled(source)
-    return tree_of(source)
+def _parse(source: str) -> tuple[ast.Module, int]:
+    """The tree, and how many levels it has; every check asks for those of the same few sources.
+
+    Raises what ``ast.parse`` raises.
+    """
+    tree = tree_of(source)
+    level: list[ast.AST] = [tree]
+    levels = 0
+    while level:
+        levels += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return tree, levels
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode, Reward
 from selfchal.core.sandbox import Limits
@@ -168,7 +169,7 @@ class _Kit:
         box = load_plugins().find("sandbox", self.sandbox)
         running = box(parse_config(box.Config, {}, "sandbox"))
         try:
-            agent_config = AgentConfig(environment, running, Limits(), max_steps=1_000)
+            agent_config = AgentConfig(Arena(environment, running, Limits()), max_steps=1_000)
             for split in environment.splits():
                 for task in list(environment.test_tasks(split))[:ORACLE_TASKS]:
                     solved = _play(agent_config, task, environment.oracle(task))
@@ -208,7 +209,7 @@ def _collect_vocabulary(environment: Environment) -> list[Json]:
 
 def _play(agent_config: AgentConfig, task: TestTask, turns: Any) -> Episode:
     def grade(world: World, answer: str | None, replies: Any) -> Reward:
-        return Reward(float(agent_config.environment.grade(task, world, answer, replies)), "graded")
+        return Reward(float(agent_config.arena.environment.grade(task, world, answer, replies)), "graded")
 
     scene, episode = (
         AgentScene(task.id, task.instruction, task.context, agent_config, grade),

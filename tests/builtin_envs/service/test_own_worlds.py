@@ -8,12 +8,12 @@ from selfchal.builtin_envs.airline.environment import AIRLINE, Airline
 from selfchal.builtin_envs.retail.environment import RETAIL, Retail, redact
 from selfchal.builtin_envs.service.environment import ServiceConfig, ServiceEnvironment
 from selfchal.builtin_envs.tables.database import Database
+from selfchal.core.arena import Arena
 from selfchal.core.episode import End
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import TestTask
 from selfchal.pipeline.measure import play_oracle
-from selfchal.pipeline.progress import Silent
 from selfchal.rollout.agent import AgentConfig
 
 DESKS: dict[str, type[ServiceEnvironment]] = {"retail": Retail, "airline": Airline}
@@ -96,7 +96,9 @@ def solved(
 def test_the_oracle_wins_whole_episodes_with_the_scripted_user(name: str, process_sandbox: Sandbox) -> None:
     environment = DESKS[name](ServiceConfig())
     tasks = environment.test_tasks("test")[:12]
-    episodes = play_oracle(AgentConfig(environment, process_sandbox, Limits()), tasks, Silent())
+    episodes = play_oracle(
+        AgentConfig(Arena(environment, process_sandbox, Limits())), tasks, lambda done: None
+    )
     assert [(episode.end, episode.reward) for episode in episodes] == [(End.STOP, 1.0)] * len(tasks)
 
 

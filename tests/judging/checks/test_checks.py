@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from selfchal.core.arena import Arena
 from selfchal.core.evidence import Attempt
 from selfchal.core.judge import Stage, Verdict
 from selfchal.core.sandbox import Limits
@@ -19,7 +20,7 @@ from tests.support.shop import CANCEL, COUNT, Shop, ShopEnvironment
 
 def judged(task: Task) -> Verdict:
     environment = ShopEnvironment() if task.environment == "desk" else Shop()
-    return Judge(SandboxTaskRunner(environment, Inline(), Limits()))(task)
+    return Judge(SandboxTaskRunner(Arena(environment, Inline(), Limits())))(task)
 
 
 ASKS = [
@@ -129,10 +130,16 @@ def test_an_instruction_that_leaves_the_choice_open_is_incomplete() -> None:
 
 
 def test_a_number_that_nobody_said_is_missing() -> None:
-    task = replace(COUNT, instruction="How many does user ann have?", solution="result = 10 * 5 + 7 - 55")
+    task = replace(
+        COUNT,
+        instruction="How many does user ann have?",
+        solution='result = len(get_user("ann")["orders"]) + 10 * 5 + 7 - 57',
+    )
     verdict = judged(task)
     assert verdict.stage == Stage.COMPLETE
-    assert judged(replace(task, instruction="Multiply 10 and 5, add 7, take away 55.")).passed
+    assert judged(
+        replace(task, instruction="Take what user ann has, add 10 times 5 and 7, take away 57.")
+    ).passed
 
 
 class Twins:
@@ -149,7 +156,7 @@ def test_agreement_on_another_outcome_refuses() -> None:
     from selfchal.builtin_synthesizers.behaviour import Attempts, AttemptsConfig
 
     def verdict(attempt: Attempt) -> Verdict:
-        runner = SandboxTaskRunner(ShopEnvironment(), Inline(), Limits(), solver=Twins(attempt))
+        runner = SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits()), solver=Twins(attempt))
         return Judge(runner, [Attempts(AttemptsConfig())])(COUNT)
 
     assert verdict(Attempt(False, "same", 3)).stage == Stage.COMPLETE

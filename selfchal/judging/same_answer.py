@@ -1,0 +1,137 @@
+"""When are two answers the same answer? Defined once, for everything that draws or compares wrong answers.
+
+An agent answers in words of its own, so a verifier may be lenient about case, surrounding space, the order of
+words, the usual forms of a date, the order of a list, and a number's last digits. Whatever lies outside of
+this is another answer, and a verifier that accepts it is too lax.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from selfchal.core.world import Json
+
+RELATIVE = 0.01  # where the instruction states no tolerance: one per cent of the value,
+ABSOLUTE = 0.01  # or this much, whichever is more
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_WITHIN = re.compile(
+    rf"(?:within|accurate to|to within|give or take|plus or minus|±|\+/-)\s*{_NUMBER}\s*(%|per ?cent)?", re.I
+)
+_DECIMALS = re.compile(r"(\d+|one|two|three|four)\s+(?:decimal|digits? after)", re.I)
+_NEAREST = re.compile(rf"nearest\s+(?:{_NUMBER}|(whole|integer|ten|hundred|thousand|cent))", re.I)
+_WORDS = {"one": 1, "two": 2, "three": 3, "four": 4}
+_UNITS = {"whole": 1.0, "integer": 1.0, "ten": 10.0, "hundred": 100.0, "thousand": 1000.0, "cent": 0.01}
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december",
+)  # fmt: skip
+_DATE_FORMS = (
+    re.compile(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"),
+    re.compile(r"(?P<day>\d{1,2})(?:st|nd|rd|th)?(?: of)? (?P<name>[a-z]{3,9})\.?,? (?P<year>\d{4})"),
+    re.compile(r"(?P<name>[a-z]{3,9})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})"),
+    re.compile(r"(?P<month>\d{1,2})[/.](?P<day>\d{1,2})[/.](?P<year>\d{4})"),
+    re.compile(r"(?P<day>\d{1,2})[/.](?P<month>\d{1,2})[/.](?P<year>\d{4})"),
+)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a number may be off and still be the same answer; the larger of the two counts."""
+
+    relative: float = RELATIVE
+    absolute: float = ABSOLUTE
+
+    def covers(self, one: float, other: float) -> bool:
+        return abs(one - other) <= max(self.absolute, self.relative * max(abs(one), abs(other)))
+
+
+def read_tolerance(instruction: str) -> Tolerance:
+    """The tolerance that an instruction states ("within 0.5", "to two decimals", "to the nearest ten")."""
+    if within := _WITHIN.search(instruction):
+        amount = float(within[1])
+        return Tolerance(amount / 100, 0.0) if within[2] else Tolerance(0.0, amount)
+    if nearest := _NEAREST.search(instruction):
+        unit = float(nearest[1]) if nearest[1] else _UNITS[nearest[2].lower()]
+        return Tolerance(RELATIVE, max(ABSOLUTE, unit / 2))
+    if decimals := _DECIMALS.search(instruction):
+        count = int(decimals[1]) if decimals[1].isdigit() else _WORDS[decimals[1].lower()]
+        return Tolerance(RELATIVE, max(ABSOLUTE, 0.5 * 10.0 ** -min(count, 9)))
+    return Tolerance()
+
+
+def is_same_answer(one: Json, other: Json, tolerance: Tolerance) -> bool:
+    """Could both be the right answer, said differently?"""
+    if one == other:
+        return True
+    numbers = read_number(one), read_number(other)
+    if numbers[0] is not None and numbers[1] is not None:
+        return tolerance.covers(numbers[0], numbers[1])
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return _is_same_list(one, other, tolerance)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same_answer(one[k], other[k], tolerance) for k in one)
+    if isinstance(one, bool) or isinstance(other, bool):
+        return str(one).strip().casefold() == str(other).strip().casefold()
+    return isinstance(one, str) and isinstance(other, str) and _is_same_text(one, other)
+
+
+def read_number(value: Json) -> float | None:
+    """The number that this is, or that its text writes; None for anything else, truth values included."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value.replace(",", "").strip().lstrip("$") if isinstance(value, str) else value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_dates(text: str) -> Iterator[date]:
+    """Every date that the whole of a text may mean; month and day can be either way round."""
+    folded = " ".join(text.casefold().split())
+    for form in _DATE_FORMS:
+        if match := form.fullmatch(folded):
+            found = match.groupdict()
+            names = [
+                i for i, name in enumerate(_MONTHS, 1) if "name" in found and name.startswith(found["name"])
+            ]
+            month = names[0] if names else int(found.get("month", 0))
+            try:
+                yield date(int(found["year"]), month, int(found["day"]))
+            except ValueError:
+                continue
+
+
+def _is_same_text(one: str, other: str) -> bool:
+    if sorted(_split_words(one)) == sorted(_split_words(other)) or _squeeze(one) == _squeeze(other):
+        return True
+    return bool(set(read_dates(one)) & set(read_dates(other)))
+
+
+def _squeeze(text: str) -> str:
+    """Without space and hyphens: a telephone number is written in many ways."""
+    return re.sub(r"[\s-]+", "", text.casefold())
+
+
+def _split_words(text: str) -> list[str]:
+    """Words without the marks around them and the s of a plural. A text of marks alone is itself."""
+    words = [word.strip(".,;:!?\"'()") for word in text.casefold().split()]
+    return [word.rstrip("s") or word for word in words if word] or [text.strip()]
+
+
+def _is_same_list(
+    one: list[Json] | tuple[Json, ...], other: list[Json] | tuple[Json, ...], tolerance: Tolerance
+) -> bool:
+    """The same members in any order."""
+    left = list(other)
+    for member in one:
+        found = next(
+            (i for i, candidate in enumerate(left) if is_same_answer(member, candidate, tolerance)), None
+        )
+        if found is None:
+            return False
+        del left[found]
+    return not left

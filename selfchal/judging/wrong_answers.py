@@ -1,0 +1,155 @@
+"""Wrong answers to try on a verifier: many, made from the right one, drawn from a secret.
+
+A verifier that knows which wrong answers a judge tries could refuse those alone. So they are drawn anew for
+each task from a secret of the run, and are never the same for two tasks. They are of the kinds that a lax
+verifier accepts: near numbers at several scales, other roundings and units, parts of a text and texts around
+it, its letters in another order, a letter changed, words of any length, other types, and whatever constants
+stand in the verifier itself.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from random import Random
+
+from selfchal.core.world import Json
+from selfchal.judging.same_answer import Tolerance, is_same_answer, read_number
+
+COUNT = 100  # answers drawn for a task
+_ATTEMPTS = 6  # draws for each one that is wanted: some repeat, some are the right answer said otherwise
+_FACTORS = (10, 100, 1000, 0.1, 0.01, 12, 60, 1 / 12, 1 / 60, 1.609344, 0.453592, -1)
+_LONGEST_WORD = 11
+_SENTENCES = ("the answer is {}", "{} it is", "not {}", "{} or {word}", "{word} {}", "{} {word}")
+
+
+def draw_wrong_answers(
+    draw: Random, answer: Json, tolerance: Tolerance, given: Sequence[Json] = (), count: int = COUNT
+) -> list[Json]:
+    """Different answers, none of which is the same as ``answer``; those of ``given`` come first.
+
+    ``given``: values that deserve to be tried (constants of the verifier, values met on the way).
+    """
+    found: dict[str, Json] = {}
+    candidates = chain(given, islice(_draw_forever(draw, answer), _ATTEMPTS * count))
+    for other in candidates:
+        if not is_same_answer(other, answer, tolerance):
+            found.setdefault(repr(other), other)
+        if len(found) >= count + len(given):
+            break
+    return list(found.values())
+
+
+def _draw_forever(draw: Random, answer: Json) -> Iterator[Json]:
+    while True:
+        yield _draw_one(draw, answer)
+
+
+def _draw_one(draw: Random, answer: Json) -> Json:
+    """One candidate. One in eight is of another type, since an agent's answer is text whatever was asked."""
+    if draw.random() < 0.125:
+        return draw.choice((_draw_words, _draw_number, _draw_container))(draw)
+    if isinstance(answer, bool):
+        return draw.choice((not answer, _draw_words(draw)))
+    if isinstance(answer, int | float):
+        return _draw_near(draw, answer)
+    if isinstance(answer, str):
+        number = read_number(answer)
+        if number is not None and draw.random() < 0.5:
+            return str(_draw_near(draw, int(number) if number.is_integer() else number))
+        return _draw_text(draw, answer)
+    if isinstance(answer, list):
+        return _draw_list(draw, answer)
+    return _draw_object(draw, answer) if isinstance(answer, dict) else _draw_words(draw)
+
+
+def _draw_near(draw: Random, answer: int | float) -> int | float:
+    """A number at some distance: two per cent off to a hundred times too large, in another unit, rounded."""
+    kind = draw.randrange(5)
+    if kind == 0:
+        return answer * draw.choice(_FACTORS)
+    if kind == 1:
+        digits = draw.randint(-3, 1)
+        return round(answer, digits) if isinstance(answer, float) else round(answer, min(digits, -1))
+    distance = abs(answer) * 10 ** draw.uniform(-1.7, 2) * draw.choice((1, -1)) or draw.uniform(-9, 9)
+    if not isinstance(answer, int):
+        return answer + distance
+    if kind == 2 and answer > 0:
+        # below, by six to nine tenths: a verifier may round to whole numbers or cut the rest off
+        return answer - draw.uniform(0.6, 0.9) - draw.choice((0, 0, 1, 2))
+    return answer + (round(distance) or draw.choice((1, -1, 2, -2)))
+
+
+def _draw_text(draw: Random, answer: str) -> str:
+    """A text made from the right one."""
+    kind = draw.randrange(7)
+    if kind == 0:
+        return _draw_word(draw, len(answer))
+    if kind == 1:
+        return "".join(draw.sample(answer, len(answer)))
+    if kind == 2:
+        return "".join(draw.choices(answer or "x", k=max(1, len(answer))))
+    if kind == 3 and len(answer) > 1:
+        cut = draw.randrange(1, len(answer))
+        return draw.choice((answer[:cut], answer[cut:]))
+    if kind == 4:
+        return draw.choice((f"{answer}{_draw_word(draw)}", f"{_draw_word(draw)}{answer}"))
+    if kind == 5:
+        return draw.choice(_SENTENCES).format(answer, word=_draw_word(draw))
+    return _edit(draw, answer)
+
+
+def _edit(draw: Random, answer: str) -> str:
+    """One character changed, dropped, doubled, or changed places with its neighbour."""
+    if not answer:
+        return _draw_word(draw)
+    at = draw.randrange(len(answer))
+    before, here, after = answer[:at], answer[at], answer[at + 1 :]
+    other = draw.choice(string.digits if here.isdigit() else string.ascii_lowercase)
+    return draw.choice(
+        (
+            before + other + after,
+            before + after,
+            before + here + here + after,
+            before + after[:1] + here + after[1:],
+        )
+    )
+
+
+def _draw_word(draw: Random, length: int | None = None) -> str:
+    return "".join(draw.choices(string.ascii_lowercase, k=length or draw.randint(1, _LONGEST_WORD)))
+
+
+def _draw_words(draw: Random) -> str:
+    """A word, a sentence, or a page."""
+    return " ".join(_draw_word(draw) for _ in range(draw.choice((1, 1, 2, 3, 8, 40))))
+
+
+def _draw_number(draw: Random) -> int | float:
+    return draw.choice((draw.randint(-9, 99), draw.randint(100, 10**6), round(draw.uniform(-100, 1000), 2)))
+
+
+def _draw_container(draw: Random) -> Json:
+    return draw.choice(
+        ([], [_draw_word(draw)], [_draw_number(draw)], {_draw_word(draw): _draw_word(draw)}, None, "")
+    )
+
+
+def _draw_list(draw: Random, answer: list[Json]) -> Json:
+    """A member changed, one missing, one more."""
+    if not answer:
+        return [_draw_word(draw)]
+    at = draw.randrange(len(answer))
+    changed = [*answer[:at], _draw_one(draw, answer[at]), *answer[at + 1 :]]
+    return draw.choice((changed, [*answer[:at], *answer[at + 1 :]], [*answer, _draw_one(draw, answer[at])]))
+
+
+def _draw_object(draw: Random, answer: dict[str, Json]) -> Json:
+    """A value changed, a key missing, one more."""
+    if not answer:
+        return {_draw_word(draw): _draw_word(draw)}
+    key = draw.choice(list(answer))
+    changed = {**answer, key: _draw_one(draw, answer[key])}
+    missing = {name: value for name, value in answer.items() if name != key}
+    return draw.choice((changed, missing, {**answer, _draw_word(draw): _draw_word(draw)}))

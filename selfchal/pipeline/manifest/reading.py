@@ -1,0 +1,52 @@
+"""Reads a manifest's file, YAML or TOML, and applies the ``--set a.b=c`` of a command line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from selfchal.core.errors import ManifestError
+
+
+def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The file's mapping (YAML, or TOML by its ending) with ``a.b=c`` overrides. Raises ManifestError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"cannot read the manifest {path}: {error}") from error
+    try:
+        rows = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
+        language = "TOML" if path.suffix == ".toml" else "YAML"
+        raise ManifestError(f"{path} is not valid {language}: {error}") from error
+    if not isinstance(rows, dict):
+        raise ManifestError(f"{path}: a manifest is a mapping of sections (run, environment, model, …)")
+    apply_overrides(rows, overrides)
+    return rows
+
+
+def apply_overrides(rows: dict[str, Any], overrides: Sequence[str]) -> None:
+    """Write each ``a.b=c`` (the value is YAML) into the nested mapping. Raises ManifestError."""
+    for override in overrides:
+        _apply_override(rows, override)
+
+
+def _apply_override(rows: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise ManifestError(f"--set {override}: write it as section.key=value")
+    *parents, last = path.split(".")
+    section = rows
+    for parent in parents:
+        inner = section.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ManifestError(f"--set {override}: {parent!r} is not a section but {inner!r}")
+        section = inner
+    try:
+        section[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ManifestError(f"--set {override}: the value is not valid YAML: {error}") from error

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from selfchal.judging.checks.hidden_values import hidden_values
+from selfchal.judging.wording import Wording
+
+SAID = Wording("Count the letters of 'planet' and add 17.")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "result = string_length('planet') * len('abcdefgh')",
+        "result = int('18')",
+        "result = f(True + True + True)",
+        "result = ord('b')",
+        "import base64\nresult = base64.b64decode('c2VjcmV0')",
+        "result = bytes.fromhex('6869').decode()",
+        "result = b'hello'.decode()",
+        "result = float('2.5')",
+    ],
+)
+def test_a_value_in_disguise_is_seen(source: str) -> None:
+    assert hidden_values(source, SAID)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "result = string_length('planet')",
+        "result = len('planet') + int('17')",
+        "n = get('x')\nresult = int(n) + len(n)",
+        "result = len(get_user('ann')['orders'])",
+        "page = click('/x')\nresult = float(page.split()[0])",
+        "ok = not True\nresult = f(ok)",
+        "result = sum(row['price'] for row in rows())",
+    ],
+)
+def test_what_is_said_or_comes_from_a_tool_is_not_hidden(source: str) -> None:
+    assert hidden_values(source, SAID) == []
