@@ -44,17 +44,19 @@ class Step(nn.Module):
 
     def forward(self, ids: Tensor, positions: Tensor, mask: Tensor, *caches: Tensor) -> Tensor:
         """ids, positions [rows, 1]; mask [rows, 1, 1, used]; the caches of each layer in order."""
-        held, layers = iter(caches), list[Layer]()
+        layers: list[Layer] = []
+        at = 0  # an index and no iterator, since torch.compile may stop and go on inside this loop
         for kind in self.network.config.layer_types:
             if kind == "conv":
-                layers.append(conv_rows(next(held)))
+                layers.append(conv_rows(caches[at]))
+                at += 1
                 continue
-            keys, values = next(held), next(held)
-            plan = WritePlan(keys.shape[2])
+            plan = WritePlan(caches[at].shape[2])
             plan.start_pass(positions, used=mask.shape[-1])
             layer = AttentionRows(plan)
-            layer.buffers = [keys, values]
+            layer.buffers = [caches[at], caches[at + 1]]
             layers.append(layer)
+            at += 2
         cache = {self._cache_name: Cache(layers=list(layers))}
         output = self.network(
             input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **cache
