@@ -155,7 +155,8 @@ def preserving_network(network: Any) -> Iterator[None]:
     logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always", FutureWarning)
+            # TRL asks by transformers' old names, which only TRL can mend.
+            warnings.filterwarnings("ignore", message="`(is_)?gradient_checkpointing` is deprecated")
             yield
     finally:
         logging.set_verbosity(loudness)
