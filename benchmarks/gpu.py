@@ -83,7 +83,12 @@ def run_stages(stages: Plan, machine: Machine, minutes: float) -> Iterator[Row]:
                 yield {"stage": name, **_arguments_of(stage), **row, **machine.take_peak_memory()}
         except Exception as error:  # noqa: BLE001 # out of memory, a missing package: said, and the next stage runs
             failed = f"{type(error).__name__}: {error}"
-            yield {"stage": name, **_arguments_of(stage), "failed": failed[:500], **machine.take_peak_memory()}
+            yield {
+                "stage": name,
+                **_arguments_of(stage),
+                "failed": failed[:500],
+                **machine.take_peak_memory(),
+            }
         machine.free_memory()
 
 
@@ -92,7 +97,9 @@ def _arguments_of(stage: Stage) -> dict[str, Any]:
 
 
 @click.command(help=__doc__)
-@click.option("--device", default="auto", show_default=True, help="auto (a GPU if there is one), cuda or cpu.")
+@click.option(
+    "--device", default="auto", show_default=True, help="auto (a GPU if there is one), cuda or cpu."
+)
 @click.option("--minutes", default=8.0, show_default=True, help="No stage begins later than this.")
 @click.option("--stage", "names", multiple=True, help="Only the stages of this name; may be repeated.")
 @click.option("--size", default="tiny", show_default=True, type=click.Choice(list(SIZES)), help="On a CPU.")

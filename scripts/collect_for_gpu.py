@@ -66,7 +66,11 @@ def write_placeholder(directory: Path, name: str, version: str) -> Path:
 
 
 def download(
-    requirements: Sequence[str], installed: dict[str, str], target: Path, python: str, platforms: Sequence[str]
+    requirements: Sequence[str],
+    installed: dict[str, str],
+    target: Path,
+    python: str,
+    platforms: Sequence[str],
 ) -> None:
     """Put into ``target`` the wheels of the requirements and of what they need, but for what is installed."""
     with tempfile.TemporaryDirectory() as scratch:
