@@ -3,9 +3,9 @@
 python scripts/test_pythons.py [--list] [arguments for pytest]
 
 Each environment has the package, what it asks for and the test tools, and nothing else; it is made anew in a
-temporary folder. All tests run that take seconds, and of the slow ones those of the sandbox, which depend most
-on the Python; arguments for pytest choose other tests. Pythons are looked for on PATH and among pyenv's. Stops at the first Python whose tests
-fail, with pytest's exit code.
+temporary folder. All tests run that take seconds, and of the slow ones those of the sandbox, which depend
+most on the Python; arguments for pytest choose other tests. Pythons are looked for on PATH and among pyenv's.
+Stops at the first Python whose tests fail, with pytest's exit code.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def run_tests(python: Path, pytest_arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="selfchal-light-") as directory:
         subprocess.run([python, "-m", "venv", directory], check=True)
         light = Path(directory) / "bin" / "python"
-        install = [light, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        install: list[str | Path] = [light, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         library = ROOT / "examples" / "selfchal-library"
         subprocess.run([*install, "-e", f"{ROOT}[test]", "-e", library], check=True)
         for arguments in [pytest_arguments] if pytest_arguments else CHOSEN:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import click
 from rich.console import Console
 from rich.table import Table
 
+from selfchal.cli.terminal import say, say_on
 from selfchal.core.world import Json
+from selfchal.pipeline.unjudged import BOUND, LEAST, has_too_many_unjudged
+
+TOO_MANY_UNJUDGED = 3
 
 
 def percent(value: float | None) -> str:
@@ -21,15 +26,26 @@ def interval(bounds: list[float] | None, warning: str = "") -> str:
     return f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]{said}" if bounds else ""
 
 
-def unjudged(rates: Mapping[str, Json]) -> str:
-    """How much of a score could not be judged; empty where everything was."""
+def describe_unjudged(rates: Mapping[str, Json]) -> str:
+    """How much of a score could not be judged, and why; empty where everything was."""
     if not rates["could_not_judge"]:
         return ""
     count, share = rates["could_not_judge"], percent(rates["share_not_judged"])
     return (
         f"{count} episodes ({share}) could not be judged: they are left out of the rates, and the low end of "
-        "each interval counts them as failed"
+        f"each interval counts them as failed. The commonest cause: {rates['commonest_cause']}"
     )
+
+
+def exit_where_too_many_unjudged(ctx: click.Context, results: Mapping[str, Json], cure: str) -> None:
+    """End with ``TOO_MANY_UNJUDGED`` where a score is not to be relied upon; ``cure`` is what to do then."""
+    if has_too_many_unjudged(results):
+        say(
+            f"Error: too many episodes could not be judged ({LEAST} or more, and over {BOUND:.0%}), so the "
+            f"scores are not to be relied upon. Mend the cause, then {cure}.",
+            err=True,
+        )
+        ctx.exit(TOO_MANY_UNJUDGED)
 
 
 def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
@@ -44,7 +60,7 @@ def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
         table.add_row(name, *(_format_rate(part, name) for part in parts))
     console.print(table)
     for row in (*_list_changes(results), *_list_context(results)):
-        console.print(row, highlight=False, markup=False, soft_wrap=True)
+        say_on(console, row)
 
 
 def _format_rate(rates: Mapping[str, Json], name: str) -> str:
@@ -68,7 +84,7 @@ def _list_changes(results: Mapping[str, Json]) -> Iterator[str]:
 def _list_context(results: Mapping[str, Json]) -> Iterator[str]:
     yield f"doing nothing scores {percent(results['do_nothing'])}"
     for when in ("before", "after"):
-        if said := unjudged(results.get(when, {"could_not_judge": 0})):
+        if said := describe_unjudged(results.get(when, {"could_not_judge": 0})):
             yield f"{when}: {said}"
     funnel = results["funnel"]
     yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"

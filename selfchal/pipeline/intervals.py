@@ -72,9 +72,9 @@ def interval_of_difference(values: Values) -> Interval:
 def interval_over_seeds(values: Values) -> Interval:
     """Of the mean of paired differences over seeds and tasks, for other seeds and other tasks.
 
-    Shape [seeds, tasks], of two seeds or more. The distance from the mean is the root of the sum of two squares:
-    that of ``interval_of_difference`` over tasks, each averaged over seeds, and that of Student's t over the
-    means of the seeds.
+    Shape [seeds, tasks], of two seeds or more. The distance from the mean is the root of the sum of two
+    squares: that of ``interval_of_difference`` over tasks, each averaged over seeds, and that of Student's t
+    over the means of the seeds.
     """
     seeds = len(values)
     by_seed, mean = values.mean(axis=1), float(values.mean())

@@ -29,6 +29,7 @@ from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import summary
 from selfchal.pipeline.statistics import estimate
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.unjudged import describe_unjudged
 from selfchal.pipeline.watch import Watchers, watching
 from selfchal.rollout.agent import AgentConfig
 from selfchal.rollout.given_turns import play_turns
@@ -102,5 +103,4 @@ def _summarize(score: Score, split: str) -> dict[str, Json]:
     part = estimate(score.rows)
     failed = [task for task, rewards in score.rows.items() if 0.0 in rewards]
     return {"split": split, "pass@1": part.mean, "interval": [part.low, part.high], "tasks": part.tasks,
-            "warning": part.warning, "failed": failed, "could_not_judge": score.unjudged,
-            "share_not_judged": score.unjudged / max(1, score.episodes)}  # fmt: skip
+            "warning": part.warning, "failed": failed, **describe_unjudged([score])}  # fmt: skip

@@ -19,6 +19,7 @@ from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
 from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
 from selfchal.pipeline.statistics import estimate, paired_difference, pass_at_k, pass_hat_k
 from selfchal.pipeline.store import RESULTS
+from selfchal.pipeline.unjudged import describe_unjudged
 from selfchal.write_whole import write_whole
 
 Scores = Mapping[Mode, Score]
@@ -74,9 +75,7 @@ def summary(scores: Scores, samples: int) -> dict[str, Json]:
     rates: dict[str, Json] = {name: part.mean for name, part in parts.items()}
     rates["intervals"] = {name: [part.low, part.high] for name, part in parts.items()}
     rates["warnings"] = {name: part.warning for name, part in parts.items() if part.warning}
-    rates["could_not_judge"] = sum(score.unjudged for score in scores.values())
-    rates["share_not_judged"] = rates["could_not_judge"] / max(1, sum(s.episodes for s in scores.values()))
-    return rates
+    return rates | describe_unjudged(list(scores.values()))
 
 
 def elicitation(before: Scores, after: Scores | None) -> dict[str, Json]:

@@ -105,8 +105,10 @@ def _list_doubts(results: Mapping[str, Json]) -> list[str]:
     unjudged = sum(moment["could_not_judge"] for moment in moments)
     if unjudged:
         share = max(moment.get("share_not_judged", 0.0) for moment in moments)
+        causes = {moment["commonest_cause"] for moment in moments if moment.get("commonest_cause")}
         found.append(
-            f"{unjudged} evaluation episodes could not be judged, up to {100 * share:.1f} % at a time. They are "
-            "left out of the rates, and the low end of each interval counts them as failed."
+            f"{unjudged} evaluation episodes could not be judged, up to {100 * share:.1f} % at a time. They "
+            "are left out of the rates, and the low end of each interval counts them as failed. The "
+            f"commonest cause: {'; '.join(sorted(causes))}"
         )
     return found
