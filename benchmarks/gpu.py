@@ -1,13 +1,15 @@
-"""A first look at one GPU: what generation and training reach there, with random weights. One JSON line a figure.
+"""A first look at one GPU: what generation and training reach there, with random weights.
 
     python benchmarks/gpu.py [--device cuda] [--minutes 8] [--stage train ...] [--out gpu.jsonl]
 
-Nothing is downloaded, and no weights are needed. The plan for a GPU is made for one of 80 GB: it generates
-with networks of 1 and 8 billion parameters beside transformers' own `generate`, compares the log-probabilities
-of sampling with those of training, makes whole GRPO updates (all weights at 1 and 4 billion, LoRA at 8),
-and resumes a training from its state. On a CPU the same stages run on a tiny network, which shows that they
-work and says nothing of speed. A stage that fails says why, and the next one runs; a stage begins only
-while there are minutes left. Ends with 1 where a stage failed. LoRA needs selfchal[peft].
+Prints a JSON line for each figure. Nothing is downloaded, and no weights are needed. The plan for a GPU is
+made for one of 80 GB: it generates with networks of 1 and 8 billion parameters beside transformers' own
+`generate`, compares the log-probabilities of sampling with those of training, makes whole GRPO updates (all
+weights at 1 and 4 billion, LoRA at 8), and resumes a training from its state. On a CPU the same stages run
+on a tiny network, which shows that they work and says nothing of speed.
+
+A stage that fails says why, and the next one runs. A stage begins only while there are minutes left. The
+exit code is 1 where a stage failed. LoRA needs selfchal[peft].
 
 For a machine without a network, scripts/collect_for_gpu.py collects what it lacks.
 """
@@ -32,7 +34,7 @@ Plan = list[tuple[str, Stage]]
 
 
 def plan(machine: Machine, size: str) -> Plan:
-    """The stages in order: what tells most comes first, what may not fit last. ``size`` is for a CPU alone."""
+    """The stages in order: what tells most comes first, what may not fit last. ``size`` is for a CPU."""
     if machine.device.type == "cpu":
         return [
             ("machine", describe),
@@ -65,7 +67,7 @@ def describe(machine: Machine) -> Iterator[Row]:
 
 
 def doctor(machine: Machine) -> Iterator[Row]:
-    """What ``selfchal doctor`` says of this machine: which sandboxes run here, and which packages are missing."""
+    """What ``selfchal doctor`` says of this machine: its sandboxes, and which packages are missing."""
     command = [sys.executable, "-m", "selfchal", "doctor"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     yield {"lines": done.stdout.splitlines()}
@@ -81,14 +83,9 @@ def run_stages(stages: Plan, machine: Machine, minutes: float) -> Iterator[Row]:
         try:
             for row in stage(machine):
                 yield {"stage": name, **_arguments_of(stage), **row, **machine.take_peak_memory()}
-        except Exception as error:  # noqa: BLE001 # out of memory, a missing package: said, and the next stage runs
-            failed = f"{type(error).__name__}: {error}"
-            yield {
-                "stage": name,
-                **_arguments_of(stage),
-                "failed": failed[:500],
-                **machine.take_peak_memory(),
-            }
+        except Exception as error:  # noqa: BLE001 # no memory, no package: said, and the next stage runs
+            failed = f"{type(error).__name__}: {error}"[:500]
+            yield {"stage": name, **_arguments_of(stage), "failed": failed, **machine.take_peak_memory()}
         machine.free_memory()
 
 

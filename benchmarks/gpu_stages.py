@@ -1,4 +1,4 @@
-"""The stages of ``gpu.py`` that generate and train: each makes a network of random weights and yields its figures.
+"""The stages of ``gpu.py`` that generate and train, each with a network of random weights of its own.
 
 Times are wall clock after the device has finished its work. ``mfu`` is the share of the device's peak that
 6 FLOPs for each parameter and token come to; with LoRA it overstates, since frozen weights need 4.
@@ -112,9 +112,11 @@ def make_network(machine: Machine, size: str) -> LlamaForCausalLM:
     torch.set_default_dtype(machine.dtype)
     try:
         with torch.device(machine.device):
-            return LlamaForCausalLM(config).eval()
+            network = LlamaForCausalLM(config)
     finally:
         torch.set_default_dtype(usual)
+    network.eval()
+    return network
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -122,7 +124,7 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def generate(machine: Machine, *, size: str, rows: int, prompt: int, new: int) -> Iterator[Row]:
-    """Tokens a second of our decoder and of transformers, and how well training agrees with what was sampled."""
+    """Tokens a second of our decoder and of transformers, and how far training agrees with sampling."""
     network = make_network(machine, size)
     draw = random.Random(1)
     head, *tails = (
@@ -202,7 +204,7 @@ def _compare_logprobs(
 def train(
     machine: Machine, *, size: str, episodes: int, length: int, budget: int, lora: bool
 ) -> Iterator[Row]:
-    """Two GRPO updates on made-up episodes; then a third one, also by a copy that was resumed from the state."""
+    """Two GRPO updates on made-up episodes; then a third one, which a resumed copy makes too."""
     network: Any = make_network(machine, size)
     parameters = count_parameters(network)
     network.gradient_checkpointing_enable({"use_reentrant": False})
@@ -257,7 +259,7 @@ def _resume(machine: Machine, algorithm: GrpoAlgorithm, optimizer: Optimizer, ba
 
 
 def make_groups(count: int, length: int, vocabulary: int) -> list[Group]:
-    """Episodes of ``count`` in groups: a prompt, then turns of a third agent's tokens; half of each passed."""
+    """``count`` episodes in groups, a third of their turns the agent's own. Half of each group passed."""
     draw, episodes = random.Random(0), []
     for number in range(count):
         size = int(length * draw.uniform(0.8, 1))

@@ -6,9 +6,9 @@
     python bundle/install.py                                        on the GPU machine
 
 `--out` then holds pieces of at most 60 MB, which may travel one by one, `SHA256SUMS`, which `sha256sum -c`
-reads too, and `install.py`. That checks the pieces, puts them together and installs the wheels with the Python
-that it runs in, without a network. What `--add` names lies in `bundle/files` afterwards: small weights, or
-`benchmarks` to measure with.
+reads too, and `install.py`. That checks the pieces, puts them together and installs the wheels with the
+Python that it runs in, without a network. What `--add` names lies in `bundle/files` afterwards: small
+weights, or `benchmarks` to measure with.
 
 pip resolves with the versions that the machine has, and nothing of these is downloaded. It decides what is
 needed on which Python by the Python that it runs in, so run this with the machine's version if you can.
@@ -97,12 +97,12 @@ def build_package(target: Path) -> Path:
 
 
 def write_pieces(content: Path, out: Path, piece_bytes: int) -> list[Path]:
-    """Pack a folder into pieces of at most so many bytes, with their checksums and ``install.py`` beside them."""
+    """Pack a folder into pieces of at most so many bytes, their checksums and ``install.py`` beside them."""
     out.mkdir(parents=True)
     packed = out / "bundle.tar"
     with tarfile.open(packed, "w") as archive:
         archive.add(content, arcname=".")
-    pieces = []
+    pieces: list[Path] = []
     with packed.open("rb") as file:
         while data := file.read(piece_bytes):
             piece = out / f"piece-{len(pieces):04}"

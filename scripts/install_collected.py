@@ -2,8 +2,8 @@
 
     python install.py
 
-``scripts/collect_for_gpu.py`` copies this file beside the pieces. The wheels go into the Python that it runs in,
-in one call of pip that looks nowhere else. It needs nothing but the standard library and pip.
+``scripts/collect_for_gpu.py`` copies this file beside the pieces. The wheels go into the Python that it runs
+in, by one call of pip that looks nowhere else. It needs nothing but the standard library and pip.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""vLLM and the trained weights side by side: who has which weights, and when they travel.
+"""vLLM and the trained weights side by side: when vLLM has older weights, and how it gets the new ones.
 
 Heavy: imports torch and transformers; vLLM itself only for an engine in this process.
 """
