@@ -1,4 +1,4 @@
-"""vLLM and the trained weights side by side: when vLLM has older weights, and how it gets the new ones.
+"""vLLM and the trained weights side by side: when vLLM has older weights, and how it gets new ones.
 
 Heavy: imports torch and transformers; vLLM itself only for an engine in this process.
 """
