@@ -174,8 +174,8 @@ class MontySession:
 
 def _bind_tool(name: str, answers: Answers) -> Callable[..., Json]:
     def call(*args: Json, **kwargs: Json) -> Json:
-        wire.check([args, kwargs])
-        kind, value = wire.decode(answers.answer(name, list(args), kwargs))
+        size = len(wire.encode([args, kwargs]))
+        kind, value = wire.decode(answers.answer(name, list(args), kwargs, size))
         if kind == "raise":
             raise RuntimeError(value)
         return value
