@@ -22,9 +22,9 @@ from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutErr
 
 _CALLS_ROOM = 4
 _SLACK = 32 * 2**10  # an error text and a message's own words, beside the value
-# A process that the kernel killed when the machine's memory ran out had asked for it if it had this share of its
-# own limit; it was only the nearest victim if it had less.
-_OWN_SHARE = 4
+# When the machine's memory runs out, the kernel kills the largest process. One that held as much as this (or
+# this share of its limit) has brought that upon itself; a smaller one was only near.
+_OWN_MEMORY, _OWN_SHARE = 64 * 2**20, 4
 _SELF_REPORTED = {"ok", "exception", "memory", "output"}
 _TEXT_CAP = 20_000
 _NAME_CAP = 100
@@ -227,7 +227,7 @@ def explain_end(ending: Ending, limits: Limits, calls: tuple[Call, ...] = ()) ->
     its own side; everything else is the code's doing."""
     if ending.page_tables:
         return Status.MEMORY, f"the kernel's tables for its memory alone took {ending.page_tables} bytes"
-    if ending.out_of_memory and ending.peak * _OWN_SHARE >= limits.memory:
+    if ending.out_of_memory and ending.peak >= min(_OWN_MEMORY, limits.memory // _OWN_SHARE):
         held = f"{ending.peak / 2**20:.0f} MB of its {limits.memory / 2**20:.0f} MB"
         return Status.MEMORY, f"the machine ran out of memory when it held {held}"
     if ending.failure:

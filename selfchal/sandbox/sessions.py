@@ -82,12 +82,12 @@ class ChannelSession:
     def _run(self, request: bytes) -> Execution:
         answers = Answers(self._tools, self._limits)
         channel = self._channel = self._channel or self._open_channel()
-        channel.resume()
         if not channel.quiet():
             status, _ = explain_end(channel.ending(), self._limits)
             self.close()
             return Execution(status, error="the process ended or wrote to its channel between two runs")
         channel.forget_stdout()
+        channel.resume()
         execution = converse(channel, request, answers)
         if execution.status in _LIVES_ON or self._can_answer(execution):
             channel.suspend()  # code that says that it is done and is not gets no time for that

@@ -92,7 +92,7 @@ def _isolate(settings: dict[str, Any], control: _socket.socket) -> Walls:
     bindings = [
         kernel.prepared_prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL),  # a fork does not inherit it
         kernel.prepared_rlimit(kernel.RLIMIT_NPROC, 0),
-        kernel.prepared_rlimit(kernel.RLIMIT_NOFILE, 32),
+        kernel.prepared_rlimit(kernel.RLIMIT_NOFILE, min(32, kernel.hard_limit(kernel.RLIMIT_NOFILE))),
         kernel.prepared_rlimit(kernel.RLIMIT_CPU, cpu_seconds),
     ]
     if rules is not None:
