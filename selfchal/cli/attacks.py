@@ -1,17 +1,36 @@
-"""The attack suite's outcome as a table that a person understands."""
+"""The attack suite for people: a line for each kind as it comes, then all of it as a table."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from selfchal.testing.attacks.run import Report
+    from selfchal.testing.attacks.attack import Attack
+    from selfchal.testing.attacks.run import Outcome, Report
 
 _STYLES = {"stopped": "green", "not promised": "yellow", "surprise": "bold red"}
+
+
+class KindProgress:
+    """Called with each outcome; says on stderr how a kind of attack went once the last of it is through."""
+
+    def __init__(self, attacks: Sequence[Attack]) -> None:
+        self._sizes = Counter(attack.kind for attack in attacks)
+        self._results: dict[str, Counter[str]] = {kind: Counter() for kind in self._sizes}
+
+    def __call__(self, outcome: Outcome) -> None:
+        results = self._results[outcome.kind]
+        results[outcome.result] += 1
+        if results.total() == self._sizes[outcome.kind]:
+            said = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
+            click.echo(f"{outcome.kind}: {said}", err=True)
 
 
 def print_attacks(report: Report) -> None:
@@ -35,7 +54,7 @@ def print_attacks(report: Report) -> None:
     console.print(
         f"{len(report.outcomes)} attacks in {report.seconds:.0f} s: {stopped} stopped, "
         f"{len(report.surprises)} surprises, "
-        f"{len(report.outcomes) - stopped - len(report.surprises)} got through where nothing is promised",
+        f"{len(report.outcomes) - stopped - len(report.surprises)} not tried, since nothing is promised",
         highlight=False,
         soft_wrap=True,
     )

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfchal.builtin_envs.calculator import calculate
+from selfchal.builtin_envs.calculator import RefusedExpression, calculate
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.world import ToolResult
 from selfchal.sandbox.protocol import ARGUMENTS_CAP
@@ -38,7 +38,7 @@ class _Tools:
         if name == "calculate":
             try:
                 return ToolResult(calculate(*args))
-            except Exception as error:  # as a world does with what its tools raise
+            except RefusedExpression as error:
                 return ToolResult(str(error), ok=False, raises=True)
         if name == "read":
             return ToolResult(["row " * 1000] * 250)

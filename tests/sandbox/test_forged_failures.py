@@ -36,7 +36,8 @@ _CHANNEL = {
     "replaces its channel by nothing": "import os\nos.dup2(os.open('/dev/null', 0), 3)" + _LOOP,
     "replaces its channel by what it prints": "import os\nos.dup2(1, 3)" + _LOOP,
     "calls a tool and closes its channel": f"import os\nos.write(3, {_CALL!r})\nos.close(3)" + _LOOP,
-    "calls many tools and closes its channel": f"import os\nos.write(3, {_CALL * 50!r})\nos.close(3)" + _SLEEP,
+    "calls many tools and closes its channel": f"import os\nos.write(3, {_CALL * 50!r})\nos.close(3)"
+    + _SLEEP,
     "closes its channel within a message": f"import os\nos.write(3, {_CALL[:9]!r})\nos.close(3)" + _LOOP,
     "says nothing more within a message": f"import os\nos.write(3, {_CALL[:9]!r})" + _LOOP,
     "calls tools and reads no answer": f"import os\nfor _ in range(10**6):\n    os.write(3, {_CALL!r})",
@@ -80,11 +81,11 @@ while True:
     print('x' * 100)
 """
 _ENDS = {
-    f"ends with exit code {code}": f"import os\nos._exit({code})" for code in (0, 1, 9, 77, 128, 134, 137, 255)
+    f"ends with exit code {code}": f"import os\nos._exit({code})"
+    for code in (0, 1, 9, 77, 128, 134, 137, 255)
 } | {
     "ends its thread": (
-        "import ctypes, os\n"
-        "ctypes.CDLL(None).syscall({'x86_64': 60, 'aarch64': 93}[os.uname().machine], 9)"
+        "import ctypes, os\nctypes.CDLL(None).syscall({'x86_64': 60, 'aarch64': 93}[os.uname().machine], 9)"
     ),
     "ends its thread without its channel": (
         "import ctypes, os\nos.close(3)\n"
@@ -93,12 +94,14 @@ _ENDS = {
     "aborts": "import os\nos.abort()",
     "kills itself": "import os, signal\ntry:\n    os.kill(os.getpid(), 9)\nexcept OSError:\n    pass" + _LOOP,
     "reads nowhere": "import ctypes\nctypes.string_at(8)",
-    "stops itself": "import os, signal\ntry:\n    os.kill(os.getpid(), 19)\nexcept OSError:\n    pass" + _LOOP,
+    "stops itself": "import os, signal\ntry:\n    os.kill(os.getpid(), 19)\nexcept OSError:\n    pass"
+    + _LOOP,
     "runs out of stack": (
         "import ctypes\nF = ctypes.CFUNCTYPE(ctypes.c_int)\n"
         "def f():\n    return F(f)()\nimport sys\nsys.setrecursionlimit(10**9)\nf()"
     ),
-    "prints over its limit by itself": "import os, signal\nsignal.signal(25, 0)\nos.write(1, b'x' * 10**6)" + _LOOP,
+    "prints over its limit by itself": "import os, signal\nsignal.signal(25, 0)\nos.write(1, b'x' * 10**6)"
+    + _LOOP,
 }
 _MACHINE_CODE = """
 import ctypes, mmap, os

@@ -12,6 +12,7 @@ from tests.sandbox.counting import Counting
 
 LIMITS = Limits(seconds=1.0)
 
+
 def _frame(message: object) -> bytes:
     data = json.dumps(message).encode()
     return struct.pack("!I", len(data)) + data

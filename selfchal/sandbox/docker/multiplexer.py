@@ -163,7 +163,9 @@ class LinkChannel:
 
     def _wait(self, done: Callable[[], bool], deadline: float) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: done() or self._ending is not None, max(deadline - time.monotonic(), 0))
+            self._changed.wait_for(
+                lambda: done() or self._ending is not None, max(deadline - time.monotonic(), 0)
+            )
             if done():
                 return
             if self._ending is not None:

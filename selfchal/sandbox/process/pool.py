@@ -9,8 +9,8 @@ from collections import deque
 
 from selfchal.sandbox.protocol import InfrastructureError
 from selfchal.sandbox.runner.ending import describe_os_error
-from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError
 from selfchal.sandbox.runner.forked import Child
+from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError
 from selfchal.sandbox.runner.spawn import Zygote, ZygoteError, ZygoteSettings
 
 _REASON_CAP = 2000
@@ -104,5 +104,7 @@ def _explain_failed_start(child: Child, error: Exception) -> str:
         return describe_os_error(error)
     if isinstance(error, ChannelTimeoutError):
         return f"it took longer than {_READY_SECONDS:.0f} s"
-    said = child.stdout(_REASON_CAP).decode("utf-8", "replace")  # it says there why it cannot lock itself down
+    said = child.stdout(_REASON_CAP).decode(
+        "utf-8", "replace"
+    )  # it says there why it cannot lock itself down
     return said or str(error) or child.ending().failure or "it ended"

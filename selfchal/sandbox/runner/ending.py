@@ -44,7 +44,14 @@ class Ending:
     def from_bytes(cls, data: bytes) -> Ending:
         """Raises ValueError for what ``to_bytes`` did not write."""
         match json.loads(data):
-            case [int() | None as status, int(peak), bool(hung_up), int(tables), bool(no_memory), str(failure)]:
+            case [
+                int() | None as status,
+                int(peak),
+                bool(hung_up),
+                int(tables),
+                bool(no_memory),
+                str(failure),
+            ]:
                 return cls(status, peak, hung_up, tables, no_memory, failure)
         raise ValueError("this tells of no ending")
 

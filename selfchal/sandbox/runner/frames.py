@@ -21,7 +21,7 @@ class ChannelTimeoutError(Exception):
 
 
 class FrameTooLargeError(Exception):
-    """A frame is larger than its cap, or the child said that it will be; the message says what is too much."""
+    """More was said, or announced, than the host takes; the message says what is too much."""
 
 
 class Frames:

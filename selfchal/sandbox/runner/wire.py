@@ -18,8 +18,8 @@ from typing import Any
 
 HEADER = struct.Struct("!I")
 MAX_DEPTH = 64
-# A value takes its host 60 to 250 bytes, and JSON needs two or three to write one: the bytes of messages do not
-# bound the memory that they take.
+# A value takes its host 60 to 250 bytes, and JSON needs two or three to write one: the bytes of messages do
+# not bound the memory that they take.
 MAX_VALUES = 100_000
 # What comes first on a channel, in whichever order: the zygote's word with the child's pidfd, and the
 # child's own that it is locked down. Or the zygote's that there is no child, and why.

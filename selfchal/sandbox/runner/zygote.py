@@ -1,9 +1,10 @@
 """The bare interpreter that forks children: no task, no world, no secret in its memory.
 
 Started as ``python -P -s -S -B`` (that is ``-I`` but for PYTHONHASHSEED, which ``-I`` would ignore) with
-an environment of its own and the code that ``boot`` wrote. It takes one kind of message on its control socket: three descriptors (a
-child's channel, the pipe for its exit status, the file for its stdout). What a child is to run never
-passes through here, so no child can find another task's text in the memory it was forked with.
+an environment of its own and the code that ``boot`` wrote. It takes one kind of message on its control
+socket: three descriptors (a child's channel, the pipe for its exit status, the file for its stdout). What a
+child is to run never passes through here, so no child can find another task's text in the memory it was
+forked with.
 """
 
 from __future__ import annotations

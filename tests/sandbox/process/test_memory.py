@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -154,11 +154,11 @@ def _small_group(memory: int) -> Iterator[str]:
         yield str(path)
     finally:
         for _ in range(100):
-            try:
+            with suppress(OSError):  # its last process is ending
                 path.rmdir()
-                return
-            except OSError:
-                time.sleep(0.05)
+            if not path.exists():
+                break
+            time.sleep(0.05)
 
 
 @contextmanager
