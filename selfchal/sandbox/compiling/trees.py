@@ -1,0 +1,46 @@
+"""The tree of a source, for a host that takes it apart."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+from selfchal.sandbox.compiling.outcome import Refused
+from selfchal.sandbox.compiling.service import compile_source
+
+# What walks a tree by recursion, ``ast.unparse`` among them, takes up to five frames a level of the thousand
+# that there are. The deepest file of the standard library has 33 levels.
+MAX_DEPTH = 100
+MAX_NODES = 8_000  # 20,000 characters of honest code have at most 6,500
+
+
+def parse_tree(source: str) -> ast.Module | Refused:
+    """A tree of its own for each who asks, of at most ``MAX_DEPTH`` levels and ``MAX_NODES`` nodes.
+
+    The parser takes a time that grows with the source's length alone, at most 0.2 s for the longest that is
+    read; so what a worker was able to compile can be parsed here. Raises SandboxError as ``compile_source``.
+    """
+    outcome = compile_source(source)
+    if isinstance(outcome, Refused):
+        return outcome
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a doubtful escape in a model's text is no error
+            tree = ast.parse(source)
+    except (RecursionError, MemoryError) as error:
+        return Refused(f"it cannot be parsed ({type(error).__name__})", too_complex=True)
+    return _find_excess(tree) or tree
+
+
+def _find_excess(tree: ast.Module) -> Refused | None:
+    level: list[ast.AST] = [tree]
+    nodes = depth = 0
+    while level:
+        nodes += len(level)
+        depth += 1
+        if depth > MAX_DEPTH:
+            return Refused(f"it is nested more than {MAX_DEPTH} deep", too_complex=True)
+        if nodes > MAX_NODES:
+            return Refused(f"it has more than {MAX_NODES:,} parts", too_complex=True)
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return None
