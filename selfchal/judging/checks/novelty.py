@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.task import Task, TestTask
+from selfchal.judging.source.parse import SourceError, copy_tree
 
 _WORD = re.compile(r"[^\W_]+")
 NEAR = 0.85  # share of word triples in common
@@ -36,8 +37,8 @@ def overlap(one: frozenset[str], other: frozenset[str]) -> float:
 def normalised(source: str) -> str:
     """Source without comments, spacing and the names of variables that it assigns."""
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        tree = copy_tree(source, "the solution")
+    except SourceError:
         return source.strip()
     names: dict[str, str] = {}
     for node in ast.walk(tree):

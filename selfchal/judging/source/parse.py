@@ -1,6 +1,6 @@
 """Does model-written source compile, and does it define ``evaluate`` as asked? Runs nothing.
 
-The size is bounded first, so that no source can bring this process down.
+It is compiled by a process that may die of it, so that no source can bring this one down.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ import ast
 from functools import lru_cache
 from itertools import accumulate
 
-from selfchal.core.sandbox import MAX_SOURCE
-from selfchal.sandbox.compiled import compiled, tree_of
+from selfchal.sandbox.compiling import Refused, parse_tree
 
 
 class SourceError(ValueError):
@@ -20,30 +19,31 @@ class SourceError(ValueError):
 def parse_source(source: str, what: str) -> ast.Module:
     """Parse a piece of a task; the tree is shared, only to be read.
 
-    Raises SourceError with line and cause.
+    Raises SourceError with line and cause, and SandboxError where nothing can be compiled on this machine.
     """
     if not source.strip():
         raise SourceError(f"{what} is empty")
-    if len(source) > MAX_SOURCE:
-        raise SourceError(f"{what} is {len(source):,} characters long; at most {MAX_SOURCE:,} are read")
-    try:
-        return _compile(source)
-    except SyntaxError as error:
-        where = f"line {error.lineno}: {(error.text or '').strip()[:200]!r}"
-        raise SourceError(f"{what} does not compile: {type(error).__name__}: {error.msg} ({where})") from None
-    except (ValueError, MemoryError, RecursionError, OverflowError, UnicodeError) as error:
-        raise SourceError(f"{what} does not compile: {type(error).__name__}: {str(error)[:200]}") from None
+    return _get_tree(_parse(source), what)
 
 
-@lru_cache(maxsize=64)
-def _compile(source: str) -> ast.Module:
-    """The tree of a source that compiles; every check asks for those of the same few. Raises what compile
-    raises."""
-    compiled(source)
-    return tree_of(source)
+def copy_tree(source: str, what: str) -> ast.Module:
+    """As ``parse_source``, but a tree of its own, for those who change it."""
+    return _get_tree(parse_tree(source), what)
 
 
-@lru_cache(maxsize=64)
+def _get_tree(outcome: ast.Module | Refused, what: str) -> ast.Module:
+    if isinstance(outcome, Refused):
+        raise SourceError(outcome.describe(what))
+    return outcome
+
+
+# Every check asks for the trees of the same few sources. One of the largest takes 4 MB.
+@lru_cache(maxsize=24)
+def _parse(source: str) -> ast.Module | Refused:
+    return parse_tree(source)
+
+
+@lru_cache(maxsize=24)
 def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
     """As ``ast.walk``, in another order and in half the time; kept, as ``parse_source`` keeps its trees."""
     left: list[ast.AST] = [tree]

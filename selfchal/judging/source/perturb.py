@@ -13,9 +13,8 @@ import ast
 from collections.abc import Sequence
 from textwrap import indent
 
-from selfchal.judging.source.parse import nodes_of, parse_source
+from selfchal.judging.source.parse import copy_tree, nodes_of, parse_source
 from selfchal.judging.source.purity import SET_OPERATORS
-from selfchal.sandbox.compiled import tree_of
 
 _CLOCK = """
 import time as _t
@@ -96,7 +95,7 @@ def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
     trees = [parse_source(source, "code") for source in sources]
     nodes = [nodes_of(tree) for tree in trees]
     turned = [
-        ast.unparse(_Upside().visit(tree_of(source))) if any(map(_is_turned, inside)) else source
+        ast.unparse(_Upside().visit(copy_tree(source, "code"))) if any(map(_is_turned, inside)) else source
         for source, inside in zip(sources, nodes, strict=True)
     ]
     return turned, TURNS if any(_makes_set(node) for inside in nodes for node in inside) else 1

@@ -14,7 +14,7 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Refused:
-    """``reason`` is for the one who wrote the source. ``too_complex``: it may be Python, but costs too much."""
+    """``reason`` is for whoever wrote the source. ``too_complex``: it may be Python, but costs too much."""
 
     reason: str
     too_complex: bool = False

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from selfchal.core.errors import SandboxError
 from selfchal.core.sandbox import MAX_SOURCE
@@ -169,7 +169,7 @@ class _Worker:
             return Refused(f"the compiler does not survive it (signal {-code})", too_complex=True)
         assert self._process.stderr is not None
         said = self._process.stderr.read()[-_REASON_CAP:].decode("utf-8", "replace").strip()
-        raise _WorkerError(f"the compiling process ended with {describe_code(code)}: {said or 'it said nothing'}")
+        raise _WorkerError(f"the compiling process ended with {describe_code(code)}: {said or 'no reason'}")
 
     def close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):

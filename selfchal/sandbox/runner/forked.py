@@ -14,7 +14,14 @@ from dataclasses import replace
 from . import wire
 from .ending import Ending, OutOfMemoryKills, was_killed
 from .frames import ChannelClosedError, Frames
-from .page_tables import LOOK_SECONDS, most_page_tables, pid_of, read_page_tables
+from .page_tables import (
+    LOOK_CPU_SECONDS,
+    LOOK_SECONDS,
+    most_page_tables,
+    pid_of,
+    read_cpu_seconds,
+    read_page_tables,
+)
 
 # A process that dies closes its channel a moment before it counts as ended; one that lives longer than this
 # with a closed channel has closed it itself.
@@ -37,7 +44,7 @@ class Child:
         self._pidfd: int | None = None
         self._pid = 0
         self._locked_down = self._killed = False
-        self._started = self._next_look = 0.0
+        self._started = self._next_look = self._looked_at = 0.0
         self._most_page_tables = self._page_tables = 0
 
     def wait_ready(self, deadline: float) -> None:
@@ -66,7 +73,7 @@ class Child:
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
-            size = self._measure_page_tables() or 0
+            size = self._measure_page_tables() or 0 if self._has_worked() else 0
             if size > self._most_page_tables:
                 self._page_tables, self._next_look = size, float("inf")
                 self.kill()
@@ -77,9 +84,20 @@ class Child:
         return self._measure_page_tables() is not None
 
     def _measure_page_tables(self) -> int | None:
+        return read_page_tables(self._find_pid())
+
+    def _has_worked(self) -> bool:
+        """Whether it used CPU time worth a look since this was last so."""
+        used = read_cpu_seconds(self._find_pid())
+        if used - self._looked_at < LOOK_CPU_SECONDS:
+            return False
+        self._looked_at = used
+        return True
+
+    def _find_pid(self) -> int:
         if not self._pid and self._pidfd is not None:
             self._pid = pid_of(self._pidfd)
-        return read_page_tables(self._pid)
+        return self._pid
 
     def fileno(self) -> int:
         return self._channel.fileno()

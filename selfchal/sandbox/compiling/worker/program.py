@@ -53,7 +53,7 @@ def _read() -> bytes:
     return sys.stdin.buffer.read(HEADER.unpack(header)[0])
 
 
-def _compile(source: str) -> tuple[str, object]:
+def _compile(source: str) -> tuple[str, str | bytes]:
     try:
         if complexity.may_be_costly(source):
             count = complexity.count_instructions(ast.parse(source))
