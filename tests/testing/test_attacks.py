@@ -40,8 +40,14 @@ def test_no_attack_succeeds(sandboxes: Sandboxes, name: str) -> None:
     assert report.surprises == []
     if os.getloadavg()[0] < 2 * cores():  # the promise is for a machine that has nothing else to do
         assert report.seconds < 60
-    stopped = [outcome for outcome in report.outcomes if outcome.result is Result.STOPPED]
-    assert len(stopped) >= len(all_attacks()) - 1  # tier B shows the metadata of files, and says so
+    stopped = {(outcome.kind, outcome.name) for outcome in report.outcomes if outcome.result is Result.STOPPED}
+    others = {(attack.kind, attack.name) for attack in all_attacks()} - stopped
+    if name == "process-B":
+        assert others == {("reading", "the metadata of a file")}
+    elif name == "monty":  # which promises no allow-list of system calls
+        assert {kind for kind, _ in others} == {"network", "kernel"}
+    else:
+        assert others == set()
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutErr
 
 _LARGEST_PACKET = 2**20  # a relay reads 64 KiB at a time; more means that it is no relay
 _READY_SECONDS = 60.0
-_DYING_SECONDS = 1.0  # the relay gives a child a tenth of that
+_DYING_SECONDS = 0.5  # the relay gives a child a fifth of that
 _TOLD_SECONDS = 10.0  # a relay that is there answers at once
 _GONE = "the container is gone: the connection to it ended"
 

@@ -17,7 +17,16 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.errors import SandboxUnavailableError
-from selfchal.core.sandbox import GUARANTEES, Execution, Guarantees, Level, Limits, Program, Status
+from selfchal.core.sandbox import (
+    GUARANTEES,
+    MAX_SOURCE,
+    Execution,
+    Guarantees,
+    Level,
+    Limits,
+    Program,
+    Status,
+)
 from selfchal.core.world import Json, ToolHost
 from selfchal.sandbox.protocol import Answers
 from selfchal.sandbox.runner import wire
@@ -120,7 +129,7 @@ class MontySession:
         try:
             value = self._feed(program, answers, printed)
             status, error = _judge(value, self._limits)
-        except wire.NotStrictError as reason:
+        except (wire.NotStrictError, RecursionError) as reason:
             status, error = Status.OUTPUT, f"the value is not strict JSON: {reason}"
         except monty.MontyCrashedError as reason:
             status, error = (Status.TIMEOUT if reason.timed_out else Status.CRASH), str(reason)
@@ -192,8 +201,13 @@ def _make_value_expression(program: Program) -> tuple[str, dict[str, Json]]:
 
 
 def _accepts(program: Program) -> int | None:
-    """How many positional arguments the called function takes; None for any number."""
-    for node in ast.walk(ast.parse(program.source)):
+    """How many positional arguments the called function takes; None for any number, or where that is not to
+    be told. Monty has read the source before; CPython's parser takes long texts no worse."""
+    try:
+        tree = ast.parse(program.source[:MAX_SOURCE])
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == program.call:
             return None if node.args.vararg else len(node.args.posonlyargs) + len(node.args.args)
     return None
@@ -201,11 +215,13 @@ def _accepts(program: Program) -> int | None:
 
 def _judge(value: Json, limits: Limits) -> tuple[Status, str | None]:
     try:
-        size = len(wire.encode(value))
+        data = wire.encode(value)
     except wire.NotStrictError as reason:
         return Status.OUTPUT, f"the value is not strict JSON: {reason}"
-    if size > limits.value:
+    if len(data) > limits.value:
         return Status.OUTPUT, f"the value is larger than {limits.value} bytes"
+    if wire.count_values(data) > wire.MAX_VALUES:
+        return Status.OUTPUT, f"the value holds more than {wire.MAX_VALUES:,} values"
     return Status.OK, None
 
 
