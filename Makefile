@@ -1,19 +1,41 @@
 # make quickstart   virtual environment, installation, and a whole run: challenge, judge, train, evaluate
-# make test         virtual environment, installation, ruff, mypy, import-linter, pytest
+# make test         virtual environment, installation, ruff, mypy, import-linter, every test
+# make test-fast    the tests that need no torch and take no more than seconds
+# make test-pythons the tests that need no torch, on every Python of 3.11 to 3.13 that is found
+# make test-all     every test and benchmark in full size, hours; go on after a stop with the same command
+# make fix          ruff's fixes and its formatting
+# make docs         the pages of the documentation that the program writes itself
 #
-# PYTHON=python3.12 chooses the interpreter (3.11 to 3.13), VENV=/some/where the place.
+# PYTHON=python3.12 chooses the interpreter (3.11 to 3.13), VENV=/some/where the place of its environment,
+# STEPS="soak fuzz" the steps of test-all.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# pytest rewrites the assertions of test files and of its plugins when it first imports them, and keeps what it
+# wrote unless this forbids it; without that, collecting takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test lint docs clean
+.PHONY: quickstart test test-fast test-pythons test-all fix lint docs clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/selfchal run examples/quickstart.yaml --resume
 
 test: lint
-	$(BIN)/python -m pytest tests examples/selfchal-library/tests
+	$(BIN)/python -m pytest tests examples/selfchal-library/tests examples/selfchal-reinforce/tests
+
+test-fast: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -q -m "not slow and not torch" tests examples/selfchal-library/tests
+
+test-pythons: $(VENV)/installed-dev
+	$(BIN)/python scripts/test_pythons.py
+
+test-all: lint
+	$(BIN)/python scripts/test_all.py $(STEPS)
+
+fix: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -21,7 +43,6 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The parts of the documentation that are printed by the program itself.
 docs: $(VENV)/installed-dev
 	$(BIN)/python scripts/write_docs.py
 
@@ -30,12 +51,12 @@ $(VENV)/installed: pyproject.toml scripts/install_torch.py
 	$(PYTHON) scripts/check_python.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python scripts/install_torch.py
-	$(BIN)/python -m pip install --quiet -e .
+	$(BIN)/python -m pip install --quiet -e '.[train]'
 	touch $@
 
-# The third-party plugin under examples/ goes in with pip, as a user's would.
-$(VENV)/installed-dev: $(VENV)/installed examples/selfchal-library/pyproject.toml
-	$(BIN)/python -m pip install --quiet -e '.[dev]' -e examples/selfchal-library
+# The third-party plugins under examples/ go in with pip, as a user's would.
+$(VENV)/installed-dev: $(VENV)/installed examples/selfchal-library/pyproject.toml examples/selfchal-reinforce/pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[dev]' -e examples/selfchal-library -e examples/selfchal-reinforce
 	touch $@
 
 clean:

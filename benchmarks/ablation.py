@@ -18,7 +18,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,25 +29,25 @@ from instructions import read
 from seeds import Rows, over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
+import selfchal
 from selfchal.core.arena import Arena
 from selfchal.core.evidence import TaskRunner
 from selfchal.core.judge import FUNNEL, STAGES, Filter, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
-from selfchal.core.write_whole import write_whole
 from selfchal.judging import Judge
 from selfchal.judging.checks.novelty import HeldOut, settle
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.challenge import challenge
-from selfchal.pipeline.context import RunContext, limits_of, open_context
+from selfchal.pipeline.context import limits_of
 from selfchal.pipeline.evaluation import Mode, evaluate
-from selfchal.pipeline.manifest import Manifest, read_manifest, validate
+from selfchal.pipeline.manifest import Manifest, read_manifest
 from selfchal.pipeline.selection import select
 from selfchal.pipeline.statistics import estimate, paired_difference
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.training import train
-from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
+from selfchal.write_whole import write_whole
 
 EVERY = 1_000_000  # tasks wanted while proposals are sampled: all are needed
 BASE = "paper"
@@ -82,20 +82,20 @@ class Job:
             "synthesizer.revisions=0", f"synthesizer.filters={self.filter}", f"challenge.tasks={EVERY}",
             f"run.seed={self.seed}", "curriculum.validation=0", *self.overrides,
         ]  # fmt: skip
-        plugins, rows = load_plugins(), read_manifest(self.file, chosen)
+        rows = read_manifest(self.file, chosen)
         if self.trainer:  # the file's options are one trainer's: others take those that they have too
-            known = plugins.find("trainer", self.trainer).Config.model_fields
+            known = load_plugins().find("trainer", self.trainer).Config.model_fields
             options = {key: value for key, value in rows["trainer"].items() if key in known}
             if self.trainer in ONCE:
                 options = {**options, "steps": None, "epochs": self.epochs}
             rows["trainer"] = {"name": self.trainer, **options}
-        return validate(rows, plugins)
+        return selfchal.load_manifest(rows)
 
 
 def propose(job: Job) -> None:
     """What all filters of a seed share: the score before, and the proposals, none of them refused."""
     manifest = job.manifest()
-    with Store.resume(job.proposals, manifest.resolved()) as store, _lab(manifest, store) as context:
+    with selfchal.open_context(manifest, job.proposals) as context:
         evaluate(context, "before", (Mode.SAMPLED,))
         challenge(context, 1)
 
@@ -160,13 +160,9 @@ def first_alike(job: Job, others: Sequence[Job]) -> Job:
 def learn(job: Job) -> None:
     """Train on the first tasks that the filter kept, and measure."""
     manifest, proposals = job.manifest(), kept(job)
-    with Store.resume(job.trained, manifest.resolved()) as store, _lab(manifest, store) as context:
+    with selfchal.open_context(manifest, job.trained) as context:
         train(context, 1, *select(context, 1, proposals), None)
         evaluate(context, "after", (Mode.SAMPLED,))
-
-
-def _lab(manifest: Manifest, store: Store) -> AbstractContextManager[RunContext]:
-    return open_context(manifest, store, Watchers())
 
 
 # The table

@@ -25,14 +25,12 @@ from quickstart import row_of, table
 from seeds import over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
-from selfchal.core.write_whole import write_whole
-from selfchal.pipeline.context import open_context
-from selfchal.pipeline.loop import begin, make_tasks, run
-from selfchal.pipeline.manifest import Manifest, read_manifest, validate
+import selfchal
+from selfchal.pipeline.loop import begin, make_tasks
+from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.statistics import paired_difference
-from selfchal.pipeline.store import MANIFEST, Store
-from selfchal.pipeline.watch import Watchers
-from selfchal.plugins import load_plugins
+from selfchal.pipeline.store import MANIFEST
+from selfchal.write_whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -54,16 +52,12 @@ class Job:
 
     def manifest(self, trainer: str) -> Manifest:
         chosen = [*self.overrides, f"trainer.name={trainer}", f"run.seed={self.seed}"]
-        return validate(read_manifest(self.file, chosen), load_plugins())
+        return selfchal.load_manifest(self.file, chosen)
 
 
 def share(job: Job) -> None:
     """What comes before training, in a store of its own."""
-    manifest = job.manifest(job.trainer)
-    with (
-        Store.resume(job.tasks, manifest.resolved()) as store,
-        open_context(manifest, store, Watchers()) as context,
-    ):
+    with selfchal.open_context(job.manifest(job.trainer), job.tasks) as context:
         begin(context)
         make_tasks(context, 1)
 
@@ -73,8 +67,7 @@ def train(job: Job) -> dict[str, Any]:
     manifest = job.manifest(job.trainer)
     if not job.directory.exists():
         fork(job.tasks, job.directory, manifest)
-    with Store.resume(job.directory, manifest.resolved()) as store:
-        return run(manifest, store, Watchers())
+    return selfchal.run(manifest, job.directory, resume=True)
 
 
 def fork(shared: Path, directory: Path, manifest: Manifest) -> None:

@@ -16,30 +16,27 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from planted.sound import sound_tasks
 
+import selfchal
+from selfchal.api.opening import open_part
 from selfchal.core.judge import Filter
 from selfchal.core.task import Task
 from selfchal.judging import JudgeProcesses, JudgeSpec, enough_processes
-from selfchal.pipeline.manifest import Choice
-from selfchal.plugins.registry import load_plugins
 
 
 def spec_and_tasks(environment: str, count: int) -> tuple[JudgeSpec, list[Task]]:
     """How judges of this environment are made, and sound tasks for it."""
-    wanted, sandbox = default("environment", environment), default("sandbox", "process")
-    tasks = [one.task for one in sound_tasks(wanted.make(), 0, count)]
-    return JudgeSpec(wanted.make, sandbox.make), tasks
-
-
-def default(kind: str, name: str) -> Choice:
-    """A plugin with no options given."""
-    plugin = load_plugins().find(kind, name)
-    return Choice(name, plugin, plugin.Config())
+    tasks = [one.task for one in sound_tasks(selfchal.open_environment(environment), 0, count)]
+    spec = JudgeSpec(
+        partial(open_part, "environment", environment, {}), partial(open_part, "sandbox", "process", {})
+    )
+    return spec, tasks
 
 
 def cpu_seconds() -> float:

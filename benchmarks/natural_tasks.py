@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from judging import default
 
+import selfchal
 from selfchal.core.judge import Outcome
-from selfchal.judging import JudgeSpec, judge_rows
 
 FOLDER = Path(__file__).parent / "natural"
 ENVIRONMENTS = ("calculation", "web_browsing", "retail", "airline")
@@ -86,8 +85,7 @@ def main() -> None:
     refused = []
     for environment in options.environment or ENVIRONMENTS:
         tasks = list(read_tasks(environment))
-        spec = JudgeSpec(default("environment", environment).make, default("sandbox", "process").make)
-        verdicts = list(judge_rows(spec, tasks))
+        verdicts = list(selfchal.judge_rows(tasks, environment, processes=None))
         fallen = [(t, v) for t, v in zip(tasks, verdicts, strict=True) if v["outcome"] != Outcome.PASSED]
         unsure = sum("unsure" in str(v["diagnostics"].get("completeness", "")) for v in verdicts)
         print(f"| {environment} | {len(tasks)} | {len(fallen)} | {unsure} |")

@@ -19,12 +19,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from judging import default
 from planted.faults import FAULTS
 from planted.sound import sound_tasks
 
-from selfchal.core.environment import Environment
-from selfchal.judging import JudgeSpec, judge_rows
+import selfchal
 
 DOCS = Path(__file__).parent.parent / "docs" / "judging.md"
 START, END = "<!-- planted faults: start -->", "<!-- planted faults: end -->"
@@ -89,8 +87,7 @@ class Table:
 
 
 def measure(name: str, each: int, seed: int, table: Table, show: int) -> None:
-    chosen = default("environment", name)
-    environment: Environment = chosen.make()
+    environment = selfchal.open_environment(name)
     rng = random.Random(f"faults-{seed}-{name}")
     sound = sound_tasks(environment, seed, each)
     rows = [("sound", one.task) for one in sound]
@@ -100,8 +97,8 @@ def measure(name: str, each: int, seed: int, table: Table, show: int) -> None:
         rows += [(fault, task) for task in rng.sample(found, min(len(found), max(10, each // 3)))]
     print(f"{name}: {len(sound)} sound, {len(rows) - len(sound)} planted", flush=True)
     shown: Counter[str] = Counter()
-    spec = JudgeSpec(chosen.make, default("sandbox", "process").make)
-    verdicts = judge_rows(spec, [task.to_json() for _, task in rows])
+    tasks = [task.to_json() for _, task in rows]
+    verdicts = selfchal.judge_rows(tasks, name, processes=None)
     for (fault, task), row in zip(rows, verdicts, strict=True):
         table.add(fault, name, row)
         wrong = (row["outcome"] == "failed") == (fault == "sound")

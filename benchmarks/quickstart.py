@@ -19,12 +19,8 @@ from typing import Any
 import click
 from side_by_side import side_by_side
 
+import selfchal
 from selfchal.core.episode import Episode
-from selfchal.pipeline.loop import run
-from selfchal.pipeline.manifest import read_manifest, validate
-from selfchal.pipeline.store import Store
-from selfchal.pipeline.watch import Watchers
-from selfchal.plugins import load_plugins
 
 COLUMNS = (
     "run",
@@ -62,11 +58,9 @@ class Job:
 
 
 def run_once(job: Job) -> dict[str, Any]:
-    plugins = load_plugins()
-    manifest = validate(read_manifest(job.file, [*job.overrides, f"run.seed={job.seed}"]), plugins)
+    manifest = selfchal.load_manifest(job.file, [*job.overrides, f"run.seed={job.seed}"])
     directory = job.out / f"{'control' if job.control else 'seed'}_{job.seed}"
-    with Store.resume(directory, manifest.resolved()) as store:
-        return run(manifest, store, Watchers(), toss_rewards if job.control else None)
+    return selfchal.run(manifest, directory, resume=True, rewrite=toss_rewards if job.control else None)
 
 
 def row_of(name: str, results: dict[str, Any]) -> list[str]:

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from judging import default
 
+import selfchal
 from selfchal.core.judge import Outcome
-from selfchal.judging import JudgeSpec, judge_rows
 
 FOLDER = Path(__file__).parent / "red_team"
 SOUND = "sound"  # the kind of the tasks that the verifiers stand on
@@ -71,8 +70,8 @@ def judge_cases(cases: list[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
     for case in cases:
         by_environment[case.environment].append(case)
     for environment, some in by_environment.items():
-        spec = JudgeSpec(default("environment", environment).make, default("sandbox", "process").make)
-        yield from zip(some, judge_rows(spec, [case.task for case in some]), strict=True)
+        rows = [case.task for case in some]
+        yield from zip(some, selfchal.judge_rows(rows, environment, processes=None), strict=True)
 
 
 def main() -> None:

@@ -25,16 +25,13 @@ from typing import Any
 import click
 import torch
 
+import selfchal
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.episode import Episode
 from selfchal.core.model import Generation, Sampling
 from selfchal.core.scene import Scene
-from selfchal.pipeline.context import RunContext, open_context
+from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.evaluation import held_out
-from selfchal.pipeline.manifest import read_manifest, validate
-from selfchal.pipeline.store import Store
-from selfchal.pipeline.watch import Watchers
-from selfchal.plugins import load_plugins
 from selfchal.rollout.engine import Engine
 
 Play = Callable[[list[Scene]], object]
@@ -131,12 +128,10 @@ def trimmed(model: TransformersModel, ids: list[int], logprobs: list[float]) -> 
 def main(
     manifest: Path, tasks: int, samples: int, single: int, repeats: int, overrides: tuple[str, ...]
 ) -> None:
-    plugins = load_plugins()
-    chosen = validate(read_manifest(manifest, ["evaluation.split=dev", *overrides]), plugins)
+    chosen = selfchal.load_manifest(manifest, ["evaluation.split=dev", *overrides])
     with (
         tempfile.TemporaryDirectory() as scratch,
-        Store.resume(Path(scratch) / "run", chosen.resolved()) as store,
-        open_context(chosen, store, Watchers()) as context,
+        selfchal.open_context(chosen, Path(scratch) / "run") as context,
     ):
         rates = measure(context, tasks, samples, single, repeats)
     for name, rate in rates.items():

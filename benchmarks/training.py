@@ -25,8 +25,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from trl import GRPOConfig, GRPOTrainer
 
 from selfchal.builtin_trainers.batch import agent_tokens
+from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
-from selfchal.builtin_trainers.grpo.update import policy_batch, update
+from selfchal.builtin_trainers.on_policy import update
 from selfchal.builtin_trainers.optim import Optimizer
 from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.trl_runner import no_text
@@ -144,17 +145,22 @@ def main(episodes: int, repeats: int, threads: int, as_json: bool) -> None:
     torch.set_num_threads(threads)
     played = batch(episodes)
     config = GrpoConfig(learning_rate=1e-6, importance_cap=None)
-    batch_data = policy_batch(groups_of(played), config)
+    algorithm = GrpoAlgorithm(config)
+    chosen = algorithm.choose(groups_of(played))
+    assert chosen is not None, "the made-up rewards differ"
+    assert chosen.advantages is not None, "GRPO's batch has them"
     tokens = float(sum(map(agent_tokens, played)))
     ours_network, trl_network = network(), network()
     optimizer = Optimizer(ours_network, config, Team())
     trl_optimizer = torch.optim.AdamW(trl_network.parameters(), lr=config.learning_rate, weight_decay=0.0)
-    inputs = trl_inputs(batch_data.episodes, batch_data.advantages)
+    inputs = trl_inputs(chosen.episodes, chosen.advantages)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = trl_trainer(trl_network, scratch, episodes)
 
         def ours() -> float:
-            return update(optimizer, config, None, policy_batch(groups_of(played), config), 1)["loss"]
+            batch = algorithm.choose(groups_of(played))
+            assert batch is not None
+            return update(algorithm, optimizer, None, batch, 1)["loss"]
 
         def theirs(size: int) -> float:
             return trl_step(trainer, trl_optimizer, inputs, tokens, size)

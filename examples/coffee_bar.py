@@ -1,7 +1,6 @@
 """A coffee bar: an environment of one's own in twenty lines of code."""
 
-from selfchal.core.hookspecs import hookimpl
-from selfchal.core.small_environment import HeldOut, small_environment
+from selfchal import HeldOut, hookimpl, small_environment
 
 
 def menu(state: dict) -> dict:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from selfchal.core.hookspecs import hookimpl
+from selfchal import hookimpl
 
 
 @hookimpl

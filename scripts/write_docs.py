@@ -1,5 +1,5 @@
-"""Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md, and the
-examples in README.md and docs/plugins.md.
+"""Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md, the table of
+names in docs/python.md, and the examples in README.md, docs/plugins.md and docs/write_a_trainer.md.
 
 python scripts/write_docs.py           write them
 python scripts/write_docs.py --check   exit 1 when they are not what the program prints
@@ -7,17 +7,24 @@ python scripts/write_docs.py --check   exit 1 when they are not what the program
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel
 
+import selfchal
 from selfchal.cli.main import COMMANDS, cli
-from selfchal.pipeline.manifest import ManifestModel
+from selfchal.pipeline.manifest import ManifestModel, PluginSection
+from selfchal.pipeline.manifest.choices import PLUGIN_KINDS
+from selfchal.pipeline.manifest.schema import LISTS
 from selfchal.plugins import load_plugins
 
 WIDTH = 100
@@ -44,10 +51,15 @@ def manifest_page() -> str:
     parts = [
         "# The manifest",
         "",
-        "YAML or TOML. Written by `make docs` from the program's own schema. A section that names a plugin",
-        "(`environment`, `model`, `challenger`, `teacher`, `synthesizer`, `sandbox`, `trainer`, each of",
-        "`checks`) holds `name` and that plugin's own options; an option that it does not have is an error.",
+        "YAML or TOML. Written by `make docs` from the program's own schema.",
+        "",
+        "## The sections that name plugins",
+        "",
+        "Each holds `name` and that plugin's own options; an option that it does not have is an error.",
         "`only: {NAME: {…}}` there holds options for when `name` is NAME: plugins are swapped by that alone.",
+        "A list holds such sections.",
+        "",
+        *_plugin_sections(),
         "",
         *_sections(ManifestModel),
     ]
@@ -57,16 +69,34 @@ def manifest_page() -> str:
     return "\n".join(parts)
 
 
+def _plugin_sections() -> Iterator[str]:
+    yield "| section | kind of plugin | default | |"
+    yield "| --- | --- | --- | --- |"
+    kinds: dict[str, str] = {"environment": "environment", **PLUGIN_KINDS}
+    kinds |= {section: f"list of {kind}" for section, kind in LISTS.items()}
+    for section, field in ManifestModel.model_fields.items():
+        if section in kinds:
+            default = field.default.name if isinstance(field.default, PluginSection) else "none"
+            default = "required" if field.is_required() else default
+            text = " ".join((field.description or "").split())
+            yield f"| `{section}` | {kinds[section]} | {default} | {text} |"
+
+
 def _sections(model: type[BaseModel]) -> Iterator[str]:
     plain = {}
     for name, field in model.model_fields.items():
-        inner: Any = field.annotation
+        inner: Any = _strip_optional(field.annotation)
         is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
         if is_section and inner.model_config.get("extra") == "forbid":  # a plugin's section allows more
             yield from (f"## `{name}`", "", *_table(inner))
         elif name in ("rounds",):
             plain[name] = field
     yield from ("## At the top", "", *_rows(plain), "")
+
+
+def _strip_optional(annotation: Any) -> Any:
+    given = [part for part in get_args(annotation) if part is not type(None)]
+    return given[0] if given and get_origin(annotation) in (Union, UnionType) else annotation
 
 
 def _table(model: type[BaseModel]) -> list[str]:
@@ -80,7 +110,7 @@ def _rows(fields: Any) -> Iterator[str]:
         kind = _kind(field.annotation).replace("|", "\\|")
         default = "required" if field.is_required() else f"`{_default(field)}`"
         text = " ".join((field.description or "").split()).replace("|", "\\|")
-        yield f"| `{name}` | {kind} | {default} | {text} |"
+        yield f"| `{field.alias or name}` | {kind} | {default} | {text} |"
 
 
 def _default(field: Any) -> str:
@@ -96,22 +126,73 @@ def _kind(annotation: Any) -> str:
     return str(annotation).replace("typing.", "").replace("selfchal.", "").replace("pathlib.", "")
 
 
+def names_table() -> str:
+    """Every public name of ``selfchal``: first the functions with their parameters, then everything else."""
+    public = {name: getattr(selfchal, name) for name in selfchal.__all__}
+    rows = []
+    for name in sorted(public, key=lambda name: not inspect.isfunction(public[name])):
+        value = public[name]
+        call = f"({_parameters(value)})" if inspect.isfunction(value) else ""
+        rows.append(f"| `{name}{call}` | {_first_sentence(value)} |")
+    return "\n".join(["| name | |", "| --- | --- |", *rows])
+
+
+def _parameters(function: Callable[..., Any]) -> str:
+    """Their names; those after ``*`` are given by name."""
+    parts = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
+            parts.append("*")
+        prefix = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        parts.append(f"{prefix}{parameter.name}")
+    return ", ".join(parts)
+
+
+def _first_sentence(value: object) -> str:
+    paragraph = " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
+    return re.split(r"(?<=\.) ", paragraph)[0].replace("``", "`").replace("|", "\\|")
+
+
 def with_examples(path: Path) -> str:
-    """The page with every file between ``<!-- begin FILE -->`` and ``<!-- end -->`` put in anew."""
+    """The page with every file between ``<!-- begin FILE -->`` and ``<!-- end -->`` put in anew.
+
+    ``FILE:NAME`` and ``FILE:CLASS.NAME`` put in one class or function of a Python file.
+    """
 
     def block(found: re.Match[str]) -> str:
-        code = (ROOT / found[1]).read_text(encoding="utf-8")
-        return f"<!-- begin {found[1]} -->\n```python\n{code}```\n<!-- end -->"
+        if found[1] == NAMES:
+            return f"<!-- begin {NAMES} -->\n{names_table()}\n<!-- end -->"
+        file, _, name = found[1].partition(":")
+        code = (ROOT / file).read_text(encoding="utf-8")
+        language = {".py": "python", ".yaml": "yaml"}[Path(file).suffix]
+        part = _cut_out(code, name.split(".")) if name else code
+        return f"<!-- begin {found[1]} -->\n```{language}\n{part}```\n<!-- end -->"
 
     return _EXAMPLE.sub(block, path.read_text(encoding="utf-8"))
 
 
+def _cut_out(code: str, names: list[str]) -> str:
+    """The source of a class or function with its decorators, moved to the left margin."""
+    body: list[ast.stmt] = ast.parse(code).body
+    for name in names:
+        (node,) = [
+            node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
+        ]
+        body = node.body
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    lines = code.splitlines(keepends=True)[first - 1 : node.end_lineno]
+    return textwrap.dedent("".join(lines))
+
+
 ROOT = Path(__file__).parents[1]
+NAMES = "names"  # stands for the table of public names where a file would be named
 _EXAMPLE = re.compile(r"<!-- begin (\S+) -->.*?<!-- end -->", re.DOTALL)
 PAGES: dict[Path, Callable[[], str]] = {
     ROOT / "docs" / "cli.md": cli_page,
     ROOT / "docs" / "manifest.md": manifest_page,
+    ROOT / "docs" / "python.md": lambda: with_examples(ROOT / "docs" / "python.md"),
     ROOT / "docs" / "plugins.md": lambda: with_examples(ROOT / "docs" / "plugins.md"),
+    ROOT / "docs" / "write_a_trainer.md": lambda: with_examples(ROOT / "docs" / "write_a_trainer.md"),
     ROOT / "README.md": lambda: with_examples(ROOT / "README.md"),
 }
 

@@ -1,12 +1,49 @@
+"""What all tests share: the embedded sandbox, and the marker ``torch``.
+
+A test that needs torch is marked ``torch``, alone or with its whole file (``pytestmark = pytest.mark.torch``).
+Without torch, and under ``-m "not torch"``, a file that is marked as a whole is not imported: importing
+torch, transformers and TRL takes several times as long as collecting all other tests.
+"""
+
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import Sandbox
 from selfchal.plugins import load_plugins
+from tests.support.fuzz import load_profile
+
+load_profile()
+
+_MARKS_WHOLE_FILE = re.compile(r"^pytestmark = (\[[^\]]*|.*)\bpytest\.mark\.torch\b", re.MULTILINE)
+_HAS_TORCH = find_spec("torch") is not None
+
+
+def _excludes_torch(config: pytest.Config) -> bool:
+    return not _HAS_TORCH or "not torch" in config.option.markexpr
+
+
+def pytest_report_header() -> str:
+    return "" if _HAS_TORCH else "torch is not installed: the tests marked torch are left out"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path.suffix != ".py" or not _excludes_torch(config):
+        return None  # other plugins decide
+    return True if _MARKS_WHOLE_FILE.search(collection_path.read_text(encoding="utf-8")) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not _HAS_TORCH:
+        marked = [item for item in items if item.get_closest_marker("torch")]
+        items[:] = [item for item in items if item not in marked]
+        config.hook.pytest_deselected(items=marked)
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,27 @@ def test_links_and_files_that_are_named_exist(page: Path) -> None:
         assert (ROOT / named).exists(), f"{page.name} names {named}"
 
 
+@pytest.mark.slow
+def test_the_snippets_of_the_python_page_run_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snippets = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.S)
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    for snippet in snippets:
+        exec(compile(snippet, "docs/python.md", "exec"), namespace)
+    said = capsys.readouterr().out
+    for expected in (
+        "passed complete",
+        "failed failure case 1 passes evaluate",
+        "ok 42",
+        "{'tea': 2, 'mocha': 4}",
+        "answer Hi 1.0",
+        "did you mean 'calculation'?",
+    ):
+        assert expected in said
+
+
 def _coffee_bar() -> type:
     """The README's example, run as it stands there."""
     block = re.search(

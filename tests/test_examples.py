@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -13,10 +14,16 @@ from selfchal.cli.estimate import estimate_cost
 from selfchal.pipeline.manifest import read_manifest, validate
 from selfchal.plugins import load_plugins
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 MANIFESTS = sorted(EXAMPLES.rglob("*.yaml"))
-NEEDS_LIBRARY = EXAMPLES / "selfchal-library" / "manifest.yaml"
+# The manifests of packages that are installed on their own, and the plugin that each needs.
+OF_PACKAGES = {
+    EXAMPLES / "selfchal-library" / "manifest.yaml": ("environment", "library"),
+    EXAMPLES / "selfchal-reinforce" / "manifest.yaml": ("trainer", "reinforce"),
+}
 
 
 def _name(path: Path) -> str:
@@ -26,8 +33,10 @@ def _name(path: Path) -> str:
 @pytest.mark.parametrize("path", MANIFESTS, ids=_name)
 def test_every_manifest_is_valid_and_its_cost_known(path: Path) -> None:
     plugins = load_plugins()
-    if path == NEEDS_LIBRARY and "library" not in plugins.names("environment"):
-        pytest.skip("the package examples/selfchal-library is not installed here")
+    if path in OF_PACKAGES:
+        kind, name = OF_PACKAGES[path]
+        if name not in plugins.names(kind):
+            pytest.skip(f"the package {path.parent.relative_to(ROOT)} is not installed here")
     manifest = validate(read_manifest(path), plugins)
     cost = estimate_cost(manifest)
     assert cost.held_out_tasks > 0
@@ -87,6 +96,25 @@ def test_a_dry_run_loads_no_model() -> None:
     assert done.returncode == 0, done.stderr
     assert "Nothing was run" in done.stdout
     assert "until 800 tasks are kept" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_start_to_end(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "notebook.py"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the task: passed" in done.stdout
+    assert "with a lenient verification function: failed" in done.stdout
+    assert "these turns earn a reward of 1.0" in done.stdout
+    assert "pass@1 before" in done.stdout
+    drawn = (tmp_path / "runs" / "notebook" / "reward.png").exists()
+    assert drawn or "mean reward of each update\n   1  " in done.stdout
 
 
 @pytest.mark.parametrize("algorithm", ["grpo", "ppo", "rft", "dpo"])

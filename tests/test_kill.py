@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
+from selfchal.pipeline.context import SECRET
+from selfchal.pipeline.manifest import read_manifest, validate
 from selfchal.pipeline.store import Store
+from selfchal.plugins import load_plugins
+
+pytestmark = pytest.mark.torch
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -24,6 +29,13 @@ SMALL = [
     "evaluation.baselines=false",
 ]
 KILLS = 10
+
+
+def prepare(directory: Path) -> None:
+    """A run that is yet to begin. Its secret is not drawn, so that two of them judge alike."""
+    manifest = validate(read_manifest(ROOT / "examples" / "quickstart.yaml", SMALL), load_plugins())
+    with Store.create(directory, manifest.resolved()) as store:
+        store.put_fact(SECRET, "the same for both")
 
 
 def start(directory: Path) -> subprocess.Popen[bytes]:
@@ -57,6 +69,8 @@ def outcome(directory: Path) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_killed_ten_times_it_ends_like_a_run_that_nobody_disturbed(tmp_path: Path) -> None:
+    prepare(tmp_path / "whole")
+    prepare(tmp_path / "killed")
     finish(start(tmp_path / "whole"))
     dice = random.Random(20)
     for _ in range(KILLS):

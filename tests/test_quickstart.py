@@ -13,6 +13,8 @@ import pytest
 
 from tests.cli.test_run import QUICKSTART, offline
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_200)

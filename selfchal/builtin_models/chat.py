@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from selfchal.builtin_models.answers import limit_bytes, read_choice, read_text
 from selfchal.builtin_models.endpoint import Endpoint
+from selfchal.core.errors import PromptRefusedError
 from selfchal.core.model import Generation, Message, Sampling
+from selfchal.core.text import replace_surrogates
 
 Json = Any
 END = 256
@@ -44,7 +48,7 @@ def read(ids: Sequence[int]) -> list[Message]:
 
 
 def _read_turn(message: Message) -> list[int]:
-    return [ROLES[message.role], *message.content.encode("utf-8", "replace")]
+    return [ROLES[message.role], *message.content.encode()]
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,12 @@ class Chat:
     tokens_name: str  # max_tokens, or what newer endpoints call it
 
     def generate(self, model: str, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        """One request a prompt, seeded by its place among the prompts."""
+        """One request a prompt, seeded by its index among the prompts."""
         bodies = [
             self._build_body(model, prompt, sampling, (sampling.seed + index) % 2**31)
             for index, prompt in enumerate(prompts)
         ]
-        return self.endpoint.map(self._ask, bodies)
+        return self.endpoint.map(partial(self._ask, sampling=sampling), bodies)
 
     def _build_body(
         self, model: str, prompt: Sequence[int], sampling: Sampling, seed: int
@@ -75,13 +79,22 @@ class Chat:
         # OpenAI takes four at most; what is past them only saves tokens.
         return body | ({"stop": list(sampling.stop[:4])} if sampling.stop else {})
 
-    def _ask(self, body: dict[str, Json]) -> Generation:
-        answer = self.endpoint.post("/chat/completions", body)
-        self.endpoint.ledger.count(answer.get("usage") or {})
-        choice = answer["choices"][0]
-        text = choice["message"].get("content") or ""
+    def _ask(self, body: dict[str, Json], sampling: Sampling) -> Generation:
+        read_generation = partial(self._read, stops=sampling.stop)
+        try:
+            return self.endpoint.ask(
+                "/chat/completions", body, read_generation, limit_bytes(sampling.max_tokens)
+            )
+        except PromptRefusedError as error:
+            return Generation((), (), "", finished=False, refused=str(error))
+
+    def _read(self, answer: Json, stops: Sequence[str]) -> Generation:
+        choice = read_choice(answer)
+        text = read_text(choice)
+        self.endpoint.ledger.count(answer.get("usage"))
         # Stop strings are cut off by this protocol. vLLM says which it was; elsewhere it stays away.
-        if isinstance(choice.get("stop_reason"), str):
+        if choice.get("stop_reason") in stops:
             text += choice["stop_reason"]
-        ids = (*text.encode("utf-8", "replace"), END)
+        text = replace_surrogates(text)
+        ids = (*text.encode(), END)
         return Generation(ids, (0.0,) * len(ids), text, choice.get("finish_reason") == "stop")

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from selfchal.builtin_models.answers import limit_bytes, read_choice, read_tokens
 from selfchal.builtin_models.endpoint import Endpoint
 from selfchal.builtin_models.generation.sampling import stream
 from selfchal.builtin_models.rendering import Renderer
-from selfchal.core.errors import ModelError
+from selfchal.core.errors import ModelError, PromptRefusedError
 from selfchal.core.model import Generation, Sampling
 
 Json = Any
@@ -54,15 +55,21 @@ class Completions:
     def _ask(self, body: dict[str, Json]) -> Generation:
         if body["max_tokens"] <= 0:
             return Generation((), (), "", finished=False)
-        answer = self.endpoint.post("/completions", body)
-        self.endpoint.ledger.count(answer.get("usage") or {})
-        choice = answer["choices"][0]
-        ids, logprobs = choice.get("token_ids"), (choice.get("logprobs") or {}).get("token_logprobs")
-        if ids is None or logprobs is None or len(ids) != len(logprobs):
+        limit = limit_bytes(body["max_tokens"], len(body["prompt"]))
+        try:
+            return self.endpoint.ask("/completions", body, self._read, limit)
+        except PromptRefusedError as error:
+            return Generation((), (), "", finished=False, refused=str(error))
+
+    def _read(self, answer: Json) -> Generation:
+        choice = read_choice(answer)
+        sampled = read_tokens(choice, self.renderer.vocabulary)
+        if sampled is None:
             raise ModelError(
                 f"{self.endpoint.base_url} gives no token ids with their log-probabilities (it ignores "
                 "return_token_ids or logprobs), so nothing can be trained on what it samples. Use a vLLM "
                 "server, or remove model.tokenizer to take its text alone."
             )
-        finished = choice.get("finish_reason") == "stop"
-        return Generation(tuple(ids), tuple(map(float, logprobs)), self.renderer.text(ids), finished)
+        self.endpoint.ledger.count(answer.get("usage"))
+        ids, logprobs = sampled
+        return Generation(ids, logprobs, self.renderer.text(ids), choice.get("finish_reason") == "stop")

@@ -1,6 +1,8 @@
-"""An HTTP endpoint with retries, a limit on concurrent requests, and a ledger of what it cost.
+"""An OpenAI-compatible endpoint: requests that are tried again, many at a time, with a ledger of their cost.
 
-Heavy: imports httpx.
+An answer that is no proper one is tried again. Where that does not help it becomes one sentence of a
+ModelError, in which the key never stands. A prompt that the endpoint refuses to answer (its filter, its
+context) is a PromptRefusedError, which costs one episode. Heavy: imports httpx.
 """
 
 from __future__ import annotations
@@ -10,72 +12,31 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-import httpx
-
-from selfchal.core.errors import ModelError
+from selfchal.builtin_models.faults import explain_status, find_refusal, read_message, shorten
+from selfchal.builtin_models.ledger import Ledger
+from selfchal.builtin_models.transport import Answer, RetryableError, Transport
+from selfchal.core.errors import ModelError, PromptRefusedError
 
 Json = Any
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})  # statuses that another try may mend
-
-
-@dataclass
-class Ledger:
-    """What was asked and what it cost; prices are a million tokens. Kept in ``path`` across runs."""
-
-    price_in: float = 0.0
-    price_out: float = 0.0
-    path: Path | None = None
-    requests: int = 0
-    retries: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.path is not None and self.path.is_file():
-            kept = json.loads(self.path.read_text())
-            for name in ("requests", "retries", "tokens_in", "tokens_out"):
-                setattr(self, name, int(kept[name]))
-
-    @property
-    def cost(self) -> float:
-        return (self.tokens_in * self.price_in + self.tokens_out * self.price_out) / 1e6
-
-    def count(self, usage: Mapping[str, Any]) -> None:
-        """Add one answer's ``usage``."""
-        with self._lock:
-            self.requests += 1
-            self.tokens_in += int(usage.get("prompt_tokens") or 0)
-            self.tokens_out += int(usage.get("completion_tokens") or 0)
-
-    def count_retry(self) -> None:
-        with self._lock:
-            self.retries += 1
-
-    def write(self) -> None:
-        """Store the sums; a crash in between leaves the old file."""
-        if self.path is None:
-            return
-        scratch = self.path.with_suffix(".partial")
-        scratch.write_text(json.dumps(self.to_json()))
-        scratch.replace(self.path)
-
-    def to_json(self) -> dict[str, Json]:
-        names = ("price_in", "price_out", "requests", "retries", "tokens_in", "tokens_out")
-        return {**{name: getattr(self, name) for name in names}, "cost": self.cost}
+PASSING = frozenset({408, 409, 425, 429, *range(500, 600)})  # statuses that another try may mend
+ANSWER_BYTES = 4 * 2**20  # of an answer that holds no text: a list of models is the longest
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait and how often to try again; ``pause`` doubles from try to try."""
+    """How long to wait and how often to try again; ``pause`` doubles from try to try.
+
+    ``timeout``: seconds of one try as a whole. ``most``: the longest pause, also where the endpoint asks
+    for a longer one.
+    """
 
     timeout: float = 300.0
     retries: int = 5
@@ -94,15 +55,19 @@ class Endpoint:
         patience: Patience,
         concurrency: int = 16,
         ledger: Ledger | None = None,
+        omit: Collection[str] = (),
+        extra_body: Mapping[str, Json] | None = None,
     ) -> None:
+        """``omit`` are fields that ``ask`` leaves out of a request, ``extra_body`` what it adds to one."""
         self.base_url = base_url.rstrip("/")
         self.ledger = ledger or Ledger()
         self._patience = patience
-        headers = {"Authorization": f"Bearer {_read_key(key_env)}"} if key_env else {}
-        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-        self._client = httpx.Client(headers=headers, timeout=patience.timeout, limits=limits)
+        self._omit, self._extra_body = frozenset(omit), dict(extra_body or {})
+        self._key_env, self._key = key_env, _read_key(key_env) if key_env else None
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        self._transport = Transport(self.base_url, headers, seconds=patience.timeout)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="endpoint")
-        self._key_env = key_env
+        self._closing = threading.Event()
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """Apply to all items, as many at a time as the concurrency allows; then store the ledger."""
@@ -111,53 +76,98 @@ class Endpoint:
         finally:
             self.ledger.write()
 
+    def ask(self, path: str, body: Mapping[str, Json], read: Callable[[Json], Result], limit: int) -> Result:
+        """What ``read`` makes of the answer to a request for text, of ``limit`` bytes at most.
+
+        ``read`` raises RetryableError for what is no answer. Raises PromptRefusedError.
+        """
+        kept = {name: value for name, value in body.items() if name not in self._omit}
+        return self._request("POST", path, {**kept, **self._extra_body}, read, limit)
+
     def post(self, path: str, body: Mapping[str, Json]) -> Json:
         """The JSON that answers this request."""
-        return _decode(self._send("POST", path, body))
+        return self._request("POST", path, body, _return_whole, ANSWER_BYTES)
 
-    def get(self, path: str) -> Json:
-        return _decode(self._send("GET", path, None))
+    def get(self, path: str, read: Callable[[Json], Result]) -> Result:
+        """What ``read`` makes of the answer."""
+        return self._request("GET", path, None, read, ANSWER_BYTES)
 
     def command(self, path: str, body: Mapping[str, Json]) -> None:
         """A request that is answered by being done."""
-        self._send("POST", path, body)
+        self._request("POST", path, body, _return_whole, ANSWER_BYTES, is_json=False)
 
-    def _send(self, method: str, path: str, body: Mapping[str, Json] | None) -> httpx.Response:
-        """The answer to one request, tried again while what is wrong may pass."""
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Json] | None,
+        read: Callable[[Json], Result],
+        limit: int,
+        *,
+        is_json: bool = True,
+    ) -> Result:
+        """What ``read`` makes of the answer, asked for again while what is wrong may pass."""
         url = f"{self.base_url}{path}"
+        content = None if body is None else json.dumps(body).encode()
         for attempt in range(self._patience.retries + 1):
             try:
-                answer = self._client.request(method, url, json=body)
-            except httpx.TransportError as error:
-                wrong, wait = f"{type(error).__name__}: {error}", None
-            else:
-                if answer.is_success:
-                    return answer
-                if answer.status_code not in PASSING:
-                    raise ModelError(self._explain_refusal(url, answer))
-                wrong, wait = f"status {answer.status_code}: {answer.text[:200]}", _read_retry_after(answer)
+                answer = self._transport.request(method, url, content, limit)
+                self._check_status(url, answer)
+                return read(self._decode(url, answer.body) if is_json else None)
+            except RetryableError as error:
+                wrong, pause = self._clean(str(error)), self._choose_pause(attempt, error.wait)
+            except PromptRefusedError as error:
+                raise PromptRefusedError(f"{url} refuses this prompt: {self._clean(str(error))}") from None
             if attempt < self._patience.retries:
                 self.ledger.count_retry()
-                time.sleep(self._pause(attempt) if wait is None else min(wait, self._patience.most))
+                self._closing.wait(pause)
         raise ModelError(
             f"{url} did not answer in {self._patience.retries + 1} tries; last: {wrong}. "
             "Is the server up, and is the address right?"
         )
 
-    def _pause(self, attempt: int) -> float:
+    def _check_status(self, url: str, answer: Answer) -> None:
+        """Raises what an answer's status stands for, where it is no success."""
+        if 200 <= answer.status < 300:
+            return
+        message = read_message(answer.body)
+        if refusal := find_refusal(message, answer.status):
+            raise PromptRefusedError(refusal)
+        if answer.status in PASSING:
+            wait = _read_retry_after(answer.headers.get("retry-after", ""))
+            raise RetryableError(f"status {answer.status}: {message}", wait)
+        raise ModelError(explain_status(url, answer.status, self._clean(message), self._key_env))
+
+    def _decode(self, url: str, body: bytes) -> Json:
+        """Raises ModelError for what was never meant as JSON, RetryableError for JSON that is broken."""
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            start = body.lstrip()
+            if start and not start.startswith((b"{", b"[")):
+                raise ModelError(
+                    f"{url} answered something that is no JSON: {self._clean(read_message(body))}. "
+                    "Is it the address of an API (it mostly ends in /v1)?"
+                ) from error
+            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise RetryableError(f"broken JSON ({reason}): {read_message(body)}") from error
+
+    def _clean(self, text: str) -> str:
+        """An endpoint's words as they may be shown: without the key, and then cut to one short line."""
+        return shorten(text.replace(self._key, "[key]") if self._key else text)
+
+    def _choose_pause(self, attempt: int, wait: float | None) -> float:
+        """Seconds: what the endpoint asks for, else longer from try to try."""
+        if wait is not None:
+            return min(wait, self._patience.most)
         # Spread out, so that the requests that failed together do not come back together.
         return min(self._patience.pause * 2.0**attempt, self._patience.most) * random.uniform(0.5, 1.0)
 
-    def _explain_refusal(self, url: str, answer: httpx.Response) -> str:
-        text = answer.text[:300]
-        if answer.status_code in (401, 403):
-            cure = f"check the key in ${self._key_env}" if self._key_env else "set model.api_key_env"
-            return f"{url} refuses the key (status {answer.status_code}): {text}; {cure}."
-        return f"{url} refuses the request (status {answer.status_code}): {text}"
-
     def close(self) -> None:
+        """Give up what is under way."""
+        self._closing.set()
+        self._transport.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._client.close()
         self.ledger.write()
 
 
@@ -167,18 +177,25 @@ def _read_key(name: str) -> str:
         raise ModelError(
             f"model.api_key_env: the environment variable {name} is not set. Export your key in it."
         )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ModelError(
+            f"model.api_key_env: what the environment variable {name} holds is no key: it has spaces, line "
+            "breaks or letters that a header cannot carry. Export the key alone."
+        )
     return key
 
 
-def _decode(answer: httpx.Response) -> Json:
-    try:
-        return answer.json()
-    except ValueError as error:
-        raise ModelError(f"{answer.url} answered something that is no JSON: {answer.text[:200]!r}") from error
+def _return_whole(answer: Json) -> Json:
+    return answer
 
 
-def _read_retry_after(answer: httpx.Response) -> float | None:
+def _read_retry_after(value: str) -> float | None:
+    """Seconds, whether the header gives them or a date; None where it makes no sense."""
     try:
-        return float(answer.headers["retry-after"])
-    except (KeyError, ValueError):  # absent, or a date
-        return None
+        wait = float(value)
+    except ValueError:
+        try:
+            wait = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return wait if wait >= 0 else None

@@ -91,14 +91,16 @@ def _hold_lock(generate: Generate, lock: threading.Lock) -> Generate:
 def load_model(config: TransformersConfig, path: str) -> LoadedModel:
     """Load everything. Raises ModelError."""
     loading.silence_transformers()
+    path = loading.expand_home(path)
     loading.check_source(path)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     tokenizer = loading.load_tokenizer(path)
-    network = loading.load_network(config, path=path)
+    network = loading.load_network(config, path=path, tokenizer=tokenizer)
     if network.device.type == "cpu":
         keep_freed_memory()
-    renderer = Renderer(tokenizer, loading.end_ids(path, tokenizer), config.chat_template)
+    ends = loading.end_ids(path, tokenizer)
+    renderer = Renderer(tokenizer, ends, config.chat_template, config.template_date)
     context = config.context or loading.max_positions(path)
     return LoadedModel(
         network,
@@ -128,11 +130,15 @@ def make_decoder(network: Any, config: TransformersConfig, context: int) -> Deco
 
 
 def load_into(network: Any, directory: Path, *, adapted: bool) -> None:
-    """Put saved weights, or a saved adapter, into this network. Raises ModelError where they do not fit."""
+    """Put saved weights, or a saved adapter, into this network.
+
+    Raises ModelError where they do not fit or are not finite.
+    """
     if adapted:
         _load_adapter(network, directory)
     else:
         _load_weights(network, directory)
+    loading.check_finite(network, directory)
 
 
 def _load_weights(network: Any, directory: Path) -> None:

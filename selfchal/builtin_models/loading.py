@@ -1,12 +1,14 @@
 """Tokenizer and network from a directory or a hub name, with what is wrong said plainly.
 
-Heavy: imports torch and transformers. No remote code is ever run.
+Heavy: imports torch and transformers. No remote code is ever run: every call here says so explicitly, since
+transformers otherwise asks at a terminal, and runs it when the answer is yes.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,23 +54,34 @@ def check_source(path: str) -> None:
         )
 
 
+def expand_home(path: str) -> str:
+    """The path with ``~`` written out; a hub name as it is."""
+    return str(Path(path).expanduser()) if path.startswith("~") else path
+
+
 def load_tokenizer(path: str) -> Any:
     try:
-        return AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError) as error:
+        return AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError, ImportError) as error:
         raise ModelError(_explain_unloadable("tokenizer", path, error)) from error
 
 
-def load_network(config: TransformersConfig, *, path: str) -> Any:
-    """The network on its device, in its precision, with LoRA around it where asked for."""
+def load_network(config: TransformersConfig, *, path: str, tokenizer: Any) -> Any:
+    """The network on its device, in its precision, with LoRA around it where asked for.
+
+    Raises ModelError, also where its weights are not finite or it has no embeddings for the tokenizer.
+    """
     device = pick_device(config.device)
     options: dict[str, Any] = {"dtype": pick_dtype(config.dtype, device), "attn_implementation": "sdpa"}
     if config.quantization is not None:
         options |= _load_quantized(config.quantization, device)
     try:
         network = _load_pretrained(path, options)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:  # RuntimeError: sizes differ
+    # A RuntimeError is what weights of other sizes than the configuration's give.
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ModelError(_explain_unloadable("weights", path, error)) from error
+    check_finite(network, path)
+    _check_vocabulary(network, tokenizer, path)
     if config.quantization is None:
         network = network.to(device)
     if config.lora is not None:
@@ -94,7 +107,7 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
 
 def end_ids(path: str, tokenizer: Any) -> frozenset[int]:
     """The ids that end a generation by the model's own files."""
-    sources = [tokenizer, AutoConfig.from_pretrained(path)]
+    sources = [tokenizer, _load_config(path)]
     with suppress(OSError):  # not every model has one
         sources.append(GenerationConfig.from_pretrained(path))
     ids: set[int] = set()
@@ -106,17 +119,48 @@ def end_ids(path: str, tokenizer: Any) -> frozenset[int]:
 
 def max_positions(path: str) -> int:
     """How many tokens the model was made for."""
-    text = AutoConfig.from_pretrained(path).get_text_config(decoder=True)
+    text = _load_config(path).get_text_config(decoder=True)
     return int(getattr(text, "max_position_embeddings", None) or 4096)
+
+
+def check_finite(network: Any, source: object) -> None:
+    """Raise ModelError where a weight is NaN or infinite: such a model says nothing, and would score 0."""
+    for name, tensor in chain(network.named_parameters(), network.named_buffers()):
+        # A sum is the cheapest thing that such a value shows in; where it is odd, each value is looked at.
+        if tensor.is_floating_point() and not torch.isfinite(tensor.detach().sum(dtype=torch.float32)):
+            odd = int((~torch.isfinite(tensor)).sum())
+            if odd:
+                raise ModelError(
+                    f"the weights of {str(source)!r} are broken: {odd} of {tensor.numel()} values of {name} "
+                    "are NaN or infinite. Download them again, or take an earlier checkpoint."
+                )
+
+
+def _check_vocabulary(network: Any, tokenizer: Any, path: str) -> None:
+    needed = max(tokenizer.get_vocab().values(), default=-1) + 1
+    rows = int(network.get_input_embeddings().weight.shape[0])
+    if needed > rows:
+        raise ModelError(
+            f"model.path: the tokenizer of {path!r} has {needed} ids, and the network has embeddings for "
+            f"{rows} alone. Use the tokenizer that the weights were trained with."
+        )
+
+
+def _load_config(path: str) -> Any:
+    try:
+        return AutoConfig.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(_explain_unloadable("configuration", path, error)) from error
 
 
 def _load_pretrained(path: str, options: dict[str, Any]) -> Any:
     try:
-        return AutoModelForCausalLM.from_pretrained(path, **options)
+        return AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, **options)
     except ValueError as error:
         if "scaled_dot_product_attention" not in str(error):
             raise
-        return AutoModelForCausalLM.from_pretrained(path, **options | {"attn_implementation": "eager"})
+        eager = options | {"attn_implementation": "eager"}
+        return AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, **eager)
 
 
 def _load_quantized(kind: str, device: torch.device) -> dict[str, Any]:
@@ -155,6 +199,11 @@ def _add_lora(network: Any, lora: LoraConfig, *, quantized: bool) -> Any:
 
 
 def _explain_unloadable(what: str, path: str, error: Exception) -> str:
+    if "trust_remote_code" in str(error):
+        return (
+            f"model.path: the {what} of {path!r} needs code that comes with the model, and selfchal never "
+            "runs such code. Use a model that transformers itself knows."
+        )
     first = str(error).strip().split("\n")[0]
     return (
         f"model.path: the {what} of {path!r} cannot be loaded: {first}. Check the name; "

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from selfchal.builtin_models import chat
+from selfchal.builtin_models.endpoint import Endpoint, Patience
+from selfchal.builtin_models.ledger import Ledger
 from selfchal.builtin_models.openai_model import OpenAIConfig
-from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message, Sampling
-
-try:
-    from selfchal.builtin_models.endpoint import Endpoint, Ledger, Patience
-except ImportError as error:
-    raise ModelError("The model openai needs httpx: pip install 'selfchal[openai]'.") from error
 
 if TYPE_CHECKING:
     from selfchal.builtin_models.completions import Completions
@@ -39,24 +35,31 @@ class Remote(Protocol):
 
 
 def open_remote(config: OpenAIConfig) -> Remote:
-    ledger = Ledger(config.price_in, config.price_out, config.ledger)
-    endpoint = Endpoint(
+    """Raises ModelError for a missing key or tokenizer, and for proxies that cannot be used."""
+    if config.tokenizer is None:
+        endpoint = _open_endpoint(config)
+        return ByText(endpoint, config.model, config.context, chat.Chat(endpoint, config.tokens_name))
+    from selfchal.builtin_models import loading
+    from selfchal.builtin_models.completions import Completions
+    from selfchal.builtin_models.rendering import Renderer
+
+    tokenizer = loading.load_tokenizer(loading.expand_home(config.tokenizer))
+    ends = frozenset() if tokenizer.eos_token_id is None else frozenset({int(tokenizer.eos_token_id)})
+    renderer = Renderer(tokenizer, ends, config.chat_template, config.template_date)
+    endpoint = _open_endpoint(config)
+    return ByIds(endpoint, config.model, Completions(endpoint, renderer, config.context))
+
+
+def _open_endpoint(config: OpenAIConfig) -> Endpoint:
+    return Endpoint(
         config.base_url,
         key_env=config.api_key_env,
         patience=Patience(timeout=config.timeout, retries=config.retries),
         concurrency=config.concurrency,
-        ledger=ledger,
+        ledger=Ledger(config.price_in, config.price_out, config.ledger),
+        omit=config.omit,
+        extra_body=config.extra_body,
     )
-    if config.tokenizer is None:
-        return ByText(endpoint, config.model, config.context, chat.Chat(endpoint, config.tokens_name))
-    from selfchal.builtin_models.completions import Completions
-    from selfchal.builtin_models.loading import load_tokenizer
-    from selfchal.builtin_models.rendering import Renderer
-
-    tokenizer = load_tokenizer(config.tokenizer)
-    ends = frozenset() if tokenizer.eos_token_id is None else frozenset({int(tokenizer.eos_token_id)})
-    renderer = Renderer(tokenizer, ends, config.chat_template)
-    return ByIds(endpoint, config.model, Completions(endpoint, renderer, config.context))
 
 
 @dataclass(frozen=True)

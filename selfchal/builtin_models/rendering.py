@@ -16,7 +16,11 @@ Three kinds of template:
 
 from __future__ import annotations
 
+import json
+import logging
+import re
 from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +29,10 @@ from jinja2 import TemplateError
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message
 
+log = logging.getLogger(__name__)
+
+_DATE_CALL = "strftime_now("  # how templates ask for today's date
+_DATE = re.compile(r"""strftime_now\(\s*(?P<quote>['"])(?P<format>.*?)(?P=quote)\s*\)""")
 _AGENT = "q7Zagent0said"
 _OTHER = "q7Zother0said"
 _FRAMED = f"\n {_OTHER} \n"
@@ -32,12 +40,24 @@ PLAIN_STOP = "\nUser:"  # a base model that goes on writes the other side's turn
 
 
 class Renderer:
-    """Renders for one tokenizer. Raises ModelError where the template refuses a plain conversation."""
+    """Renders for one tokenizer. Raises ModelError where the template refuses a plain conversation.
 
-    def __init__(self, tokenizer: Any, ends: frozenset[int], template: str | None = None) -> None:
+    ``today`` is what a template that writes the date is told; None is the day on which it is asked.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        ends: frozenset[int],
+        template: str | None = None,
+        today: date | None = None,
+    ) -> None:
         self._tokenizer = tokenizer
         if template is not None:
             tokenizer.chat_template = template
+        own = tokenizer.chat_template
+        # Not kept in the tokenizer, which is saved with every checkpoint.
+        self._template = _fix_date(tokenizer.get_chat_template(), today) if own and today else None
         self._ends = set(ends)
         self.plain_text = not tokenizer.chat_template or not self._holds_turns()
         self.append_only = self.plain_text or self._is_append_only()
@@ -46,6 +66,16 @@ class Renderer:
         if not self.plain_text:
             first = self.encode(self._render_between(Message("user", _OTHER)))[:1]
             self._ends.update(token for token in first if token in tokenizer.all_special_ids)
+            if today is None and _DATE_CALL in str(own):
+                log.warning(
+                    "The model's chat template writes today's date into prompts, so they change overnight: a "
+                    "run that is resumed or repeated on another day differs. Set template_date to fix it."
+                )
+
+    @property
+    def vocabulary(self) -> int:
+        """How many ids the tokenizer has."""
+        return len(self._tokenizer)
 
     @property
     def ends(self) -> frozenset[int]:
@@ -112,7 +142,9 @@ class Renderer:
             return _render_plain_text(messages, speak=speak, start=self._tokenizer.bos_token or "")
         rows = [{"role": message.role, "content": message.content} for message in messages]
         try:
-            text = self._tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=speak)
+            text = self._tokenizer.apply_chat_template(
+                rows, chat_template=self._template, tokenize=False, add_generation_prompt=speak
+            )
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             if rows[0]["role"] == "system" and len(rows) > 1:
                 return self._render(_fold_system(messages), speak=speak)
@@ -137,6 +169,17 @@ class Renderer:
     def _is_append_only(self) -> bool:
         start = self._render(_TALK[:1], speak=True)
         return self._render(_TALK, speak=True).startswith(f"{start}{_AGENT}")
+
+
+def _fix_date(template: str, today: date) -> str:
+    """The template with this day in the place of each call for the present one. Raises ModelError."""
+    fixed = _DATE.sub(lambda call: json.dumps(today.strftime(call["format"])), template)
+    if _DATE_CALL in fixed:
+        raise ModelError(
+            "model.template_date: the chat template asks for the date in a way that cannot be replaced. "
+            "Set model.chat_template to a copy of it with the date written out."
+        )
+    return fixed
 
 
 _TALK = (Message("user", "."), Message("assistant", _AGENT), Message("user", "."))

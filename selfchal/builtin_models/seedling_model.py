@@ -10,8 +10,10 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from selfchal.builtin_models.packages import TRAIN
 from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
 from selfchal.core.model import Capability
+from selfchal.core.requirement import Requirement
 
 DIRECTORIES = {"calculation": "seedling", "web_browsing": "seedling_web_browsing"}
 
@@ -38,6 +40,7 @@ class SeedlingModel(TransformersModel):
 
     name: ClassVar[str] = "seedling"
     Config: ClassVar[type[BaseModel]] = SeedlingConfig
+    requires: ClassVar[tuple[Requirement, ...]] = TRAIN
 
     @classmethod
     def provides(cls, config: BaseModel) -> frozenset[Capability]:

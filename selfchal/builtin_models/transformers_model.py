@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN
 from selfchal.core.model import Capability, Generation, Message, Sampling, Stream
+from selfchal.core.requirement import Requirement
 
 
 class LoraConfig(BaseModel):
@@ -52,6 +55,10 @@ class TransformersConfig(BaseModel):
     chat_template: str | None = Field(
         None, description="A Jinja template instead of the tokenizer's own; empty for plain text."
     )
+    template_date: date | None = Field(
+        None,
+        description="The date, as 2026-11-28, for a chat template that writes today's date into prompts.",
+    )
     lora: LoraConfig | None = Field(None, description="Train low-rank adapters instead of all weights.")
     quantization: Literal["4bit", "8bit"] | None = Field(
         None, description="Load the weights quantised (bitsandbytes, GPU only); with lora this is QLoRA."
@@ -66,6 +73,7 @@ class TransformersModel:
 
     name: ClassVar[str] = "transformers"
     Config: ClassVar[type[BaseModel]] = TransformersConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (*TRAIN, LORA, QUANTISED)
 
     @classmethod
     def provides(cls, config: TransformersConfig) -> frozenset[Capability]:

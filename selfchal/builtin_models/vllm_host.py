@@ -124,28 +124,31 @@ class VllmHost:
 
 def open_vllm(config: VllmConfig) -> VllmHost:
     loading.silence_transformers()
-    loading.check_source(config.path)
-    tokenizer = loading.load_tokenizer(config.path)
-    renderer = Renderer(tokenizer, loading.end_ids(config.path, tokenizer), config.chat_template)
+    path = loading.expand_home(config.path)
+    loading.check_source(path)
+    tokenizer = loading.load_tokenizer(path)
+    ends = loading.end_ids(path, tokenizer)
+    renderer = Renderer(tokenizer, ends, config.chat_template, config.template_date)
     network = None
     if config.train:
         shared = {"path", "device", "dtype", "lora", "quantization", "gradient_checkpointing"}
         same = TransformersConfig.model_validate(config.model_dump(include=shared))
-        network = loading.load_network(same, path=config.path)
-    backend = _open_backend(config, renderer)
-    weights_directory = config.weights_directory or Path(tempfile.mkdtemp(prefix="selfchal-weights-"))
+        network = loading.load_network(same, path=path, tokenizer=tokenizer)
+    backend = _open_backend(config, path, renderer)
+    given = config.weights_directory
+    weights_directory = given.expanduser() if given else Path(tempfile.mkdtemp(prefix="selfchal-weights-"))
     # A running server may hold what an earlier run left there; a fresh adapter is in no engine yet.
     stale = network is not None and (config.lora is not None or not backend.fresh)
     return VllmHost(config, renderer, tokenizer, backend, network, weights_directory, stale)
 
 
-def _open_backend(config: VllmConfig, renderer: Renderer) -> Backend:
+def _open_backend(config: VllmConfig, path: str, renderer: Renderer) -> Backend:
     if config.server is not None:
         from selfchal.builtin_models.vllm_server import ServerBackend
 
         return ServerBackend(config.server, renderer, concurrency=config.concurrency)
     dtype = str(loading.pick_dtype(config.dtype, loading.pick_device(config.device))).removeprefix("torch.")
-    options: dict[str, Any] = {"dtype": dtype, "enable_prefix_caching": True}
+    options: dict[str, Any] = {"dtype": dtype, "enable_prefix_caching": True, "trust_remote_code": False}
     options |= {"max_model_len": config.context} if config.context is not None else {}
     if config.lora is not None:
         options |= {"enable_lora": True, "max_lora_rank": _read_allowed_rank(config.lora.r)}
@@ -155,10 +158,10 @@ def _open_backend(config: VllmConfig, renderer: Renderer) -> Backend:
     if config.python is not None:
         from selfchal.builtin_models.vllm_server import start_server
 
-        return start_server(config.python, config.path, options, renderer, concurrency=config.concurrency)
+        return start_server(config.python, path, options, renderer, concurrency=config.concurrency)
     from selfchal.builtin_models.vllm_engine import EngineBackend
 
-    return EngineBackend(config.path, options, renderer)
+    return EngineBackend(path, options, renderer)
 
 
 def _read_allowed_rank(rank: int) -> int:

@@ -9,20 +9,24 @@ Light: everything heavy comes in when it is made.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from selfchal.builtin_models.addresses import check_address
+from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
 from selfchal.builtin_models.transformers_model import LoraConfig
 from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.requirement import Requirement
 from selfchal.core.turns import TurnStream
 
 
 class VllmConfig(BaseModel):
     """What is sampled from, where, and what of it is trained here."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     path: str = Field(description="A directory written by save_pretrained, or a hub name (org/name).")
     server: str | None = Field(
@@ -49,6 +53,10 @@ class VllmConfig(BaseModel):
     chat_template: str | None = Field(
         None, description="A Jinja template instead of the tokenizer's own; empty for plain text."
     )
+    template_date: date | None = Field(
+        None,
+        description="The date, as 2026-11-28, for a chat template that writes today's date into prompts.",
+    )
     concurrency: int = Field(128, ge=1, description="The most requests to a server under way at a time.")
     lora: LoraConfig | None = Field(None, description="Train low-rank adapters instead of all weights.")
     quantization: Literal["4bit", "8bit"] | None = Field(
@@ -61,6 +69,18 @@ class VllmConfig(BaseModel):
     weights_directory: Path | None = Field(
         None, description="Directory through which new weights travel; by default a temporary one."
     )
+
+    @field_validator("server")
+    @classmethod
+    def _check_server(cls, server: str | None) -> str | None:
+        return None if server is None else check_address(server)
+
+    @field_validator("engine")
+    @classmethod
+    def _check_engine(cls, engine: dict[str, Any]) -> dict[str, Any]:
+        if "trust_remote_code" in {name.replace("-", "_") for name in engine}:
+            raise ValueError("code that comes with a model is never run: leave trust_remote_code out")
+        return engine
 
     @model_validator(mode="after")
     def _check_one_source(self) -> VllmConfig:
@@ -76,6 +96,7 @@ class VllmModel:
 
     name: ClassVar[str] = "vllm"
     Config: ClassVar[type[BaseModel]] = VllmConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (*TRAIN, VLLM, LORA, QUANTISED)
 
     @classmethod
     def provides(cls, config: VllmConfig) -> frozenset[Capability]:

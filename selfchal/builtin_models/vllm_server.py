@@ -16,17 +16,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from selfchal.builtin_models.addresses import is_loopback
+from selfchal.builtin_models.completions import Completions
+from selfchal.builtin_models.endpoint import Endpoint, Patience
 from selfchal.builtin_models.rendering import Renderer
+from selfchal.builtin_models.transport import RetryableError
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling
-
-try:
-    from selfchal.builtin_models.completions import Completions
-    from selfchal.builtin_models.endpoint import Endpoint, Patience
-except ImportError as error:
-    raise ModelError("A vLLM server is spoken to with httpx: pip install 'selfchal[openai]'.") from error
 
 ADAPTER = "selfchal"  # the name under which the server knows the adapter
 START_SECONDS = 900.0  # large models on slow disks take minutes
@@ -49,14 +46,13 @@ class ServerBackend:
     ) -> None:
         self._process = process
         root = address.rstrip("/").removesuffix("/v1")
-        self._loopback = urlsplit(root).hostname in ("127.0.0.1", "localhost", "::1")
+        self._loopback = is_loopback(root)
         self._admin = Endpoint(root, patience=Patience(timeout=600, retries=2), concurrency=1)
         self._endpoint = Endpoint(
             f"{root}/v1", patience=Patience(timeout=3600, retries=3), concurrency=concurrency
         )
-        served = self._endpoint.get("/models")["data"][0]
-        self._base = self._model = str(served["id"])
-        self.context = int(served.get("max_model_len") or 4096)
+        self._base, self.context = self._endpoint.get("/models", _read_card)
+        self._model = self._base
         self.fresh = process is not None
         self._completions = Completions(self._endpoint, renderer, self.context)
 
@@ -99,6 +95,15 @@ class ServerBackend:
         self._admin.close()
         if self._process is not None:
             _stop(self._process)
+
+
+def _read_card(answer: Any) -> tuple[str, int]:
+    """The name and the context of the model that a server holds."""
+    try:
+        card = answer["data"][0]
+        return str(card["id"]), int(card.get("max_model_len") or 4096)
+    except (TypeError, LookupError, ValueError, AttributeError) as error:
+        raise RetryableError("a list of models that names none") from error
 
 
 def start_server(
@@ -170,7 +175,7 @@ def _wait(process: subprocess.Popen[bytes], address: str) -> None:
             if process.poll() is not None:
                 raise ModelError("The vLLM server ended while starting.")
             try:
-                probe.get("/v1/models")
+                probe.get("/v1/models", _read_card)
             except ModelError:
                 time.sleep(0.5)
                 continue

@@ -74,6 +74,10 @@ class ChallengeScene:
     def name(self) -> str:
         return f"proposal-{self.request.round}-{self.request.index}"
 
+    @property
+    def environment(self) -> str:
+        return self.proposal_context.arena.environment.name
+
     def start(self) -> Sequence[Message]:
         self.world = self.proposal_context.arena.environment.open(self.context)
         environment, config = self.proposal_context.arena.environment, self.config
@@ -208,6 +212,8 @@ class ChallengeScene:
         verdict = self.proposal.verdict
         if cut is End.LENGTH and not self.judged:
             verdict = replace(verdict, reason="no task was proposed before the context was full")
+        if cut is End.REFUSED and not self.judged:
+            verdict = replace(verdict, reason=f"no task was proposed: {episode.reason}")
         diagnostics = {"turns": self.turns, "explored": self.explored, "judged": self.judged}
         diagnostics["executions"] = self.executions
         self.proposal = replace(self.proposal, verdict=verdict, diagnostics=diagnostics)

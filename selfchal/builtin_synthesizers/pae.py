@@ -7,7 +7,7 @@ for in ``selfchal.judging.model_grader`` when an episode ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from pydantic import BaseModel
@@ -39,6 +39,10 @@ class InstructionScene:
     @property
     def name(self) -> str:
         return f"proposal-{self.request.round}-{self.request.index}"
+
+    @property
+    def environment(self) -> str:
+        return self.proposal_context.arena.environment.name
 
     def start(self) -> Sequence[Message]:
         environment = self.proposal_context.arena.environment
@@ -82,6 +86,9 @@ class InstructionScene:
         return Proposal(self.request.index, self.request.round, verdict, task, raw, 0, forgiven)
 
     def finish(self, episode: Episode, cut: End | None) -> None:
+        if cut is End.REFUSED:
+            reason = f"no instruction was proposed: {episode.reason}"
+            self.proposal = replace(self.proposal, verdict=replace(self.proposal.verdict, reason=reason))
         episode.end = cut or End.ANSWER
         episode.steps = 1
         episode.reward = float(self.proposal.verdict.passed)

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from importlib.util import find_spec
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel
 
 from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
+from selfchal.builtin_trainers.options import RolloutOptions
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.rft.config import RftConfig
 from selfchal.builtin_trainers.trl_grpo.config import TrlGrpoConfig
 from selfchal.core.errors import PluginError
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.model import Capability
+from selfchal.core.requirement import Requirement
 from selfchal.core.trainer import Trainer, Training
 
 ON_POLICY = frozenset({Capability.TOKEN_IDS, Capability.LOGPROBS, Capability.GRADIENTS})
 
 OFFLINE = frozenset({Capability.TOKEN_IDS, Capability.GRADIENTS})
+
+TORCH = (Requirement("torch", "selfchal[train]"),)
+
+TRL = (*TORCH, Requirement("trl", "selfchal[trl]"))
 
 
 class Grpo:
@@ -30,14 +35,22 @@ class Grpo:
     name: ClassVar[str] = "grpo"
     Config: ClassVar[type[BaseModel]] = GrpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
+    requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
     def __init__(self, config: GrpoConfig) -> None:
         self.config = config
 
-    def train(self, training: Training) -> None:
-        from selfchal.builtin_trainers.grpo.loop import train
+    def group_size(self) -> int:
+        return self.config.group_size
 
-        train(self.config, training)
+    def one_pass(self, groups: int) -> Trainer:
+        return Grpo(_one_pass(self.config, groups))
+
+    def train(self, training: Training) -> None:
+        from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm
+        from selfchal.builtin_trainers.on_policy import train
+
+        train(GrpoAlgorithm(self.config), training)
 
 
 class Ppo:
@@ -46,14 +59,26 @@ class Ppo:
     name: ClassVar[str] = "ppo"
     Config: ClassVar[type[BaseModel]] = PpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
+    requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
     def __init__(self, config: PpoConfig) -> None:
         self.config = config
 
-    def train(self, training: Training) -> None:
-        from selfchal.builtin_trainers.ppo.loop import train
+    def group_size(self) -> int:
+        return self.config.group_size
 
-        train(self.config, training)
+    def one_pass(self, groups: int) -> Trainer:
+        return Ppo(_one_pass(self.config, groups))
+
+    def train(self, training: Training) -> None:
+        from selfchal.builtin_trainers.on_policy import train
+        from selfchal.builtin_trainers.parallel import Team
+        from selfchal.builtin_trainers.ppo.algorithm import PpoAlgorithm
+        from selfchal.builtin_trainers.ppo.critic import value_head
+
+        # every process of a team must begin with the same critic
+        head = value_head(training.model.network, Team().broadcast(training.seed))
+        train(PpoAlgorithm(self.config, head), training)
 
 
 class Rft:
@@ -62,12 +87,19 @@ class Rft:
     name: ClassVar[str] = "rft"
     Config: ClassVar[type[BaseModel]] = RftConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     def __init__(self, config: RftConfig) -> None:
         self.config = config
 
+    def group_size(self) -> int:
+        return self.config.group_size
+
+    def one_pass(self, groups: int) -> Trainer:
+        return self  # every task is rolled out once as it is
+
     def train(self, training: Training) -> None:
-        _require_trl(self.name)
+        _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.rft.loop import train
 
         train(self.config, training)
@@ -79,12 +111,19 @@ class Dpo:
     name: ClassVar[str] = "dpo"
     Config: ClassVar[type[BaseModel]] = DpoConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     def __init__(self, config: DpoConfig) -> None:
         self.config = config
 
+    def group_size(self) -> int:
+        return self.config.group_size
+
+    def one_pass(self, groups: int) -> Trainer:
+        return self  # every task is rolled out once as it is
+
     def train(self, training: Training) -> None:
-        _require_trl(self.name)
+        _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.dpo.loop import train
 
         train(self.config, training)
@@ -96,24 +135,37 @@ class TrlGrpo:
     name: ClassVar[str] = "trl_grpo"
     Config: ClassVar[type[BaseModel]] = TrlGrpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     def __init__(self, config: TrlGrpoConfig) -> None:
         self.config = config
 
+    def group_size(self) -> int:
+        return self.config.group_size
+
+    def one_pass(self, groups: int) -> Trainer:
+        return TrlGrpo(_one_pass(self.config, groups))
+
     def train(self, training: Training) -> None:
-        _require_trl(self.name)
+        _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.trl_grpo.loop import train
 
         train(self.config, training)
 
 
-def _require_trl(name: str) -> None:
+C = TypeVar("C", bound=RolloutOptions)
+
+
+def _one_pass(options: C, groups: int) -> C:
+    """As many updates as take each group once."""
+    return options.model_copy(update={"steps": max(1, groups // options.tasks_per_step)})
+
+
+def _refuse_several_processes(name: str) -> None:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise PluginError(
             f"trainer {name!r} trains in one process; start it without torchrun, or take grpo or ppo"
         )
-    if find_spec("trl") is None:
-        raise PluginError(f"trainer {name!r} needs TRL, which is not installed: pip install 'selfchal[trl]'")
 
 
 @hookimpl

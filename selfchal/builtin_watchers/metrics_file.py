@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.watcher import RunInfo
 from selfchal.core.world import Json
-from selfchal.core.write_whole import write_whole
+from selfchal.write_whole import write_whole
 
 METRICS = "metrics.jsonl"
 

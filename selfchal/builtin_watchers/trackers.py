@@ -2,8 +2,8 @@
 
     watchers: [{name: tensorboard}, {name: wandb, project: my-agent}]
 
-Each is an extra (``pip install 'selfchal[trackio]'``) and is imported when a run makes it, so a missing one
-stops the run before a model is loaded. Weights & Biases stays offline unless WANDB_MODE says otherwise.
+Each is an extra (``pip install 'selfchal[trackio]'``) and is imported when a run makes it. Weights & Biases
+stays offline unless WANDB_MODE says otherwise.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selfchal.core.errors import PluginError
 from selfchal.core.hookspecs import hookimpl
+from selfchal.core.requirement import Requirement
 from selfchal.core.watcher import RunInfo
 
 
@@ -34,13 +34,13 @@ class Tensorboard:
 
     name: ClassVar[str] = "tensorboard"
     Config: ClassVar[type[BaseModel]] = NoOptions
+    requires: ClassVar[tuple[Requirement, ...]] = tuple(
+        Requirement(module, "selfchal[tensorboard]") for module in ("tensorboard", "torch")
+    )
 
     def __init__(self, config: NoOptions) -> None:
-        """Raises PluginError where tensorboard is not installed."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise _describe_missing(self.name, error) from error
+        from torch.utils.tensorboard import SummaryWriter
+
         self._open: Any = SummaryWriter
         self._writer: Any = None
 
@@ -64,13 +64,11 @@ class Wandb:
 
     name: ClassVar[str] = "wandb"
     Config: ClassVar[type[BaseModel]] = ProjectConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (Requirement("wandb", "selfchal[wandb]"),)
 
     def __init__(self, config: ProjectConfig) -> None:
-        """Raises PluginError where wandb is not installed."""
-        try:
-            import wandb
-        except ImportError as error:
-            raise _describe_missing(self.name, error) from error
+        import wandb
+
         self._wandb, self._project = wandb, config.project
         self._run: Any = None
 
@@ -98,13 +96,11 @@ class Trackio:
 
     name: ClassVar[str] = "trackio"
     Config: ClassVar[type[BaseModel]] = ProjectConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (Requirement("trackio", "selfchal[trackio]"),)
 
     def __init__(self, config: ProjectConfig) -> None:
-        """Raises PluginError where trackio is not installed."""
-        try:
-            import trackio
-        except ImportError as error:
-            raise _describe_missing(self.name, error) from error
+        import trackio
+
         self._trackio, self._project = trackio, config.project
 
     @hookimpl
@@ -123,7 +119,3 @@ class Trackio:
 def _name_by_stage(stage: str, step: int, metrics: Mapping[str, float]) -> dict[str, float]:
     """These trackers count steps over all stages by themselves, so the stage's step is one of the values."""
     return {f"{stage}/step": step, **{f"{stage}/{name}": value for name, value in metrics.items()}}
-
-
-def _describe_missing(name: str, error: ImportError) -> PluginError:
-    return PluginError(f"watcher {name!r} is not installed ({error}); pip install 'selfchal[{name}]'")

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from selfchal.core.errors import SelfchalError
+from selfchal.core.requirement import Requirement
 from selfchal.pipeline.manifest import parse_config
-from selfchal.plugins import load_plugins
-
-EXTRAS = {
-    "trl": "trl",
-    "peft": "peft",
-    "vllm": "vllm",
-    "openai": "openai",
-    "docker": "docker",
-    "pydantic_monty": "monty",
-}
+from selfchal.pipeline.requirements import requirements_of
+from selfchal.plugins import Plugins, load_plugins
 
 
 @click.command()
@@ -33,13 +28,9 @@ def doctor() -> None:
     click.echo(f"cores      {os.cpu_count()}")
     click.echo(f"disk here  {shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free")
     click.echo(f"torch      {_describe_torch()}")
-    for module, extra in EXTRAS.items():
-        there = importlib.util.find_spec(module) is not None
-        click.echo(
-            f"{extra:10} "
-            f"{_find_version(module) if there else f'not installed (pip install selfchal[{extra}])'}"
-        )
     plugins = load_plugins()
+    for install, requirements in _group_requirements(plugins).items():
+        click.echo(f"extra      {install}: {_describe_requirements(install, requirements)}")
     for name in plugins.names("sandbox"):
         cls = plugins.find("sandbox", name)
         try:
@@ -57,19 +48,37 @@ def doctor() -> None:
 
 def _describe_torch() -> str:
     """In a line: version and accelerator."""
+    if find_spec("torch") is None:
+        return "not installed: models behind endpoints can be used, and nothing can be trained"
     try:
         import torch
     except ImportError as error:
-        return (
-            f"cannot be imported: {error}; reinstall selfchal with {sys.executable} -m pip install selfchal"
-        )
+        return f"cannot be imported: {error}; {sys.executable} -m pip install --force-reinstall torch"
     if torch.cuda.is_available():
         return f"{torch.__version__}, GPU {torch.cuda.get_device_name(0)}"
     return f"{torch.__version__}, no GPU: the embedded model trains on the CPU, large ones need one"
 
 
-def _find_version(module: str) -> str:
-    try:
-        return version(module.replace("_", "-"))
-    except PackageNotFoundError:
-        return "installed, version unknown"
+def _group_requirements(plugins: Plugins) -> dict[str, dict[Requirement, list[str]]]:
+    """What the installed plugins may need, by what pip would be asked for, and who needs it."""
+    found: dict[str, dict[Requirement, list[str]]] = {}
+    for item in plugins.all():
+        for requirement in requirements_of(item.cls):
+            unconditional = replace(requirement, when=None)  # that of one plugin equals that of another
+            users = found.setdefault(requirement.install, {}).setdefault(unconditional, [])
+            users.append(item.name)
+    return dict(sorted(found.items()))
+
+
+def _describe_requirements(install: str, requirements: Mapping[Requirement, Sequence[str]]) -> str:
+    """The versions of these modules, or who can do what only with them and how to get them."""
+    missing = [one for one in requirements if not one.installed]
+    if not missing:
+        packages = packages_distributions()
+        return ", ".join(f"{one.module} {_find_version(one.module, packages)}" for one in requirements)
+    users = dict.fromkeys(user for one in missing for user in requirements[one])
+    return f"not installed, needed by {', '.join(users)} (pip install '{install}')"
+
+
+def _find_version(module: str, packages: Mapping[str, Sequence[str]]) -> str:
+    return version(packages[module][0]) if module in packages else "of unknown version"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from selfchal.cli.choices import choose_plugin
-from selfchal.core.environment import Environment
+from selfchal.api.opening import open_environment
+from selfchal.cli.options import plugin_option, read_options
 from selfchal.core.errors import ManifestError
 from selfchal.core.world import Json, World
 
@@ -22,13 +22,7 @@ def env() -> None:
 @env.command("replay")
 @click.argument("name")
 @click.argument("calls", type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the environment; as often as wanted.",
-)
+@plugin_option("environment")
 def replay(name: str, calls: Path, overrides: tuple[str, ...]) -> None:
     """Make the tool calls of a JSONL file, each on the world that the calls before it left.
 
@@ -37,7 +31,7 @@ def replay(name: str, calls: Path, overrides: tuple[str, ...]) -> None:
     and gives nothing.
     """
     lines = list(_read(calls))
-    environment: Environment = choose_plugin("environment", name, overrides).make()
+    environment = open_environment(name, **read_options(overrides))
     for row in _replay(environment.open({}), lines):
         click.echo(json.dumps(row))
 

@@ -31,18 +31,27 @@ def estimate_cost(manifest: Manifest) -> Cost:
     environment: Environment = manifest.environment.make()
     split = settings.evaluation.split or environment.splits()[0]
     tasks = len(list(environment.test_tasks(split))[: settings.evaluation.tasks])
-    # before and after: sampled and greedy; before also greedy with the first action forced
-    evaluation = tasks * (2 * (settings.evaluation.samples + 1) + settings.evaluation.baselines)
-    proposals = settings.challenge.most_proposals * settings.rounds
+    # sampled and greedy at each moment; before, also greedy with the first action forced
+    moments = 2 if manifest.trainer else 1
+    evaluation = tasks * (moments * (settings.evaluation.samples + 1) + settings.evaluation.baselines)
+    rounds = settings.rounds if manifest.synthesizer else 0
+    proposals = settings.challenge.most_proposals * rounds
     rollout = settings.rollout
     tokens = rollout.max_steps * (evaluation * rollout.max_tokens + proposals * rollout.challenge_tokens)
     return Cost(
         held_out_tasks=tasks,
         evaluation_episodes=evaluation,
         proposals=proposals,
-        wanted_tasks=settings.challenge.tasks * settings.rounds,
-        training=manifest.trainer.config.model_dump(mode="json"),
+        wanted_tasks=settings.challenge.tasks * rounds,
+        training=manifest.trainer.config.model_dump(mode="json") if manifest.trainer else {},
         sampled_tokens=tokens,
+    )
+
+
+def _describe_challenge(cost: Cost, rounds: int) -> str:
+    return (
+        f"  challenge  until {cost.wanted_tasks} tasks are kept, at most {cost.proposals} proposals "
+        f"in {rounds} round(s)"
     )
 
 
@@ -53,13 +62,15 @@ def print_cost(manifest: Manifest, directory: Path, cost: Cost, as_json: bool) -
         return
     settings = manifest.settings
     options = ", ".join(f"{key} {value}" for key, value in cost.training.items())
+    trained = f"{manifest.trainer.name}: {options}" if manifest.trainer else "nothing, as no trainer is named"
+    moments = "before and after" if manifest.trainer else "once"
     lines = [
         f"This would run {describe(manifest)}, into {directory}:",
-        f"  evaluate   {cost.held_out_tasks} held-out tasks before and after, at most "
+        f"  evaluate   {cost.held_out_tasks} held-out tasks {moments}, at most "
         f"{cost.evaluation_episodes} episodes",
-        f"  challenge  until {cost.wanted_tasks} tasks are kept, at most {cost.proposals} proposals "
-        f"in {settings.rounds} round(s)",
-        f"  train      {manifest.trainer.name}: {options}",
+        *([f"  judge      the tasks of {settings.tasks.source}"] if settings.tasks else []),
+        *([_describe_challenge(cost, settings.rounds)] if manifest.synthesizer else []),
+        f"  train      {trained}",
         f"  at most    {cost.sampled_tokens:,} sampled tokens, training rollouts not counted",
         "Nothing was run. Leave --dry-run away to run it.",
     ]

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
-from selfchal.pipeline.manifest import Manifest, manifest_schema, read_manifest, validate
+from selfchal.api.running import load_manifest
+from selfchal.pipeline.manifest import Manifest, manifest_schema
 from selfchal.plugins import load_plugins
 
 
@@ -25,18 +26,13 @@ def set_option(command: click.decorators.FC) -> click.decorators.FC:
     return option(command)
 
 
-def read_valid(file: Path, overrides: tuple[str, ...]) -> Manifest:
-    """The manifest of this file, validated against the installed plugins."""
-    return validate(read_manifest(file, overrides), load_plugins())
-
-
 @click.command("validate")
 @click.argument("file", type=click.Path(path_type=Path))
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest with every default filled in.")
 def validate_file(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check a manifest without loading a model."""
-    manifest = read_valid(file, overrides)
+    manifest = load_manifest(file, overrides)
     if as_json:
         click.echo(json.dumps(manifest.resolved(), indent=2))
     else:
@@ -49,9 +45,10 @@ def describe(manifest: Manifest) -> str:
     parts = [
         f"environment {manifest.environment.name}",
         f"model {manifest.model.name}",
-        f"synthesizer {manifest.synthesizer.name}",
+        *([f"tasks from {settings.tasks.source}"] if settings.tasks else []),
+        *([f"synthesizer {manifest.synthesizer.name}"] if manifest.synthesizer else []),
         f"sandbox {manifest.sandbox.name}",
-        f"trainer {manifest.trainer.name}",
+        f"trainer {manifest.trainer.name}" if manifest.trainer else "no trainer",
         f"{settings.rounds} round{'s' if settings.rounds > 1 else ''}",
         f"seed {settings.run.seed}",
     ]

@@ -1,8 +1,8 @@
-"""The table at the end of a run: before and after, with honest company."""
+"""The table at the end of a run: the scores, and what they must be compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -21,34 +21,39 @@ def interval(bounds: list[float] | None) -> str:
 
 
 def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
-    """Before and after for every rate, their paired difference, and what the score must be held against."""
-    before, after = results["before"], results["after"]
+    """Every rate before and, where something was trained, after; and what the score must be held against."""
+    moments = [when for when in ("before", "after") if when in results]
     table = Table(title=f"Held-out tasks: {results['held_out_tasks']}", title_justify="left")
-    for heading in ("", "before", "after"):
-        table.add_column(heading, justify="left" if not heading else "right")
-    for name in before["intervals"]:
-        table.add_row(
-            name, *(f"{percent(p[name])} {interval(p['intervals'][name])}" for p in (before, after))
-        )
+    table.add_column("")
+    for when in moments:
+        table.add_column(when, justify="right")
+    for name in results["before"]["intervals"]:
+        parts = [results[when] for when in moments]
+        table.add_row(name, *(f"{percent(p[name])} {interval(p['intervals'][name])}" for p in parts))
     console.print(table)
-    difference = results["difference"]
-    bounds = interval([difference["low"], difference["high"]])
-    rows = [f"pass@1 changed by {points(difference['mean'])}, 95 % interval {bounds}"]
-    if elicitation := results.get("elicitation"):
-        best = elicitation["baselines"][elicitation["best"]]
-        gain = elicitation["difference"]
-        rows.append(
-            f"best without training: {elicitation['best'].replace('_', ' ')} {percent(best['mean'])}; "
-            f"pass@1 after it {points(gain['mean'])} {interval([gain['low'], gain['high']])}"
-        )
-    rows.append(f"doing nothing scores {percent(results['do_nothing'])}")
+    for row in (*_list_changes(results), *_list_context(results)):
+        console.print(row, highlight=False, markup=False, soft_wrap=True)
+
+
+def _list_changes(results: Mapping[str, Json]) -> Iterator[str]:
+    if difference := results.get("difference"):
+        bounds = interval([difference["low"], difference["high"]])
+        yield f"pass@1 changed by {points(difference['mean'])}, 95 % interval {bounds}"
+    elicitation = results["elicitation"]
+    best = elicitation["baselines"][elicitation["best"]]
+    said = f"best without training: {elicitation['best'].replace('_', ' ')} {percent(best['mean'])}"
+    if gain := elicitation.get("difference"):
+        said += f"; pass@1 after it {points(gain['mean'])} {interval([gain['low'], gain['high']])}"
+    yield said
+
+
+def _list_context(results: Mapping[str, Json]) -> Iterator[str]:
+    yield f"doing nothing scores {percent(results['do_nothing'])}"
     funnel = results["funnel"]
-    rows.append(f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept")
+    yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"
     if cost := results.get("per_kept_task"):
         each = f"{cost['tokens']:.0f} tokens, {cost['seconds']:.2f} s, {cost['executions']:.0f} executions"
-        rows.append(f"a kept task took {each}")
-    for row in rows:
-        console.print(row, highlight=False, markup=False, soft_wrap=True)
+        yield f"a kept task took {each}"
 
 
 def points(value: float) -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
+from selfchal.core.requirement import Requirement
 from selfchal.core.world import Json
-from selfchal.plugins import Plugins, load_plugins
+from selfchal.pipeline.requirements import requirements_of
+from selfchal.plugins import Plugins, Registered, load_plugins
 from selfchal.plugins.kinds import KINDS
 from selfchal.plugins.scaffold import SCAFFOLDS, scaffold
 
@@ -31,13 +33,20 @@ def list_plugins(as_json: bool) -> None:
         click.secho(kind.name, bold=True)
         width = max((len(item.name) for item in items), default=0)
         for item in items:
-            click.echo(f"  {item.name:{width}}  {item.summary}  ({item.package} {item.version})")
+            missing = dict.fromkeys(one.install for one in _list_missing(item))
+            needs = f"; needs pip install {' '.join(map(repr, missing))}" if missing else ""
+            click.echo(f"  {item.name:{width}}  {item.summary}  ({item.package} {item.version}{needs})")
         if not items:
             click.echo("  none")
     for source in found.disabled:
         click.echo(f"disabled: plugin {source.plugin!r} of package {source.package} {source.version}")
     for failure in found.failures:
         click.secho(f"failed: {failure}", fg="red")
+
+
+def _list_missing(item: Registered) -> list[Requirement]:
+    """What the plugin cannot do without, whatever its options, and is not installed."""
+    return [one for one in requirements_of(item.cls) if one.when is None and not one.installed]
 
 
 def _make_rows(found: Plugins) -> dict[str, Json]:
@@ -50,6 +59,7 @@ def _make_rows(found: Plugins) -> dict[str, Json]:
                 "version": item.version,
                 "plugin": item.plugin,
                 "summary": item.summary,
+                "missing": [one.module for one in _list_missing(item)],
             }
             for item in found.all()
         ],

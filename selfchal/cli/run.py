@@ -10,15 +10,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from selfchal.api import running
 from selfchal.cli.estimate import estimate_cost, print_cost
 from selfchal.cli.manifest import describe, set_option
 from selfchal.cli.outcome import print_outcome
-from selfchal.cli.progress import watchers_of
-from selfchal.pipeline.distributed import follow, is_follower
-from selfchal.pipeline.manifest import Manifest, read_manifest, validate
-from selfchal.pipeline.store import Store
-from selfchal.plugins import Plugins, load_plugins
-from selfchal.report import write_report
+from selfchal.cli.progress import progress_on
+from selfchal.pipeline.distributed import is_follower
+from selfchal.pipeline.manifest import Manifest
+from selfchal.report.page import REPORT
 
 INTERRUPTED = 130
 
@@ -43,17 +42,16 @@ def run(
     as_json: bool,
 ) -> None:
     """Run a manifest: challenge, judge, train, evaluate, report."""
-    plugins = load_plugins()
-    manifest = validate(read_manifest(file, overrides), plugins)
-    directory = out or Path("runs") / manifest.settings.run.name
+    manifest = running.load_manifest(file, overrides)
+    directory = running.directory_of(manifest, out)
     if dry_run:
         print_cost(manifest, directory, estimate_cost(manifest), as_json)
         return
     if is_follower():
-        follow(manifest)
+        running.run(manifest)
         return
     try:
-        _run(manifest, directory, plugins, resume, as_json)
+        _run(manifest, directory, resume, as_json)
     except KeyboardInterrupt:
         again = [
             str(file),
@@ -68,17 +66,12 @@ def run(
         ctx.exit(INTERRUPTED)
 
 
-def _run(manifest: Manifest, directory: Path, plugins: Plugins, resume: bool, as_json: bool) -> None:
-    from selfchal.pipeline import loop  # imports numpy; a dry run needs none
-
+def _run(manifest: Manifest, directory: Path, resume: bool, as_json: bool) -> None:
     console = Console(file=sys.stderr if as_json else sys.stdout)
     console.print(describe(manifest), highlight=False, soft_wrap=True)
-    opened = Store.resume if resume else Store.create
-    with opened(directory, manifest.resolved()) as store:
-        watchers = watchers_of(plugins, "stderr" if as_json else "stdout", manifest)
-        results = loop.run(manifest, store, watchers)
-        page = write_report(directory)
+    watch = progress_on("stderr" if as_json else "stdout", manifest)
+    results = running.run(manifest, directory, resume=resume, watch=watch)
     print_outcome(console, results)
-    console.print(f"\nThe report: {page}", highlight=False, soft_wrap=True)
+    console.print(f"\nThe report: {directory / REPORT}", highlight=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps(results))

@@ -11,11 +11,11 @@ from typing import NoReturn
 
 import click
 
+from selfchal.api.opening import open_sandbox
 from selfchal.cli.attacks import KindProgress, print_attacks
-from selfchal.cli.choices import choose_plugin
+from selfchal.cli.options import plugin_option, read_options
 from selfchal.core.errors import ManifestError
 from selfchal.core.sandbox import Execution, Limits, Program
-from selfchal.core.sandbox import Sandbox as SandboxContract
 
 
 @click.group()
@@ -23,13 +23,7 @@ def sandbox() -> None:
     """Run code in a sandbox, or attack the sandbox itself."""
 
 
-_SET = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the sandbox; as often as wanted.",
-)
+_SET = plugin_option("sandbox")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -53,11 +47,8 @@ def execute(
         source = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot read {file}: {error}") from error
-    sandbox: SandboxContract = choose_plugin("sandbox", name, overrides).make()
-    try:
-        execution = sandbox.run(Program(source, result="RESULT"), None, Limits(seconds=timeout))
-    finally:
-        sandbox.close()
+    with open_sandbox(name, **read_options(overrides)) as opened:
+        execution = opened.run(Program(source, result="RESULT"), None, Limits(seconds=timeout))
     _print_execution(execution, as_json)
     ctx.exit(0 if execution.ok else 1)
 
@@ -75,12 +66,8 @@ def check(ctx: click.Context, name: str, overrides: tuple[str, ...], as_json: bo
     """
     from selfchal.testing.attacks.run import all_attacks, run_attacks
 
-    with _ending_as_by_an_exception():
-        sandbox: SandboxContract = choose_plugin("sandbox", name, overrides).make()
-        try:
-            report = run_attacks(sandbox, KindProgress(all_attacks()))
-        finally:
-            sandbox.close()
+    with _ending_as_by_an_exception(), open_sandbox(name, **read_options(overrides)) as opened:
+        report = run_attacks(opened, KindProgress(all_attacks()))
     if as_json:
         click.echo(json.dumps(report.to_json()))
     else:

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from selfchal.cli.choices import choose_plugin, choose_section
+from selfchal.api.judging import judge_rows
+from selfchal.api.opening import open_environment
+from selfchal.api.reading import Row, RunView, open_run
 from selfchal.cli.export import FORMATS, export_tasks
-from selfchal.core.environment import Environment
+from selfchal.cli.options import plugin_option, read_options
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.judging import JudgeSpec, judge_rows
 from selfchal.judging.coverage import coverage
-from selfchal.pipeline.store import Store
-
-KEPT = "kept"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A task of a run: kept with its status (train, validation, too easy …), or fallen with the reason."""
-
-    task: Task
-    round: int
-    status: str
-    reason: str = ""
+from selfchal.pipeline.sources import read_rows
 
 
 @click.group()
@@ -44,24 +33,14 @@ def tasks() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
     """List the tasks that a run kept."""
-    with Store.read(run) as store:
-        rows = list(_list_rejected(store) if rejected else _list_kept(store))
+    view = open_run(run)
+    rows = list(_list_rejected(view) if rejected else _list_kept(view))
     for row in rows:
-        first = row.task.instruction.strip().partition("\n")[0]
         if as_json:
-            click.echo(
-                json.dumps(
-                    {
-                        "id": row.task.id,
-                        "status": row.status,
-                        "reason": row.reason,
-                        "instruction": row.task.instruction,
-                    }
-                )
-            )
+            click.echo(json.dumps({key: row[key] for key in ("id", "status", "reason", "instruction")}))
         else:
-            why = f" ({row.reason.strip().partition(chr(10))[0][:100]})" if row.reason else ""
-            click.echo(f"{row.task.id}  {row.status}{why}: {first[:120]}")
+            why = f" ({_cut_first_line(row['reason'])[:100]})" if row["reason"] else ""
+            click.echo(f"{row['id']}  {row['status']}{why}: {_cut_first_line(row['instruction'])[:120]}")
     if not rows and not as_json:
         click.echo("none")
 
@@ -72,26 +51,24 @@ def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(run: Path, task_id: str, as_json: bool) -> None:
     """Show one task whole; the beginning of its ID is enough."""
-    with Store.read(run) as store:
-        rows = [
-            row for row in (*_list_kept(store), *_list_rejected(store)) if row.task.id.startswith(task_id)
-        ]
-    found = {row.task.id: row for row in reversed(rows)}
+    view = open_run(run)
+    rows = [row for row in (*_list_kept(view), *_list_rejected(view)) if row["id"].startswith(task_id)]
+    found = {row["id"]: row for row in reversed(rows)}
     if len(found) != 1:
         what = f"{len(found)} tasks begin with" if found else "no task begins with"
         raise ManifestError(f"{run}: {what} {task_id!r}; see them with: selfchal tasks list {run}")
     (row,) = found.values()
     if as_json:
-        click.echo(json.dumps({**row.task.to_json(), "status": row.status, "reason": row.reason}, indent=2))
+        click.echo(json.dumps(row, indent=2))
         return
-    parts = [("status", f"{row.status}  {row.reason}".strip()), ("instruction", row.task.instruction)]
-    parts += [("evaluate", row.task.evaluate), ("solution", row.task.solution)]
-    parts += [(f"failure case {i}", code) for i, code in enumerate(row.task.failures, start=1)]
+    parts = [("status", f"{row['status']}  {row['reason']}".strip())]
+    parts += [(part, row[part]) for part in ("instruction", "evaluate", "solution")]
+    parts += [(f"failure case {i}", code) for i, code in enumerate(row["failures"], start=1)]
     parts += [
-        ("context", json.dumps(row.task.context)),
-        ("diagnostics", json.dumps(row.task.diagnostics, indent=1)),
+        ("context", json.dumps(row["context"])),
+        ("diagnostics", json.dumps(row["diagnostics"], indent=1)),
     ]
-    click.echo(f"task {row.task.id}")
+    click.echo(f"task {row['id']}")
     for title, text in parts:
         click.secho(f"\n{title}", bold=True)
         click.echo(text.strip("\n"))
@@ -113,8 +90,7 @@ def export(run: Path, form: str, out: Path) -> None:
     sft      TRL: prompt and completion of every solved training episode
     dpo      TRL: prompt, chosen and rejected of tasks that were solved and failed
     """
-    with Store.read(run) as store:
-        count = export_tasks(store, form, out)
+    count = export_tasks(open_run(run), form, out)
     click.echo(f"Wrote {count} rows to {out}")
 
 
@@ -123,9 +99,9 @@ def export(run: Path, form: str, out: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_coverage(run: Path, as_json: bool) -> None:
     """Show which tools, arguments and tables the kept tasks touch, and what they leave out."""
-    with Store.read(run) as store:
-        environment: Environment = choose_section("environment", store.manifest()["environment"]).make()
-        seen = coverage(environment, [row.task for row in {r.task.id: r for r in _list_kept(store)}.values()])
+    view = open_run(run)
+    kept = {row["id"]: Task.from_json(row) for row in view.tasks()}
+    seen = coverage(open_environment(view.manifest()["environment"]), list(kept.values()))
     if as_json:
         click.echo(json.dumps(asdict(seen), indent=2))
         return
@@ -141,40 +117,17 @@ def show_coverage(run: Path, as_json: bool) -> None:
 @click.argument("environment")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--sandbox", default="process", help="The sandbox that runs their code (default: process).")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the environment; as often as wanted.",
-)
+@plugin_option("environment")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that was measured.")
 def judge(environment: str, file: Path, sandbox: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Judge the tasks of a JSONL file by running their code; one verdict a line.
 
     Each line has instruction, evaluate, solution, failures, and context where the world needs one.
     """
-    world_maker = choose_plugin("environment", environment, overrides)
-    code_runner = choose_plugin("sandbox", sandbox)
-    verdicts = judge_rows(JudgeSpec(world_maker.make, code_runner.make), _read_rows(file))
+    section = {**read_options(overrides), "name": environment}
+    verdicts = judge_rows(read_rows(file), section, sandbox, processes=None)
     for number, verdict in enumerate(verdicts, start=1):
         click.echo(json.dumps(verdict) if as_json else _format_verdict(number, verdict))
-
-
-def _read_rows(path: Path) -> list[Json]:
-    """The file's lines; one that is no JSON stays text, and gets its verdict like any other."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"cannot read {path}: {error}") from error
-    return [_parse_row(line) for line in lines if line.strip()]
-
-
-def _parse_row(line: str) -> Json:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return line
 
 
 def _format_verdict(number: int, verdict: Mapping[str, Json]) -> str:
@@ -183,12 +136,23 @@ def _format_verdict(number: int, verdict: Mapping[str, Json]) -> str:
     return f"{number}  {verdict['id'] or '-'}  {verdict['outcome']}{environment}{why}"
 
 
-def _list_kept(store: Store) -> Iterator[Row]:
-    for task, status in store.tasks():
-        yield Row(task, 0, status)
+def _cut_first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
 
 
-def _list_rejected(store: Store) -> Iterator[Row]:
-    for proposal in store.proposals():
-        if proposal.task is not None and not proposal.verdict.passed:
-            yield Row(proposal.task, proposal.round, f"not {proposal.verdict.stage}", proposal.verdict.reason)
+def _list_kept(view: RunView) -> Iterator[Row]:
+    """The kept tasks, each with its status (train, validation, too easy …)."""
+    for row in view.tasks():
+        yield {**_drop(row, "round"), "reason": ""}
+
+
+def _list_rejected(view: RunView) -> Iterator[Row]:
+    """The proposals that were tasks and fell, each with the stage that it did not reach."""
+    for row in view.proposals():
+        if "id" in row and row["outcome"] != Outcome.PASSED:
+            parts = _drop(row, "round", "index", "outcome", "stage", "revisions")
+            yield {**parts, "status": f"not {row['stage']}"}
+
+
+def _drop(row: Row, *keys: str) -> Row:
+    return {key: value for key, value in row.items() if key not in keys}

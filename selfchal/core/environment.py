@@ -11,7 +11,7 @@ from selfchal.core.model import Message
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json, ToolSpec, World
 
-Chat = Callable[[Sequence[Message]], str]  # one answer of a model to a conversation
+Chat = Callable[[Sequence[Message]], str]  # a model's answer to a conversation; raises PromptRefusedError
 
 
 class User(Protocol):
@@ -19,14 +19,14 @@ class User(Protocol):
 
     def open(self) -> str:
         """The user's first message."""
-        ...
 
     def reply(self, said: str) -> str | None:
         """What the user answers to the agent; None when the user is done (``###STOP###``)."""
-        ...
 
 
 class Environment(Protocol):
+    """Tools and the worlds that they act upon, with held-out test tasks."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
 
@@ -39,44 +39,34 @@ class Environment(Protocol):
     @property
     def policy(self) -> str:
         """What every agent is told about its work here, beside the tools; may be empty."""
-        ...
 
     @property
     def answer_required(self) -> bool:
         """True where an episode ends with the agent's answer (``evaluate(answer)``), False where the
         agent talks to a user and the final state counts."""
-        ...
 
     def open(self, context: Mapping[str, Json]) -> World:
         """A fresh world. ``{}`` is always a valid context."""
-        ...
 
     def initial_observation(self, context: Mapping[str, Json]) -> str:
         """What is seen before the first action (a landing page, a user id); may be empty."""
-        ...
 
     def exploration_context(self, seed: int) -> dict[str, Json]:
         """The context that a challenger explores from (a sampled user id, a landing page)."""
-        ...
 
     def redact(self, instruction: str, context: Mapping[str, Json]) -> str:
         """The instruction without what an agent must find out itself (retail: order numbers)."""
-        ...
 
     def splits(self) -> Sequence[str]:
         """Names of the held-out splits; the first is the default of ``evaluation``."""
-        ...
 
     def test_tasks(self, split: str) -> Sequence[TestTask]: ...
 
     def grade(self, task: TestTask, world: World, answer: str | None, replies: Sequence[str]) -> bool:
         """Is the test task solved, given the final world, the final answer and what was said to the user?"""
-        ...
 
     def oracle(self, task: TestTask) -> Sequence[str]:
         """The agent turns (actions as code, then the answer or reply) that solve the test task."""
-        ...
 
     def user(self, instruction: str, context: Mapping[str, Json], chat: Chat | None) -> User | None:
         """The simulated user who wants this; None where the instruction goes to the agent itself."""
-        ...

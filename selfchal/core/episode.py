@@ -19,15 +19,17 @@ class End(StrEnum):
     TOOL = "tool"  # a tool that ends the episode was called (a transfer to a human)
     STEPS = "steps"  # no step was left
     LENGTH = "length"  # the context is full
+    REFUSED = "refused"  # an endpoint would not go on with the conversation
     INFRA = "infra"  # sandbox or user simulator failed: no reward, not a failure
 
 
 @dataclass
 class Episode:
-    """``ids``, ``mask`` and ``logprobs`` have one entry a token of the whole conversation.
+    """One rollout of one task. ``ids``, ``mask`` and ``logprobs`` have one entry a token of the conversation.
 
     ``mask`` is 1 on the tokens that the agent sampled and 0 elsewhere; ``logprobs`` is 0.0 where the
-    mask is 0. ``reward`` is None when the episode could not be judged (invariant 2).
+    mask is 0. ``reward`` is None when the episode could not be judged (invariant 2). ``environment`` is the
+    name of the environment that it was played in.
     """
 
     task: str
@@ -45,6 +47,7 @@ class Episode:
     tool_calls: int = 0
     invalid_actions: int = 0
     seconds: float = 0.0
+    environment: str = ""
 
     def to_json(self) -> dict[str, Json]:
         # not asdict: it copies every token, and thousands of episodes are stored

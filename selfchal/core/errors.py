@@ -29,6 +29,10 @@ class ModelError(SelfchalError):
     """A model's weights, tokenizer or server cannot be used."""
 
 
+class PromptRefusedError(ModelError):
+    """A model's endpoint would not answer this one prompt: that costs an episode, never the run."""
+
+
 class SandboxUnavailableError(SelfchalError):
     """This machine cannot give what the sandbox promises; nothing untrusted was run."""
 

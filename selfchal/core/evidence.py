@@ -55,7 +55,6 @@ class Attempt:
 class Solver(Protocol):
     def __call__(self, task: Task, attempts: int) -> Sequence[Attempt]:
         """Try the task from its instruction and the tools alone, ``attempts`` times."""
-        ...
 
 
 Verdicts = Sequence[bool | str]  # text where evaluate raised
@@ -66,15 +65,12 @@ class Replays(Protocol):
 
     def without(self, index: int) -> World | None:
         """The world after all calls but this one; None when one is refused that was not refused before."""
-        ...
 
     def altered(self, index: int, call: Call) -> World | None:
         """The world after the calls with ``call`` in that position; None as above."""
-        ...
 
     def exchanged(self, value: Json, other: Json) -> World | None:
         """The world after the calls with ``other`` wherever ``value`` was given; None as above."""
-        ...
 
 
 class StateExplorer(Protocol):
@@ -83,44 +79,35 @@ class StateExplorer(Protocol):
     @property
     def described(self) -> Mapping[str, Sequence[Json]]:
         """By id: the scalars of the records that it stands in."""
-        ...
 
     @property
     def shown(self) -> Mapping[str, Sequence[Json]]:
         """By id: the scalars that reading it shows."""
-        ...
 
     @property
     def siblings(self) -> Mapping[str, set[str]]:
         """By id: the ids that stand beside it."""
-        ...
 
     @property
     def readable(self) -> Mapping[str, set[str]]:
         """By id: the tools that show it."""
-        ...
 
     @property
     def seen(self) -> set[str]:
         """Every text that some reading showed."""
-        ...
 
     @property
     def numbers(self) -> set[float]:
         """Every number that some reading showed, sizes of lists included."""
-        ...
 
     def finds(self, record: str, told: Callable[[str], bool]) -> bool:
         """Does some tool give this record for fields of it that are told (an e-mail address, a name)?"""
-        ...
 
     def features(self, value: Json) -> frozenset[str]:
         """The words and numbers of a value, and of all that describes it."""
-        ...
 
     def alike(self, one: str, other: str) -> bool:
         """Are these ids of one kind?"""
-        ...
 
 
 @dataclass(frozen=True)
@@ -158,20 +145,15 @@ class TaskRunner(Protocol):
     @property
     def solver(self) -> Solver | None:
         """Attempts from the instruction alone; None where no model is at hand."""
-        ...
 
     def try_code(self, task: Task, source: str, hash_seed: int = 0) -> Trial:
         """Run ``source`` (a solution or a failure case) on a fresh world and evaluate the outcome."""
-        ...
 
     def try_nothing(self, task: Task, hash_seed: int = 0) -> Trial:
         """``evaluate`` on the world as it was opened, with no answer."""
-        ...
 
     def verdict(self, task: Task, world: World, answer: Json, hash_seed: int = 0) -> Execution:
         """``evaluate`` on a throw-away copy of this world, with this very value."""
-        ...
 
     def run(self, program: Program, world: ToolHost, limits: Limits | None = None) -> Execution:
         """Run any program against a world."""
-        ...

@@ -1,7 +1,7 @@
 """The hooks: those that register classes, and those that watch a run.
 
 A plugin is a module (or object) behind an entry point of the group ``selfchal`` that implements any
-of these with ``@selfchal.core.hookspecs.hookimpl``. Registered classes are asked for in a manifest by
+of these with ``@selfchal.hookimpl``. Registered classes are asked for in a manifest by
 their ``name``; whatever is heavy is imported inside their methods, never when the module loads.
 
 The hooks that watch are called from the run's main thread between batches of work, never inside a rollout

@@ -58,6 +58,8 @@ class Filter(StrEnum):
 
 
 class Outcome(StrEnum):
+    """What a verdict or a finding says; a sandbox failure is ``could_not_check``, never ``failed``."""
+
     PASSED = "passed"
     FAILED = "failed"
     COULD_NOT_CHECK = "could_not_check"
@@ -65,8 +67,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """``stage`` names the stage that was not reached (passed: the last one reached); ``feedback`` is what
-    the challenger is told (a traceback, the failure case that passed); ``diagnostics`` what was measured."""
+    """What the judge found on a task. ``stage`` names the stage that was not reached (passed: the last one
+    reached); ``feedback`` is what the challenger is told (a traceback, the failure case that passed);
+    ``diagnostics`` what was measured."""
 
     outcome: Outcome
     stage: str
@@ -116,4 +119,3 @@ class Check(Protocol):
 
         Called from several threads at once.
         """
-        ...

@@ -15,13 +15,21 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
+from selfchal.core.text import replace_surrogates
+
 Metrics = Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Message:
+    """Something that a model is told or has said. Whatever tools and users say reaches a model in one, so
+    lone surrogates are replaced here."""
+
     role: str  # system, user, assistant
     content: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "content", replace_surrogates(self.content))
 
 
 @dataclass(frozen=True)
@@ -40,13 +48,19 @@ class Generation:
     """Sampled ids (with the end-of-turn id, if it was sampled), their log-probabilities, and their text.
 
     ``logprobs`` are those of the distribution that was sampled from at temperature 1 (greedy
-    decoding: of the unscaled model). ``finished`` is False when ``max_tokens`` cut it.
+    decoding: of the unscaled model). ``finished`` is False when ``max_tokens`` cut it. ``refused`` says why
+    an endpoint would not answer this prompt (its filter, its context); nothing was sampled then. Whatever
+    any model writes comes in a generation, so lone surrogates in ``text`` are replaced here.
     """
 
     ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     text: str
     finished: bool
+    refused: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", replace_surrogates(self.text))
 
 
 class Capability(StrEnum):
@@ -63,7 +77,6 @@ class Stream(Protocol):
 
     def join(self, key: int, prompt: Sequence[int]) -> None:
         """Let the agent of conversation ``key`` speak after these ids, all that were said so far."""
-        ...
 
     def advance(self) -> list[tuple[int, Generation]]:
         """Sample on for a while; the turns that ended, in a fixed order.
@@ -71,50 +84,43 @@ class Stream(Protocol):
         None may have, but every turn ends after finitely many calls. Depends on nothing but weights,
         sampling, and who joined with what before which call.
         """
-        ...
 
 
 class Model(Protocol):
+    """Renders conversations to token ids, and samples turns with their log-probabilities."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
 
     @classmethod
     def provides(cls, config: Any) -> frozenset[Capability]:
         """What this model gives with this config; answers without loading anything."""
-        ...
 
     def __init__(self, config: Any) -> None:
         """Load. Raises ModelError."""
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
         """Ids of the start of a conversation, ending where the agent is to speak."""
-        ...
 
     def render_turn(self, generation: Generation, message: Message) -> list[int]:
         """Ids to append after ``generation.ids`` so that ``message`` was said and the agent is to speak."""
-        ...
 
     def encode(self, text: str) -> list[int]:
         """Ids of bare text, without special tokens: for forcing how an agent's turn begins."""
-        ...
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         """One generation a prompt, in order. Same weights, prompts and seed: same result."""
-        ...
 
     def stream(self, sampling: Sampling) -> Stream:
         """A new stream. A model that only ever gives whole turns returns a TurnStream over ``generate``."""
-        ...
 
     def reset_cache(self) -> None:
         """Drop what is cached of earlier conversations: what follows depends on nothing before it, to the
         last bit, so that work done again after a kill comes out the same."""
-        ...
 
     @property
     def context_length(self) -> int:
         """The most ids that a conversation may have."""
-        ...
 
     def close(self) -> None: ...
 
@@ -125,14 +131,11 @@ class TrainableModel(Model, Protocol):
     @property
     def network(self) -> Any:
         """The torch module: ``network(input_ids, attention_mask).logits`` of [batch, time, vocabulary]."""
-        ...
 
     def on_weights_updated(self) -> None:
         """Must be called after an update, before the next ``generate``: caches are stale."""
-        ...
 
     def save(self, directory: Path) -> None:
         """Write weights (or the adapter) and tokenizer so that ``load`` gives the same model."""
-        ...
 
     def load(self, directory: Path) -> None: ...

@@ -47,9 +47,9 @@ class Limits:
     tool_seconds: float = 60.0
 
 
-# Characters of source that the host itself parses or compiles. At this length even the deepest nesting ends
-# in CPython's own RecursionError or MemoryError, never in a dead process (measured;
-# tests/core/judging/test_source.py holds the cases). The longest sound verifier seen is below 3,000.
+# Characters of source that the host itself parses or compiles. At this length even the deepest nesting is
+# parsed or ends in CPython's own RecursionError or MemoryError, never in a dead process (measured;
+# tests/judging/source/test_parse.py holds the cases). The longest sound verifier seen is below 3,000.
 MAX_SOURCE = 20_000
 
 
@@ -139,6 +139,8 @@ class Session(Protocol):
 
 
 class Sandbox(Protocol):
+    """Runs untrusted Python that reaches tools by call alone, and says what it guarantees."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
 
@@ -150,7 +152,6 @@ class Sandbox(Protocol):
 
     def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
         """Run one program in a fresh process."""
-        ...
 
     def session(self, tools: ToolHost | None, limits: Limits) -> Session: ...
 

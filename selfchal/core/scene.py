@@ -13,25 +13,27 @@ class Scene(Protocol):
     """Driven by the rollout engine: ``start`` once, ``step`` after every generation, ``finish`` once.
 
     ``step`` and ``finish`` may block (they run code and simulated users) and are called from worker
-    threads, never two at a time for one scene.
+    threads, never two at a time for one scene. ``start`` and ``step`` may raise PromptRefusedError (for a
+    simulated user whose endpoint would not answer), which ends the episode as refused.
     """
 
     @property
     def name(self) -> str:
         """The task's id, or what else the episode is about."""
-        ...
+
+    @property
+    def environment(self) -> str:
+        """The name of the environment that the scene plays in; it is stored with the episode."""
 
     def start(self) -> Sequence[Message]:
         """The conversation's first messages, ending where the model is to speak."""
-        ...
 
     def step(self, text: str) -> Message | None:
         """Act on what the model said; the message that answers it, or None when the scene is over."""
-        ...
 
     def finish(self, episode: Episode, cut: End | None) -> None:
         """Write answer, reward, reason and counts into the episode, and free what the scene holds.
 
-        ``cut`` says why the engine ended it (LENGTH), None when the scene itself did.
+        ``cut`` says why the engine ended it (LENGTH, REFUSED), None when the scene itself did. At REFUSED
+        ``episode.reason`` already holds what the endpoint said.
         """
-        ...

@@ -47,8 +47,9 @@ class ProposalRequest:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What came of a commission: the task if it parsed, its verdict, how often it was revised,
-    and what the parser had to forgive. ``diagnostics`` counts turns and sandbox executions."""
+    """What came of a request: the task if it parsed, its verdict, how often it was revised, and what the
+    parser had to forgive. ``diagnostics`` counts turns and sandbox executions. ``environment`` is filled in
+    by the run."""
 
     index: int
     round: int
@@ -58,6 +59,7 @@ class Proposal:
     revisions: int = 0
     forgiven: tuple[str, ...] = ()
     diagnostics: Mapping[str, Json] = field(default_factory=dict)
+    environment: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -78,10 +80,11 @@ class ProposalScene(Scene, Protocol):
     @property
     def proposal(self) -> Proposal:
         """The outcome; valid once the scene has ended."""
-        ...
 
 
 class Synthesizer(Protocol):
+    """A challenger: makes the scenes in which a model explores and proposes tasks."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
 
@@ -89,4 +92,3 @@ class Synthesizer(Protocol):
 
     def scene(self, request: ProposalRequest, context: ProposalContext) -> ProposalScene:
         """A scene in which the challenger makes this proposal."""
-        ...

@@ -67,7 +67,8 @@ class TestTask:
     """A held-out task of an environment: never shown to a synthesizer or a trainer.
 
     ``truth`` is private to the environment that made the task; only its ``grade`` and ``oracle`` read it.
-    ``family`` groups tasks in the report (a message-decoding task, a three-step task).
+    ``family`` groups tasks in the report (a message-decoding task, a three-step task). ``environment`` is
+    filled in by the run that asks for the task.
     """
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
@@ -77,3 +78,4 @@ class TestTask:
     context: Mapping[str, Json]
     truth: Mapping[str, Json]
     family: str = ""
+    environment: str = ""

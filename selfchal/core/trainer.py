@@ -19,9 +19,9 @@ class Collect(Protocol):
     def __call__(self, tasks: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
         """``samples`` episodes a task, in the order of ``tasks``. Same weights and seed: same groups.
 
-        Stored under ``seed``, which must differ from call to call of one training.
+        Stored under ``seed``, which must differ from call to call of one training. Raises TrainingError for
+        a seed that was used for other tasks or another number of samples.
         """
-        ...
 
 
 class Progress(Protocol):
@@ -29,23 +29,22 @@ class Progress(Protocol):
 
     def log(self, step: int, metrics: Metrics) -> None:
         """Metrics of update ``step`` (from 1)."""
-        ...
 
     def save(self, step: int, state: Any) -> None:
-        """Checkpoint: the model's weights, and ``state`` (anything torch.save takes), after ``step``."""
-        ...
+        """Checkpoint: the model's weights and ``state`` after ``step``.
+
+        ``state`` is made of tensors, numbers, text, bytes, None, and lists, tuples, sets and dicts of them:
+        what ``torch.load`` reads with ``weights_only``. Raises TrainingError for anything else.
+        """
 
     def latest(self) -> tuple[int, Any] | None:
         """The newest checkpoint's step and state, its weights loaded into the model; None at first."""
-        ...
 
     def total(self, steps: int) -> None:
         """How many updates there will be, for the progress display."""
-        ...
 
     def note(self, text: str) -> None:
         """A sentence for the person, such as why training ends early."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,25 @@ class Training:
 
 
 class Trainer(Protocol):
+    """An RL algorithm: groups of episodes in, better weights out."""
+
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]]
     needs: ClassVar[frozenset[Capability]]
 
     def __init__(self, config: Any) -> None: ...
 
+    def group_size(self) -> int:
+        """How many episodes of one task this trainer compares with each other; 1 where it compares none."""
+
+    def one_pass(self, groups: int) -> Trainer:
+        """This trainer with its options set so that it learns from each of so many groups once.
+
+        A challenger that is trained has episodes already, which no further update can be made on.
+        """
+
     def train(self, training: Training) -> None:
         """Train in place; on return the model holds the weights to evaluate.
 
         Resumes from ``training.progress.latest()`` where there is a checkpoint.
         """
-        ...

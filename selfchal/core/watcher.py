@@ -36,4 +36,4 @@ class Watcher(Protocol):
     Config: ClassVar[type[BaseModel]]
 
     def __init__(self, config: Any) -> None:
-        """Raises PluginError where a package that it needs is missing, before anything else is loaded."""
+        """Cheap: it is made before anything else is loaded."""

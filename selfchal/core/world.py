@@ -77,7 +77,6 @@ class ToolHost(Protocol):
 
     def call(self, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
         """Answer one call; never raises, whatever the arguments are."""
-        ...
 
 
 class World(ToolHost, Protocol):
@@ -86,28 +85,21 @@ class World(ToolHost, Protocol):
     @property
     def ended(self) -> bool:
         """True once a tool that ends the episode was called."""
-        ...
 
     def show(self, result: ToolResult) -> str:
         """The text that an agent sees as the observation of this result."""
-        ...
 
     def digest(self) -> str:
         """A hash of the state, equal exactly for equal states; free when nothing changed."""
-        ...
 
     def canonical_sha256(self) -> str:
         """sha256 of the whole state as sorted, compact JSON: slow, comparable across programs."""
-        ...
 
     def difference(self) -> tuple[Change, ...]:
         """What differs from the start, ordered by path."""
-        ...
 
     def fork(self) -> World:
         """A throw-away copy of the present state."""
-        ...
 
     def reset(self) -> None:
         """Back to the start, in microseconds."""
-        ...

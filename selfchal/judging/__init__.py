@@ -3,6 +3,14 @@
 from selfchal.core.judge import STAGES
 from selfchal.judging.judge import Judge
 from selfchal.judging.processes import JudgeProcesses, JudgeSpec, enough_processes
-from selfchal.judging.rows import judge_rows
+from selfchal.judging.rows import format_verdict, judge_each
 
-__all__ = ["STAGES", "Judge", "JudgeProcesses", "JudgeSpec", "enough_processes", "judge_rows"]
+__all__ = [
+    "STAGES",
+    "Judge",
+    "JudgeProcesses",
+    "JudgeSpec",
+    "enough_processes",
+    "format_verdict",
+    "judge_each",
+]

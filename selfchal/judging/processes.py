@@ -16,7 +16,7 @@ from typing import Self
 
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
-from selfchal.core.judge import Filter, Verdict
+from selfchal.core.judge import Check, Filter, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.judging.judge import Judge
@@ -25,11 +25,18 @@ from selfchal.judging.runner import SandboxTaskRunner
 
 @dataclass(frozen=True)
 class JudgeSpec:
-    """How another process makes its judge: callables that pickle (``Choice.make`` does)."""
+    """How a judge is made. Where another process makes it, the callables must pickle."""
 
     environment: Callable[[], Environment]
     sandbox: Callable[[], Sandbox]
     limits: Limits = field(default_factory=Limits)
+    checks: tuple[Callable[[], Check], ...] = ()
+
+    def make_judge(self, environment: Environment, sandbox: Sandbox) -> Judge:
+        """A judge in this process, over an environment and a sandbox that are open already."""
+        return Judge(
+            SandboxTaskRunner(Arena(environment, sandbox, self.limits)), [make() for make in self.checks]
+        )
 
 
 def enough_processes() -> int:
@@ -43,14 +50,14 @@ class JudgeProcesses:
     def __init__(self, spec: JudgeSpec, count: int) -> None:
         """The processes start when they are first asked."""
         self.count = count
-        self._recipe = spec
+        self._spec = spec
         self._pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
 
     def __call__(
         self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
     ) -> Verdict:
         """Raises what making the environment or the sandbox raises."""
-        return self._pool.submit(_judge, self._recipe, task, filters, min_failures).result()
+        return self._pool.submit(_judge, self._spec, task, filters, min_failures).result()
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -66,9 +73,9 @@ _made: list[Judge] = []  # this process's own
 
 
 def _judge(spec: JudgeSpec, task: Task, filters: Filter, min_failures: int) -> Verdict:
-    """In a process of the pool, which serves one recipe for all its life and runs one task at a time."""
+    """In a process of the pool, which serves one spec for all its life and runs one task at a time."""
     if not _made:
         environment, sandbox = spec.environment(), spec.sandbox()
         atexit.register(sandbox.close)
-        _made.append(Judge(SandboxTaskRunner(Arena(environment, sandbox, spec.limits))))
+        _made.append(spec.make_judge(environment, sandbox))
     return _made[0](task, filters, min_failures)

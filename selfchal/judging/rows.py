@@ -1,61 +1,54 @@
-"""Judge anybody's tasks: rows of JSON in, one verdict a row out, in order, on every core."""
+"""Judge anybody's tasks: tasks or rows of JSON in, one verdict each out, in order, on several threads."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.synthesizer import Judging
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.checks.novelty import Novelty
-from selfchal.judging.judge import Judge
-from selfchal.judging.processes import JudgeProcesses, JudgeSpec, enough_processes
-from selfchal.judging.runner import SandboxTaskRunner
 
-_MANY = 30  # rows a core that are worth a second to start its process
 _PARTS = ("instruction", "evaluate", "solution")
 
 
-def judge_rows(
-    spec: JudgeSpec, rows: Sequence[Any], processes: int | None = None
-) -> Iterator[dict[str, Json]]:
-    """A verdict for each row (``instruction``, ``evaluate``, ``solution``, ``failures``, ``context``).
+def judge_each(
+    judge: Judging, environment: Environment, tasks: Sequence[Any], threads: int
+) -> Iterator[tuple[str, Verdict]]:
+    """The id and the verdict of each task, in order.
 
-    Each has ``id``, ``outcome``, ``stage`` (where it fell; ``kept`` when it passed), ``reason``, ``feedback``
-    and ``diagnostics``. Near-duplicates and instructions that give away what the environment redacts are
-    noted in ``diagnostics``, not refused: in a set of somebody's own they may be meant.
-
-    ``processes``: enough for all cores where the rows are worth the start; 0 judges in this one.
+    A task is a ``Task`` or a row (``instruction``, ``evaluate``, ``solution``, ``failures``, ``context``);
+    whatever is neither fails at the stage ``parsed``. Near-duplicates and instructions that give away what
+    the environment redacts are noted in ``diagnostics``, not refused: in a set of somebody's own they may
+    be meant.
     """
-    environment = spec.environment()
-    cores = os.cpu_count() or 1
-    worth = cores > 1 and len(rows) >= _MANY * cores
-    many = processes if processes is not None else enough_processes() * worth
     novelty = Novelty()
-    with ExitStack() as closing:
-        judge: Judging
-        if many:
-            judge = closing.enter_context(JudgeProcesses(spec, many))
-        else:
-            sandbox = spec.sandbox()
-            closing.callback(sandbox.close)
-            judge = Judge(SandboxTaskRunner(Arena(environment, sandbox, spec.limits)))
-        # in this process the threads mostly wait for the sandbox
-        pool = closing.enter_context(ThreadPoolExecutor(many or 2 * cores, thread_name_prefix="judge"))
-        for name, task, verdict in pool.map(partial(_judge_row, judge), rows):
-            yield _format_verdict(environment, name, task, verdict, novelty)
+    with ThreadPoolExecutor(threads, thread_name_prefix="judge") as pool:
+        for name, task, verdict in pool.map(partial(_judge_row, judge), tasks):
+            yield name, verdict if task is None else _add_notes(environment, task, verdict, novelty)
+
+
+def format_verdict(name: str, verdict: Verdict) -> dict[str, Json]:
+    """A verdict as a row: ``id``, ``outcome``, ``stage`` (where it fell; ``kept`` when it passed),
+    ``reason``, ``feedback`` and ``diagnostics``."""
+    return {
+        "id": name,
+        "outcome": str(verdict.outcome),
+        "stage": str(Stage.KEPT if verdict.passed else verdict.stage),
+        "reason": verdict.reason,
+        "feedback": verdict.feedback,
+        "diagnostics": dict(verdict.diagnostics),
+    }
 
 
 def _judge_row(judge: Judging, row: Any) -> tuple[str, Task | None, Verdict]:
-    task = read_row(row)
+    task = row if isinstance(row, Task) else read_row(row)
     if isinstance(task, str):
         return str(row.get("id", "")) if isinstance(row, Mapping) else "", None, _refuse_row(task)
     return task.id, task, judge(task)
@@ -83,20 +76,10 @@ def _refuse_row(reason: str) -> Verdict:
     return Verdict(Outcome.FAILED, Stage.PARSED, reason, reason)
 
 
-def _format_verdict(
-    environment: Environment, name: str, task: Task | None, verdict: Verdict, novelty: Novelty
-) -> dict[str, Json]:
-    diagnostics = dict(verdict.diagnostics)
-    if task is not None:
-        twin = novelty.twin(task)
-        diagnostics |= {"near_duplicate_of": twin} if twin else {}
-        if environment.redact(task.instruction, task.context) != task.instruction:
-            diagnostics["gives_away"] = "what the environment redacts"
-    return {
-        "id": name,
-        "outcome": str(verdict.outcome),
-        "stage": str(Stage.KEPT if verdict.passed else verdict.stage),
-        "reason": verdict.reason,
-        "feedback": verdict.feedback,
-        "diagnostics": diagnostics,
-    }
+def _add_notes(environment: Environment, task: Task, verdict: Verdict, novelty: Novelty) -> Verdict:
+    notes: dict[str, Json] = {}
+    if twin := novelty.twin(task):
+        notes["near_duplicate_of"] = twin
+    if environment.redact(task.instruction, task.context) != task.instruction:
+        notes["gives_away"] = "what the environment redacts"
+    return replace(verdict, diagnostics={**verdict.diagnostics, **notes})

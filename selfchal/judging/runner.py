@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Reward
-from selfchal.core.errors import SandboxError
+from selfchal.core.errors import PromptRefusedError, SandboxError
 from selfchal.core.evidence import Solver, Trial
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.task import Task
@@ -84,7 +84,7 @@ class SandboxTaskRunner:
         if not task.evaluate:
             if self.chat is None:
                 return Reward(None, "the task has no evaluate, and there is no model to rate it")
-            return Reward(float(grade(task, world, answer, self.chat)), "rated by the model")
+            return _rate(task, world, answer, self.chat)
         if outside := self._list_outside(task, world):
             return Reward(0.0, f"changed what the task does not touch: {', '.join(outside[:3])}")
         value = read_answer(answer, str(task.diagnostics.get("answer_type", "")))
@@ -109,6 +109,15 @@ class SandboxTaskRunner:
         if execution.status is Status.INFRA_ERROR:
             raise SandboxError(f"the sandbox {self.sandbox.name} failed: {execution.error}")
         return execution
+
+
+def _rate(task: Task, world: World, answer: str | None, chat: Chat) -> Reward:
+    """A model's opinion. The question holds the agent's own words, so where the model's endpoint would not
+    answer it the episode has failed: an agent must not be able to leave the score that way."""
+    try:
+        return Reward(float(grade(task, world, answer, chat)), "rated by the model")
+    except PromptRefusedError as error:
+        return Reward(0.0, f"the model that rates would not answer: {error}")
 
 
 def changed_rows(world: World) -> list[str]:

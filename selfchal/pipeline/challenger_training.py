@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
@@ -19,7 +18,6 @@ from selfchal.core.task import Task
 from selfchal.core.trainer import Trainer
 from selfchal.pipeline.challenger_reward import challenger_reward
 from selfchal.pipeline.context import RunContext
-from selfchal.pipeline.manifest import Choice
 from selfchal.pipeline.selection import candidates, pass_rates
 from selfchal.pipeline.training import Recorder, checkpoints_of, run_trainer
 
@@ -30,29 +28,25 @@ def train_challenger(context: RunContext, round_: int) -> None:
     """One pass over the round's proposals; a round that was trained before only loads its weights."""
     proposals = list(context.store.proposals(round_))
     rewards = _compute_rewards(context, round_, proposals)
-    size = group_size(context.manifest.trainer)
+    trainer: Trainer = context.trainer.make()
+    size = trainer.group_size()
     groups = [list(range(first, first + size)) for first in range(0, len(rewards) - size + 1, size)]
     if not groups:
         context.watch.note(f"fewer than {size} proposals, so there is no group to train the challenger on")
         return
     names = [f"proposals-{round_}-{number}" for number in range(len(groups))]
-    tasks = [Task(name, context.arena.environment.name, {}, "", "", "", ()) for name in names]
+    tasks = [Task(name, context.sole.environment.name, {}, "", "", "", ()) for name in names]
     stored = [e for key in _list_keys(context, round_) for e in context.store.episodes("challenge", key)]
     rewarded = [replace(episode, reward=reward) for episode, reward in zip(stored, rewards, strict=True)]
     by_name = {name: [rewarded[p] for p in indices] for name, indices in zip(names, groups, strict=True)}
     collect = _Proposals(by_name)
-    trainer = _make_one_pass(context.manifest.trainer, len(groups))
     directory = checkpoints_of(context, f"round_{round_}_challenger")
     recorder = Recorder(context, f"train challenger {round_}", directory)
+    seed = context.seed("train challenger", round_)
     try:
-        run_trainer(context, trainer, recorder, tasks, (), collect, context.seed("train challenger", round_))
+        run_trainer(context, trainer.one_pass(len(groups)), recorder, tasks, (), collect, seed)
     except TrainingError as error:
         context.watch.note(f"the challenger is left as it is: {error}")
-
-
-def group_size(trainer: Choice) -> int:
-    """How many proposals share a context, which is what the trainer compares with each other."""
-    return int(getattr(trainer.config, "group_size", 8))
 
 
 def _list_keys(context: RunContext, round_: int) -> list[str]:
@@ -77,7 +71,7 @@ def _compute_rewards(context: RunContext, round_: int, proposals: Sequence[Propo
         p.index: p.verdict.diagnostics.get("twin_of") or (p.task.id if p.task else "") for p in proposals
     }
     alike = Counter(first.values())
-    graded = Capability.LOGPROBS in context.manifest.trainer.plugin.needs
+    graded = Capability.LOGPROBS in context.trainer.plugin.needs
     rewards: list[float | None] = []
     for proposal in proposals:
         verdict, original = proposal.verdict, first[proposal.index]
@@ -87,12 +81,3 @@ def _compute_rewards(context: RunContext, round_: int, proposals: Sequence[Propo
         reward = challenger_reward(verdict, rates.get(original, []), alike[original] - 1)
         rewards.append(reward if graded else float(reward >= _PASSED))
     return rewards
-
-
-def _make_one_pass(choice: Choice, groups: int) -> Trainer:
-    config: Any = choice.config
-    per_step = getattr(config, "tasks_per_step", groups)
-    if Capability.LOGPROBS in choice.plugin.needs and "steps" in type(config).model_fields:
-        config = config.model_copy(update={"steps": max(1, groups // per_step)})
-    trainer: Trainer = choice.plugin(config)
-    return trainer

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
+import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Reward
+from selfchal.core.errors import PromptRefusedError
 from selfchal.core.evidence import Attempt, Solver
 from selfchal.core.model import Message, Model, Sampling
 from selfchal.core.sandbox import Limits, Sandbox
@@ -30,21 +32,50 @@ from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import CALL_END
 
 GREEDY = 0.0
+SECRET = "secret"  # the fact that holds it
+
+
+@dataclass(frozen=True)
+class EnvironmentContext:
+    """Where the tasks of one environment are proposed, judged and played."""
+
+    agent_config: AgentConfig
+    runner: SandboxTaskRunner
+    judge: Judge
+
+    @property
+    def arena(self) -> Arena:
+        return self.agent_config.arena
+
+    @property
+    def environment(self) -> Environment:
+        return self.arena.environment
 
 
 @dataclass(frozen=True)
 class RunContext:
+    """What the stages of a run share. ``environments`` by name; a task's ``environment`` is such a name."""
+
     manifest: Manifest
     store: Store
     watch: Watch
-    arena: Arena
+    environments: Mapping[str, EnvironmentContext]
     model: Model
     challenger: Model
     teacher: Model | None
-    synthesizer: Synthesizer
-    judge: Judge
-    runner: SandboxTaskRunner
-    agent_config: AgentConfig
+    synthesizer: Synthesizer | None
+
+    @property
+    def sole(self) -> EnvironmentContext:
+        """The only environment. Whoever asks for it does not tell several apart yet."""
+        (only,) = self.environments.values()
+        return only
+
+    @property
+    def trainer(self) -> Choice:
+        """The trainer; a run without one never asks."""
+        assert self.manifest.trainer is not None, "only a stage of training asks for the trainer"
+        return self.manifest.trainer
 
     def seed(self, *purpose: object) -> int:
         """The seed of a random choice, made of the run's seed and of what it is for."""
@@ -59,21 +90,26 @@ class RunContext:
 
     def describe_sandbox(self) -> dict[str, Json]:
         """The sandbox's guarantees, stored with the verdicts that it gave."""
-        guarantees = self.arena.sandbox.guarantees
+        guarantees = self.sole.arena.sandbox.guarantees
         return {**asdict(guarantees), "levels": dict(guarantees.levels)}
 
     def task_scene(self, task: Task) -> AgentScene:
         """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
-
-        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-            return self.runner.reward(task, world, answer)
-
-        return AgentScene(task.id, task.instruction, task.context, self.agent_config, grade)
+        of = self.environments[task.environment]
+        return scene_of_task(task, of.agent_config, of.runner)
 
     def test_scene(self, task: TestTask) -> AgentScene:
         """An agent at work on a held-out task, graded by the environment."""
+        return scene_of_test(task, self.environments[task.environment].agent_config)
 
-        return scene_of_test(task, self.agent_config)
+
+def scene_of_task(task: Task, agent_config: AgentConfig, runner: SandboxTaskRunner) -> AgentScene:
+    """An agent at work on a synthetic task, rewarded by the task's own ``evaluate``."""
+
+    def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
+        return runner.reward(task, world, answer)
+
+    return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
 
 
 def scene_of_test(task: TestTask, agent_config: AgentConfig) -> AgentScene:
@@ -92,33 +128,49 @@ def limits_of(section: LimitsSection) -> Limits:
 @contextmanager
 def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterator[RunContext]:
     """Make the plugins of a manifest, cheapest first so that mistakes show early; close them at the end."""
-    settings = manifest.settings
     with ExitStack() as closing:
         watch = closing.enter_context(watching(manifest, store.directory, watchers))
         environment: Environment = manifest.environment.make()
         sandbox: Sandbox = manifest.sandbox.make()
         closing.callback(sandbox.close)
-        arena = Arena(environment, sandbox, limits_of(settings.limits))
-        synthesizer: Synthesizer = manifest.synthesizer.make()
-        model = _open_model(manifest.model, closing)
-        challenger = _open_model(manifest.challenger, closing) if manifest.challenger else model
-        teacher = _open_model(manifest.teacher, closing) if manifest.teacher else None
-        chat = chat_of(model, settings.rollout.max_tokens)
-        agent_config = agent_config_of(settings.rollout, arena, chat)
-        plain = SandboxTaskRunner(arena, chat=chat)
-        runner = replace(plain, solver=solver_of(model, agent_config, plain, settings.rollout))
-        judge = Judge(runner, [choice.make() for choice in manifest.checks])
-        yield RunContext(
-            manifest, store, watch, arena, model, challenger, teacher,
-            synthesizer, judge, runner, agent_config,
-        )  # fmt: skip
+        arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
+        synthesizer: Synthesizer | None = manifest.synthesizer.make() if manifest.synthesizer else None
+        model = open_model(manifest.model, closing)
+        challenger, user, judge = (
+            open_model(choice, closing) if choice else model
+            for choice in (manifest.challenger, manifest.user, manifest.judge)
+        )
+        teacher = open_model(manifest.teacher, closing) if manifest.teacher else None
+        secret = _keep_secret(store)
+        environments = {environment.name: _make_environment(manifest, arena, model, user, judge, secret)}
+        yield RunContext(manifest, store, watch, environments, model, challenger, teacher, synthesizer)
+
+
+def _make_environment(
+    manifest: Manifest, arena: Arena, model: Model, user: Model, judge: Model, secret: str
+) -> EnvironmentContext:
+    """``user`` plays simulated users, ``judge`` rates episodes of tasks without an ``evaluate``, ``model``
+    makes the attempts that a check of the judge may ask for."""
+    rollout = manifest.settings.rollout
+    agent_config = agent_config_of(rollout, arena, chat_of(user, rollout.max_tokens))
+    plain = SandboxTaskRunner(arena, chat=chat_of(judge, rollout.max_tokens))
+    runner = replace(plain, solver=solver_of(model, agent_config, plain, rollout))
+    checks = [choice.make() for choice in manifest.checks]
+    return EnvironmentContext(agent_config, runner, Judge(runner, checks, secret))
+
+
+def _keep_secret(store: Store) -> str:
+    """What the judge draws wrong outcomes from. It is drawn once a run, so a resumed one judges as before."""
+    secret: str = store.fact(SECRET) or secrets.token_hex(16)
+    store.put_fact(SECRET, secret)
+    return secret
 
 
 def agent_config_of(rollout: RolloutSection, arena: Arena, chat: Chat | None) -> AgentConfig:
     return AgentConfig(arena, rollout.max_steps, rollout.observation_chars, chat, rollout.action_format)
 
 
-def _open_model(choice: Choice, closing: ExitStack) -> Model:
+def open_model(choice: Choice, closing: ExitStack) -> Model:
     model: Model = choice.make()
     closing.callback(model.close)
     return model
@@ -131,7 +183,10 @@ def chat_of(model: Model, max_tokens: int) -> Chat:
     def chat(messages: Sequence[Message]) -> str:
         with lock:
             prompt = model.render_prompt(messages)
-            return model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0].text
+            said = model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0]
+        if said.refused:
+            raise PromptRefusedError(said.refused)
+        return said.text
 
     return chat
 
@@ -143,14 +198,9 @@ def solver_of(
     lock = threading.Lock()
 
     def solve(task: Task, attempts: int) -> list[Attempt]:
-        def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-            return runner.reward(task, world, answer)
-
         seed = seed_of("attempts", task.id)
         sampling = Sampling(rollout.temperature, rollout.top_p, rollout.max_tokens, STOPS, seed)
-        scenes = [
-            AgentScene(task.id, task.instruction, task.context, agent_config, grade) for _ in range(attempts)
-        ]
+        scenes = [scene_of_task(task, agent_config, runner) for _ in range(attempts)]
         with lock:
             episodes = Engine(model, sampling, rollout.batch).roll(scenes)
         ends = zip(episodes, scenes, strict=True)

@@ -1,7 +1,7 @@
 """Several processes of one run, as torchrun or ``accelerate launch`` start them.
 
-The first one does everything as ever. The others, the followers, hold the same model and do nothing but
-take part when the trainer trains; they own no store, sandbox or environment. Without such a launcher
+The first process does all that a single one does. The others, the followers, hold the same model and only
+take part when the trainer trains. They have no store, sandbox or environment. Without such a launcher
 nothing here does anything.
 """
 
@@ -43,10 +43,12 @@ def follow(manifest: Manifest) -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     model = manifest.model.make()
+    trainer = manifest.trainer
     try:
         while _broadcast(None) == TRAIN:
             helping = _Helping()
-            manifest.trainer.make().train(
+            assert trainer is not None, "the first process trains, so there is a trainer"
+            trainer.make().train(
                 Training(
                     model=model, tasks=(), validation=(), collect=helping.collect, progress=helping, seed=0
                 )

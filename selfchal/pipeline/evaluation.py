@@ -1,14 +1,15 @@
 """Evaluation on held-out tasks: sampled, greedy, and elicitation-only baselines beside the score.
 
-Elicitation-only: the same weights with the first action forced (the agent's first turn begins with
-``Action:`` or a native tool call), decoded greedily. A gain that such a baseline also gives is no new skill.
+Elicitation-only means the same weights, decoded greedily, with the first action forced: the agent's first
+turn begins with ``Action:`` or with a native tool call. A gain that such a baseline also gives is no new
+skill.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from selfchal.core.environment import Environment
@@ -42,10 +43,16 @@ class Score:
 
 
 def held_out(context: RunContext) -> list[TestTask]:
-    """The test tasks that the manifest asks for."""
+    """The test tasks that the manifest asks for, of every environment."""
+    return [
+        task for of in context.environments.values() for task in _list_test_tasks(context, of.environment)
+    ]
+
+
+def _list_test_tasks(context: RunContext, environment: Environment) -> list[TestTask]:
     section = context.manifest.settings.evaluation
-    split = section.split or context.arena.environment.splits()[0]
-    return list(context.arena.environment.test_tasks(split))[: section.tasks]
+    tasks = environment.test_tasks(section.split or environment.splits()[0])
+    return [replace(task, environment=environment.name) for task in list(tasks)[: section.tasks]]
 
 
 def evaluate(context: RunContext, when: str, modes: Sequence[Mode]) -> dict[Mode, Score]:

@@ -6,7 +6,7 @@ Every stage asks the store first: killed at any instant, a run goes on from its 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from selfchal.core.task import Task
@@ -19,6 +19,7 @@ from selfchal.pipeline.evaluation import Mode, Score, evaluate
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import write_results
 from selfchal.pipeline.selection import select
+from selfchal.pipeline.sources import judge_source
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.training import Rewrite, train
 from selfchal.pipeline.watch import Watchers
@@ -39,24 +40,21 @@ def run(
         before = begin(context)
         for round_ in range(1, manifest.settings.rounds + 1):
             tasks, validation = make_tasks(context, round_)
-            if manifest.settings.curriculum.train_challenger:
-                with _time_stage(context, f"train challenger {round_}"):
-                    train_challenger(context, round_)
-            with _time_stage(
-                context, f"train {round_}"
-            ):  # RL with the verifiers' sparse reward (section 4.3)
-                train(context, round_, tasks, validation, rewrite)
+            if manifest.trainer is not None:  # RL with the verifiers' sparse reward (section 4.3)
+                _train_round(context, round_, tasks, validation, rewrite)
         signal_workers(END)
-        with _time_stage(context, "evaluate after"):  # on held-out tasks that nobody has seen (section 5)
-            after = evaluate(context, "after", SCORES)
+        after = _measure_again(context) if manifest.trainer is not None else None
         results = write_results(context, before, after)
         context.watch.results = results
         return results
 
 
 def begin(context: RunContext) -> dict[Mode, Score]:
-    """Measure the weights that the run begins with."""
+    """Judge the tasks that are there already, and measure the weights that the run begins with."""
     context.store.put_fact("guarantees", context.describe_sandbox())
+    if context.manifest.settings.tasks is not None:
+        with _time_stage(context, "judge tasks"):
+            judge_source(context)
     with _time_stage(context, "evaluate before"):
         return evaluate(
             context, "before", SCORES + BASELINES * context.manifest.settings.evaluation.baselines
@@ -69,6 +67,26 @@ def make_tasks(context: RunContext, round_: int) -> tuple[list[Task], list[Task]
         proposals = challenge(context, round_)
     with _time_stage(context, f"select {round_}"):
         return select(context, round_, proposals)
+
+
+def _train_round(
+    context: RunContext,
+    round_: int,
+    tasks: Sequence[Task],
+    validation: Sequence[Task],
+    rewrite: Rewrite | None,
+) -> None:
+    if context.manifest.settings.curriculum.train_challenger:
+        with _time_stage(context, f"train challenger {round_}"):
+            train_challenger(context, round_)
+    with _time_stage(context, f"train {round_}"):
+        train(context, round_, tasks, validation, rewrite)
+
+
+def _measure_again(context: RunContext) -> dict[Mode, Score]:
+    """The trained weights on held-out tasks that nobody has seen (section 5)."""
+    with _time_stage(context, "evaluate after"):
+        return evaluate(context, "after", SCORES)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,9 +13,17 @@ from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import TrainableModel
+from selfchal.core.sandbox import Sandbox
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json
-from selfchal.pipeline.context import agent_config_of, limits_of, open_context, scene_of_test
+from selfchal.pipeline.context import (
+    agent_config_of,
+    chat_of,
+    limits_of,
+    open_context,
+    open_model,
+    scene_of_test,
+)
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import summary
@@ -22,6 +31,7 @@ from selfchal.pipeline.statistics import estimate
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watchers, watching
 from selfchal.rollout.agent import AgentConfig
+from selfchal.rollout.given_turns import play_turns
 
 
 class Policy(StrEnum):
@@ -52,25 +62,24 @@ def measure_model(
 
 
 def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> dict[str, Json]:
-    """What the oracle or doing nothing scores; loads no model."""
+    """What the oracle or doing nothing scores. Loads no model but ``user``, where the manifest names one."""
     environment: Environment = manifest.environment.make()
     section = manifest.settings.evaluation
     split = section.split or environment.splits()[0]
     tasks = list(environment.test_tasks(split))[: section.tasks]
     if policy is Policy.NOTHING:
         return _summarize(Score(do_nothing(environment, tasks), 0), split)
-    sandbox = manifest.sandbox.make()
-    try:
+    with ExitStack() as closing:
+        watch = closing.enter_context(watching(replace(manifest, watchers=()), None, watchers))
+        sandbox: Sandbox = manifest.sandbox.make()
+        closing.callback(sandbox.close)
+        user = open_model(manifest.user, closing) if manifest.user else None
+        chat = chat_of(user, manifest.settings.rollout.max_tokens) if user else None
         arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
-        agent_config = agent_config_of(manifest.settings.rollout, arena, None)
-        with (
-            watching(replace(manifest, watchers=()), None, watchers) as watch,
-            watch.stage("oracle", len(tasks), "episodes"),
-        ):
+        agent_config = agent_config_of(manifest.settings.rollout, arena, chat)
+        with watch.stage("oracle", len(tasks), "episodes"):
             episodes = play_oracle(agent_config, tasks, watch.progress)
-        return _summarize(score_of(episodes), split)
-    finally:
-        sandbox.close()
+    return _summarize(score_of(episodes), split)
 
 
 def play_oracle(
@@ -83,13 +92,8 @@ def play_oracle(
     episodes = []
     for done, task in enumerate(tasks, start=1):
         # an environment's own solutions are code, whatever the models of the manifest write
-        scene, episode = scene_of_test(task, replace(agent_config, action_format="code")), Episode(task.id, 0)
-        episode.messages = list(scene.start())
-        for turn in agent_config.arena.environment.oracle(task):
-            if scene.step(turn) is None:
-                break
-        scene.finish(episode, None)
-        episodes.append(episode)
+        scene = scene_of_test(task, replace(agent_config, action_format="code"))
+        episodes.append(play_turns(scene, agent_config.arena.environment.oracle(task)))
         on_done(done)
     return episodes
 

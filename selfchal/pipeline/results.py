@@ -1,4 +1,4 @@
-"""results.json: what a run found, with intervals and with honest company for the headline number."""
+"""Writes results.json: what a run found, with intervals, and what its score must be compared with."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from functools import partial
 from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
-from selfchal.core.write_whole import write_whole
 from selfchal.judging.coverage import coverage
 from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, held_out
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
-from selfchal.pipeline.statistics import Estimate, Rows, estimate, paired_difference, pass_at_k, pass_hat_k
+from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
+from selfchal.pipeline.statistics import Estimate, estimate, paired_difference, pass_at_k, pass_hat_k
+from selfchal.pipeline.store import RESULTS
+from selfchal.write_whole import write_whole
 
-RESULTS = "results.json"
 Scores = Mapping[Mode, Score]
 
 
-def write_results(context: RunContext, before: Scores, after: Scores) -> dict[str, Json]:
-    """Assemble, store next to the run, and return the results."""
+def write_results(context: RunContext, before: Scores, after: Scores | None) -> dict[str, Json]:
+    """Assemble, store next to the run, and return the results. ``after``: None where nothing was trained."""
     settings = context.manifest.settings
     samples = settings.evaluation.samples
     proposals = list(context.store.proposals())
@@ -32,18 +33,14 @@ def write_results(context: RunContext, before: Scores, after: Scores) -> dict[st
     results: dict[str, Json] = {
         "name": settings.run.name,
         "before": summary(before, samples),
-        "after": summary(after, samples),
-        "difference": _make_interval(paired_difference(before[Mode.SAMPLED].rows, after[Mode.SAMPLED].rows)),
-        "greedy_difference": _make_interval(
-            paired_difference(before[Mode.GREEDY].rows, after[Mode.GREEDY].rows)
-        ),
+        **(_compare(before, after, samples) if after else {}),
         "elicitation": elicitation(before, after),
         "by_family": by_family({task.id: task.family for task in tasks}, before, after),
-        "do_nothing": estimate(do_nothing(context.arena.environment, tasks)).mean,
+        "do_nothing": estimate(do_nothing(context.sole.environment, tasks)).mean,
         "held_out_tasks": len(tasks),
         "funnel": funnel(proposals, context),
-        "coverage": asdict(coverage(context.arena.environment, (task for task, _ in context.store.tasks()))),
-        "per_kept_task": per_kept_task(proposals, context),
+        "coverage": asdict(coverage(context.sole.environment, (task for task, _ in context.store.tasks()))),
+        "per_kept_task": per_kept_task([p for p in proposals if p.round != SOURCE_ROUND], context),
         "seconds": context.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),
         "seeds": {"run": settings.run.seed},
@@ -53,6 +50,16 @@ def write_results(context: RunContext, before: Scores, after: Scores) -> dict[st
     text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
     write_whole(context.store.directory / RESULTS, lambda part: part.write_text(text, encoding="utf-8"))
     return results
+
+
+def _compare(before: Scores, after: Scores, samples: int) -> dict[str, Json]:
+    """The trained weights, and their paired differences to the untrained ones."""
+    changes = {
+        "difference": paired_difference(before[Mode.SAMPLED].rows, after[Mode.SAMPLED].rows),
+        "greedy_difference": paired_difference(before[Mode.GREEDY].rows, after[Mode.GREEDY].rows),
+    }
+    intervals = {name: _make_interval(change) for name, change in changes.items()}
+    return {"after": summary(after, samples), **intervals}
 
 
 def summary(scores: Scores, samples: int) -> dict[str, Json]:
@@ -70,32 +77,34 @@ def summary(scores: Scores, samples: int) -> dict[str, Json]:
     return rates
 
 
-def elicitation(before: Scores, after: Scores) -> dict[str, Json]:
+def elicitation(before: Scores, after: Scores | None) -> dict[str, Json]:
     """The untrained model's best showing without training, and what the trained one adds to it."""
     baselines = {mode: before[mode] for mode in (Mode.GREEDY, Mode.FORCED_GREEDY) if mode in before}
     best = max(baselines, key=lambda mode: baselines[mode].rate)
+    found = {
+        "baselines": {mode.value: _make_interval(estimate(score.rows)) for mode, score in baselines.items()},
+        "best": best.value,
+    }
+    if after is None:
+        return found
     gains = {
         "difference": paired_difference(baselines[best].rows, after[Mode.SAMPLED].rows),
         "greedy_difference": paired_difference(baselines[best].rows, after[Mode.GREEDY].rows),
     }
-    return {
-        "baselines": {mode.value: _make_interval(estimate(score.rows)) for mode, score in baselines.items()},
-        "best": best.value,
-        **{name: _make_interval(gain) for name, gain in gains.items()},
-    }  # fmt: skip
+    return found | {name: _make_interval(gain) for name, gain in gains.items()}
 
 
-def by_family(families: Mapping[str, str], before: Scores, after: Scores) -> dict[str, Json]:
-    """pass@1 before and after for each kind of held-out task."""
+def by_family(families: Mapping[str, str], before: Scores, after: Scores | None) -> dict[str, Json]:
+    """pass@1 of each kind of held-out task, before and, where something was trained, after."""
+    moments = {"before": before, **({"after": after} if after else {})}
 
-    def rows_of(score: Score, family: str) -> Rows:
-        return {task: rewards for task, rewards in score.rows.items() if families[task] == family}
+    def rate_of(score: Score, family: str) -> float:
+        return estimate({task: rows for task, rows in score.rows.items() if families[task] == family}).mean
 
     return {
         family: {
             "tasks": sum(name == family for name in families.values()),
-            "before": estimate(rows_of(before[Mode.SAMPLED], family)).mean,
-            "after": estimate(rows_of(after[Mode.SAMPLED], family)).mean,
+            **{when: rate_of(scores[Mode.SAMPLED], family) for when, scores in moments.items()},
         }
         for family in sorted(set(families.values()))
     }

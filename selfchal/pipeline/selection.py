@@ -1,7 +1,7 @@
 """Selection: which judged tasks a round trains on, which it keeps for validation, which it sets aside.
 
-A task whose pass rate under the present policy lies outside the band teaches little now; it is set
-aside and reconsidered next round (the paper has no such band; its oracle set used 25 to 50 %).
+A task whose pass rate under the present policy lies outside the band teaches little now. It is set aside
+and considered again in the next round. (The paper has no such band; its oracle set used 25 to 50 %.)
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from selfchal.core.seeds import seed_of
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.pipeline.context import RunContext
+from selfchal.pipeline.sources import source_tasks
 from selfchal.pipeline.training import Collector
 
 BAND, ALL = (0.1, 0.9), (0.0, 1.0)
@@ -22,6 +23,7 @@ def select(context: RunContext, round_: int, proposals: Sequence[Proposal]) -> t
     """The round's tasks for training and for validation; stored with the status of every task."""
     if not context.store.has("tasks", str(round_)):
         fresh = [proposal.task for proposal in proposals if proposal.task and proposal.verdict.passed]
+        fresh += source_tasks(context)
         aside = [
             task for status in (TOO_EASY, TOO_HARD) for task, _ in context.store.tasks(round_ - 1, status)
         ]

@@ -2,6 +2,7 @@
 
 Work is stored in batches: a batch's rows and its completion mark go in with one transaction, so after a
 kill at any instant a batch is either there whole or not at all, and resuming asks ``has`` before doing it.
+Every row of a proposal, a task or an episode says which environment it belongs to.
 Used from the run's main thread; read by reports at any time.
 """
 
@@ -28,17 +29,20 @@ from selfchal.core.world import Json
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (purpose TEXT, key TEXT, PRIMARY KEY (purpose, key));
 CREATE TABLE IF NOT EXISTS episodes (
-  purpose TEXT, key TEXT, position INTEGER, task TEXT, sample INTEGER, reward REAL, body BLOB,
+  purpose TEXT, key TEXT, position INTEGER, task TEXT, sample INTEGER, reward REAL, environment TEXT,
+  body BLOB,
   PRIMARY KEY (purpose, key, position));
 CREATE INDEX IF NOT EXISTS episodes_by_task ON episodes (task);
 CREATE TABLE IF NOT EXISTS proposals (
-  round INTEGER, position INTEGER, stage TEXT, outcome TEXT, body BLOB, PRIMARY KEY (round, position));
+  round INTEGER, position INTEGER, stage TEXT, outcome TEXT, environment TEXT, body BLOB,
+  PRIMARY KEY (round, position));
 CREATE TABLE IF NOT EXISTS tasks (
-  round INTEGER, position INTEGER, id TEXT, status TEXT, body BLOB, PRIMARY KEY (round, position));
+  round INTEGER, position INTEGER, id TEXT, status TEXT, environment TEXT, body BLOB,
+  PRIMARY KEY (round, position));
 CREATE TABLE IF NOT EXISTS metrics (stage TEXT, step INTEGER, body TEXT, PRIMARY KEY (stage, step));
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, body TEXT);
 """
-MANIFEST, DATABASE, LOCK = "manifest.yaml", "store.sqlite", ".lock"
+MANIFEST, DATABASE, LOCK, RESULTS = "manifest.yaml", "store.sqlite", ".lock", "results.json"
 
 
 class Store:
@@ -57,10 +61,9 @@ class Store:
                 f"{directory} already holds a run; go on with it (--resume) or choose another place (--out)"
             )
         with _boundary(directory, "create"):
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what agents saw is for its owner alone
             lock = _lock(directory)
-            manifest = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True)
-            (directory / MANIFEST).write_text(manifest, encoding="utf-8")
+            _write_manifest(directory / MANIFEST, resolved)
             return cls(directory, _connect(directory), lock)
 
     @classmethod
@@ -95,6 +98,17 @@ class Store:
             rows: dict[str, Any] = yaml.safe_load((self.directory / MANIFEST).read_text(encoding="utf-8"))
             return rows
 
+    def results(self) -> dict[str, Json]:
+        """What the run found; empty as long as it has not ended."""
+        path = self.directory / RESULTS
+        if not path.exists():
+            return {}
+        try:
+            results: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise StoreError(f"cannot read {path}: {error}; make it again with --resume") from error
+        return results
+
     def has(self, purpose: str, key: str) -> bool:
         """Was this batch stored?"""
         return bool(self._rows("SELECT 1 FROM batches WHERE purpose=? AND key=?", purpose, key))
@@ -119,13 +133,21 @@ class Store:
             yield Episode.from_json(_unpack(row["body"]))
 
     def put_proposals(
-        self, round_: int, key: str, proposals: Sequence[Proposal], episodes: Sequence[Episode]
+        self,
+        round_: int,
+        key: str,
+        proposals: Sequence[Proposal],
+        episodes: Sequence[Episode],
+        purpose: str = "challenge",
     ) -> None:
         """Store one batch of proposals with the episodes that they were made in."""
-        rows = [(round_, p.index, p.verdict.stage, p.verdict.outcome, _pack(p.to_json())) for p in proposals]
+        rows = [
+            (round_, p.index, p.verdict.stage, p.verdict.outcome, p.environment, _pack(p.to_json()))
+            for p in proposals
+        ]
         with self._transaction():
-            self._database.executemany("INSERT INTO proposals VALUES (?,?,?,?,?)", rows)
-            self._insert_episodes("challenge", key, episodes)
+            self._database.executemany("INSERT INTO proposals VALUES (?,?,?,?,?,?)", rows)
+            self._insert_episodes(purpose, key, episodes)
 
     def proposals(self, round_: int | None = None) -> Iterator[Proposal]:
         where, values = ("", ()) if round_ is None else ("WHERE round=?", (round_,))
@@ -135,10 +157,11 @@ class Store:
     def put_tasks(self, round_: int, statuses: Sequence[tuple[Task, str]]) -> None:
         """The tasks of a round and their status: ``train``, ``validation``, or why they were set aside."""
         rows = [
-            (round_, i, task.id, status, _pack(task.to_json())) for i, (task, status) in enumerate(statuses)
+            (round_, i, task.id, status, task.environment, _pack(task.to_json()))
+            for i, (task, status) in enumerate(statuses)
         ]
         with self._transaction():
-            self._database.executemany("INSERT INTO tasks VALUES (?,?,?,?,?)", rows)
+            self._database.executemany("INSERT INTO tasks VALUES (?,?,?,?,?,?)", rows)
             self._mark_done("tasks", str(round_))
 
     def tasks(self, round_: int | None = None, status: str | None = None) -> list[tuple[Task, str]]:
@@ -186,9 +209,10 @@ class Store:
 
     def _insert_episodes(self, purpose: str, key: str, episodes: Sequence[Episode]) -> None:
         rows = [
-            (purpose, key, i, e.task, e.sample, e.reward, _pack(e.to_json())) for i, e in enumerate(episodes)
+            (purpose, key, i, e.task, e.sample, e.reward, e.environment, _pack(e.to_json()))
+            for i, e in enumerate(episodes)
         ]
-        self._database.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?)", rows)
+        self._database.executemany("INSERT INTO episodes VALUES (?,?,?,?,?,?,?,?)", rows)
         self._mark_done(purpose, key)
 
     def _mark_done(self, purpose: str, key: str) -> None:
@@ -202,6 +226,14 @@ class Store:
     def _rows(self, query: str, *values: Json) -> list[sqlite3.Row]:
         with _boundary(self.directory, "read"):
             return self._database.execute(query, values).fetchall()
+
+
+def _write_manifest(path: Path, resolved: Mapping[str, Json]) -> None:
+    """Readable by its owner alone, also before it holds anything and where an older file stands."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    manifest = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True)
+    path.write_text(manifest, encoding="utf-8")
 
 
 def _connect(directory: Path) -> sqlite3.Connection:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.core.episode import Episode, Group
+from selfchal.core.errors import TrainingError
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
 from selfchal.core.trainer import Collect, Trainer, Training
-from selfchal.core.write_whole import write_whole
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
+from selfchal.pipeline.trainer_state import find_unloadable
 from selfchal.rollout.engine import Engine
+from selfchal.write_whole import write_whole
 
 KEPT_CHECKPOINTS = 2
 STATE = "state.pt"
@@ -32,7 +34,7 @@ def train(
     """Train the model in place; a round that was trained before only loads its weights."""
     recorder = Recorder(context, f"train {round_}", checkpoints_of(context, f"round_{round_}"))
     collect = Collector(context, round_, rewrite)
-    trainer: Trainer = context.manifest.trainer.make()
+    trainer: Trainer = context.trainer.make()
     run_trainer(context, trainer, recorder, tasks, validation, collect, context.seed("train", round_))
 
 
@@ -95,6 +97,11 @@ class Collector:
             context.store.put_episodes("train", key, episodes)
             context.watch.episodes_finished("train", episodes)
         stored = list(context.store.episodes("train", key))
+        if [episode.task for episode in stored] != [task.id for task in tasks for _ in range(samples)]:
+            raise TrainingError(
+                f"collect was called again with seed {seed}, for other tasks or another number of samples; "
+                "give each call of one training a seed of its own"
+            )
         return [Group(tasks[i].id, tuple(stored[i * samples : (i + 1) * samples])) for i in range(len(tasks))]
 
 
@@ -129,6 +136,12 @@ class Recorder:
     def save(self, step: int, state: Any) -> None:
         import torch  # a trainer runs, so it is loaded already
 
+        if found := find_unloadable(state):
+            raise TrainingError(
+                f"the trainer's state cannot be saved: {found}; a checkpoint holds tensors, numbers, text, "
+                "and lists, tuples, sets and dicts of them"
+            )
+
         def write(directory: Path) -> None:
             self.save_model(directory)
             torch.save(state, directory / STATE)
@@ -138,12 +151,12 @@ class Recorder:
             shutil.rmtree(old)
 
     def latest(self) -> tuple[int, Any] | None:
-        import torch
-
         steps = self._list_steps()
         if not steps:
             self._discard_updates(0)
             return None
+        import torch  # needed by a trainer that saved something, and not by every trainer
+
         step = int(steps[-1].name.removeprefix("step_"))
         self.model.load(steps[-1])
         self._discard_updates(step)

@@ -12,6 +12,7 @@ import pluggy
 from pydantic import BaseModel
 
 from selfchal.core import environment, hookspecs, judge, model, sandbox, synthesizer, trainer, watcher
+from selfchal.core.requirement import Requirement
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,9 @@ def fault(kind: Kind, offered: object) -> str:
         return (
             f"{offered.__name__} has no Config; add `Config = …`, the pydantic model of its manifest section."
         )
+    requires = attributes.get("requires", ())
+    if not (isinstance(requires, tuple) and all(isinstance(one, Requirement) for one in requires)):
+        return f"{offered.__name__}.requires must be a tuple of selfchal.core.requirement.Requirement."
     missing = [member for member in members(kind.protocol) if member not in attributes]
     if missing:
         return f"{offered.__name__} lacks {', '.join(missing)}; see {kind.protocol.__name__} in the docs."

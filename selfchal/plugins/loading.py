@@ -106,7 +106,7 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) 
         return f"{_cut_last_line(error)}.{_find_nearest_hook(error)} {_suggest_cure(source)}"
     if not manager.get_hookcallers(plugin):
         manager.unregister(name=source.id)
-        return f"{entry.value} implements no hook; mark its functions with selfchal.core.hookspecs.hookimpl."
+        return f"{entry.value} implements no hook; mark its functions with selfchal.hookimpl."
     return ""
 
 

@@ -49,8 +49,9 @@ def score_bars(results: Mapping[str, Json]) -> list[Bar]:
     for mode, part in baselines.items():
         label = f"before, {mode.replace('_', ', ').replace('forced', 'first action forced')}"
         bars.append(Bar(label, "before", part["mean"], part["low"], part["high"]))
-    bars.append(_format_rate("after, sampled", "after", results["after"], "pass@1"))
-    bars.append(_format_rate("after, greedy", "after", results["after"], "greedy"))
+    if "after" in results:
+        bars.append(_format_rate("after, sampled", "after", results["after"], "pass@1"))
+        bars.append(_format_rate("after, greedy", "after", results["after"], "greedy"))
     return bars
 
 

@@ -5,7 +5,6 @@ A run under way has no results yet: the report then shows what there is.
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,13 +12,11 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from selfchal.core.episode import Episode
-from selfchal.core.errors import StoreError
 from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
 from selfchal.pipeline.store import Store
 
-RESULTS = "results.json"
 EPISODES_A_GROUP = 40  # shown of each moment; the store keeps all
 REJECTED_A_STAGE = 25
 LONGEST_TEXT = 20_000  # characters of one message or source
@@ -54,7 +51,7 @@ def gather(directory: Path) -> Findings:
     """Everything the report shows. Raises StoreError where there is no run."""
     with Store.read(directory) as store:
         manifest = store.manifest()
-        results = _read_results(directory)
+        results = store.results()
         proposals = list(store.proposals())
         return Findings(
             name=manifest["run"]["name"],
@@ -68,17 +65,6 @@ def gather(directory: Path) -> Findings:
             guarantees=store.fact("guarantees") or {},
             seconds=store.fact("seconds") or {},
         )
-
-
-def _read_results(directory: Path) -> dict[str, Json]:
-    path = directory / RESULTS
-    if not path.exists():
-        return {}
-    try:
-        results: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {path}: {error}; make it again with --resume") from error
-    return results
 
 
 def _count_funnel(proposals: Iterable[Proposal]) -> dict[str, int]:

@@ -17,9 +17,9 @@ import yaml
 from markupsafe import Markup
 
 from selfchal.core.world import Json
-from selfchal.core.write_whole import write_whole
 from selfchal.report.charts import curves_of, score_bars
 from selfchal.report.gather import Findings, gather
+from selfchal.write_whole import write_whole
 
 REPORT = "report.html"
 
@@ -89,15 +89,16 @@ def _list_warnings(findings: Findings) -> list[str]:
 
 def _list_doubts(results: Mapping[str, Json]) -> list[str]:
     found = []
-    if results and results["difference"]["low"] <= 0:
+    if "difference" in results and results["difference"]["low"] <= 0:
         found.append("The interval of the difference reaches 0: no improvement is shown.")
-    elicitation = results.get("elicitation") if results else None
-    if elicitation and elicitation["difference"]["low"] <= 0:
+    elicitation = results.get("elicitation", {})
+    if "difference" in elicitation and elicitation["difference"]["low"] <= 0:
         found.append(
             "The trained model does not clearly beat the best way to use the untrained one "
             f"({elicitation['best'].replace('_', ' ')}): the gain may be elicitation, not skill."
         )
-    unjudged = sum(results[when]["could_not_judge"] for when in ("before", "after")) if results else 0
+    moments = [results[when] for when in ("before", "after") if when in results]
+    unjudged = sum(moment["could_not_judge"] for moment in moments)
     if unjudged:
         found.append(f"{unjudged} evaluation episodes could not be judged and are left out.")
     return found

@@ -60,6 +60,10 @@ class AgentScene:
     invalid: int = field(init=False, default=0)
     failure: str = field(init=False, default="")
 
+    @property
+    def environment(self) -> str:
+        return self.config.arena.environment.name
+
     def start(self) -> list[Message]:
         environment = self.config.arena.environment
         self.world = environment.open(self.context)
@@ -128,12 +132,20 @@ class AgentScene:
         episode.end = cut or self.end
         episode.answer, episode.replies = self.answer, self.replies
         episode.steps, episode.tool_calls, episode.invalid_actions = self.steps, self.calls, self.invalid
-        reward = self._compute_reward(episode.end)
+        reward = self._compute_reward(episode.end, episode.reason)
         episode.reward, episode.reason = reward.value, reward.reason
 
-    def _compute_reward(self, end: End) -> Reward:
+    def _compute_reward(self, end: End, refusal: str) -> Reward:
+        """``refusal`` is what an endpoint said that would not go on with the conversation.
+
+        Before the agent's first turn nothing of the agent can be the cause, so the episode is not judged
+        (invariant 2). Later its own words are part of what was refused: were such an episode not judged, an
+        agent could leave the score by provoking a filter or filling the context, so it has failed.
+        """
         if end is End.INFRA:
             return Reward(None, self.failure)
+        if end is End.REFUSED:
+            return Reward(0.0 if self.steps else None, refusal)
         if end in (End.STEPS, End.LENGTH):
             return Reward(0.0, "no step was left" if end is End.STEPS else "the context is full")
         return self.grade(self.world, self.answer, self.replies)

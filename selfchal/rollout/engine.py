@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from selfchal.core.episode import End, Episode
-from selfchal.core.errors import ModelError
+from selfchal.core.errors import ModelError, PromptRefusedError
 from selfchal.core.model import Generation, Message, Model, Sampling
 from selfchal.core.scene import Scene
 
@@ -46,7 +46,10 @@ class Engine:
         """
         self.model.reset_cache()
         numbers = samples or [0] * len(scenes)
-        lives = [_Live(scene, Episode(scene.name, n)) for scene, n in zip(scenes, numbers, strict=True)]
+        lives = [
+            _Live(scene, Episode(scene.name, n, environment=scene.environment))
+            for scene, n in zip(scenes, numbers, strict=True)
+        ]
         waiting, speaking, ended = deque(range(len(lives))), 0, 0
         acting: list[Acting] = []
         stream = self.model.stream(self.sampling)
@@ -54,8 +57,13 @@ class Engine:
             while waiting or speaking or acting:
                 while waiting and speaking + len(acting) < self.batch:
                     key = waiting.popleft()
-                    stream.join(key, self._begin(lives[key]))
-                    speaking += 1
+                    if self._begin(lives[key]):
+                        stream.join(key, lives[key].episode.ids)
+                        speaking += 1
+                        continue
+                    ended += 1
+                    if on_done:
+                        on_done(ended)
                 fresh = [
                     (pool.submit(lives[key].act, generation), key) for key, generation in stream.advance()
                 ]
@@ -89,11 +97,18 @@ class Engine:
             [one for one, is_done in zip(everybody, done, strict=True) if not is_done],
         )
 
-    def _begin(self, live: _Live) -> list[int]:
-        """The ids to speak after. Raises ModelError where not even these fit into the context."""
+    def _begin(self, live: _Live) -> bool:
+        """Render the ids to speak after; False where the scene ended before its agent could speak.
+
+        Raises ModelError where not even these fit into the context.
+        """
         episode = live.episode
         live.started = time.perf_counter()
-        episode.messages = list(live.scene.start())
+        try:
+            episode.messages = list(live.scene.start())
+        except PromptRefusedError as error:
+            live.refuse(str(error))
+            return False
         episode.ids = list(self.model.render_prompt(episode.messages))
         if self.opening:
             episode.ids += self.model.encode(self.opening)
@@ -105,7 +120,7 @@ class Engine:
                 f"has {self.model.context_length}: use a longer context, or lower rollout.max_tokens"
             )
         _pad(episode)
-        return episode.ids
+        return True
 
     def _hear(self, live: _Live, message: Message) -> bool:
         """Append the message; False, and nothing appended, where the agent could not answer it any more."""
@@ -131,16 +146,28 @@ class _Live:
 
     def act(self, generation: Generation) -> Message | None:
         """Keep what was said as it came, and let the scene act on it, to its end if this ends it."""
+        if generation.refused:
+            self.refuse(generation.refused)
+            return None
         episode = self.episode
         episode.ids += generation.ids
         episode.mask += [1] * len(generation.ids)
         episode.logprobs += generation.logprobs
         said, self.forced, self.generation = self.forced + generation.text, "", generation
         episode.messages.append(Message("assistant", said))
-        message = self.scene.step(said)
+        try:
+            message = self.scene.step(said)
+        except PromptRefusedError as error:
+            self.refuse(str(error))
+            return None
         if message is None:
             self.close(None)
         return message
+
+    def refuse(self, reason: str) -> None:
+        """End the scene: an endpoint, the agent's or its user's, would not go on with the conversation."""
+        self.episode.reason = reason
+        self.close(End.REFUSED)
 
     def close(self, cut: End | None) -> None:
         self.scene.finish(self.episode, cut)

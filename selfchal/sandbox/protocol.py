@@ -10,11 +10,12 @@ import marshal
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
 from selfchal.core.sandbox import Execution, Limits, Program, Status
+from selfchal.core.text import replace_surrogates
 from selfchal.core.world import Call, Json, ToolHost, ToolResult
 from selfchal.sandbox.runner import wire
 from selfchal.sandbox.runner.ending import Ending
@@ -78,11 +79,7 @@ class Answers:
         before = time.monotonic()
         result = self.tools.call(name, args, kwargs)
         self.waited += time.monotonic() - before
-        try:
-            payload = _read_frame("raise" if result.raises else "value", _show_value(result))
-        except wire.NotStrictError as error:
-            result = ToolResult(f"{name} answered with what is not JSON: {error}", ok=False, raises=True)
-            payload = wire.encode(["raise", result.value])
+        result, payload = _encode_result(name, result)
         self._answered += len(payload)
         self.calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, self._has_changed()))
         return payload
@@ -104,6 +101,31 @@ class Answers:
             return False
         before, self._last = self._last, self._digest()
         return before != self._last
+
+
+def _encode_result(name: str, result: ToolResult) -> tuple[ToolResult, bytes]:
+    """The frame of a tool's answer, and the answer as the frame has it."""
+    try:
+        return result, _encode_value(result)
+    except wire.LoneSurrogateError:  # a tool's text enters here, so here it becomes text that can be written
+        clean = replace(result, value=_replace_within(_show_value(result)))
+        return clean, _encode_value(clean)
+    except wire.NotStrictError as error:
+        odd = ToolResult(f"{name} answered with what is not JSON: {error}", ok=False, raises=True)
+        return odd, _encode_value(odd)
+
+
+def _replace_within(value: Json) -> Json:
+    """The same value with no lone surrogate in its texts and keys."""
+    if isinstance(value, dict):
+        return {replace_surrogates(key): _replace_within(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replace_within(inner) for inner in value]
+    return replace_surrogates(value) if isinstance(value, str) else value
+
+
+def _encode_value(result: ToolResult) -> bytes:
+    return _read_frame("raise" if result.raises else "value", _show_value(result))
 
 
 def _show_value(result: ToolResult) -> Json:

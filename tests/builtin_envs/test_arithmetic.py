@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from selfchal.builtin_envs.arithmetic import CalculatorError, evaluate, product
+from tests.support.fuzz import examples
 
 ANY_PACE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
@@ -40,7 +41,7 @@ def expressions() -> st.SearchStrategy[str]:
 
 
 @given(expressions())
-@settings(max_examples=400, **ANY_PACE)
+@settings(max_examples=examples(400), **ANY_PACE)
 def test_agrees_with_python(expression: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python warns of "1 (2)"

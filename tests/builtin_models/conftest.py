@@ -1,4 +1,7 @@
-"""Tiny models, written once a session; one torch thread, as two collapse beside other work."""
+"""Tiny models, written once a session; one torch thread, as two collapse beside other work.
+
+The tests of endpoints run without torch, so nothing here imports it at the top.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
-from tests.builtin_models.tiny import write_model
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "openai_server.py"
 Make = Callable[..., TransformersModel]
@@ -33,11 +34,14 @@ def example_server() -> Any:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
-    torch.set_num_threads(1)
+    if torch := sys.modules.get("torch"):  # imported by a test file, where any of them needs it
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    from tests.builtin_models.tiny import write_model
+
     made: dict[str, Path] = {}
 
     def path(kind: str) -> Path:

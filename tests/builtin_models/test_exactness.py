@@ -15,6 +15,8 @@ from selfchal.core.model import Generation, Sampling
 from tests.builtin_models.conftest import Make
 from tests.builtin_models.talks import go_on, plain_logprobs, play, prompts
 
+pytestmark = pytest.mark.torch
+
 SHARING = ["lfm2", "llama", "mistral", "gemma3"]
 KINDS = [*SHARING, "qwen3_next", "mamba"]
 SAMPLING = Sampling(max_tokens=24, seed=5)

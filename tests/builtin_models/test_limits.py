@@ -11,6 +11,9 @@ from selfchal.core.model import Generation, Message, Sampling
 from tests.builtin_models.conftest import Make
 from tests.builtin_models.talks import prompts
 from tests.builtin_models.tiny import tokenizer
+from tests.support.fuzz import examples
+
+pytestmark = pytest.mark.torch
 
 
 def test_a_stop_string_ends_a_generation_and_stays_in_it(make_model: Make) -> None:
@@ -65,7 +68,7 @@ def _decode(ids: object) -> str:
     return str(TOKENIZER.decode(ids, clean_up_tokenization_spaces=False))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(st.integers(5, len(TOKENIZER) - 1), min_size=1, max_size=12),
     st.lists(st.sampled_from(["End Action", "\n", "n\n", "é", " ", "Answer: ", "on"]), max_size=3),

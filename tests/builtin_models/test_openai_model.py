@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +21,6 @@ from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Capability, Message, Sampling
 from tests.builtin_models.conftest import Make, example_server
-from tests.builtin_models.talks import go_on, plain_logprobs, prompts
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +41,14 @@ def _by_ids(url: str, tiny: Path, **options: object) -> OpenAIModel:
     return OpenAIModel(OpenAIConfig.model_validate(config))
 
 
+@pytest.mark.torch
 def test_by_ids_the_numbers_are_those_of_the_network(
     url: str, local: TransformersModel, tiny_path: Any
 ) -> None:
+    import torch
+
+    from tests.builtin_models.talks import go_on, plain_logprobs, prompts
+
     model = _by_ids(url, tiny_path("llama"))
     talks = prompts(local)
     for _ in range(2):
@@ -59,7 +62,10 @@ def test_by_ids_the_numbers_are_those_of_the_network(
     model.close()
 
 
+@pytest.mark.torch
 def test_greedy_by_ids_equals_the_local_model(url: str, local: TransformersModel, tiny_path: Any) -> None:
+    from tests.builtin_models.talks import prompts
+
     model = _by_ids(url, tiny_path("llama"))
     sampling = Sampling(temperature=0, max_tokens=10, stop=("zz",))
     theirs, ours = (each.generate(prompts(local, group=1), sampling) for each in (model, local))
@@ -67,6 +73,7 @@ def test_greedy_by_ids_equals_the_local_model(url: str, local: TransformersModel
     model.close()
 
 
+@pytest.mark.torch
 def test_by_text_a_conversation_goes_to_and_fro(url: str, local: TransformersModel) -> None:
     model = OpenAIModel(OpenAIConfig(base_url=url, model="tiny"))
     greedy = Sampling(temperature=0, max_tokens=10)
@@ -84,6 +91,7 @@ def test_by_text_a_conversation_goes_to_and_fro(url: str, local: TransformersMod
     model.close()
 
 
+@pytest.mark.torch
 def test_by_text_a_stop_string_that_is_known_stays_in(url: str, local: TransformersModel) -> None:
     model = OpenAIModel(OpenAIConfig(base_url=url, model="tiny"))
     ids = model.render_prompt([Message("user", "Find 1")])
@@ -229,6 +237,7 @@ def test_the_key_comes_from_the_environment(moody: str, monkeypatch: pytest.Monk
     model.close()
 
 
+@pytest.mark.torch
 def test_a_server_without_token_ids_is_refused_by_ids(moody: str, tiny_path: Any) -> None:
     Moody.script = [(200, {"choices": [{"text": "hi", "finish_reason": "stop"}]})]
     model = _by_ids(moody, tiny_path("llama"))

@@ -10,6 +10,9 @@ from selfchal.builtin_models.rendering import Renderer
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message
 from tests.builtin_models.tiny import CHATML, tokenizer
+from tests.support.fuzz import examples
+
+pytestmark = pytest.mark.torch
 
 TRIMMING = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n\n{{ m['content'] | trim }}<|im_end|>{% endfor %}"
@@ -57,7 +60,7 @@ def test_turns_add_up_to_the_whole(template: str, end: bool, answer: str) -> Non
     assert grown == list(view.prompt((*TALK, Message("user", answer))))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_turns_add_up_for_any_text(first: str, second: str) -> None:
     view = renderer(CHATML)

@@ -12,6 +12,8 @@ import pytest
 from selfchal.builtin_models.generation.ragged_cache import cache_name
 from selfchal.builtin_models.seedling_model import DIRECTORIES as DIRECTORY_OF
 
+pytestmark = pytest.mark.torch
+
 DIRECTORIES = [Path(str(files("selfchal.builtin_models") / name)) for name in DIRECTORY_OF.values()]
 
 TALK = [

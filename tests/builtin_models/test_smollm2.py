@@ -14,6 +14,7 @@ from tests.builtin_models.talks import go_on, plain_logprobs
 
 PLACE = os.environ.get("SELFCHAL_SMOLLM2")
 pytestmark = [
+    pytest.mark.torch,
     pytest.mark.slow,
     pytest.mark.skipif(PLACE is None, reason="SELFCHAL_SMOLLM2 is not set: scripts/fetch_smollm2.py"),
 ]

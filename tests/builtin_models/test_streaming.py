@@ -16,6 +16,8 @@ from selfchal.rollout.engine import Engine
 from tests.builtin_models.conftest import Make
 from tests.builtin_models.talks import plain_logprobs, prompts
 
+pytestmark = pytest.mark.torch
+
 SAMPLING = Sampling(max_tokens=24, seed=5)
 
 
@@ -26,6 +28,7 @@ class Dawdling:
     name: str
     clock: random.Random
     turns: int = 0
+    environment: str = "tasks"
 
     def start(self) -> Sequence[Message]:
         return [Message("user", f"task {self.name}")]

@@ -19,6 +19,8 @@ from selfchal.core.model import Capability, Message, Sampling
 from tests.builtin_models.conftest import Make
 from tests.builtin_models.talks import prompts
 
+pytestmark = pytest.mark.torch
+
 TinyPath = Callable[[str], Path]
 GREEDY = Sampling(temperature=0, max_tokens=12)
 LORA = {"r": 4, "alpha": 8}

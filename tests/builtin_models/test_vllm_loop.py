@@ -12,8 +12,9 @@ import torch
 
 from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
 from selfchal.builtin_models.vllm_model import VllmConfig, VllmModel
+from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
-from selfchal.builtin_trainers.grpo.loop import train
+from selfchal.builtin_trainers.on_policy import train
 from selfchal.core.episode import End, Episode, Group
 from selfchal.core.model import Message, Sampling
 from selfchal.core.task import Task
@@ -22,6 +23,8 @@ from selfchal.rollout.engine import Engine
 from tests.builtin_models.tiny import write_model
 from tests.builtin_trainers.toy import ToyProgress, tasks
 
+pytestmark = pytest.mark.torch
+
 PYTHON = os.environ.get("SELFCHAL_VLLM_PYTHON")
 
 
@@ -29,7 +32,7 @@ class TwoTurns:
     """A scene of two turns that rewards short episodes."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.turns = name, 0
+        self.name, self.environment, self.turns = name, "turns", 0
 
     def start(self) -> Sequence[Message]:
         return [Message("user", f"Find {self.name}")]
@@ -62,7 +65,7 @@ def run_loop(model: Any, steps: int) -> list[float]:
         validation_samples=0,
         checkpoint_every=99,
     )
-    train(config, Training(model, tasks(8), [], collect, progress, seed=0))
+    train(GrpoAlgorithm(config), Training(model, tasks(8), [], collect, progress, seed=0))
     return [metrics["reward"] for _, metrics in progress.logged]
 
 

@@ -27,6 +27,8 @@ from tests.builtin_models.conftest import Make, example_server
 from tests.builtin_models.talks import go_on, plain_logprobs, prompts
 from tests.builtin_models.tiny import write_model
 
+pytestmark = pytest.mark.torch
+
 LORA = {"r": 4, "alpha": 8}
 SAMPLING = Sampling(max_tokens=12, seed=3, stop=("End Action",))
 PYTHON = os.environ.get("SELFCHAL_VLLM_PYTHON")

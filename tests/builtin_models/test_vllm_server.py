@@ -9,6 +9,8 @@ import pytest
 
 from selfchal.builtin_models.vllm_server import GUARDED
 
+pytestmark = pytest.mark.torch
+
 STUBBORN = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

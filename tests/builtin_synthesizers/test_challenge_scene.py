@@ -196,6 +196,15 @@ def test_cut_by_length_says_so(sandbox: Inline) -> None:
     assert "context was full" in episode.reason
 
 
+def test_a_challenger_that_an_endpoint_refuses_says_why(sandbox: Inline) -> None:
+    one = scene(sandbox)
+    one.start()
+    episode = Episode(one.name, 0, reason="its filter objects")
+    one.finish(episode, End.REFUSED)
+    assert episode.reason == "no task was proposed: its filter objects"
+    assert episode.end is End.REFUSED
+
+
 def test_proposals_survive_json(sandbox: Inline) -> None:
     proposal, _ = play(scene(sandbox), written())
     assert Proposal.from_json(proposal.to_json()) == proposal

@@ -14,16 +14,19 @@ from trl import GRPOConfig, GRPOTrainer
 
 from selfchal.builtin_trainers.batch import agent_tokens
 from selfchal.builtin_trainers.forward import score
-from selfchal.builtin_trainers.grpo import update as grpo
+from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
+from selfchal.builtin_trainers.on_policy import PolicyBatch, Preparation
 from selfchal.builtin_trainers.parallel import Team
-from selfchal.builtin_trainers.ppo import update as ppo
+from selfchal.builtin_trainers.ppo.algorithm import PpoAlgorithm
 from selfchal.builtin_trainers.ppo.config import PpoConfig
-from selfchal.builtin_trainers.ppo.critic import value_head, values_of
+from selfchal.builtin_trainers.ppo.critic import value_head
 from selfchal.builtin_trainers.trl_runner import no_text
 from selfchal.core.episode import Episode
 from tests.builtin_trainers.episodes import agrees, all_logprobs, gradients, groups_of, multi_turn
 from tests.builtin_trainers.toy import tiny_llama
+
+pytestmark = pytest.mark.torch
 
 KINDS = {"token": "dapo", "sequence": "grpo", "constant": "dr_grpo"}
 
@@ -38,16 +41,18 @@ def reference_policy() -> Any:
 
 def ours(network: Any, episodes: list[Episode], config: GrpoConfig) -> tuple[float, Tensor]:
     """Loss and gradients of the second epoch, when the policy is no longer the one that sampled."""
-    batch_data = grpo.policy_batch(groups_of(episodes), config)
+    algorithm = GrpoAlgorithm(config)
+    batch = algorithm.choose(groups_of(episodes))
+    assert batch is not None
     reference = (lambda: nullcontext(reference_policy())) if config.kl else None
-    prepared_batches = grpo.prepare(old_policy(), batch_data, config, reference, Team())
+    tokens = sum(map(agent_tokens, batch.episodes))
     network.zero_grad()
     total = 0.0
-    for prepared in prepared_batches:
+    for prepared in algorithm.prepare(Preparation(old_policy(), reference, Team(), config), batch):
         scores = score(network, prepared.batch, entropy_gradient=config.entropy_bonus > 0)
-        loss, _ = grpo.batch_loss(scores, prepared, config)
-        loss.backward()
-        total += float(loss.detach())
+        found = algorithm.loss(scores, prepared, tokens)
+        found.loss.backward()
+        total += float(found.loss.detach())
     return total, gradients(network)
 
 
@@ -98,7 +103,10 @@ def theirs(network: Any, episodes: list[Episode], config: GrpoConfig, scratch: P
     trainer.beta = config.kl
     trainer.current_gradient_accumulation_steps = 1
     trainer.model.train()
-    advantages = grpo.policy_batch(groups_of(episodes), config).advantages
+    batch = GrpoAlgorithm(config).choose(groups_of(episodes))
+    assert batch is not None
+    assert batch.advantages is not None
+    advantages = batch.advantages
     network.zero_grad()
     loss = trainer._compute_loss(trainer.model, trl_inputs(episodes, advantages, config.kl > 0))
     loss.backward()
@@ -200,16 +208,14 @@ def test_ppo_is_the_equations(gae_lambda: float) -> None:
     for one in (before, head):  # the last layer begins at 0: give it something to say
         torch.manual_seed(11)
         torch.nn.init.normal_(one[-1].weight, std=0.5)
-    prepared_batches = ppo.prepare(
-        old_policy(), before, episodes, config, lambda: nullcontext(reference_policy()), Team()
-    )
+    preparation = Preparation(old_policy(), lambda: nullcontext(reference_policy()), Team(), config)
+    prepared_batches = PpoAlgorithm(config, before).prepare(preparation, PolicyBatch(episodes))
     torch.nn.init.normal_(head[-1].weight, std=0.6)  # the critic has moved since
     torch.nn.init.normal_(network.lm_head.weight, std=0.15)
     tokens, total = sum(map(agent_tokens, episodes)), 0.0
     for prepared in prepared_batches:
         scores = score(network, prepared.batch)
-        policy, critic, _ = ppo.batch_loss(scores, values_of(head, scores.hidden), prepared, config)
-        loss = (policy + critic) / tokens
+        loss = PpoAlgorithm(config, head).loss(scores, prepared, tokens).loss
         loss.backward()
         total += float(loss.detach())
     mine = torch.cat([gradients(network), gradients(head)])

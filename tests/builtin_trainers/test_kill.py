@@ -11,6 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from selfchal.pipeline.context import SECRET
+from selfchal.pipeline.manifest import read_manifest, validate
+from selfchal.pipeline.store import Store
+from selfchal.plugins import load_plugins
+
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[2]
 SMALL = [
     "challenge.proposals=32",
@@ -27,6 +34,13 @@ SMALL = [
     "curriculum.validation=0.1",
 ]
 ROUND = Path("checkpoints") / "round_1"
+
+
+def prepare(directory: Path, trainer: str) -> None:
+    """A run that is yet to begin. Its secret is not drawn, so that two of them judge alike."""
+    rows = read_manifest(ROOT / "examples" / "algorithms.yaml", [*SMALL, f"trainer.name={trainer}"])
+    with Store.create(directory, validate(rows, load_plugins()).resolved()) as store:
+        store.put_fact(SECRET, "the same for both")
 
 
 def start(directory: Path, trainer: str) -> subprocess.Popen[bytes]:
@@ -65,6 +79,8 @@ def weights(directory: Path) -> bytes:
 @pytest.mark.parametrize("trainer", ["grpo", "ppo", "rft", "dpo"])
 def test_killed_amid_training_it_ends_in_the_same_weights(trainer: str, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
+    prepare(whole, trainer)
+    prepare(killed, trainer)
     finish(start(whole, trainer))
     kill_when_there_is(killed / ROUND / "step_000002", start(killed, trainer))
     assert not (killed / ROUND / "final").exists(), "it was killed after training"

@@ -15,6 +15,8 @@ from selfchal.builtin_trainers.ppo import losses as ppo
 from tests.builtin_trainers import grpo_cases, ppo_cases
 from tests.builtin_trainers.mutants import mutants
 
+pytestmark = pytest.mark.torch
+
 Check = Callable[[ModuleType], None]
 
 # What no number can tell from the original, with the reason.

@@ -14,6 +14,8 @@ from torch import multiprocessing
 from selfchal.builtin_trainers.plugin import Grpo, Ppo
 from tests.builtin_trainers import toy
 
+pytestmark = pytest.mark.torch
+
 OPTIONS = {
     "steps": 4,
     "group_size": 8,

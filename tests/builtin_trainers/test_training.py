@@ -17,6 +17,8 @@ from selfchal.core.task import Task
 from selfchal.core.trainer import Training
 from tests.builtin_trainers import toy
 
+pytestmark = pytest.mark.torch
+
 SHARED = {"tasks_per_step": 8, "validation_samples": 2}
 LEARNS: list[tuple[Any, dict[str, Any], float]] = [  # options and the pass rate to reach from about 0.1
     (Grpo, {"steps": 30, "group_size": 8, "learning_rate": 5e-3}, 0.8),

@@ -8,19 +8,20 @@ import pytest
 
 from selfchal.builtin_watchers.trackers import NoOptions, Tensorboard
 from selfchal.core.errors import PluginError
+from selfchal.pipeline.manifest import Choice
 from selfchal.plugins import load_plugins
 from tests.builtin_watchers.watched import watch_by
 
 
 @pytest.mark.parametrize("name", ["wandb", "trackio", "tensorboard"])
 def test_a_missing_tracker_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "torch.utils.tensorboard" if name == "tensorboard" else name
-    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, name, None)
     tracker = load_plugins().find("watcher", name)
     with pytest.raises(PluginError, match=rf"selfchal\[{name}\]"):
-        tracker(tracker.Config())
+        Choice(name, tracker, tracker.Config()).make()
 
 
+@pytest.mark.torch
 @pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="tensorboard is not installed")
 def test_tensorboard_gets_the_values(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -16,6 +16,8 @@ import pytest
 
 from selfchal.plugins import load_plugins
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "examples" / "quickstart.yaml"
 LIBRARY = ROOT / "examples" / "selfchal-library" / "manifest.yaml"
@@ -165,6 +167,10 @@ def test_validate_names_path_and_nearest_key(selfchal: Any, tmp_path: Path) -> N
 
 def test_the_schema_accepts_what_validate_accepts(selfchal: Any) -> None:
     schema = selfchal("schema").json
-    assert {"environment", "model", "trainer"} <= set(schema["required"])
+    assert schema["required"] == ["model"]
+    assert schema["anyOf"] == [{"required": ["environment"]}, {"required": ["environments"]}]
+    assert schema["properties"]["checks"]["items"] == {"anyOf": [{"$ref": "#/$defs/checks.attempts"}]}
+    assert "share" in schema["$defs"]["environments.retail"]["properties"]
+    assert "share" not in schema["$defs"]["environment.retail"]["properties"]
     assert "trainer.grpo" in schema["$defs"]
     assert schema["$defs"]["trainer.grpo"]["properties"]["group_size"]["description"]

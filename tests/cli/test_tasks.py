@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from selfchal.cli.export import describe_origin
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
@@ -96,7 +97,24 @@ def test_export_as_parquet_with_a_card(selfchal: Any, run: Path, tmp_path: Path)
     assert selfchal("tasks", "export", run, "--format", "parquet", "--out", out).code == 0
     table = datasets.Dataset.from_parquet(str(out / "tasks.parquet"), cache_dir=str(tmp_path / "cache"))
     assert table["id"][:] == ["abc1", "abc2"]
-    assert "2 tasks on the environment `calculation`" in (out / "README.md").read_text()
+    card = (out / "README.md").read_text()
+    assert "2 tasks on the environment `calculation`" in card
+
+
+@pytest.mark.parametrize(
+    ("sections", "origin"),
+    [
+        ({"synthesizer": {}}, "proposed by the model `small`"),
+        ({"synthesizer": {}, "challenger": {"name": "large"}}, "proposed by the model `large`"),
+        ({"tasks": {"from": "own.jsonl"}}, "taken from `own.jsonl`"),
+        (
+            {"tasks": {"from": "own.jsonl"}, "synthesizer": {}},
+            "taken from `own.jsonl` or proposed by the model `small`",
+        ),
+    ],
+)
+def test_the_card_says_where_the_tasks_come_from(sections: dict[str, Any], origin: str) -> None:
+    assert describe_origin({"model": {"name": "small"}, **sections}) == origin
 
 
 def test_coverage_lists_what_tasks_use_and_leave_out(selfchal: Any, run: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from selfchal.core.world import Json
 from selfchal.judging.same_answer import Tolerance, is_same_answer
 from selfchal.judging.wrong_answers import COUNT, draw_wrong_answers
+from tests.support.fuzz import examples
 
 ANSWERS = st.recursive(
     st.booleans() | st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9) | st.text(max_size=40),
@@ -16,7 +17,7 @@ ANSWERS = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(ANSWERS, st.integers())
 def test_no_wrong_answer_is_the_right_one(answer: Json, seed: int) -> None:
     for other in draw_wrong_answers(Random(seed), answer, Tolerance(), count=30):

@@ -8,11 +8,14 @@ import pytest
 
 from selfchal.core.errors import ManifestError
 from selfchal.core.hookspecs import hookimpl
+from selfchal.pipeline.context import SECRET
 from selfchal.pipeline.loop import run
 from selfchal.pipeline.manifest import Manifest, validate
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
+
+pytestmark = pytest.mark.torch
 
 ROWS = {
     "environment": {"name": "calculation"},
@@ -53,6 +56,7 @@ def weights(directory: Path, name: str) -> bytes:
 def test_the_challenger_learns_from_its_proposals_and_a_killed_run_goes_on(tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     with Store.create(whole, manifest().resolved()) as store:
+        store.put_fact(SECRET, "the same for both")
         run(manifest(), store, Watchers())
         rows = [row for row in store.metrics() if row["stage"] == "train challenger 1"]
         contexts = [proposal.task.context for proposal in store.proposals(1) if proposal.task]
@@ -64,8 +68,10 @@ def test_the_challenger_learns_from_its_proposals_and_a_killed_run_goes_on(tmp_p
 
     killed = Watchers()
     killed.add(Killer(), "this test")
-    with Store.create(cut, manifest().resolved()) as store, pytest.raises(Killed):
-        run(manifest(), store, killed)
+    with Store.create(cut, manifest().resolved()) as store:
+        store.put_fact(SECRET, "the same for both")
+        with pytest.raises(Killed):
+            run(manifest(), store, killed)
     assert not (cut / "checkpoints" / "round_1_challenger" / "final").exists()
     with Store.resume(cut, manifest().resolved()) as store:
         run(manifest(), store, Watchers())

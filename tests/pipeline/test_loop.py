@@ -10,6 +10,7 @@ import pytest
 
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.sandbox import Sandbox
+from selfchal.pipeline.context import SECRET
 from selfchal.pipeline.loop import run
 from selfchal.pipeline.manifest import Choice, Manifest
 from selfchal.pipeline.measure import Policy, measure_policy
@@ -55,10 +56,12 @@ def watched_by(watcher: object) -> Watchers:
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_stopped_at_any_moment_it_ends_with_the_same_store(tmp_path: Path, process_sandbox: Sandbox) -> None:
     manifest = manifest_of(process_sandbox)
     whole = Stopper(10**6)
     with Store.create(tmp_path / "whole", manifest.resolved()) as store:
+        store.put_fact(SECRET, "the same for all")
         results = run(manifest, store, watched_by(whole))
     assert results["before"]["pass@1"] == 0.5
     assert results["after"]["pass@1"] == 1.0
@@ -66,24 +69,30 @@ def test_stopped_at_any_moment_it_ends_with_the_same_store(tmp_path: Path, proce
     assert json.loads((tmp_path / "whole" / "results.json").read_text()) == results
     for after in range(1, whole.told, 3):
         directory = tmp_path / str(after)
-        with Store.create(directory, manifest.resolved()) as store, pytest.raises(InterruptedRunError):
-            run(manifest, store, watched_by(Stopper(after)))
+        with Store.create(directory, manifest.resolved()) as store:
+            store.put_fact(SECRET, "the same for all")
+            with pytest.raises(InterruptedRunError):
+                run(manifest, store, watched_by(Stopper(after)))
         with Store.resume(directory, manifest.resolved()) as store:
             run(manifest, store, Watchers())
         assert facts(directory) == facts(tmp_path / "whole"), f"stopped at {after}"
 
 
+@pytest.mark.torch
 def test_a_finished_run_that_is_resumed_does_nothing_twice(tmp_path: Path, process_sandbox: Sandbox) -> None:
     manifest = manifest_of(process_sandbox)
     with Store.create(tmp_path, manifest.resolved()) as store:
         first = run(manifest, store, Watchers())
+        secret = store.fact(SECRET)
     before = facts(tmp_path)
     with Store.resume(tmp_path, manifest.resolved()) as store:
         again = run(manifest, store, Watchers())
+        assert store.fact(SECRET) == secret
     assert facts(tmp_path) == before
     assert again["after"] == first["after"]
 
 
+@pytest.mark.torch
 def test_no_prompt_of_a_run_holds_a_held_out_task_except_when_it_is_evaluated(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:

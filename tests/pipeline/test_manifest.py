@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from selfchal.core.errors import ManifestError, PluginError
 from selfchal.core.model import Capability
+from selfchal.core.requirement import Requirement
 from selfchal.pipeline.manifest import Kind, manifest_schema, read_manifest, validate
 
 
@@ -76,6 +77,85 @@ def test_mistakes_are_named_with_their_path(rows: dict[str, Any], message: str) 
         validate({**GOOD, **rows}, Shelf())
 
 
+def test_an_environment_may_be_written_as_a_list_of_one() -> None:
+    rows = {key: value for key, value in GOOD.items() if key != "environment"}
+    listed = validate({**rows, "environments": [{"name": "e", "share": 2, "path": "z"}]}, Shelf())
+    alone = validate({**rows, "environment": {"name": "e", "path": "z"}}, Shelf())
+    assert listed.resolved() == alone.resolved()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"environment": None}, "environment: is missing"),
+        ({"environments": [{"name": "e"}]}, "environment and environments: write one of the two"),
+        (
+            {"environment": None, "environments": [{"name": "e"}, {"name": "f", "share": 3}]},
+            "environments: 2 are named, and a run works in one so far; make a run of each",
+        ),
+        (
+            {"environment": None, "environments": [{"name": "e", "pth": "z"}]},
+            r"environments\.0\.pth: no such key; did you mean 'path'",
+        ),
+        ({"environment": None, "environments": [{"name": "e", "share": 0}]}, r"environments\.0\.share"),
+    ],
+)
+def test_environments_that_cannot_be_used_are_refused(rows: dict[str, Any], message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        validate({**GOOD, **rows}, Shelf())
+
+
+def without_trainer(**rows: Any) -> dict[str, Any]:
+    return {**{key: value for key, value in GOOD.items() if key != "trainer"}, **rows}
+
+
+def test_a_manifest_without_a_trainer_takes_a_model_that_cannot_be_trained() -> None:
+    manifest = validate(without_trainer(model={"name": "m", "path": "endpoint"}), Shelf())
+    assert manifest.trainer is None
+    assert "trainer" not in manifest.resolved()
+    assert validate(manifest.resolved(), Shelf()).resolved() == manifest.resolved()
+
+
+def test_tasks_alone_leave_out_all_that_proposes(tmp_path: Path) -> None:
+    (tmp_path / "tasks.jsonl").write_text("")
+    manifest = validate({**GOOD, "tasks": {"from": str(tmp_path / "tasks.jsonl")}}, Shelf())
+    assert manifest.synthesizer is None
+    resolved = manifest.resolved()
+    assert {"synthesizer", "challenge", "budget"}.isdisjoint(resolved)
+    assert resolved["tasks"] == {"from": str(tmp_path / "tasks.jsonl")}
+    assert validate(resolved, Shelf()).resolved() == resolved
+
+
+TASKS = {"from": str(Path(__file__))}  # any file will do
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (without_trainer(teacher={"name": "m"}), "teacher makes the rollouts that a trainer learns from"),
+        (without_trainer(curriculum={"train_challenger": True}), "train_challenger needs a trainer"),
+        (without_trainer(tasks=TASKS, rounds=2), "every round would do the same"),
+        ({**GOOD, "tasks": TASKS, "challenge": {"tasks": 5}}, "challenge: nothing is proposed"),
+        ({**GOOD, "tasks": TASKS, "challenger": {"name": "m"}}, "challenger: nothing is proposed"),
+        ({**GOOD, "tasks": TASKS, "budget": {"minutes": 5}}, "budget: nothing is proposed"),
+        ({**GOOD, "tasks": TASKS, "curriculum": {"train_challenger": True}}, "nothing is proposed"),
+        (
+            {**GOOD, "tasks": {"from": "nowhere"}},
+            r"tasks\.from: nowhere is neither a file.* nor the directory",
+        ),
+        ({**GOOD, "tasks": {"form": "x"}}, r"tasks\.form: no such key; did you mean 'from'"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(rows: dict[str, Any], message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        validate(rows, Shelf())
+
+
+def test_where_a_model_is_only_measured_its_tasks_need_not_be_there_any_more() -> None:
+    rows = {**GOOD, "tasks": {"from": "nowhere"}}
+    assert validate(rows, Shelf(), trains=False).settings.tasks
+
+
 def test_options_for_one_name_alone() -> None:
     trainer = {"name": "t", "group_size": 2, "only": {"t": {"group_size": 5}, "other": {"group_size": 6}}}
     assert validate({**GOOD, "trainer": trainer}, Shelf()).resolved()["trainer"]["group_size"] == 5
@@ -87,6 +167,37 @@ def test_options_for_one_name_alone() -> None:
 def test_a_model_that_is_only_measured_need_not_train() -> None:
     rows = {**GOOD, "model": {"name": "m", "path": "endpoint"}}
     assert validate(rows, Shelf(), trains=False).model.name == "m"
+
+
+class Heavy(Plugin):
+    name = "heavy"
+    requires = (Requirement("no_such_module_at_all", "selfchal[heavy]"),)
+
+
+class HeavyShelf:
+    """A catalog whose plugin of one kind needs what is not installed."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+
+    def find(self, kind: Kind, name: str) -> Any:
+        return Heavy if kind == self.kind else Plugin
+
+
+@pytest.mark.parametrize(
+    "kind", ["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
+)
+def test_whatever_section_names_a_plugin_that_cannot_be_made_here_is_refused(kind: Kind) -> None:
+    rows = {**GOOD, "checks": [{"name": "c"}], "watchers": [{"name": "w"}]}
+    with pytest.raises(PluginError, match=r"'heavy' needs .*no_such_module_at_all.*'selfchal\[heavy\]'"):
+        validate(rows, HeavyShelf(kind))
+
+
+def test_what_is_never_made_need_not_be_installed() -> None:
+    validate(GOOD, HeavyShelf("trainer"), trains=False)
+    validate(GOOD, HeavyShelf("model"), trains=False, loads_model=False)
+    with pytest.raises(PluginError, match="no_such_module_at_all"):
+        validate(GOOD, HeavyShelf("model"), trains=False)
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -135,7 +246,8 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_the_schema_offers_every_plugin_with_its_own_options() -> None:
     schema = manifest_schema({"trainer": {"t": Options}, "model": {"m": Options}})
-    assert schema["properties"]["trainer"] == {"anyOf": [{"$ref": "#/$defs/trainer.t"}]}
+    assert schema["properties"]["model"] == {"anyOf": [{"$ref": "#/$defs/model.m"}]}
+    assert schema["properties"]["trainer"] == {"anyOf": [{"$ref": "#/$defs/trainer.t"}, {"type": "null"}]}
     assert schema["$defs"]["trainer.t"]["properties"]["name"] == {"const": "t"}
     assert "group_size" in schema["$defs"]["trainer.t"]["properties"]
     assert schema["properties"]["rounds"]["description"]

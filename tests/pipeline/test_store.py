@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +38,7 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
     proposal = Proposal(
         0, 1, Verdict(Outcome.PASSED, "new", diagnostics={"a": 1}), task(), "raw", 2, ("fence",)
     )
-    refused = Proposal(1, 1, Verdict(Outcome.FAILED, "parsed", "no tags"))
+    refused = Proposal(1, 1, Verdict(Outcome.FAILED, "parsed", "no tags"), environment="e")
     with Store.create(tmp_path / "run", RESOLVED) as store:
         store.put_episodes("train", "k", [episode(), episode("u", 1)])
         store.put_proposals(1, "1/0", [proposal, refused], [episode("c")])
@@ -52,6 +55,20 @@ def test_what_goes_in_comes_out(tmp_path: Path) -> None:
         assert store.manifest() == RESOLVED
         assert store.has("train", "k")
         assert not store.has("train", "other")
+
+
+def test_every_row_says_which_environment_it_belongs_to(tmp_path: Path) -> None:
+    with Store.create(tmp_path, RESOLVED) as store:
+        store.put_episodes("train", "k", [episode(), replace(episode(), environment="e")])
+        refused = Verdict(Outcome.FAILED, "parsed", "no tags")
+        store.put_proposals(1, "1/0", [Proposal(0, 1, refused, environment="f")], [])
+        store.put_tasks(1, [(task(), "train"), (replace(task(1), environment="g"), "train")])
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.sqlite")) as database:
+        found = {
+            table: [row[0] for row in database.execute(f"SELECT environment FROM {table} ORDER BY position")]
+            for table in ("episodes", "proposals", "tasks")
+        }
+    assert found == {"episodes": ["", "e"], "proposals": ["f"], "tasks": ["e", "g"]}
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ def run_watched(directory: Path, manifest: Manifest, *watchers: object) -> dict[
         return run(manifest, store, watched_by(*watchers))
 
 
+@pytest.mark.torch
 def test_a_run_tells_all_that_happens_and_nothing_inside_a_rollout(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:
@@ -139,6 +140,7 @@ def test_a_run_tells_all_that_happens_and_nothing_inside_a_rollout(
     assert sum(last[3].values()) == 12
 
 
+@pytest.mark.torch
 def test_an_interrupted_run_says_that_it_is_over_and_a_resumed_one_what_is_made_again(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:
@@ -193,6 +195,7 @@ def test_a_watcher_that_raises_is_left_out_and_said_once(hook: str) -> None:
     ]
 
 
+@pytest.mark.torch
 def test_a_watcher_that_raises_does_not_end_the_run(tmp_path: Path, process_sandbox: Sandbox) -> None:
     class Breaking:
         @hookimpl
@@ -229,6 +232,7 @@ class Tally:
         self.counted.append((0, 0))
 
 
+@pytest.mark.torch
 def test_a_watcher_that_the_manifest_names_gets_its_options(
     tmp_path: Path, process_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

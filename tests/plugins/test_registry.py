@@ -19,6 +19,7 @@ from selfchal.core.hookspecs import hookimpl
 from selfchal.core.judge import Outcome, Verdict
 from selfchal.core.task import Task
 from selfchal.core.watcher import RunInfo
+from selfchal.pipeline.requirements import requirements_of
 from selfchal.plugins import Plugins, load_plugins
 from selfchal.plugins.kinds import KINDS, fault, members
 
@@ -135,6 +136,7 @@ def test_a_plugin_is_disabled_by_its_name_or_its_package(
         ('name = "polite"', 'name = "Very Polite"', "use lower-case letters"),
         ("Config = NoOp", "Config = dict", "has no Config; add `Config"),
         ("def check", "def chec", "lacks check; see Check in the docs"),
+        ("Config = NoOp", "Config = NoOp; requires = ['torch']", "requires must be a tuple of"),
         ("return [Polite]", "return 1 / 0", "register_checks raised ZeroDivisionError"),
     ],
 )
@@ -258,6 +260,14 @@ def test_every_register_hook_has_a_kind_that_demands_something() -> None:
     for kind in KINDS:
         assert {"name", "Config"} <= set(members(kind.protocol))
         assert fault(kind, Bare), kind.name
+
+
+def test_the_extras_that_the_builtins_ask_for_are_those_of_pyproject() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    extras = {f"selfchal[{extra}]" for extra in project["optional-dependencies"]}
+    asked = {one.install for item in load_plugins().all() for one in requirements_of(item.cls)}
+    assert {install for install in asked if install.startswith("selfchal")} <= extras
+    assert "selfchal[train]" in asked
 
 
 def test_the_installed_entry_points_are_those_of_pyproject() -> None:

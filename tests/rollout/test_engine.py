@@ -22,6 +22,7 @@ class Counting:
     turns: int = 1
     heard: list[str] = field(default_factory=list)
     delay: float = 0.0
+    environment: str = "nowhere"
 
     def start(self) -> Sequence[Message]:
         return [Message("system", "s"), Message("user", self.name)]

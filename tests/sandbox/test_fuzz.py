@@ -19,6 +19,7 @@ from selfchal.sandbox.protocol import Answers, InfrastructureError, converse
 from selfchal.sandbox.runner import relay, wire
 from selfchal.sandbox.runner.forked import Child
 from tests.sandbox.counting import Counting
+from tests.support.fuzz import examples
 
 LIMITS = Limits(seconds=0.2, value=2000, calls=5)
 WORDS = st.sampled_from(
@@ -55,7 +56,7 @@ def _answer_to(data: bytes) -> Execution | str:
         child.close()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FRAMES.map(_framed) | RAW)
 @example(b"\xff\xff\xff\xff")
 @example(_framed([b'["done", "ok", NaN, null]']))
@@ -142,7 +143,7 @@ PACKETS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3), st.binary(ma
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PACKETS | RAW)
 def test_a_relay_that_says_anything(data: bytes) -> None:
     link = Multiplexer(_Stream(data))

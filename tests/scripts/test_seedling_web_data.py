@@ -15,6 +15,8 @@ from selfchal.builtin_envs.web_browsing.heldout import test_tasks as held_out_ta
 from selfchal.builtin_envs.web_browsing.site_facts import site_facts
 from selfchal.rollout.actions import Act, Say, parse_turn
 
+pytestmark = pytest.mark.torch
+
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "seedling"
 
 

@@ -12,6 +12,8 @@ from selfchal.core.episode import Episode
 from selfchal.testing.gradient_watch import watch_gradient
 from tests.builtin_trainers import toy
 
+pytestmark = pytest.mark.torch
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "grpo": {"steps": 2, "group_size": 16, "kl": 0.1, "entropy_bonus": 0.01, "epochs": 2},
     "ppo": {"steps": 2, "group_size": 16, "kl": 0.1, "kl_in": "loss", "entropy_bonus": 0.01, "epochs": 2},

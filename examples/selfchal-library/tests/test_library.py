@@ -8,7 +8,7 @@ import pytest
 from selfchal_library import Library, desk
 from selfchal_library.shelves import stock
 
-from selfchal.core.small_environment import NoOptions
+from selfchal import open_environment
 from selfchal.testing.conformance import Case, environment_cases
 
 
@@ -18,7 +18,7 @@ def test_the_environment_keeps_the_contract(case: Case) -> None:
 
 
 def test_there_are_test_tasks_of_every_family() -> None:
-    tasks = Library(NoOptions()).test_tasks("test")
+    tasks = open_environment(Library).test_tasks("test")
     assert {task.family for task in tasks} == {"question", "loan", "return", "hold", "payment"}
     assert len(tasks) >= 40
 

@@ -22,6 +22,8 @@ def convert_hex_to_ascii(hex_string: Any) -> Any:
 
 
 def reverse_string(string: Any) -> Any:
+    if isinstance(string, dict):
+        raise TypeError("unhashable type: 'slice'")  # what Python 3.11 says; since 3.12 it is a KeyError
     return string[::-1]
 
 

@@ -62,7 +62,7 @@ class Calculation:
     Config: ClassVar[type[BaseModel]] = CalculationConfig
 
     def __init__(self, config: CalculationConfig) -> None:
-        self._data = None if config.data is None else data.data_directory(config.data)
+        self._data = None if config.data is None else data.data_directory(config.data.expanduser())
         self._compat = (config.profile or ("compat" if self._data else "fixed")) == "compat"
         self._families = FAMILIES if config.family == "all" else (config.family,)
         tables = _choose_tables(self._data)

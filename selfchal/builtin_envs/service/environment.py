@@ -57,7 +57,7 @@ class ServiceEnvironment:
         self._config = config
         self._profile = config.profile or ("compat" if config.data else "fixed")
         self._toolset = self.domain.toolsets[self._profile]
-        self._source = source(self.domain, self._profile, config.data)
+        self._source = source(self.domain, self._profile, config.data and config.data.expanduser())
         self._targets: dict[str, str] = {}
 
     @property

@@ -55,7 +55,7 @@ class WebBrowsing:
     Config: ClassVar[type[BaseModel]] = WebBrowsingConfig
 
     def __init__(self, config: WebBrowsingConfig) -> None:
-        self._data = None if config.data is None else data.data_directory(config.data)
+        self._data = None if config.data is None else data.data_directory(config.data.expanduser())
         self._compat = (config.profile or ("compat" if self._data else "fixed")) == "compat"
         self._site = own_site() if self._data is None else _read_site(self._data, mended=not self._compat)
         self._offered = toolset.Toolset(tools.TOOLS)

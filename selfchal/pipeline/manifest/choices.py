@@ -8,7 +8,9 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel
 
 from selfchal.core.world import Json
+from selfchal.pipeline.manifest.redaction import redact
 from selfchal.pipeline.manifest.sections import ManifestModel
+from selfchal.pipeline.requirements import check_installed
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
 
@@ -30,6 +32,8 @@ class Choice:
     config: BaseModel
 
     def make(self) -> Any:
+        """The plugin itself. Raises PluginError where something that it requires is not installed."""
+        check_installed([(self.plugin, self.config)])
         return self.plugin(self.config)
 
 
@@ -38,36 +42,53 @@ class Manifest:
     """A validated manifest. ``settings`` are the sections of core, the rest the chosen plugins."""
 
     settings: ManifestModel
-    environment: Choice
+    environments: tuple[Choice, ...]
     model: Choice
-    synthesizer: Choice
     sandbox: Choice
-    trainer: Choice
+    synthesizer: Choice | None = None
+    trainer: Choice | None = None
     challenger: Choice | None = None
     teacher: Choice | None = None
+    user: Choice | None = None
+    judge: Choice | None = None
     checks: tuple[Choice, ...] = ()
     watchers: tuple[Choice, ...] = ()
 
+    @property
+    def environment(self) -> Choice:
+        """The only environment: validation refuses several."""
+        (environment,) = self.environments
+        return environment
+
     def resolved(self) -> dict[str, Json]:
-        """Every option with its value, defaults included: what is stored with the run."""
-        rows: dict[str, Json] = self.settings.model_dump(mode="json")
+        """Every option with its value, defaults included, secrets taken out: what is stored with the run.
+
+        Sections that say nothing here are left out: how much to propose, where nothing is proposed.
+        """
+        rows: dict[str, Json] = self.settings.model_dump(mode="json", by_alias=True)
+        rows |= {"environment": _dump(self.environment), "environments": None}
         for section in PLUGIN_KINDS:
             choice: Choice | None = getattr(self, section)
             rows[section] = choice and _dump(choice)
         rows["checks"] = [_dump(choice) for choice in self.checks]
         rows["watchers"] = [_dump(choice) for choice in self.watchers]
-        return {key: value for key, value in rows.items() if value is not None}
+        if self.synthesizer is None:
+            rows |= dict.fromkeys(PROPOSING)
+        return {key: redact(value) for key, value in rows.items() if value is not None}
 
 
+# The sections that name one plugin, and its kind.
 PLUGIN_KINDS: dict[str, Kind] = {
-    "environment": "environment",
     "model": "model",
     "challenger": "model",
     "teacher": "model",
+    "user": "model",
+    "judge": "model",
     "synthesizer": "synthesizer",
     "sandbox": "sandbox",
     "trainer": "trainer",
 }
+PROPOSING = ("challenge", "budget")  # the sections that say how much is proposed
 
 
 def _dump(choice: Choice) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,16 +30,21 @@ def _format_fault(fault: Any, config: type[BaseModel], path: str) -> str:
         return f"{where}: no such key; {hint}"
     if fault["type"] == "missing":
         return f"{where}: is missing"
+    said = fault["msg"].removeprefix("Value error, ")
+    said = f"{where}: {said[0].lower()}{said[1:]}"
+    if config.model_config.get("hide_input_in_errors"):  # it may be a key that stands in a wrong field
+        return said
     given = json.dumps(fault["input"], default=str)
-    return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]} (given: {given[:80]})"
+    return f"{said} (given: {given[:80]})"
 
 
 def _list_fields_at(config: type[BaseModel], location: Sequence[int | str]) -> list[str]:
     """Names that are allowed where the fault lies, following nested sections."""
     for part in location:
         info = config.model_fields.get(str(part))
-        inner = info.annotation if info else None
-        if not isinstance(inner, type) or not issubclass(inner, BaseModel):
+        kinds = (info.annotation, *get_args(info.annotation)) if info else ()
+        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not sections:
             return []
-        config = inner
+        config = sections[0]  # of ``Section`` or ``Section | None``
     return [info.alias or name for name, info in config.model_fields.items()]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import tomli
 import yaml
 
 from selfchal.core.errors import ManifestError
@@ -19,8 +19,8 @@ def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot read the manifest {path}: {error}") from error
     try:
-        rows = tomli.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except (yaml.YAMLError, tomli.TOMLDecodeError) as error:
+        rows = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
         language = "TOML" if path.suffix == ".toml" else "YAML"
         raise ManifestError(f"{path} is not valid {language}: {error}") from error
     if not isinstance(rows, dict):

@@ -6,6 +6,7 @@ options besides, which are not known here (``PluginSection``).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,14 @@ class RunSection(Section):
     """Names the run directory, ``runs/NAME``, where no --out is given."""
     seed: int = Field(0, ge=0)
     """Every random choice of the run follows from it."""
+
+
+class TasksSection(Section):
+    """Tasks that are there already. They are judged like proposals, and take part in every round."""
+
+    source: Path = Field(alias="from")
+    """A JSONL file, one task a line as ``selfchal tasks judge`` reads them, or the directory of a run, of
+    which the kept tasks are taken."""
 
 
 PROPOSALS_A_TASK = 25
@@ -42,59 +51,62 @@ class ChallengeSection(Section):
 
 class RolloutSection(Section):
     batch: int = Field(128, ge=1)
-    """Episodes under way at once."""
+    """How many episodes are under way at once."""
     max_steps: int = Field(15, ge=1)
-    """Turns of an episode (paper: 15)."""
+    """Turns of an episode, at most (paper: 15)."""
     action_format: ActionFormat = "code"
     """How agents act: code (Python in the sandbox, as in the paper) or tools (one native tool call a turn).
     Challengers always act in code."""
     max_tokens: int = Field(512, ge=1)
-    """Tokens of one turn of an agent."""
+    """Tokens of one turn of an agent, at most."""
     challenge_tokens: int = Field(1024, ge=1)
-    """Tokens of one turn of a challenger."""
+    """Tokens of one turn of a challenger, at most."""
     temperature: float = Field(1.0, gt=0)
-    """Of the challenger and of training rollouts."""
+    """Sampling temperature for the challenger and for training rollouts."""
     top_p: float = Field(1.0, gt=0, le=1)
-    """Nucleus of the challenger and of training rollouts; below 1 the ratios of GRPO and PPO are off."""
+    """Nucleus sampling for the challenger and for training rollouts. Below 1 the probability ratios of GRPO
+    and PPO are not exact."""
     observation_chars: int = Field(10_000, ge=100)
-    """An observation is cut after so many characters."""
+    """Characters of an observation that the agent sees; the rest is cut off."""
     lockstep: bool = True
-    """Wait for every episode of a batch each turn: reproducible. False: go on with whoever is ready."""
+    """Wait each turn for every episode of the batch, so that equal seeds give equal episodes. False goes on
+    with those that are ready, which is faster where tools or users are slow."""
 
 
 class LimitsSection(Section):
     seconds: float = Field(5.0, gt=0)
-    """Wall time of one execution."""
+    """Wall time of one execution, in seconds."""
     memory_mb: int = Field(512, ge=16)
-    """Memory of one execution."""
+    """Memory of one execution, in MiB."""
     calls: int = Field(1_000, ge=1)
-    """Tool calls of one execution."""
+    """Tool calls of one execution, at most."""
 
 
 class CurriculumSection(Section):
     validation: float = Field(0.1, ge=0, lt=1)
-    """Share of the kept tasks that no trainer trains on: they choose among checkpoints."""
+    """Fraction of the kept tasks held out from training and used to pick the best checkpoint."""
     band: tuple[float, float] | None = None
     """Pass rates of the present policy outside of which a task is set aside until the next round: 0.1 to 0.9
     where there is a next round, and (0, 1), which sets nothing aside, where there is only one."""
     band_samples: int = Field(8, ge=1)
-    """Rollouts a task that its pass rate is estimated on."""
+    """Rollouts of each task, from which its pass rate is estimated."""
     train_challenger: bool = False
-    """Train the policy as a challenger too, on the round's proposals: an invalid one earns 0, a valid one
-    more the nearer its pass rate is to one half, less where others repeat it."""
+    """Train the policy as a challenger too, on the round's proposals. An invalid one earns 0. A valid one
+    earns more the nearer its pass rate is to one half, and less where others repeat it."""
 
 
 class EvaluationSection(Section):
     samples: int = Field(4, ge=1)
     """Attempts at each held-out task."""
     temperature: float = Field(1.0, gt=0)
-    """Of those attempts; a greedy attempt is measured besides."""
+    """Sampling temperature of those attempts. A greedy attempt at each task is measured besides."""
     split: str | None = None
-    """Which held-out split; the environment's first where it is not said."""
+    """The held-out split; the environment's first one where it is not said."""
     tasks: int | None = Field(None, ge=1)
-    """At most so many held-out tasks."""
+    """How many of the held-out tasks are used, at most."""
     baselines: bool = True
-    """Also measure the untrained model with its first action forced: elicitation without training."""
+    """Also measure the untrained model with its first action forced, which shows what elicitation alone
+    gives."""
 
 
 class BudgetSection(Section):
@@ -113,24 +125,46 @@ class PluginSection(BaseModel):
     """Options for when ``name`` is such and such, so that plugins are swapped by ``name`` alone."""
 
 
+class EnvironmentSection(PluginSection):
+    """One of several environments; the plugin's own options besides."""
+
+    share: float = Field(1.0, gt=0)
+    """How much of the run's work goes to it, beside the shares of the others."""
+
+
 class ManifestModel(Section):
     run: RunSection = RunSection()
-    environment: PluginSection
+    environment: PluginSection | None = None
+    """The tools, their worlds, and the held-out tasks. It or ``environments`` must be there."""
+    environments: tuple[EnvironmentSection, ...] = ()
+    """In place of ``environment``: a list, each with a share. A run works in one environment so far."""
     model: PluginSection
+    """The policy: the model that is trained and measured."""
     challenger: PluginSection | None = None
     """Another model that writes the tasks; the policy itself where it is not said."""
     teacher: PluginSection | None = None
     """Another model that makes the training rollouts (distillation)."""
-    synthesizer: PluginSection = PluginSection(name="code_as_task")
+    user: PluginSection | None = None
+    """Another model that plays the simulated users of an environment whose users a model plays. The policy
+    itself, as it is at that moment, where it is not said."""
+    judge: PluginSection | None = None
+    """Another model that rates the episodes of tasks without an ``evaluate`` (those of ``pae``). The policy
+    itself, as it is at that moment, where it is not said."""
+    synthesizer: PluginSection | None = None
+    """How tasks are proposed; ``code_as_task`` where neither it nor ``tasks`` is said."""
+    tasks: TasksSection | None = None
+    """Tasks that are there already, beside those that are proposed or in their place."""
     challenge: ChallengeSection = ChallengeSection()
     sandbox: PluginSection = PluginSection(name="process")
-    trainer: PluginSection
+    """Where the code of tasks and agents runs."""
+    trainer: PluginSection | None = None
+    """Who trains. Without one a run makes and judges tasks, measures the model, and ends there."""
     checks: tuple[PluginSection, ...] = ()
     """Further checks of the judge, by name."""
     watchers: tuple[PluginSection, ...] = ()
     """Who watches the run besides the progress display and metrics.jsonl, by name."""
     rounds: int = Field(1, ge=1)
-    """How often the policy challenges itself and trains."""
+    """How many times the policy proposes tasks and trains on them."""
     rollout: RolloutSection = RolloutSection()
     limits: LimitsSection = LimitsSection()
     curriculum: CurriculumSection = CurriculumSection()

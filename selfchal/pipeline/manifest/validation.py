@@ -6,28 +6,57 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfchal.core.errors import ManifestError
-from selfchal.core.model import Capability
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Catalog, Choice, Kind, Manifest
+from selfchal.pipeline.manifest.conflicts import list_conflicts
 from selfchal.pipeline.manifest.parsing import parse_config
 from selfchal.pipeline.manifest.sections import ManifestModel, PluginSection
+from selfchal.pipeline.requirements import check_installed
+
+DEFAULT_SYNTHESIZER = PluginSection(name="code_as_task")
 
 
-def validate(rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True) -> Manifest:
+def validate(
+    rows: Mapping[str, Any], catalog: Catalog, *, trains: bool = True, loads_model: bool = True
+) -> Manifest:
     """Check everything that can be checked without loading a model. Raises ManifestError, PluginError.
 
     ``trains``: False where the model is only measured, so that it may be one that cannot be trained.
+    ``loads_model``: False where no model is loaded either, because the oracle acts, or nobody.
+    What is not used need not be installed.
     """
     settings: ManifestModel = parse_config(ManifestModel, rows, "")
-    choices: dict[str, Any] = {}
+    choices: dict[str, Any] = {"environments": _choose_environments(settings, catalog)}
     for section, kind in PLUGIN_KINDS.items():
         chosen: PluginSection | None = getattr(settings, section)
+        if section == "synthesizer" and chosen is None and settings.tasks is None:
+            chosen = DEFAULT_SYNTHESIZER
         choices[section] = chosen and choose(catalog, kind, chosen, section)
     checks = tuple(choose(catalog, "check", c, f"checks.{i}") for i, c in enumerate(settings.checks))
     watchers = tuple(choose(catalog, "watcher", w, f"watchers.{i}") for i, w in enumerate(settings.watchers))
     manifest = Manifest(settings=settings, checks=checks, watchers=watchers, **choices)
-    if trains:
-        _check_pairs(manifest)
+    conflicts = list(list_conflicts(manifest)) if trains else []
+    if conflicts:
+        raise ManifestError("; ".join(conflicts))
+    unused = {"trainer": not trains, "model": not loads_model}
+    sections = [choices[section] for section in PLUGIN_KINDS if choices[section] and not unused.get(section)]
+    used: list[Choice] = [*choices["environments"], *sections]
+    check_installed((choice.plugin, choice.config) for choice in [*used, *checks, *watchers])
     return manifest
+
+
+def _choose_environments(settings: ManifestModel, catalog: Catalog) -> tuple[Choice, ...]:
+    if settings.environment and settings.environments:
+        raise ManifestError("environment and environments: write one of the two")
+    if len(settings.environments) > 1:
+        raise ManifestError(
+            f"environments: {len(settings.environments)} are named, and a run works in one so far; "
+            "make a run of each"
+        )
+    if settings.environments:
+        return (choose(catalog, "environment", settings.environments[0], "environments.0"),)
+    if settings.environment is None:
+        raise ManifestError("environment: is missing")
+    return (choose(catalog, "environment", settings.environment, "environment"),)
 
 
 def choose(catalog: Catalog, kind: Kind, section: PluginSection, path: str) -> Choice:
@@ -37,25 +66,3 @@ def choose(catalog: Catalog, kind: Kind, section: PluginSection, path: str) -> C
         options, where = section.only.get(name, {}), path if name == section.name else f"{path}.only.{name}"
         configs[name] = parse_config(catalog.find(kind, name).Config, {**shared, **options}, where)
     return Choice(section.name, catalog.find(kind, section.name), configs[section.name])
-
-
-def _check_pairs(manifest: Manifest) -> None:
-    """Refuse a trainer that needs what the model cannot give."""
-    trainer, model = manifest.trainer, manifest.model
-    missing = trainer.plugin.needs - model.plugin.provides(model.config)
-    if missing:
-        raise ManifestError(
-            f"trainer {trainer.name!r} needs {', '.join(sorted(missing))} from the model, and model "
-            f"{model.name!r} with these options does not give that; choose another model for this trainer "
-            "(transformers, seedling, vllm), and this one as challenger, or as teacher of rft or dpo"
-        )
-    if manifest.settings.curriculum.train_challenger and manifest.challenger:
-        raise ManifestError(
-            "curriculum.train_challenger trains the policy as its own challenger; leave out challenger, the "
-            "other model that writes the tasks"
-        )
-    if manifest.teacher and Capability.LOGPROBS in trainer.plugin.needs:
-        raise ManifestError(
-            f"trainer {trainer.name!r} learns from its own rollouts, so a teacher cannot make them; leave "
-            "teacher out, or train with rft (distillation) or dpo"
-        )

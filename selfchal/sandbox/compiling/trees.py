@@ -39,11 +39,11 @@ def _find_excess(tree: ast.Module) -> Refused | None:
     while level:
         nodes += len(level)
         depth += 1
-        if depth > MAX_DEPTH:
-            return Refused(f"it is nested more than {MAX_DEPTH} deep", too_complex=True)
-        if nodes > MAX_NODES:
-            return Refused(f"it has more than {MAX_NODES:,} parts", too_complex=True)
         level = _list_children(level)
+    if depth > MAX_DEPTH:
+        return Refused(f"it is nested {depth:,} levels deep; at most {MAX_DEPTH} are read", too_complex=True)
+    if nodes > MAX_NODES:
+        return Refused(f"it has {nodes:,} parts; at most {MAX_NODES:,} are read", too_complex=True)
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.errors import SandboxUnavailableError
+from selfchal.core.requirement import Requirement
 from selfchal.core.sandbox import GUARANTEES, Guarantees, Level
 from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
 from selfchal.sandbox.protocol import InfrastructureError
@@ -44,6 +45,7 @@ class DockerSandbox(ChannelSandbox):
 
     name: ClassVar[str] = "docker"
     Config: ClassVar[type[BaseModel]] = DockerConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (Requirement("docker", "selfchal[docker]"),)
 
     def __init__(self, config: DockerConfig) -> None:
         """Start the containers and let canary attacks loose in one.

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.errors import SandboxUnavailableError
+from selfchal.core.requirement import Requirement
 from selfchal.core.sandbox import (
     GUARANTEES,
     MAX_SOURCE,
@@ -54,6 +55,7 @@ class MontySandbox:
 
     name: ClassVar[str] = "monty"
     Config: ClassVar[type[BaseModel]] = MontyConfig
+    requires: ClassVar[tuple[Requirement, ...]] = (Requirement("pydantic_monty", "selfchal[monty]"),)
 
     def __init__(self, config: MontyConfig) -> None:
         """Raises SandboxUnavailableError where pydantic-monty is missing or ``require`` is not met."""

@@ -34,6 +34,10 @@ class NotStrictError(ValueError):
     """A value or text that is not the strict JSON of this protocol."""
 
 
+class LoneSurrogateError(NotStrictError):
+    """A value that is strict JSON but for a lone surrogate in a text."""
+
+
 def _refuse_constant(name: str) -> None:
     raise NotStrictError(f"{name} is not JSON")
 
@@ -92,6 +96,8 @@ def encode(value: Any) -> bytes:
     _check_shape((value,), 0)
     try:
         return _encode(value).encode("utf-8")
+    except UnicodeEncodeError:
+        raise LoneSurrogateError("a lone surrogate is not text") from None
     except (ValueError, TypeError, RecursionError) as error:
         raise NotStrictError(str(error)) from None
 

@@ -20,11 +20,12 @@ from selfchal.builtin_envs.tables.database import Database
 from selfchal.builtin_envs.tables.world import TableWorld
 from selfchal.core.tools import Tool
 from selfchal.core.world import Change, Json, ToolResult
+from tests.support.fuzz import examples
 
 DOMAINS = {"retail": RETAIL, "airline": AIRLINE}
 PROFILES = ("compat", "fixed")
 CALLS = 25  # a sequence
-SEQUENCES = 200  # a profile: two profiles of 5,000 calls
+SEQUENCES = examples(200)  # a profile: two profiles of 5,000 calls
 USERS = 4
 
 junk = st.one_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.task import TestTask
-from selfchal.judging import JudgeSpec, judge_rows
+from selfchal.judging import JudgeProcesses, JudgeSpec, format_verdict, judge_each
 from selfchal.judging.checks.novelty import HeldOut, Novelty, normalised, settle
 from selfchal.judging.coverage import coverage, focus
 from selfchal.pipeline.challenger_reward import challenger_reward
@@ -53,7 +54,13 @@ def test_rows_get_a_verdict_each_in_order(processes: int) -> None:
         "nonsense",
         {**good, "failures": 3},
     ]
-    verdicts = list(judge_rows(JudgeSpec(Shop, Inline), rows, processes))
+    spec = JudgeSpec(Shop, Inline)
+    with (
+        JudgeProcesses(spec, processes)
+        if processes
+        else nullcontext(spec.make_judge(Shop(), Inline())) as judge
+    ):
+        verdicts = [format_verdict(*found) for found in judge_each(judge, Shop(), rows, threads=2)]
     assert [verdict["stage"] for verdict in verdicts] == ["kept", "solution passed", *["parsed"] * 3]
     assert [verdict["id"] for verdict in verdicts[:2]] == ["cancel", "x"]
     assert verdicts[1]["diagnostics"]["near_duplicate_of"] == "cancel"

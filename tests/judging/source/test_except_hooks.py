@@ -47,7 +47,12 @@ def test_what_would_be_too_long_stays() -> None:
 
 
 def test_the_standard_library_stays_what_it_is() -> None:
-    files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
+    folder = Path(sysconfig.get_path("stdlib"))
+    files = [
+        file
+        for pattern in ("*.py", "asyncio/*.py", "email/*.py", "http/*.py")
+        for file in sorted(folder.glob(pattern))
+    ]
     sources = [text for file in files if len(text := file.read_text(encoding="utf-8")) < MAX_SOURCE * 3 // 4]
     assert len(sources) > 50
     handlers = 0

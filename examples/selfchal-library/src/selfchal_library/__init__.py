@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfchal.core.hookspecs import hookimpl
-from selfchal.core.small_environment import small_environment
+from selfchal import hookimpl, small_environment
 from selfchal_library import desk
 from selfchal_library.held_out import held_out
 from selfchal_library.shelves import READERS, stock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from selfchal.core.small_environment import HeldOut
+from selfchal import HeldOut
 from selfchal_library.desk import FINE_A_DAY, MOST_BOOKS, MOST_FINE
 from selfchal_library.shelves import stock
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from selfchal.core.errors import StoreError
-from selfchal.core.write_whole import write_whole
+from selfchal.write_whole import write_whole
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 class KilledError(Exception):

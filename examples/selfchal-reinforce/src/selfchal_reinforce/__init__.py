@@ -1,0 +1,58 @@
+"""REINFORCE with a running baseline, as a trainer for selfchal: its options and the plugin.
+
+No torch is imported here: selfchal reads every plugin's options before it knows which of them will train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, Field
+
+from selfchal.builtin_trainers.options import OnPolicyOptions
+from selfchal.core.hookspecs import hookimpl
+from selfchal.core.model import Capability
+from selfchal.core.trainer import Trainer, Training
+
+
+class ReinforceConfig(OnPolicyOptions):
+    """``steps`` updates, each on the episodes of ``tasks_per_step`` tasks, ``group_size`` a task."""
+
+    baseline_decay: float = Field(0.9, ge=0, lt=1)
+    """Weight of the earlier rewards in the running mean at each update; 0: the last update's mean reward."""
+    group_size: int = Field(1, ge=1)
+    """Episodes a task. They are not compared with each other, so that one is enough."""
+    epochs: Literal[1] = 1
+    """A second step on the same episodes would need a correction, since the policy has changed by then."""
+
+
+class Reinforce:
+    """REINFORCE: each episode's reward is compared with a running mean of earlier rewards."""
+
+    name: ClassVar[str] = "reinforce"
+    Config: ClassVar[type[BaseModel]] = ReinforceConfig
+    needs: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.TOKEN_IDS, Capability.LOGPROBS, Capability.GRADIENTS}
+    )
+
+    def __init__(self, config: ReinforceConfig) -> None:
+        self.config = config
+
+    def group_size(self) -> int:
+        return self.config.group_size
+
+    def one_pass(self, groups: int) -> Trainer:
+        steps = max(1, groups // self.config.tasks_per_step)
+        return Reinforce(self.config.model_copy(update={"steps": steps}))
+
+    def train(self, training: Training) -> None:
+        from selfchal.builtin_trainers.on_policy import train
+        from selfchal_reinforce.algorithm import ReinforceAlgorithm, RunningMean
+
+        train(ReinforceAlgorithm(self.config, RunningMean(self.config.baseline_decay)), training)
+
+
+@hookimpl
+def register_trainers() -> Iterable[type[Trainer]]:
+    return [Reinforce]

@@ -1,0 +1,89 @@
+"""Runs the tests that need no torch on every Python of 3.11 to 3.13 that is found, in light environments.
+
+python scripts/test_pythons.py [--list] [arguments for pytest]
+
+Each environment has the package, what it asks for and the test tools, and nothing else; it is made anew in a
+temporary folder. Pythons are looked for on PATH and among pyenv's. Stops at the first Python whose tests
+fail, with pytest's exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MINORS = (11, 12, 13)
+EVERYTHING = ("tests", "examples/selfchal-library/tests")
+
+
+def find_pythons() -> dict[int, Path]:
+    """An interpreter for each minor version that there is one of: the one of PATH, else pyenv's newest."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = {}
+    for minor in MINORS:
+        named = shutil.which(f"python3.{minor}")
+        of_pyenv = sorted(versions.glob(f"3.{minor}.*/bin/python"), key=_read_patch, reverse=True)
+        candidates = [Path(sys.executable), *([Path(named)] if named else []), *of_pyenv]
+        python = next((path for path in candidates if _runs(path, minor)), None)
+        if python is not None:
+            found[minor] = python
+    return found
+
+
+def _read_patch(python: Path) -> int:
+    patch = python.parts[-3].rpartition(".")[2]
+    return int(patch) if patch.isdecimal() else -1  # 3.13.0rc1, 3.13-dev
+
+
+def _runs(python: Path, minor: int) -> bool:
+    """Is it that version, with venv? A shim of pyenv answers to its name and may run nothing."""
+    code = f"import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, {minor}))"
+    return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def run_tests(python: Path, pytest_arguments: list[str]) -> int:
+    """Make the environment and run the tests in it; pytest's exit code."""
+    with tempfile.TemporaryDirectory(prefix="selfchal-light-") as directory:
+        subprocess.run([python, "-m", "venv", directory], check=True)
+        light = Path(directory) / "bin" / "python"
+        install = [str(light), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        subprocess.run(
+            [*install, "-e", f"{ROOT}[test]", "-e", str(ROOT / "examples/selfchal-library")], check=True
+        )
+        command = [
+            str(light),
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            *(pytest_arguments or EVERYTHING),
+        ]
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--list", action="store_true", help="say which Pythons are found, and stop")
+    own, for_pytest = parser.parse_known_args()
+    pythons = find_pythons()
+    for minor in MINORS:
+        print(f"Python 3.{minor}: {pythons.get(minor, 'not found, so nothing is tested on it')}", flush=True)
+    if own.list:
+        return 0
+    for minor, python in pythons.items():
+        print(f"the tests that need no torch, on Python 3.{minor}", flush=True)
+        code = run_tests(python, for_pytest)
+        if code != 0:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Tasks judged by running their code: one, several, or a stream of rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any, cast, overload
+
+from selfchal.api.opening import (
+    EnvironmentLike,
+    Named,
+    SandboxLike,
+    open_environment,
+    open_part,
+    open_sandbox,
+)
+from selfchal.core.judge import Check, Verdict
+from selfchal.core.sandbox import Limits
+from selfchal.core.synthesizer import Judging
+from selfchal.core.task import Task
+from selfchal.core.world import Json
+from selfchal.judging import JudgeProcesses, JudgeSpec, enough_processes, format_verdict, judge_each
+
+TaskRow = Task | Mapping[str, Json]  # a row: instruction, evaluate, solution, failures, and context, id
+CheckLike = Named | type[Check]
+_MANY = 30  # rows a core that are worth a second to start its process
+
+
+@overload
+def judge(
+    tasks: TaskRow,
+    environment: EnvironmentLike,
+    sandbox: SandboxLike = "process",
+    *,
+    checks: Sequence[CheckLike] = (),
+    limits: Limits | None = None,
+    processes: int | None = 0,
+) -> Verdict: ...
+
+
+@overload
+def judge(
+    tasks: Sequence[TaskRow],
+    environment: EnvironmentLike,
+    sandbox: SandboxLike = "process",
+    *,
+    checks: Sequence[CheckLike] = (),
+    limits: Limits | None = None,
+    processes: int | None = 0,
+) -> list[Verdict]: ...
+
+
+def judge(
+    tasks: TaskRow | Sequence[TaskRow],
+    environment: EnvironmentLike,
+    sandbox: SandboxLike = "process",
+    *,
+    checks: Sequence[CheckLike] = (),
+    limits: Limits | None = None,
+    processes: int | None = 0,
+) -> Verdict | list[Verdict]:
+    """The verdict on a task, or on each of several, in order, by running its code (docs/judging.md).
+
+    A task is a ``Task`` or a row with its parts; what is no task fails at the stage ``parsed``. ``checks``
+    are further checks of the judge, as in a manifest; ``limits`` hold for one execution (``Limits()``: 5
+    seconds, 512 MiB, 1,000 tool calls). In the ``diagnostics`` of several tasks near-duplicates are noted,
+    not refused.
+
+    ``processes`` judge beside this one, which 0 leaves to judge alone, in threads; None starts enough of
+    them for all cores where there are many tasks. They need an environment, a sandbox and checks that are
+    given by name, and a script that starts them needs the guard ``if __name__ == "__main__":``.
+
+    Nothing that a task does raises: a sandbox that fails gives the outcome ``could_not_check``. Raises what
+    ``open_environment`` and ``open_sandbox`` raise.
+    """
+    alone = isinstance(tasks, Task | Mapping)
+    several = [tasks] if alone else cast(Sequence[TaskRow], tasks)
+    verdicts = [
+        verdict for _, verdict in _judge_each(several, environment, sandbox, checks, limits, processes)
+    ]
+    return verdicts[0] if alone else verdicts
+
+
+def judge_rows(
+    rows: Sequence[Any],
+    environment: EnvironmentLike,
+    sandbox: SandboxLike = "process",
+    *,
+    checks: Sequence[CheckLike] = (),
+    limits: Limits | None = None,
+    processes: int | None = 0,
+) -> Iterator[dict[str, Json]]:
+    """``judge`` for many tasks: a plain row for each as soon as it is there, in order.
+
+    A row has ``id``, ``outcome`` (passed, failed, could_not_check), ``stage`` (where it fell; ``kept`` when
+    it passed), ``reason``, ``feedback`` and ``diagnostics``. Arguments and errors are those of ``judge``.
+    """
+    for name, verdict in _judge_each(rows, environment, sandbox, checks, limits, processes):
+        yield format_verdict(name, verdict)
+
+
+def _judge_each(
+    tasks: Sequence[Any],
+    environment: EnvironmentLike,
+    sandbox: SandboxLike,
+    checks: Sequence[CheckLike],
+    limits: Limits | None,
+    processes: int | None,
+) -> Iterator[tuple[str, Verdict]]:
+    cores = os.cpu_count() or 1
+    if processes is None:
+        named = isinstance(environment, str | Mapping) and isinstance(sandbox, str | Mapping)
+        processes = enough_processes() if named and cores > 1 and len(tasks) >= _MANY * cores else 0
+    spec = JudgeSpec(
+        partial(open_part, "environment", environment, {}),
+        partial(open_part, "sandbox", sandbox, {}),
+        limits or Limits(),
+        tuple(partial(open_part, "check", check, {}) for check in checks),
+    )
+    made = open_environment(environment)
+    with ExitStack() as closing:
+        judge_task: Judging
+        if processes:
+            judge_task = closing.enter_context(JudgeProcesses(spec, processes))
+        else:
+            judge_task = spec.make_judge(made, closing.enter_context(open_sandbox(sandbox)))
+        # in this process the threads mostly wait for the sandbox
+        yield from judge_each(judge_task, made, tasks, processes or 2 * cores)

@@ -1,0 +1,93 @@
+"""Plugins ready for use: an environment, a sandbox, a model, each by name or by its class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from selfchal.core.environment import Environment
+from selfchal.core.model import Model
+from selfchal.core.sandbox import Sandbox
+from selfchal.core.watcher import Watcher
+from selfchal.core.world import Json
+from selfchal.pipeline.manifest import Choice, Kind, PluginSection, choose, parse_config
+from selfchal.plugins import load_plugins
+
+Named = str | Mapping[str, Json]  # a plugin's name, or its section of a manifest: {"name": …, option: …}
+EnvironmentLike = Named | type[Environment] | Environment
+SandboxLike = Named | type[Sandbox] | Sandbox
+ModelLike = Named | type[Model] | Model
+WatcherLike = Named | type[Watcher] | object  # an object marks the hooks that it implements with hookimpl
+
+
+def open_environment(environment: EnvironmentLike, /, **options: Json) -> Environment:
+    """An environment ready for use.
+
+    ``environment`` is the name of an installed one (``"retail"``), its section of a manifest
+    (``{"name": "retail", …}``), a class, or an instance, which is returned as it is. ``options`` are those
+    of its ``Config``, as in a manifest (docs/manifest.md).
+
+    Raises PluginError for an unknown name, ManifestError for an option that it does not have,
+    EnvironmentDataError where its data cannot be loaded, TypeError for options beside an instance.
+    """
+    made: Environment = open_part("environment", environment, options)
+    return made
+
+
+@contextmanager
+def open_sandbox(sandbox: SandboxLike = "process", /, **options: Json) -> Iterator[Sandbox]:
+    """A sandbox for the length of a ``with`` block, and closed at its end.
+
+    ``sandbox`` is a name, a section, a class or an instance as for ``open_environment``; an instance
+    belongs to the caller and stays open.
+
+        with selfchal.open_sandbox("process") as sandbox:
+            execution = sandbox.run(selfchal.Program("result = 6 * 7"), None, selfchal.Limits())
+
+    Raises SandboxUnavailableError where this machine cannot give what the sandbox promises, and PluginError,
+    ManifestError and TypeError as ``open_environment`` does.
+    """
+    made: Sandbox = open_part("sandbox", sandbox, options)
+    try:
+        yield made
+    finally:
+        if made is not sandbox:
+            made.close()
+
+
+@contextmanager
+def open_model(model: ModelLike, /, **options: Json) -> Iterator[Model]:
+    """A model for the length of a ``with`` block, and closed at its end.
+
+    ``model`` is a name, a section, a class or an instance as for ``open_environment``; an instance belongs
+    to the caller and stays open.
+
+    Raises ModelError where weights, tokenizer or server cannot be used, and PluginError, ManifestError and
+    TypeError as ``open_environment`` does.
+    """
+    made: Model = open_part("model", model, options)
+    try:
+        yield made
+    finally:
+        if made is not model:
+            made.close()
+
+
+def open_part(kind: Kind, wanted: Any, options: Mapping[str, Json]) -> Any:
+    """The plugin of this kind that is meant by a name, a section or a class; an instance as it is."""
+    if isinstance(wanted, str | Mapping | type):
+        return choose_part(kind, wanted, options).make()
+    if options:
+        given = ", ".join(options)
+        raise TypeError(f"{given}: options go with a {kind}'s name or class; this one is made already")
+    return wanted
+
+
+def choose_part(kind: Kind, wanted: Named | type[Any], options: Mapping[str, Json]) -> Choice:
+    """The plugin class of this kind and its validated options. Raises PluginError, ManifestError."""
+    if isinstance(wanted, type):
+        return Choice(wanted.name, wanted, parse_config(wanted.Config, options, wanted.name))
+    section = {"name": wanted} if isinstance(wanted, str) else wanted
+    chosen = parse_config(PluginSection, {**section, **options}, kind)
+    return choose(load_plugins(), kind, chosen, chosen.name)

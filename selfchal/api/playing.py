@@ -1,0 +1,73 @@
+"""One episode of one task: by a model, or by turns that are written down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from selfchal.api.opening import (
+    EnvironmentLike,
+    ModelLike,
+    SandboxLike,
+    open_environment,
+    open_model,
+    open_sandbox,
+)
+from selfchal.core.arena import Arena
+from selfchal.core.episode import Episode
+from selfchal.core.model import Sampling
+from selfchal.core.sandbox import Limits
+from selfchal.core.task import Task, TestTask
+from selfchal.judging.runner import SandboxTaskRunner
+from selfchal.pipeline.context import chat_of, scene_of_task, scene_of_test
+from selfchal.rollout.actions import STOPS
+from selfchal.rollout.agent import AgentConfig, AgentScene
+from selfchal.rollout.engine import Engine
+from selfchal.rollout.given_turns import play_turns
+
+
+def play(
+    task: Task | TestTask,
+    environment: EnvironmentLike,
+    agent: ModelLike | Sequence[str],
+    sandbox: SandboxLike = "process",
+    *,
+    max_steps: int = 15,
+    max_tokens: int = 512,
+    temperature: float = 1.0,
+    seed: int = 0,
+    limits: Limits | None = None,
+) -> Episode:
+    """One episode of an agent at work on a task, with its reward.
+
+    ``agent`` is a model (a name, a section, a class, or one that ``open_model`` opened), or a list of the
+    agent's turns as texts, each an action or an answer as a model writes them; an environment's ``oracle``
+    gives those that solve a held-out task. Agents act in code.
+
+    The episode has ``messages``, ``end``, ``answer`` and ``reward``: 0 or 1 by the task's ``evaluate`` or the
+    environment's ``grade``, None where the sandbox failed. Of a model it also has ``ids``, ``mask`` and
+    ``logprobs``, one entry a token.
+
+    ``max_steps`` is turns, ``max_tokens`` tokens of one turn; ``temperature`` 0 is greedy, and equal seeds
+    give equal episodes. ``limits`` hold for one execution, as for ``judge``.
+
+    Raises ModelError where the first prompt and one turn are longer than the model's context, and what
+    ``open_environment``, ``open_sandbox`` and ``open_model`` raise.
+    """
+    made = open_environment(environment)
+    with open_sandbox(sandbox) as opened, ExitStack() as closing:
+        arena = Arena(made, opened, limits or Limits())
+        if isinstance(agent, Sequence) and not isinstance(agent, str):
+            config = AgentConfig(arena, max_steps)
+            return play_turns(_make_scene(task, config), agent)
+        model = closing.enter_context(open_model(agent))
+        config = AgentConfig(arena, max_steps, chat=chat_of(model, max_tokens))
+        sampling = Sampling(temperature, max_tokens=max_tokens, stop=STOPS, seed=seed)
+        (episode,) = Engine(model, sampling).roll([_make_scene(task, config)])
+        return episode
+
+
+def _make_scene(task: Task | TestTask, config: AgentConfig) -> AgentScene:
+    if isinstance(task, TestTask):
+        return scene_of_test(task, config)
+    return scene_of_task(task, config, SandboxTaskRunner(config.arena, chat=config.chat))

@@ -1,0 +1,199 @@
+"""Manifests: loaded, run from start to end, measured; and a run's parts for experiments of one's own."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from selfchal.api.opening import WatcherLike, open_part
+from selfchal.core.errors import ManifestError
+from selfchal.core.world import Json
+from selfchal.pipeline import context
+from selfchal.pipeline.distributed import follow, is_follower
+from selfchal.pipeline.manifest import Manifest, apply_overrides, read_manifest, validate
+from selfchal.pipeline.store import MANIFEST, Store
+from selfchal.pipeline.training import Rewrite
+from selfchal.pipeline.watch import Watchers
+from selfchal.plugins import load_plugins
+
+ManifestLike = Manifest | str | Path | Mapping[str, Any]  # validated, a file, or a file's sections
+Policy = Literal["model", "oracle", "nothing"]
+START = "start"
+
+
+def load_manifest(source: ManifestLike, overrides: Sequence[str] = ()) -> Manifest:
+    """A manifest, checked against the installed plugins; no model is loaded.
+
+    ``source`` is a YAML or TOML file, or the mapping of sections that such a file holds (it is not changed).
+    ``overrides`` are texts ``"section.key=value"`` as after ``--set``. A manifest that is validated already
+    is returned as it is, if there are no overrides; else it is read again with them.
+
+    Raises ManifestError, which names every fault with its path, and PluginError for an unknown plugin.
+    """
+    return _load(source, overrides)
+
+
+def run(
+    manifest: ManifestLike,
+    out: str | Path | None = None,
+    *,
+    resume: bool = False,
+    watch: Sequence[WatcherLike] = (),
+    rewrite: Rewrite | None = None,
+) -> dict[str, Json]:
+    """Run a manifest to its end: challenge, judge, train, evaluate, report (as ``selfchal run`` does).
+
+    Returns what ``results.json`` says: rates in 0 to 1 with 95 % intervals, the funnel, seconds, bytes. Where
+    nothing is trained it has ``before`` and no ``after``.
+
+    ``out`` is the run's directory (default: ``runs/NAME``); ``resume`` goes on with the run that is there.
+    ``watch`` are watchers beside those of the manifest and of the installed plugins: a name (``"progress"``
+    prints how far the run is), a section, a class, or an object with hooks (docs/plugins.md). ``rewrite``
+    changes the rewards of each batch of training episodes in place: for control experiments.
+
+    Under torchrun or ``accelerate launch`` every process calls this; the ones after the first take part in
+    training alone and return ``{}``.
+
+    Raises what ``load_manifest`` raises, StoreError where the directory holds another run or cannot be
+    written, and EnvironmentDataError, ModelError, SandboxUnavailableError and TrainingError where a part
+    cannot do its work.
+    """
+    from selfchal.pipeline import loop  # imports numpy
+    from selfchal.report import write_report
+
+    chosen = load_manifest(manifest)
+    if is_follower():
+        follow(chosen)
+        return {}
+    directory = directory_of(chosen, out)
+    with _open_store(chosen, directory, resume) as store:
+        results = loop.run(chosen, store, _gather_watchers(watch), rewrite)
+        write_report(directory)
+    return results
+
+
+def directory_of(manifest: Manifest, out: str | Path | None = None) -> Path:
+    """The directory that a run of this manifest goes to."""
+    return Path(out) if out is not None else Path("runs") / manifest.settings.run.name
+
+
+@contextmanager
+def open_context(
+    manifest: ManifestLike, out: str | Path | None = None, *, watch: Sequence[WatcherLike] = ()
+) -> Iterator[context.RunContext]:
+    """All that a run is made with (model, environment, judge, store …), for experiments that call its
+    stages one by one: those of ``selfchal.pipeline`` take this context.
+
+    Goes on with the run in the directory, if there is one. Raises what ``run`` raises.
+    """
+    chosen = load_manifest(manifest)
+    with (
+        _open_store(chosen, directory_of(chosen, out), resume=True) as store,
+        context.open_context(chosen, store, _gather_watchers(watch)) as opened,
+    ):
+        yield opened
+
+
+def evaluate(
+    target: ManifestLike,
+    checkpoint: str | None = None,
+    *,
+    policy: Policy = "model",
+    overrides: Sequence[str] = (),
+    watch: Sequence[WatcherLike] = (),
+) -> dict[str, Json]:
+    """A policy measured on an environment's held-out test tasks (as ``selfchal eval`` does).
+
+    ``target`` is a run's directory, or a manifest (a file, a mapping of sections, or a validated one).
+    ``policy`` says who acts: the model, the environment's ``oracle``, or ``nothing`` (which calls no tool);
+    for the last two ``target`` may be an environment's name.
+
+    Of the model come ``pass@1``, ``pass@K``, ``pass^K`` and ``greedy`` in 0 to 1 with their 95 % intervals
+    (``intervals``) and ``could_not_judge``, a count of episodes. ``checkpoint`` is a directory below
+    ``checkpoints`` of a run, or ``"start"`` for the untrained model (default: the last). Of the others come
+    ``split``, ``pass@1``, ``interval``, ``tasks``, ``failed`` (ids) and ``could_not_judge``.
+
+    Raises what ``load_manifest`` raises, ManifestError for a run without such a checkpoint, and ModelError,
+    EnvironmentDataError or SandboxUnavailableError where a part cannot be used.
+    """
+    from selfchal.pipeline import measure  # imports numpy
+
+    loads_model = policy == "model"
+    chosen = _load(_find_sections(target, policy), overrides, trains=False, loads_model=loads_model)
+    watchers = _gather_watchers(watch)
+    if policy != "model":
+        return measure.measure_policy(chosen, measure.Policy(policy), watchers)
+    weights = _find_weights(target, checkpoint)
+    # in a store of its own, so that no earlier measurement with other settings is taken for this one
+    with tempfile.TemporaryDirectory(prefix="selfchal-eval-") as directory:  # noqa: SIM117 — one resource a line
+        with Store.create(Path(directory), chosen.resolved()) as store:
+            return measure.measure_model(chosen, store, watchers, weights)
+
+
+def _load(
+    source: ManifestLike, overrides: Sequence[str], *, trains: bool = True, loads_model: bool = True
+) -> Manifest:
+    if isinstance(source, Manifest):
+        if not overrides:
+            return source
+        source = source.resolved()
+    if isinstance(source, Mapping):
+        rows = copy.deepcopy(dict(source))
+        apply_overrides(rows, overrides)
+    else:
+        rows = read_manifest(Path(source), overrides)
+    return validate(rows, load_plugins(), trains=trains, loads_model=loads_model)
+
+
+def _open_store(manifest: Manifest, directory: Path, resume: bool) -> Store:
+    opened = Store.resume if resume else Store.create
+    return opened(directory, manifest.resolved())
+
+
+def _find_sections(target: ManifestLike, policy: Policy) -> ManifestLike:
+    """What is measured: a run's own manifest, a manifest, or an environment alone."""
+    if isinstance(target, Manifest):
+        return target
+    never_made = {"model": {"name": "seedling"}}  # the oracle acts, or nobody
+    if isinstance(target, Mapping):
+        return target if policy == "model" else {**never_made, **target}
+    path = Path(target)
+    if path.is_dir():
+        return path / MANIFEST
+    if path.exists() or policy == "model" or path.suffix:
+        return path
+    return {**never_made, "environment": {"name": str(target)}}
+
+
+def _find_weights(target: ManifestLike, checkpoint: str | None) -> Path | None:
+    """The directory of weights to load; None for the model as the manifest has it."""
+    if not isinstance(target, str | Path) or not Path(target).is_dir():
+        if checkpoint is not None:
+            raise ManifestError(f"{target} is no run directory, so it has no checkpoint {checkpoint!r}")
+        return None
+    if checkpoint == START:
+        return None
+    checkpoints = Path(target) / "checkpoints"
+    if checkpoint is not None:
+        return checkpoints / checkpoint
+    finals = sorted(
+        checkpoints.glob("round_*/final"), key=lambda path: int(path.parent.name.removeprefix("round_"))
+    )
+    if not finals:
+        raise ManifestError(
+            f"{target} has no trained weights yet; name a checkpoint (round_1/step_…) or 'start'"
+        )
+    return finals[-1]
+
+
+def _gather_watchers(watch: Sequence[WatcherLike]) -> Watchers:
+    """The installed plugins' watchers, and these."""
+    watchers = load_plugins().watchers()
+    for wanted in watch:
+        watcher = open_part("watcher", wanted, {})
+        watchers.add(watcher, f"the watcher {type(watcher).__name__}")
+    return watchers

@@ -1,0 +1,238 @@
+"""The on-policy loop: roll out, make a batch, step, look, keep the best. An algorithm fills in the rest.
+
+Public, for whoever writes an algorithm of this kind: docs/write_a_trainer.md shows how, and
+examples/selfchal-reinforce is one. An ``Algorithm`` says which episodes an update is made on and what they
+are worth, and gives the loss of a micro-batch. Everything else is here: resuming, processes of a team,
+validation, checkpoints, and the end of a training that has nothing left to learn from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens, micro_batches
+from selfchal.builtin_trainers.checkpoint import TrainState, end_of_step, unpack
+from selfchal.builtin_trainers.forward import Scores, score
+from selfchal.builtin_trainers.optim import Optimizer, Reference, frozen_reference, rate_fraction
+from selfchal.builtin_trainers.options import OnPolicyOptions
+from selfchal.builtin_trainers.parallel import Team
+from selfchal.builtin_trainers.rollouts import TaskSampler, collect_groups, rollout_metrics, sampler_for
+from selfchal.core.episode import Episode, Group
+from selfchal.core.trainer import Training
+
+
+@dataclass(frozen=True)
+class PolicyBatch:
+    """The episodes of one update, B of them, all with a reward and tokens of the agent's own."""
+
+    episodes: list[Episode]
+    advantages: Tensor | None = None  # [B] what each is worth; None where tokens have advantages of their own
+
+
+class Prepared(Protocol):
+    """A micro-batch with everything about it that is fixed during the epochs."""
+
+    @property
+    def batch(self) -> MicroBatch: ...
+
+    @property
+    def counts(self) -> bool:
+        """False: a repeat that only keeps the other processes company; its loss weighs nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class BatchLoss:
+    """What a micro-batch adds to the loss of the whole batch, and to the metrics.
+
+    The sum of ``loss`` over all micro-batches of all processes is the batch's loss. ``sums`` are sums over
+    tokens, which the loop divides by the batch's tokens; ``shares`` add up to the metric as they are.
+    """
+
+    loss: Tensor  # []
+    sums: dict[str, Tensor]  # each []
+    shares: dict[str, Tensor] = field(default_factory=dict)  # each []
+
+
+P = TypeVar("P", bound=Prepared)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What an algorithm prepares micro-batches with: the network as it is before the first epoch."""
+
+    network: nn.Module
+    reference: Reference | None
+    team: Team
+    options: OnPolicyOptions
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def micro_batches(self, episodes: Sequence[Episode]) -> tuple[list[MicroBatch], int]:
+        """This process's micro-batches on the network's device, and how many of them count."""
+        batches, counting = self.team.shard_batches(micro_batches(episodes, self.options.micro_batch_tokens))
+        return [batch.to(self.device) for batch in batches], counting
+
+    def score(self, batch: MicroBatch) -> Scores:
+        """Without gradient: of the present network."""
+        with torch.no_grad():
+            return score(self.network, batch, bfloat16=self.options.precision == "bfloat16")
+
+    def score_reference(self, batch: MicroBatch) -> Tensor | None:
+        """Log-probabilities [N] of the policy that training began with; None where ``kl`` is 0."""
+        if self.reference is None:
+            return None
+        with torch.no_grad(), self.reference() as frozen:
+            return score(frozen, batch, bfloat16=self.options.precision == "bfloat16").logprobs
+
+
+class Algorithm(Protocol[P]):
+    """What makes one on-policy algorithm differ from another."""
+
+    @property
+    def options(self) -> OnPolicyOptions: ...
+
+    @property
+    def resample(self) -> int:
+        """How often groups without signal are replaced by groups of further tasks before an update."""
+        ...
+
+    @property
+    def modules(self) -> Sequence[tuple[nn.Module, float]]:
+        """Modules beside the network (a critic), each with its peak learning rate.
+
+        Checkpoints hold all of them. One that has buffers and no parameters, such as a running mean, is not
+        stepped on, and its rate has no meaning.
+        """
+        ...
+
+    def choose(self, groups: Sequence[Group]) -> PolicyBatch | None:
+        """The episodes to learn from and what they are worth; None where nothing can be learnt from them.
+
+        Episodes without a reward could not be judged and must be left out. Called in the first process alone.
+        """
+        ...
+
+    def prepare(self, preparation: Preparation, batch: PolicyBatch) -> list[P]:
+        """This process's micro-batches, scored with the weights before the first epoch."""
+        ...
+
+    def loss(self, scores: Scores, prepared: P, tokens: int) -> BatchLoss:
+        """A micro-batch's part of the loss. ``tokens``: the agent's tokens of the whole batch."""
+        ...
+
+
+def train(algorithm: Algorithm[P], training: Training) -> None:
+    """Train in place. Every process of a team calls it; the first one rolls out, reports and saves.
+
+    Raises TrainingError where there is no task, or no update ever had a signal (with the reason).
+    """
+    model, progress, team, options = training.model, training.progress, Team(), algorithm.options
+    network, extra = model.network, [module for module, _ in algorithm.modules]
+    team.broadcast_weights(network)
+    state = TrainState(sampler_for(training) if team.is_rank0 else TaskSampler((), 0))
+    reference = frozen_reference(network) if options.kl else None
+    checkpoint = team.broadcast(progress.latest() if team.is_rank0 else None)
+    team.broadcast_weights(network)
+    optimizer = Optimizer(network, options, team, shard=options.parallel == "shard")
+    for module, learning_rate in algorithm.modules:
+        optimizer.add(module, learning_rate)
+    if checkpoint is not None:
+        unpack(*checkpoint, state, optimizer, *extra)
+
+    def learn_from(batch: PolicyBatch, step: int) -> dict[str, float]:
+        return update(algorithm, optimizer, reference, batch, step)
+
+    learn = team.together(learn_from)
+    if not team.is_rank0:
+        team.follow()
+        return
+
+    progress.total(options.steps)
+    with team.led():
+        while state.step < options.steps and state.zero_signal < options.patience:
+            metrics = _make_step(algorithm, training, state, learn)
+            end_of_step(training, state, options, metrics, optimizer, *extra)
+    state.best.restore(network)
+    model.on_weights_updated()
+
+
+def _make_step(
+    algorithm: Algorithm[P],
+    training: Training,
+    state: TrainState,
+    learn: Callable[[PolicyBatch, int], dict[str, float]],
+) -> dict[str, float]:
+    """Roll out, and update where there is something to learn from; the metrics of both."""
+    options = algorithm.options
+    state.step += 1
+    began = time.perf_counter()
+    groups = collect_groups(
+        training, state.sampler, options.tasks_per_step, options.group_size, algorithm.resample
+    )
+    rolled_out = time.perf_counter()
+    metrics = rollout_metrics(groups)
+    batch = algorithm.choose(groups)
+    if batch is not None:
+        state.zero_signal, state.learnt = 0, state.learnt + 1
+        metrics |= learn(batch, state.step)
+        training.model.on_weights_updated()
+    else:
+        state.zero_signal += 1
+    metrics["seconds_rollout"] = rolled_out - began
+    metrics["seconds_update"] = time.perf_counter() - rolled_out
+    return metrics
+
+
+def update(
+    algorithm: Algorithm[P],
+    optimizer: Optimizer,
+    reference: Reference | None,
+    batch: PolicyBatch,
+    step: int,
+) -> dict[str, float]:
+    """``epochs`` optimiser steps on one batch; means over the agent's tokens for the metrics.
+
+    Raises TrainingError where a gradient is not finite.
+    """
+    options, network = algorithm.options, optimizer.network.train()
+    prepared = algorithm.prepare(Preparation(network, reference, optimizer.team, options), batch)
+    tokens = sum(map(agent_tokens, batch.episodes))
+    sums: dict[str, float] = defaultdict(float)
+    shares: dict[str, float] = defaultdict(float)
+    norm = 0.0
+    for _ in range(options.epochs):
+        for part in prepared:
+            scores = score(
+                network,
+                part.batch,
+                bfloat16=options.precision == "bfloat16",
+                entropy_gradient=options.entropy_bonus > 0,
+            )
+            found = algorithm.loss(scores, part, tokens)
+            (found.loss * part.counts).backward()
+            _add(sums, found.sums, part.counts)
+            _add(shares, found.shares, part.counts)
+        norm += optimizer.step(step)
+    network.eval()
+    means = {name: total / options.epochs / tokens for name, total in optimizer.team.sum(sums).items()}
+    return {
+        **{name: total / options.epochs for name, total in optimizer.team.sum(shares).items()},
+        **means,
+        "grad_norm": norm / options.epochs,
+        "learning_rate": options.learning_rate * rate_fraction(options, step),
+    }
+
+
+def _add(totals: dict[str, float], found: dict[str, Tensor], counts: bool) -> None:
+    for name, value in found.items():
+        totals[name] += float(value) * counts

@@ -1,0 +1,112 @@
+"""PPO: credit each token by GAE, step policy and critic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens
+from selfchal.builtin_trainers.forward import Scores
+from selfchal.builtin_trainers.on_policy import BatchLoss, PolicyBatch, Preparation
+from selfchal.builtin_trainers.ppo import losses
+from selfchal.builtin_trainers.ppo.config import PpoConfig
+from selfchal.builtin_trainers.ppo.critic import values_of
+from selfchal.builtin_trainers.rollouts import judged
+from selfchal.builtin_trainers.surrogate import clipped_policy_loss
+from selfchal.core.episode import Episode, Group
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """A micro-batch with everything about it that is fixed during the epochs; all [N]."""
+
+    batch: MicroBatch
+    old_logprobs: Tensor  # the trainer's before the first epoch
+    old_values: Tensor
+    advantages: Tensor
+    returns: Tensor
+    ref_logprobs: Tensor | None
+    counts: bool = True
+
+
+@dataclass(frozen=True)
+class PpoAlgorithm:
+    """See ``selfchal.builtin_trainers.on_policy.Algorithm``. ``head``: the critic, [N, h] to [N, 1]."""
+
+    options: PpoConfig
+    head: nn.Module
+    resample: int = 0
+
+    @property
+    def modules(self) -> Sequence[tuple[nn.Module, float]]:
+        return [(self.head, self.options.critic_learning_rate or 10 * self.options.learning_rate)]
+
+    def choose(self, groups: Sequence[Group]) -> PolicyBatch | None:
+        """The judged episodes. None where all rewards are equal: whitened advantages would be the noise of
+        the critic."""
+        episodes = [episode for episode in judged(groups) if agent_tokens(episode)]
+        return PolicyBatch(episodes) if len({episode.reward for episode in episodes}) > 1 else None
+
+    def prepare(self, preparation: Preparation, batch: PolicyBatch) -> list[PreparedBatch]:
+        """Advantages are whitened over the batches of all processes."""
+        batches, counting = preparation.micro_batches(batch.episodes)
+        with torch.no_grad():
+            prepared = [self._estimate(preparation, micro, batch.episodes) for micro in batches]
+        own = [part.advantages for part in prepared[:counting]]
+        everyones = preparation.team.everyones(torch.cat([*own, torch.zeros(0, device=preparation.device)]))
+        lengths = [len(part) for part in everyones]
+        white = losses.whitened(torch.cat(everyones)).split(lengths)[preparation.team.rank]
+        parts = white.split([len(part) for part in own])
+        counted = [
+            replace(part, advantages=found) for part, found in zip(prepared[:counting], parts, strict=True)
+        ]
+        return counted + [replace(part, counts=False) for part in prepared[counting:]]
+
+    def _estimate(
+        self, preparation: Preparation, batch: MicroBatch, episodes: Sequence[Episode]
+    ) -> PreparedBatch:
+        """Advantages by GAE, not yet whitened, and the returns that they stand for."""
+        options = self.options
+        scores = preparation.score(batch)
+        values = values_of(self.head, scores.hidden)  # [N]
+        ref_logprobs = preparation.score_reference(batch)  # [N]
+        penalty = torch.zeros_like(values)  # [N]
+        if ref_logprobs is not None and options.kl_in == "reward":
+            penalty = options.kl * (scores.logprobs - ref_logprobs)  # [N]
+        lengths = batch.predicts.sum(1)  # [b]
+        rewards = torch.tensor([episodes[row].reward for row in batch.rows.tolist()], device=values.device)
+
+        def by_episode(flat: Tensor) -> Tensor:
+            return pad_sequence(list(flat.split(lengths.tolist())), batch_first=True)  # [b, k]
+
+        dense = losses.token_rewards(rewards, lengths, by_episode(penalty))  # [b, k]
+        advantages = losses.gae(dense, by_episode(values), options.gamma, options.gae_lambda)  # [b, k]
+        inside = torch.arange(advantages.shape[1], device=values.device) < lengths[:, None]  # [b, k]
+        flat = advantages[inside]  # [N]
+        return PreparedBatch(batch, scores.logprobs, values, flat, flat + values, ref_logprobs)
+
+    def loss(self, scores: Scores, prepared: PreparedBatch, tokens: int) -> BatchLoss:
+        """The policy's loss and the critic's, each a mean over the batch's tokens; they share no weight."""
+        per_token, sums = clipped_policy_loss(
+            scores,
+            prepared.old_logprobs,
+            prepared.batch.rollout_logprobs,
+            prepared.ref_logprobs,
+            prepared.advantages,
+            self.options,
+            kl_in_loss=self.options.kl_in == "loss",
+        )
+        values = values_of(self.head, scores.hidden)  # [N]
+        errors = losses.value_loss(values, prepared.old_values, prepared.returns, self.options.value_clip)
+        policy, critic = per_token.sum(), errors.sum()
+        sums |= {
+            "value": prepared.old_values.sum(),
+            "value_error": (prepared.old_values - prepared.returns).square().sum(),
+            "loss": policy.detach(),
+            "value_loss": critic.detach(),
+        }
+        return BatchLoss((policy + critic) / tokens, sums)

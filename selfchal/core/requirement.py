@@ -1,0 +1,31 @@
+"""What a plugin class may say in its attribute ``requires``: packages that it needs beyond the light base.
+
+Validation reads it, so that a missing package is known before anything is loaded; so do ``selfchal doctor``
+and ``selfchal plugins list``. A class without ``requires`` needs nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A Python module that a plugin imports when it is made or used, never when its own module is imported.
+
+    ``module`` is the top-level name that is imported (``torch``), ``install`` what pip is asked for
+    (``selfchal[train]``). ``when`` gets the plugin's config and says whether the module is needed with these
+    options; without it, it always is.
+    """
+
+    module: str
+    install: str
+    when: Callable[[Any], bool] | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether this Python has the module. It is not imported, so a broken one counts as installed."""
+        return find_spec(self.module) is not None

@@ -1,0 +1,77 @@
+"""What cannot go together in one manifest: parts that do not fit, and options that would be ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from selfchal.core.model import Capability
+from selfchal.pipeline.manifest.choices import PROPOSING, Choice, Manifest
+from selfchal.pipeline.store import DATABASE
+
+
+def list_conflicts(manifest: Manifest) -> Iterator[str]:
+    """A sentence for each thing that is wrong, with what to do."""
+    if manifest.trainer is None:
+        yield from _list_useless_without_trainer(manifest)
+    else:
+        yield from _list_unfit_for(manifest.trainer, manifest)
+    if manifest.synthesizer is None:
+        yield from _list_useless_without_synthesizer(manifest)
+    if manifest.settings.curriculum.train_challenger and manifest.challenger:
+        yield (
+            "curriculum.train_challenger trains the policy as its own challenger; leave out challenger, the "
+            "other model that writes the tasks"
+        )
+    yield from _list_source_faults(manifest)
+
+
+def _list_unfit_for(trainer: Choice, manifest: Manifest) -> Iterator[str]:
+    model = manifest.model
+    missing = trainer.plugin.needs - model.plugin.provides(model.config)
+    if missing:
+        yield (
+            f"trainer {trainer.name!r} needs {', '.join(sorted(missing))} from the model, and model "
+            f"{model.name!r} with these options does not give that; choose another model for this trainer "
+            "(transformers, seedling, vllm), and this one as challenger, or as teacher of rft or dpo; or "
+            "leave out trainer, to make tasks with this model and measure it"
+        )
+    if manifest.teacher and Capability.LOGPROBS in trainer.plugin.needs:
+        yield (
+            f"trainer {trainer.name!r} learns from its own rollouts, so a teacher cannot make them; leave "
+            "teacher out, or train with rft (distillation) or dpo"
+        )
+
+
+def _list_useless_without_trainer(manifest: Manifest) -> Iterator[str]:
+    settings = manifest.settings
+    if manifest.teacher:
+        yield "teacher makes the rollouts that a trainer learns from; name a trainer, or leave out teacher"
+    if settings.curriculum.train_challenger:
+        yield "curriculum.train_challenger needs a trainer; name one, or leave it out"
+    if manifest.synthesizer is None and settings.rounds > 1:
+        yield (
+            "rounds: without a synthesizer and a trainer every round would do the same; leave it out, or "
+            "name one of the two"
+        )
+
+
+def _list_useless_without_synthesizer(manifest: Manifest) -> Iterator[str]:
+    settings = manifest.settings
+    useless = [section for section in PROPOSING if section in settings.model_fields_set]
+    useless += ["challenger"] if manifest.challenger else []
+    useless += ["curriculum.train_challenger"] if settings.curriculum.train_challenger else []
+    if useless:
+        yield (
+            f"{', '.join(useless)}: nothing is proposed where tasks are given and no synthesizer is named; "
+            "name a synthesizer, or leave that out"
+        )
+
+
+def _list_source_faults(manifest: Manifest) -> Iterator[str]:
+    section = manifest.settings.tasks
+    if section is None or section.source.is_file() or (section.source / DATABASE).is_file():
+        return
+    yield (
+        f"tasks.from: {section.source} is neither a file, with a task a line as JSON, nor the directory of a "
+        "run (a split of an environment cannot be a source so far)"
+    )

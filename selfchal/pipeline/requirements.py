@@ -1,0 +1,44 @@
+"""Is what the chosen plugins need installed here? Asked before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from selfchal.core.errors import PluginError
+from selfchal.core.requirement import Requirement
+
+
+def requirements_of(plugin: type[Any]) -> tuple[Requirement, ...]:
+    """All that a plugin class may need, whatever its options."""
+    return tuple(getattr(plugin, "requires", ()))  # a plugin need not have it
+
+
+def find_missing(plugin: type[Any], config: Any) -> list[Requirement]:
+    """What the plugin needs with these options and this Python does not have."""
+    needed = [one for one in requirements_of(plugin) if one.when is None or one.when(config)]
+    return [one for one in needed if not one.installed]
+
+
+def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:
+    """Raise PluginError if one of these plugins, each with its config, needs what is not installed.
+
+    The message is one sentence that names the plugins, the modules and the pip command for all of them.
+    """
+    missing = {plugin.name: found for plugin, config in plugins if (found := find_missing(plugin, config))}
+    if not missing:
+        return
+    modules = dict.fromkeys(one.module for found in missing.values() for one in found)
+    wanted = dict.fromkeys(one.install for found in missing.values() for one in found)
+    raise PluginError(
+        f"{_join_words(map(repr, missing))} {'need' if len(missing) > 1 else 'needs'} "
+        f"the Python module{'s' if len(modules) > 1 else ''} {_join_words(modules)}, "
+        f"which {'are' if len(modules) > 1 else 'is'} not installed: "
+        f"pip install {' '.join(map(repr, wanted))}"
+    )
+
+
+def _join_words(words: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,105 @@
+"""Judging through the front door: one task, several, rows; with checks, limits and processes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import BaseModel
+
+import selfchal
+from selfchal.core.judge import Finding, Outcome, Stage
+from selfchal.core.sandbox import Execution, Limits, Program
+from selfchal.core.world import ToolHost
+from selfchal.plugins import load_plugins
+from tests.support.inline import Inline
+from tests.support.shop import CANCEL, COUNT, Shop, ShopEnvironment
+
+WRONG = {**CANCEL.to_json(), "id": "wrong", "solution": "pass"}
+
+
+def test_one_task_gives_a_verdict_and_several_give_a_list_in_order() -> None:
+    verdict = selfchal.judge(CANCEL, Shop(), Inline())
+    assert isinstance(verdict, selfchal.Verdict)
+    assert verdict.passed
+    assert selfchal.judge(WRONG, Shop(), Inline()).stage == Stage.SOLUTION_PASSED
+    several = selfchal.judge([CANCEL, WRONG, CANCEL], Shop(), Inline())
+    assert [verdict.passed for verdict in several] == [True, False, True]
+    assert several[2].diagnostics["near_duplicate_of"] == "cancel"
+    assert selfchal.judge([], Shop(), Inline()) == []
+
+
+def test_rows_are_plain_and_come_one_by_one() -> None:
+    rows = selfchal.judge_rows([CANCEL, WRONG, "nonsense"], Shop(), Inline())
+    assert next(rows)["outcome"] == "passed"
+    wrong, nonsense = rows
+    assert (wrong["id"], wrong["outcome"], wrong["stage"]) == ("wrong", "failed", "solution passed")
+    assert "a task is a JSON object" in nonsense["reason"]
+    assert {type(value) for value in wrong.values()} == {str, dict}
+
+
+def test_a_sandbox_that_fails_is_no_verdict_on_the_task() -> None:
+    sandbox = Inline()
+    sandbox.broken = True
+    assert selfchal.judge(CANCEL, Shop(), sandbox).outcome is Outcome.COULD_NOT_CHECK
+
+
+class NoOptions(BaseModel, extra="forbid"):
+    pass
+
+
+class Refusing:
+    """A check that refuses everything."""
+
+    name: ClassVar[str] = "refusing"
+    stage: ClassVar[Stage] = Stage.COMPLETE
+    Config: ClassVar[type[BaseModel]] = NoOptions
+
+    def __init__(self, config: NoOptions) -> None:
+        pass
+
+    def check(self, task: Any, runner: Any, evidence: Any) -> Finding:
+        return Finding.failed("refused by name")
+
+
+def test_further_checks_are_taken_by_class_and_by_name() -> None:
+    assert selfchal.judge(CANCEL, Shop(), Inline(), checks=[Refusing]).reason == "refused by name"
+    with pytest.raises(selfchal.SelfchalError, match="no check named 'atempts'; did you mean 'attempts'"):
+        selfchal.judge(CANCEL, Shop(), Inline(), checks=["atempts"])
+
+
+class Recording(Inline):
+    """Remembers the least seconds that an execution was given."""
+
+    seconds = float("inf")
+
+    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
+        self.seconds = min(self.seconds, limits.seconds)
+        return super().run(program, tools, limits)
+
+
+def test_limits_are_those_of_each_execution() -> None:
+    usual, short = Recording(), Recording()
+    selfchal.judge(COUNT, ShopEnvironment(), usual)
+    selfchal.judge(COUNT, ShopEnvironment(), short, limits=selfchal.Limits(seconds=0.5))
+    assert (usual.seconds, short.seconds) == (Limits().seconds, 0.5)
+
+
+LEND = {
+    "id": "lend",
+    "instruction": "How many readers have a fine of more than 5.00?",
+    "evaluate": "def evaluate(answer):\n    return answer == 'R100'",
+    "solution": "result = find_reader(name='Nobody At All')",
+    "failures": ["result = 1", "result = 2", "result = 3"],
+}
+
+
+@pytest.mark.slow
+def test_other_processes_open_an_environment_of_another_package_by_its_name() -> None:
+    """Its class is made by ``small_environment``, so it does not pickle; its name does."""
+    if "library" not in load_plugins().names("environment"):
+        pytest.skip("the package is not installed: pip install -e examples/selfchal-library")
+    alone = [row["reason"] for row in selfchal.judge_rows([LEND] * 3, "library")]
+    beside = [row["reason"] for row in selfchal.judge_rows([LEND] * 3, "library", processes=2)]
+    assert "no reader is called 'Nobody At All'" in alone[0]
+    assert beside == alone

@@ -1,0 +1,81 @@
+"""A name, a section of a manifest, a class or an instance: each gives the plugin that is meant."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import BaseModel
+
+import selfchal
+from selfchal.core.errors import ManifestError, PluginError
+
+Counter = selfchal.small_environment("counter", start={"count": 0}, policy="Count.")
+
+
+class Options(BaseModel, extra="forbid"):
+    size: int = 1
+
+
+class Closing:
+    """A sandbox or a model as far as opening and closing go."""
+
+    name: ClassVar[str] = "closing"
+    Config: ClassVar[type[BaseModel]] = Options
+
+    def __init__(self, config: Options) -> None:
+        self.size, self.closed = config.size, False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_an_environment_is_opened_by_name_section_class_or_instance() -> None:
+    by_name = selfchal.open_environment("calculation")
+    assert by_name.name == "calculation"
+    assert type(selfchal.open_environment({"name": "calculation"})) is type(by_name)
+    assert isinstance(selfchal.open_environment(Counter), Counter)
+    assert selfchal.open_environment(by_name) is by_name
+
+
+def test_options_are_those_of_the_plugins_config() -> None:
+    everything = selfchal.open_environment("calculation")
+    assert len(selfchal.open_environment("calculation", family="trade_calculator").tools) < len(
+        everything.tools
+    )
+    with selfchal.open_sandbox(Closing, size=3) as sandbox:  # type: ignore[arg-type]  # no whole sandbox
+        assert sandbox.size == 3  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "options", "error", "words"),
+    [
+        ("calculaton", {}, PluginError, "did you mean 'calculation'"),
+        ("calculation", {"colour": 1}, ManifestError, "calculation.colour: no such key"),
+        ({"colour": 1}, {}, ManifestError, "name: is missing"),
+        (Counter, {"colour": 1}, ManifestError, "counter.colour: no such key"),
+        (Counter(Counter.Config()), {"colour": 1}, TypeError, "colour: options go with"),
+    ],
+)
+def test_what_cannot_be_opened_is_a_sentence(
+    wanted: Any, options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        selfchal.open_environment(wanted, **options)
+
+
+@pytest.mark.parametrize("opener", [selfchal.open_sandbox, selfchal.open_model])
+def test_what_was_opened_here_is_closed_and_what_was_given_stays_open(opener: Any) -> None:
+    with opener(Closing) as made:
+        assert not made.closed
+    assert made.closed
+    own = Closing(Options())
+    with opener(own) as given:
+        assert given is own
+    assert not own.closed
+
+
+def test_it_is_closed_when_the_block_raises() -> None:
+    with pytest.raises(ZeroDivisionError), selfchal.open_model(Closing) as made:  # type: ignore[arg-type]
+        raise ZeroDivisionError
+    assert made.closed  # type: ignore[attr-defined]

@@ -1,0 +1,85 @@
+"""The challenge stage with a synthesizer of somebody's own, whose Config says nothing of how much it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from pydantic import BaseModel
+
+from selfchal.core.episode import End, Episode
+from selfchal.core.judge import Outcome, Stage, Verdict
+from selfchal.core.model import Message
+from selfchal.core.sandbox import Sandbox
+from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
+from selfchal.core.task import Task
+from selfchal.pipeline.loop import run
+from selfchal.pipeline.store import Store
+from selfchal.pipeline.watch import Watchers
+from tests.pipeline.learner import Empty, Own, manifest_of
+
+
+@dataclass
+class CopyScene:
+    """Proposes one and the same kind of task, whatever the model says; every second one is refused."""
+
+    request: ProposalRequest
+    environment: str
+    name: str = "copy"
+    proposal: Proposal = field(init=False)
+
+    def start(self) -> Sequence[Message]:
+        return [Message("user", "challenger, propose")]
+
+    def step(self, text: str) -> Message | None:
+        number = self.request.index
+        task = Task(f"copy{number}", "", {}, f"What is {number} times {number}?", "", "", ())
+        verdict = Verdict(Outcome.FAILED if number % 2 else Outcome.PASSED, Stage.PARSED)
+        self.proposal = Proposal(number, self.request.round, verdict, task)
+        return None
+
+    def finish(self, episode: Episode, cut: End | None) -> None:
+        episode.end = cut or End.ANSWER
+
+
+class Copies:
+    name: ClassVar[str] = "copies"
+    Config: ClassVar[type[BaseModel]] = Empty
+
+    def __init__(self, config: BaseModel) -> None:
+        pass
+
+    def scene(self, request: ProposalRequest, context: ProposalContext) -> CopyScene:
+        return CopyScene(request, context.arena.environment.name)
+
+
+@pytest.mark.parametrize(
+    ("challenge", "proposed"),
+    [({"tasks": 3, "proposals": 20}, 8), ({"tasks": 100, "proposals": 6}, 6), ({"tasks": 1}, 4)],
+)
+def test_the_core_says_how_much_is_proposed_and_names_the_environment(
+    tmp_path: Path,
+    process_sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    challenge: dict[str, int],
+    proposed: int,
+) -> None:
+    monkeypatch.setitem(Own.own, "copies", Copies)
+    manifest = manifest_of(process_sandbox, synthesizer={"name": "copies"}, challenge=challenge, trainer=None)
+    with Store.create(tmp_path, manifest.resolved()) as store:
+        run(manifest, store, Watchers())
+        proposals = list(store.proposals())
+        episodes = list(store.episodes("challenge"))
+    assert len(proposals) == proposed, "in batches of four, until enough are kept or no more may be made"
+    assert (
+        {p.environment for p in proposals} == {p.task.environment for p in proposals if p.task} == {"counter"}
+    )
+    assert {episode.environment for episode in episodes} == {"counter"}
+
+
+def test_where_it_is_not_said_25_proposals_are_made_for_each_wanted_task(process_sandbox: Sandbox) -> None:
+    manifest = manifest_of(process_sandbox, challenge={"tasks": 800})
+    assert manifest.settings.challenge.most_proposals == 20_000

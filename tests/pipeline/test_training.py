@@ -1,0 +1,73 @@
+"""What the training stage refuses of a trainer, in a whole run with a real store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfchal.core.errors import TrainingError
+from selfchal.core.sandbox import Sandbox
+from selfchal.core.trainer import Training
+from selfchal.pipeline.loop import run
+from selfchal.pipeline.manifest import Choice
+from selfchal.pipeline.store import Store
+from selfchal.pipeline.watch import Watchers
+from tests.pipeline.learner import Empty, Steps, manifest_of
+
+
+@dataclass
+class Position:
+    step: int
+
+
+def collect_others_with_one_seed(training: Training) -> None:
+    training.collect(training.tasks[:1], 2, seed=1)
+    training.collect(training.tasks[1:2], 2, seed=1)
+
+
+def collect_more_with_one_seed(training: Training) -> None:
+    training.collect(training.tasks[:1], 2, seed=1)
+    training.collect(training.tasks[:1], 3, seed=1)
+
+
+def collect_the_same_again(training: Training) -> None:
+    once = training.collect(training.tasks[:2], 2, seed=1)
+    assert training.collect(training.tasks[:2], 2, seed=1) == once
+
+
+def save_an_object(training: Training) -> None:
+    training.progress.save(1, {"position": Position(1)})
+
+
+def run_with(work: Callable[[Training], None], directory: Path, sandbox: Sandbox) -> dict[str, Any]:
+    class Working(Steps):
+        def train(self, training: Training) -> None:
+            work(training)
+
+    manifest = replace(manifest_of(sandbox), trainer=Choice("steps", Working, Empty()))
+    with Store.create(directory, manifest.resolved()) as store:
+        return run(manifest, store, Watchers())
+
+
+@pytest.mark.parametrize("work", [collect_others_with_one_seed, collect_more_with_one_seed])
+def test_a_seed_that_was_used_for_something_else_is_refused(
+    work: Callable[[Training], None], tmp_path: Path, process_sandbox: Sandbox
+) -> None:
+    with pytest.raises(TrainingError, match="called again with seed 1, for other tasks or another number"):
+        run_with(work, tmp_path / "run", process_sandbox)
+
+
+def test_the_same_call_gives_what_is_stored(tmp_path: Path, process_sandbox: Sandbox) -> None:
+    run_with(collect_the_same_again, tmp_path / "run", process_sandbox)
+
+
+def test_a_state_that_could_not_be_read_back_is_refused_when_it_is_saved(
+    tmp_path: Path, process_sandbox: Sandbox
+) -> None:
+    with pytest.raises(TrainingError, match=r"state\['position'\] is a .*Position; a checkpoint holds"):
+        run_with(save_an_object, tmp_path / "run", process_sandbox)
+    assert not list((tmp_path / "run" / "checkpoints").glob("**/step_*"))
