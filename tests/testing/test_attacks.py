@@ -40,7 +40,9 @@ def test_no_attack_succeeds(sandboxes: Sandboxes, name: str) -> None:
     assert report.surprises == []
     if os.getloadavg()[0] < 2 * cores():  # the promise is for a machine that has nothing else to do
         assert report.seconds < 60
-    stopped = {(outcome.kind, outcome.name) for outcome in report.outcomes if outcome.result is Result.STOPPED}
+    stopped = {
+        (outcome.kind, outcome.name) for outcome in report.outcomes if outcome.result is Result.STOPPED
+    }
     others = {(attack.kind, attack.name) for attack in all_attacks()} - stopped
     if name == "process-B":
         assert others == {("reading", "the metadata of a file")}

@@ -44,7 +44,9 @@ def test_how_deep_code_may_be_nested_is_the_same_on_every_python() -> None:
         return "-" * (levels - 3) + "1"  # and the module, the statement, the number
 
     parse_source(nested(MAX_DEPTH), "the code")
-    with pytest.raises(SourceError, match="the code is too complex: it is nested 101 levels deep; at most 100 are read"):
+    with pytest.raises(
+        SourceError, match="the code is too complex: it is nested 101 levels deep; at most 100 are read"
+    ):
         parse_source(nested(MAX_DEPTH + 1), "the code")
 
 

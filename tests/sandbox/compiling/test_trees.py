@@ -22,10 +22,10 @@ def test_the_tree_is_that_of_the_source_and_the_callers_own() -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("{" * 190 + "1" + "}" * 190, f"it is nested more than {MAX_DEPTH} deep"),
-        (" + ".join(["a"] * 190) + " + {1}", f"it is nested more than {MAX_DEPTH} deep"),
-        ("if a: x\n" + "elif a: x\n" * 150, f"it is nested more than {MAX_DEPTH} deep"),
-        ("a, " * (MAX_SOURCE // 3 - 1), f"it has more than {MAX_NODES:,} parts"),
+        ("{" * 190 + "1" + "}" * 190, f"levels deep; at most {MAX_DEPTH} are read"),
+        (" + ".join(["a"] * 190) + " + {1}", f"levels deep; at most {MAX_DEPTH} are read"),
+        ("if a: x\n" + "elif a: x\n" * 150, f"levels deep; at most {MAX_DEPTH} are read"),
+        ("a, " * (MAX_SOURCE // 3 - 1), f"parts; at most {MAX_NODES:,} are read"),
     ],
     ids=["sets", "sum", "elif", "tuple"],
 )
@@ -33,7 +33,7 @@ def test_what_is_too_much_for_those_who_walk_trees_is_refused(source: str, reaso
     outcome = parse_tree(source)
     assert isinstance(outcome, Refused)
     assert outcome.too_complex
-    assert outcome.reason in (reason, "it is nested too deep to be compiled")
+    assert outcome.reason.endswith((reason, "it is nested too deep to be compiled"))
 
 
 @pytest.mark.parametrize(
