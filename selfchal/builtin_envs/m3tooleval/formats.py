@@ -136,18 +136,23 @@ def read_json_action(action: str) -> ToolAction | str:
     return ToolAction(name, args if isinstance(args, list) else [args])
 
 
+# Runs inside the sandbox: what an agent wrote is taken apart there, and not in this process.
+_SHELL = """
+def _run_as_shell(source, variables):
+    import ast
+    tree = ast.parse(source)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "<action>", "exec"), variables)
+    if last is not None:
+        value = eval(compile(ast.Expression(last.value), "<action>", "eval"), variables)
+        if value is not None:
+            print(repr(value))
+"""
+
+
 def showing_last_value(source: str) -> str:
-    """The source with its last expression printed, as an interactive shell shows it."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return source
-    if not tree.body or not isinstance(tree.body[-1], ast.Expr):
-        return source
-    last = tree.body[-1]
-    show = "(lambda value: value is None or print(repr(value)))"
-    tree.body[-1] = ast.Expr(ast.Call(ast.parse(show, mode="eval").body, [last.value], []))
-    return ast.unparse(ast.fix_missing_locations(tree))
+    """A program that runs the source and prints its last expression, as an interactive shell shows it."""
+    return f"{_SHELL}_run_as_shell({source!r}, globals())\n"
 
 
 def code_observation(output: str) -> Any:
