@@ -3,7 +3,8 @@
     python benchmarks/hostile_sources.py [--count 1000] [--seed 0]
 
 The sources are those that CPython's parser and compiler take worst (nested finally, with, lambdas, sets,
-chains, f-strings, constants, patterns, decorators, comprehensions), in random sizes up to the longest that
+chains, f-strings, constants, patterns, decorators, comprehensions) and those that take the judge's own
+walks long, in random sizes up to the longest that
 is read, whole and torn off. Each goes through all that the judge does with a source in its own process. The
 aims: at most two seconds each, at most 200 MB more in the host, no exception.
 """
@@ -17,12 +18,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from selfchal.core.sandbox import MAX_SOURCE
+from selfchal.judging.checks.derived import literals
+from selfchal.judging.checks.hidden_values import hidden_values
 from selfchal.judging.checks.novelty import normalised
+from selfchal.judging.source.drop_conditions import weakened
 from selfchal.judging.source.except_hooks import hook_excepts
+from selfchal.judging.source.introspection import find_introspection
+from selfchal.judging.source.nondeterminism import asks_nondeterminism
 from selfchal.judging.source.parse import SourceError, parse_evaluate, parse_source
 from selfchal.judging.source.perturb import perturbed
+from selfchal.judging.source.purity import all_pure
+from selfchal.judging.wording import Wording
 
 Chance = random.Random
+_WORDING = Wording("Add 1 and 2 to the length of 'a'.")
 _MOST_LEVELS = 20  # blocks that the compiler lets stand in one another
 
 
@@ -140,6 +149,36 @@ def _make_definitions(chance: Chance) -> str:
     return chance.choice((nested, decorated, branches, names))
 
 
+def _make_scopes(chance: Chance) -> str:
+    """Functions in functions, comparisons, calls that hide constants, and what looks behind things."""
+    part = chance.choice(
+        (
+            *(
+                "True + True",
+                "len('a')",
+                "int('1', int('2'))",
+                "a == 1",
+                "repr(a)",
+                "f'{a}' % b",
+                "time.time()",
+            ),
+            *("lambda: a", "a.b.c.d.e.f", "(yield a)", "base64.b64decode('YQ==')", "len(len(len(int('1'))))"),
+        )
+    )
+    depth, count = chance.randint(1, 60), chance.randint(1, 2_500)
+    lines = [", ".join([part] * min(20, count)) for _ in range(max(1, count // 20))]
+    for _ in range(depth):
+        lines = ["def f(a):", *_indent(lines)]
+    return "\n".join(["import time, random", *lines])
+
+
+def _make_numbers(chance: Chance) -> str:
+    digits = chance.choice(
+        ("0x" + "f" * 9_000, "0b" + "1" * 19_000, "9" * 4_000, "9" * 9_000, "1e999", "1e999j")
+    )
+    return f"x = {{{digits}}} | {{1}}"
+
+
 _WORDS = """
 if else for in while try except finally with as lambda def class return yield await async not and or is None
 match case ( ) [ ] { } : ; , . = == != < > + - * ** / // % | & ^ ~ @ := -> ' " f' 1 0x 1e 1j a b _ \\
@@ -154,6 +193,7 @@ def _make_soup(chance: Chance) -> str:
 KINDS: tuple[Callable[[Chance], str], ...] = (
     *(_make_finally, _make_returns, _make_patterns, _make_constants, _make_lambdas, _make_brackets),
     *(_make_chain, _make_prefixes, _make_suffixes, _make_texts, _make_definitions, _make_soup),
+    *(_make_scopes, _make_numbers),
 )
 
 
@@ -177,6 +217,12 @@ def take_apart(source: str) -> str:
         parse_source(source, "the solution")
         perturbed([source])
         hook_excepts(source)
+        weakened(source)
+        all_pure([source], ("f",))
+        asks_nondeterminism(source)
+        find_introspection(source)
+        hidden_values(source, _WORDING)
+        list(literals(source))
         parse_evaluate(source)
     except SourceError as error:
         return str(error)

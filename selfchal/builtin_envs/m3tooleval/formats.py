@@ -6,13 +6,13 @@ with ``tool`` and ``args`` (JSON), or Python (code).
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from selfchal.builtin_envs.answers import read_literal
 from selfchal.builtin_envs.m3tooleval.answers import number_or_text
 from selfchal.builtin_envs.m3tooleval.observation import cut
 from selfchal.core.world import ToolSpec
@@ -159,6 +159,6 @@ def code_observation(output: str) -> Any:
     """What the agent sees of a shell's output: cut, without ``Out[n]:``, read as a literal if it is one."""
     text = re.sub(r"Out\[\d+\]:", "", cut(output or NO_OUTPUT))
     try:
-        return ast.literal_eval(text.strip())
+        return read_literal(text.strip())
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return text

@@ -12,6 +12,7 @@ from selfchal.sandbox.compiling.service import compile_source
 # that there are. The deepest file of the standard library has 33 levels.
 MAX_DEPTH = 100
 MAX_NODES = 8_000  # 20,000 characters of honest code have at most 6,500
+_MAX_BITS = 14_000  # of an integer; Python writes no more than 4,300 decimals
 
 
 def parse_tree(source: str) -> ast.Module | Refused:
@@ -39,12 +40,21 @@ def _find_excess(tree: ast.Module) -> Refused | None:
     while level:
         nodes += len(level)
         depth += 1
+        if any(map(_is_endless, level)):
+            return Refused("it has a number that is too long to be written in decimals", too_complex=True)
         level = _list_children(level)
     if depth > MAX_DEPTH:
         return Refused(f"it is nested {depth:,} levels deep; at most {MAX_DEPTH} are read", too_complex=True)
     if nodes > MAX_NODES:
         return Refused(f"it has {nodes:,} parts; at most {MAX_NODES:,} are read", too_complex=True)
     return None
+
+
+def _is_endless(node: ast.AST) -> bool:
+    """An integer, written in another base, for which ``str`` raises a ValueError."""
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, int):
+        return False
+    return node.value.bit_length() > _MAX_BITS
 
 
 def _list_children(nodes: list[ast.AST]) -> list[ast.AST]:
