@@ -136,23 +136,30 @@ def read_json_action(action: str) -> ToolAction | str:
     return ToolAction(name, args if isinstance(args, list) else [args])
 
 
-# Runs inside the sandbox: what an agent wrote is taken apart there, and not in this process.
-_SHELL = """
-def _run_as_shell(source, variables):
-    import ast
-    tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "<action>", "exec"), variables)
-    if last is not None:
-        value = eval(compile(ast.Expression(last.value), "<action>", "eval"), variables)
-        if value is not None:
-            print(repr(value))
+_SHOWING = "# shows its last value"
+# What an agent wrote is taken apart in its sandbox, not in this process.
+_REWRITE = """
+def _show_last_value(source, mark):
+    import ast, sys
+    try:
+        tree = ast.parse(source)
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            show = ast.parse("(lambda value: value is None or print(repr(value)))", mode="eval").body
+            tree.body[-1] = ast.Expr(ast.Call(show, [tree.body[-1].value], []))
+            sys.stdout.write(mark + ast.unparse(ast.fix_missing_locations(tree)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
 """
 
 
-def showing_last_value(source: str) -> str:
-    """A program that runs the source and prints its last expression, as an interactive shell shows it."""
-    return f"{_SHELL}_run_as_shell({source!r}, globals())\n"
+def rewriting_program(source: str) -> str:
+    """A program that prints the source such that its last expression shows, as in an interactive shell."""
+    return f"{_REWRITE}_show_last_value({source!r}, {_SHOWING!r})\n"
+
+
+def read_rewritten(output: str, source: str) -> str:
+    """What ``rewriting_program`` printed; the source as it is where that printed nothing."""
+    return output.partition(_SHOWING)[2] or source
 
 
 def code_observation(output: str) -> Any:

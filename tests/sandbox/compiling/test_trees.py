@@ -26,8 +26,9 @@ def test_the_tree_is_that_of_the_source_and_the_callers_own() -> None:
         (" + ".join(["a"] * 190) + " + {1}", f"levels deep; at most {MAX_DEPTH} are read"),
         ("if a: x\n" + "elif a: x\n" * 150, f"levels deep; at most {MAX_DEPTH} are read"),
         ("a, " * (MAX_SOURCE // 3 - 1), f"parts; at most {MAX_NODES:,} are read"),
+        ("x = 0x" + "f" * 9_000, "a number that is too long to be written in decimals"),
     ],
-    ids=["sets", "sum", "elif", "tuple"],
+    ids=["sets", "sum", "elif", "tuple", "number"],
 )
 def test_what_is_too_much_for_those_who_walk_trees_is_refused(source: str, reason: str) -> None:
     outcome = parse_tree(source)
