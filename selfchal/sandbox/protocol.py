@@ -226,6 +226,8 @@ def _converse(channel: Channel, request: bytes, answers: Answers, deadline: floa
             raise wire.NotStrictError("neither call nor done")
         if message[0] == "done":
             return message
+        if time.monotonic() > deadline + answers.waited:  # a channel that is never empty is never waited for
+            raise ChannelTimeoutError
         payload = answers.answer(*_check_call(message), len(frame))
         channel.send(payload, deadline + answers.waited)
 

@@ -9,6 +9,7 @@ import json
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -123,6 +124,8 @@ _MEMORY = {
 KINDS = {"channel": _CHANNEL, "forged": _FORGED, "limits": _LIMITED, "ends": _ENDS, "memory": _MEMORY}
 IN_SESSIONS = [*_CHANNEL.values(), _ENDS["ends with exit code 137"], _ENDS["ends its thread"]]
 
+IN_SESSION = replace(LIMITS, seconds=2.0)  # its first run may have to wait for an interpreter
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_code_does_is_its_own_doing(sandbox: Sandbox, kind: str) -> None:
@@ -138,13 +141,13 @@ def test_whatever_code_does_is_its_own_doing(sandbox: Sandbox, kind: str) -> Non
 
 def test_whatever_code_does_in_a_session_is_its_own_doing(sandbox: Sandbox) -> None:
     def run(source: str) -> list[Execution]:
-        with sandbox.session(Counting(), LIMITS) as session:
+        with sandbox.session(Counting(), IN_SESSION) as session:
             return [session.run("x = 1"), session.run(source), session.run("print(2)")]
 
     with ThreadPoolExecutor(4) as threads:
         for source, executions in zip(IN_SESSIONS, threads.map(run, IN_SESSIONS), strict=True):
             assert executions[0].ok
-            assert executions[1].seconds < LIMITS.seconds + GRACE_SECONDS
+            assert executions[1].seconds < IN_SESSION.seconds + GRACE_SECONDS
             assert Status.INFRA_ERROR not in {execution.status for execution in executions}, source
 
 
@@ -161,3 +164,11 @@ def test_what_a_session_does_after_it_said_that_it_is_done_is_its_own_doing(
         execution = session.run("print(1)")
         assert execution.status in (Status.CRASH, Status.TIMEOUT), execution
         assert session.run("print(2)").stdout == "2\n"
+
+
+def test_time_is_up_for_code_that_never_stops_calling(sandbox: Sandbox) -> None:
+    """It reads the answers too, so that neither side ever waits for the other."""
+    refused = _frame(["call", "no_tool", [], {}]) * 100
+    flood = f"import os\nwhile True:\n    os.write(3, {refused!r})\n    os.read(3, 2**16)\n"
+    execution = sandbox.run(Program(flood), Counting(), replace(LIMITS, seconds=0.2))
+    assert execution.status is Status.TIMEOUT, execution

@@ -11,53 +11,44 @@ from selfchal.testing.attacks.attack import LIMITS, Attack
 
 _FRAME = """
 import json, os, struct, time
-def say(*message):
-    data = json.dumps(message).encode()
-    os.write(3, struct.pack("!I", len(data)) + data)
+def say(*messages):
+    written = [json.dumps(message).encode() for message in messages]
+    os.write(3, b"".join(struct.pack("!I", len(data)) + data for data in written))
 """
 # How long did it not run, at the longest? Told as the value of the run after it.
 _RUNS_ON = """
 def attack(host):
     last, pause = time.monotonic(), 0.0
-    say("done", "ok", None, None)
+    say(("done", "ok", None, None))
     while pause < 0.5 and time.process_time() < 0.5:
         now = time.monotonic()
         pause, last = max(pause, now - last), now
-    say("done", "ok", None if pause >= 0.5 else "it ran on when it was done", None)
+    say(("done", "ok", None if pause >= 0.5 else "it ran on when it was done", None))
     while True:
         pass
 """
+# In one write: between two of them it may be stopped already.
 _ANSWERS_BEFORE = """
 def attack(host):
-    say("done", "ok", None, None)
-    say("done", "ok", "it answered before it was asked", None)
-    while True:
-        pass
-"""
-_SAME_MESSAGE = """
-def attack(host):
-    data = json.dumps(["done", "ok", None, None]).encode()
-    other = json.dumps(["done", "ok", "it answered before it was asked", None]).encode()
-    os.write(3, b"".join(struct.pack("!I", len(one)) + one for one in (data, other)))
+    say(("done", "ok", None, None), ("done", "ok", "it answered before it was asked", None))
     while True:
         pass
 """
 _HANGS_UP = """
 def attack(host):
-    say("done", "ok", None, None)
+    say(("done", "ok", None, None))
     os.close(3)
     while True:
         pass
 """
 _ENDS = """
 def attack(host):
-    say("done", "ok", None, None)
+    say(("done", "ok", None, None))
     os._exit(0)
 """
 _WAYS = {
     "a loop after it is done": _RUNS_ON,
     "an answer before it is asked": _ANSWERS_BEFORE,
-    "two answers at once": _SAME_MESSAGE,
     "an answer before it is asked, then the end": _ANSWERS_BEFORE.replace(
         "while True:\n        pass", "os._exit(0)"
     ),
