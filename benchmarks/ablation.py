@@ -26,7 +26,7 @@ from typing import Any
 
 import click
 from instructions import read
-from seeds import Rows, over_seeds, pooled, rate, scores, shown
+from seeds import over_seeds, pooled, rate, scores, shown
 from side_by_side import side_by_side
 
 import selfchal
@@ -43,7 +43,7 @@ from selfchal.pipeline.context import limits_of
 from selfchal.pipeline.evaluation import Mode, evaluate
 from selfchal.pipeline.manifest import Manifest, read_manifest
 from selfchal.pipeline.selection import select
-from selfchal.pipeline.statistics import estimate, paired_difference
+from selfchal.pipeline.statistics import Rows, estimate, paired_difference
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.training import train
 from selfchal.plugins import load_plugins

@@ -3,8 +3,9 @@
 python scripts/test_pythons.py [--list] [arguments for pytest]
 
 Each environment has the package, what it asks for and the test tools, and nothing else; it is made anew in a
-temporary folder. Pythons are looked for on PATH and among pyenv's. Stops at the first Python whose tests
-fail, with pytest's exit code.
+temporary folder. All tests run that take seconds, and of the slow ones those of the sandbox, which depend
+most on the Python; arguments for pytest choose other tests. Pythons are looked for on PATH and among pyenv's.
+Stops at the first Python whose tests fail, with pytest's exit code.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MINORS = (11, 12, 13)
-EVERYTHING = ("tests", "examples/selfchal-library/tests")
+# Each is a call of pytest.
+CHOSEN = (
+    ("-m", "slow", "tests/sandbox", "tests/testing"),
+    ("-m", "not slow", "tests", "examples/selfchal-library/tests"),
+)
 
 
 def find_pythons() -> dict[int, Path]:
@@ -48,24 +53,19 @@ def _runs(python: Path, minor: int) -> bool:
 
 
 def run_tests(python: Path, pytest_arguments: list[str]) -> int:
-    """Make the environment and run the tests in it; pytest's exit code."""
+    """Make the environment and run the tests in it; the first exit code of pytest that is not 0."""
     with tempfile.TemporaryDirectory(prefix="selfchal-light-") as directory:
         subprocess.run([python, "-m", "venv", directory], check=True)
         light = Path(directory) / "bin" / "python"
-        install = [str(light), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-        subprocess.run(
-            [*install, "-e", f"{ROOT}[test]", "-e", str(ROOT / "examples/selfchal-library")], check=True
-        )
-        command = [
-            str(light),
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            *(pytest_arguments or EVERYTHING),
-        ]
-        return subprocess.run(command, cwd=ROOT, check=False).returncode
+        install: list[str | Path] = [light, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        library = ROOT / "examples" / "selfchal-library"
+        subprocess.run([*install, "-e", f"{ROOT}[test]", "-e", library], check=True)
+        for arguments in [pytest_arguments] if pytest_arguments else CHOSEN:
+            command = [light, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+            code = subprocess.run(command, cwd=ROOT, check=False).returncode
+            if code != 0:
+                return code
+        return 0
 
 
 def main() -> int:

@@ -41,7 +41,7 @@ TASK = {
 MANIFEST = """
 environment: {name: calculation}
 model: {name: openai, base_url: URL, model: oracle}
-trainer: {name: grpo}
+challenge: {tasks: 1, proposals: 2}
 evaluation: {tasks: 8, samples: 2}
 """
 
@@ -110,7 +110,7 @@ def test_a_fresh_installation_is_light(fresh: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_fresh_installation_lists_judges_attacks_and_measures(
+def test_the_fresh_installation_lists_judges_attacks_measures_and_makes_tasks(
     selfchal: Callable[..., str], tmp_path: Path
 ) -> None:
     assert "sandbox" in selfchal("--help")
@@ -125,10 +125,13 @@ def test_the_fresh_installation_lists_judges_attacks_and_measures(
     (tmp_path / "calls.jsonl").write_text('{"name": "string_length", "args": ["four"]}\n')
     assert json.loads(selfchal("env", "replay", "calculation", tmp_path / "calls.jsonl"))["obs"] == "4"
 
-    with serve_oracle(Calculation(Calculation.Config())) as url:
+    with serve_oracle(Calculation(Calculation.Config()), TASK) as url:
         (tmp_path / "manifest.yaml").write_text(MANIFEST.replace("URL", url))
         found = json.loads(selfchal("eval", tmp_path / "manifest.yaml", "--json").splitlines()[0])
+        selfchal("run", tmp_path / "manifest.yaml", "--out", tmp_path / "run")
     assert found["pass@1"] == 1.0
+    assert TASK["instruction"] in selfchal("tasks", "list", tmp_path / "run")
+    assert (tmp_path / "run" / "report.html").exists()
     assert "pass@1 100.0 %" in selfchal("eval", "calculation", "--policy", "oracle")
 
 

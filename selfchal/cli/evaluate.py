@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import click
 
 from selfchal.api import running
 from selfchal.cli.manifest import set_option
-from selfchal.cli.outcome import interval, percent
+from selfchal.cli.outcome import describe_unjudged, exit_where_too_many_unjudged, interval, percent
 from selfchal.cli.progress import progress_on
+from selfchal.cli.terminal import say, say_json
 from selfchal.core.world import Json
 
 
@@ -28,30 +28,38 @@ from selfchal.core.world import Json
 )
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; progress goes to stderr.")
+@click.pass_context
 def evaluate(
-    target: str, policy: running.Policy, checkpoint: str | None, overrides: tuple[str, ...], as_json: bool
+    ctx: click.Context,
+    target: str,
+    policy: running.Policy,
+    checkpoint: str | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Measure a run's model on the held-out test tasks.
 
     TARGET is a run directory or a manifest; with --policy oracle or nothing also an environment's name.
+    Ends with exit code 3 where more than 1 % of the episodes, and at least five, could not be judged.
     """
     watch = progress_on("stderr")
     found = running.evaluate(target, checkpoint, policy=policy, overrides=overrides, watch=watch)
     if as_json:
-        click.echo(json.dumps(found))
+        say_json(found)
     else:
         _print(found)
+    exit_where_too_many_unjudged(ctx, found, "measure again")
 
 
 def _print(found: Mapping[str, Json]) -> None:
     if "intervals" in found:
         for name, bounds in found["intervals"].items():
-            click.echo(f"{name:8} {percent(found[name])} {interval(bounds)}")
+            told = interval(bounds, found["warnings"].get(name, ""))
+            say(f"{name:8} {percent(found[name])} {told}")
     else:
-        click.echo(
-            f"pass@1 {percent(found['pass@1'])} {interval(found['interval'])} of {found['tasks']} tasks"
-        )
+        told = interval(found["interval"], found["warning"])
+        say(f"pass@1 {percent(found['pass@1'])} {told} of {found['tasks']} tasks")
         if found["failed"]:
-            click.echo(f"not solved: {', '.join(found['failed'][:10])}")
-    if found["could_not_judge"]:
-        click.echo(f"{found['could_not_judge']} episodes could not be judged and are left out")
+            say(f"not solved: {', '.join(found['failed'][:10])}")
+    if said := describe_unjudged(found):
+        say(said)

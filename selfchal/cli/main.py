@@ -1,8 +1,9 @@
 """The program ``selfchal``: its commands by name, and how every failure ends.
 
 ``selfchal --help`` must answer at once, so commands are imported only when they are called, and their
-one-line helps stand here. Exit codes: 0 done, 1 a check found something, 2 the user can mend it,
-130 stopped by Ctrl-C. Anything else that escapes is a bug and keeps its traceback.
+one-line helps stand here. Exit codes: 0 done, 1 a check found something, 2 the user can mend it, 3 too much
+of a score could not be judged, 130 stopped by Ctrl-C. Anything else that escapes is a bug and keeps its
+traceback.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 
 import click
 
+from selfchal.cli.terminal import say
 from selfchal.core.errors import SelfchalError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -31,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_SUCH_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST)
 
 
 class LazyGroup(click.Group):
@@ -70,15 +73,15 @@ def call(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
+        say("Stopped.", err=True)
         return 130
     except SelfchalError as error:
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         return 2
     except OSError as error:
-        if error.errno not in _OUT_OF_SPACE + _NOT_ALLOWED:
+        if error.errno not in _OUT_OF_SPACE + _NOT_ALLOWED + _NO_SUCH_PATH:
             raise
-        click.echo(f"Error: {_format_error(error)}", err=True)
+        say(f"Error: {_format_error(error)}", err=True)
         return 2
     return result if isinstance(result, int) else 0
 
@@ -87,7 +90,9 @@ def _format_error(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in _OUT_OF_SPACE:
         return f"the disk is full{where}. Free some space; a run goes on with --resume."
-    return f"no permission to write or read here{where}: {error.strerror}. Choose another place."
+    if error.errno in _NOT_ALLOWED:
+        return f"no permission to write or read here{where}: {error.strerror}. Choose another place."
+    return f"this path cannot be used{where}: {error.strerror}. Choose another one."
 
 
 def main() -> None:

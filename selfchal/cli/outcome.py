@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import click
 from rich.console import Console
 from rich.table import Table
 
+from selfchal.cli.terminal import say, say_on
 from selfchal.core.world import Json
+from selfchal.pipeline.unjudged import BOUND, LEAST, has_too_many_unjudged
+
+TOO_MANY_UNJUDGED = 3
 
 
 def percent(value: float | None) -> str:
@@ -15,9 +20,32 @@ def percent(value: float | None) -> str:
     return "–" if value is None or value != value else f"{100 * value:.1f} %"
 
 
-def interval(bounds: list[float] | None) -> str:
-    """An interval of rates, in brackets."""
-    return f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]" if bounds else ""
+def interval(bounds: list[float] | None, warning: str = "") -> str:
+    """An interval of rates in brackets, and what must be said beside it."""
+    said = f" ({warning})" if warning else ""
+    return f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]{said}" if bounds else ""
+
+
+def describe_unjudged(rates: Mapping[str, Json]) -> str:
+    """How much of a score could not be judged, and why; empty where everything was."""
+    if not rates["could_not_judge"]:
+        return ""
+    count, share = rates["could_not_judge"], percent(rates["share_not_judged"])
+    return (
+        f"{count} episodes ({share}) could not be judged: they are left out of the rates, and the low end of "
+        f"each interval counts them as failed. The commonest cause: {rates['commonest_cause']}"
+    )
+
+
+def exit_where_too_many_unjudged(ctx: click.Context, results: Mapping[str, Json], cure: str) -> None:
+    """End with ``TOO_MANY_UNJUDGED`` where a score is not to be relied upon; ``cure`` is what to do then."""
+    if has_too_many_unjudged(results):
+        say(
+            f"Error: too many episodes could not be judged ({LEAST} or more, and over {BOUND:.0%}), so the "
+            f"scores are not to be relied upon. Mend the cause, then {cure}.",
+            err=True,
+        )
+        ctx.exit(TOO_MANY_UNJUDGED)
 
 
 def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
@@ -29,26 +57,35 @@ def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
         table.add_column(when, justify="right")
     for name in results["before"]["intervals"]:
         parts = [results[when] for when in moments]
-        table.add_row(name, *(f"{percent(p[name])} {interval(p['intervals'][name])}" for p in parts))
+        table.add_row(name, *(_format_rate(part, name) for part in parts))
     console.print(table)
     for row in (*_list_changes(results), *_list_context(results)):
-        console.print(row, highlight=False, markup=False, soft_wrap=True)
+        say_on(console, row)
+
+
+def _format_rate(rates: Mapping[str, Json], name: str) -> str:
+    bounds = interval(rates["intervals"][name], rates["warnings"].get(name, ""))
+    return f"{percent(rates[name])} {bounds}"
 
 
 def _list_changes(results: Mapping[str, Json]) -> Iterator[str]:
     if difference := results.get("difference"):
-        bounds = interval([difference["low"], difference["high"]])
+        bounds = interval([difference["low"], difference["high"]], difference["warning"])
         yield f"pass@1 changed by {points(difference['mean'])}, 95 % interval {bounds}"
     elicitation = results["elicitation"]
     best = elicitation["baselines"][elicitation["best"]]
     said = f"best without training: {elicitation['best'].replace('_', ' ')} {percent(best['mean'])}"
     if gain := elicitation.get("difference"):
-        said += f"; pass@1 after it {points(gain['mean'])} {interval([gain['low'], gain['high']])}"
+        bounds = interval([gain["low"], gain["high"]], gain["warning"])
+        said += f"; pass@1 after it {points(gain['mean'])} {bounds}"
     yield said
 
 
 def _list_context(results: Mapping[str, Json]) -> Iterator[str]:
     yield f"doing nothing scores {percent(results['do_nothing'])}"
+    for when in ("before", "after"):
+        if said := describe_unjudged(results.get(when, {"could_not_judge": 0})):
+            yield f"{when}: {said}"
     funnel = results["funnel"]
     yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"
     if cost := results.get("per_kept_task"):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from selfchal.api import running
 from selfchal.cli.estimate import estimate_cost, print_cost
 from selfchal.cli.manifest import describe, set_option
-from selfchal.cli.outcome import print_outcome
+from selfchal.cli.outcome import exit_where_too_many_unjudged, print_outcome
 from selfchal.cli.progress import progress_on
+from selfchal.cli.terminal import open_console, say, say_json, say_on
+from selfchal.core.world import Json
 from selfchal.pipeline.distributed import is_follower
 from selfchal.pipeline.manifest import Manifest
 from selfchal.report.page import REPORT
@@ -41,7 +41,11 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Run a manifest: challenge, judge, train, evaluate, report."""
+    """Run a manifest: challenge, judge, train, evaluate, report.
+
+    Ends with exit code 3 where more than 1 % of a score's episodes, and at least five, could not be judged;
+    the same command with --resume plays those again, and nothing else.
+    """
     manifest = running.load_manifest(file, overrides)
     directory = running.directory_of(manifest, out)
     if dry_run:
@@ -50,28 +54,23 @@ def run(
     if is_follower():
         running.run(manifest)
         return
+    settings = (f"--set={override}" for override in overrides)
+    again = f"selfchal run {shlex.join([str(file), *settings, f'--out={directory}', '--resume'])}"
     try:
-        _run(manifest, directory, resume, as_json)
+        results = _run(manifest, directory, resume, as_json)
     except KeyboardInterrupt:
-        again = [
-            str(file),
-            *(f"--set={override}" for override in overrides),
-            f"--out={directory}",
-            "--resume",
-        ]
-        click.echo(
-            f"\nStopped; nothing that was done is lost. Go on with:\n  selfchal run {shlex.join(again)}",
-            err=True,
-        )
+        say(f"\nStopped; nothing that was done is lost. Go on with:\n  {again}", err=True)
         ctx.exit(INTERRUPTED)
+    exit_where_too_many_unjudged(ctx, results, f"play them again with\n  {again}\n")
 
 
-def _run(manifest: Manifest, directory: Path, resume: bool, as_json: bool) -> None:
-    console = Console(file=sys.stderr if as_json else sys.stdout)
-    console.print(describe(manifest), highlight=False, soft_wrap=True)
+def _run(manifest: Manifest, directory: Path, resume: bool, as_json: bool) -> Mapping[str, Json]:
+    console = open_console(err=as_json)
+    say_on(console, describe(manifest))
     watch = progress_on("stderr" if as_json else "stdout", manifest)
     results = running.run(manifest, directory, resume=resume, watch=watch)
     print_outcome(console, results)
-    console.print(f"\nThe report: {directory / REPORT}", highlight=False, soft_wrap=True)
+    say_on(console, f"\nThe report: {directory / REPORT}")
     if as_json:
-        click.echo(json.dumps(results))
+        say_json(results)
+    return results

@@ -7,16 +7,16 @@ skill.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.task import TestTask
 from selfchal.pipeline.context import GREEDY, RunContext
-from selfchal.pipeline.statistics import Rows, mean_reward
+from selfchal.pipeline.statistics import Rows, estimate
 from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import ActionFormat
 
@@ -32,14 +32,26 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Score:
-    """Rewards of every held-out task in one mode; ``unjudged`` episodes are left out of ``rows``."""
+    """Rewards of every held-out task in one mode, None for an episode that could not be judged.
+
+    ``causes`` are the reasons of those, and how many episodes have each.
+    """
 
     rows: Rows
-    unjudged: int
+    causes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def episodes(self) -> int:
+        return sum(map(len, self.rows.values()))
+
+    @property
+    def unjudged(self) -> int:
+        """How many episodes could not be judged."""
+        return sum(reward is None for rewards in self.rows.values() for reward in rewards)
 
     @property
     def rate(self) -> float:
-        return mean_reward([mean_reward(rewards) for rewards in self.rows.values()])
+        return estimate(self.rows).mean
 
 
 def held_out(context: RunContext) -> list[TestTask]:
@@ -85,32 +97,49 @@ def _count_samples(context: RunContext, mode: Mode) -> int:
 def _evaluate_slice(
     context: RunContext, when: str, mode: Mode, tasks: Sequence[TestTask], start: int, done: int
 ) -> list[Episode]:
-    """One stored batch of a measurement; ``done`` episodes of its stage came before."""
+    """One stored batch of a measurement; ``done`` episodes of its stage came before.
+
+    Of a batch that an earlier process stored, the episodes that it could not judge are played again: what
+    failed then, a full disk or a sandbox that was gone, may be mended now.
+    """
     key = f"{when}/{mode}/{start:06d}"
-    if not context.store.has("evaluate", key):
-        section, samples = context.manifest.settings.evaluation, _count_samples(context, mode)
-        sampled = mode is Mode.SAMPLED
-        # the seed leaves ``when`` out: before and after are paired draws
-        sampling = context.sampling(
-            section.temperature if sampled else GREEDY, context.seed("evaluate", mode, start)
-        )
-        rollout = context.manifest.settings.rollout
-        opening = FORCED_OPENINGS[rollout.action_format] if mode is Mode.FORCED_GREEDY else ""
-        engine = Engine(context.model, sampling, rollout.batch, rollout.lockstep, opening)
-        scenes = [context.test_scene(task) for task in tasks for _ in range(samples)]
-        numbers = [n for _ in tasks for n in range(samples)]
-        episodes = engine.roll(scenes, numbers, lambda ended: context.watch.count(done + ended))
+    episodes = list(context.store.episodes("evaluate", key))
+    samples = _count_samples(context, mode)
+    wanted = [(task, sample) for task in tasks for sample in range(samples)]
+    missing = [i for i in range(len(wanted)) if not episodes or episodes[i].reward is None]
+    if not missing:
+        return episodes
+    scenes = [context.test_scene(wanted[i][0]) for i in missing]
+    before = done + len(wanted) - len(missing)
+    played = _make_engine(context, mode, start).roll(
+        scenes, [wanted[i][1] for i in missing], lambda ended: context.watch.count(before + ended)
+    )
+    if episodes:
+        for index, episode in zip(missing, played, strict=True):
+            episodes[index] = episode
+        context.store.replace_episodes("evaluate", key, episodes)
+    else:
+        episodes = played
         context.store.put_episodes("evaluate", key, episodes)
-        context.watch.episodes_finished("evaluate", episodes)
+    context.watch.episodes_finished("evaluate", played)
     return list(context.store.episodes("evaluate", key))
 
 
+def _make_engine(context: RunContext, mode: Mode, start: int) -> Engine:
+    """The engine of the batch that begins at task ``start``."""
+    settings = context.manifest.settings
+    temperature = settings.evaluation.temperature if mode is Mode.SAMPLED else GREEDY
+    # the seed leaves out when it is: before and after are paired draws
+    sampling = context.sampling(temperature, context.seed("evaluate", mode, start))
+    opening = FORCED_OPENINGS[settings.rollout.action_format] if mode is Mode.FORCED_GREEDY else ""
+    return Engine(context.model, sampling, settings.rollout.batch, settings.rollout.lockstep, opening)
+
+
 def score_of(episodes: Sequence[Episode]) -> Score:
-    rows: dict[str, list[float]] = defaultdict(list)
+    rows: dict[str, list[float | None]] = defaultdict(list)
     for episode in episodes:
-        if episode.reward is not None:
-            rows[episode.task].append(episode.reward)
-    return Score(dict(rows), sum(episode.reward is None for episode in episodes))
+        rows[episode.task].append(episode.reward)
+    return Score(dict(rows), Counter(episode.reason for episode in episodes if episode.reward is None))
 
 
 def do_nothing(environment: Environment, tasks: Sequence[TestTask]) -> Rows:

@@ -29,6 +29,7 @@ from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import summary
 from selfchal.pipeline.statistics import estimate
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.unjudged import describe_unjudged
 from selfchal.pipeline.watch import Watchers, watching
 from selfchal.rollout.agent import AgentConfig
 from selfchal.rollout.given_turns import play_turns
@@ -68,7 +69,7 @@ def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> di
     split = section.split or environment.splits()[0]
     tasks = list(environment.test_tasks(split))[: section.tasks]
     if policy is Policy.NOTHING:
-        return _summarize(Score(do_nothing(environment, tasks), 0), split)
+        return _summarize(Score(do_nothing(environment, tasks)), split)
     with ExitStack() as closing:
         watch = closing.enter_context(watching(replace(manifest, watchers=()), None, watchers))
         sandbox: Sandbox = manifest.sandbox.make()
@@ -100,6 +101,6 @@ def play_oracle(
 
 def _summarize(score: Score, split: str) -> dict[str, Json]:
     part = estimate(score.rows)
-    failed = [task for task, rewards in score.rows.items() if sum(rewards) < len(rewards)]
+    failed = [task for task, rewards in score.rows.items() if 0.0 in rewards]
     return {"split": split, "pass@1": part.mean, "interval": [part.low, part.high], "tasks": part.tasks,
-            "failed": failed, "could_not_judge": score.unjudged}  # fmt: skip
+            "warning": part.warning, "failed": failed, **describe_unjudged([score])}  # fmt: skip

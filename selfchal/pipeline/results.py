@@ -17,8 +17,9 @@ from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, held_out
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
 from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
-from selfchal.pipeline.statistics import Estimate, estimate, paired_difference, pass_at_k, pass_hat_k
+from selfchal.pipeline.statistics import estimate, paired_difference, pass_at_k, pass_hat_k
 from selfchal.pipeline.store import RESULTS
+from selfchal.pipeline.unjudged import describe_unjudged
 from selfchal.write_whole import write_whole
 
 Scores = Mapping[Mode, Score]
@@ -58,23 +59,23 @@ def _compare(before: Scores, after: Scores, samples: int) -> dict[str, Json]:
         "difference": paired_difference(before[Mode.SAMPLED].rows, after[Mode.SAMPLED].rows),
         "greedy_difference": paired_difference(before[Mode.GREEDY].rows, after[Mode.GREEDY].rows),
     }
-    intervals = {name: _make_interval(change) for name, change in changes.items()}
+    intervals = {name: change.to_json() for name, change in changes.items()}
     return {"after": summary(after, samples), **intervals}
 
 
 def summary(scores: Scores, samples: int) -> dict[str, Json]:
     """Rates of one moment: sampled with intervals, greedy, and how many episodes could not be judged."""
-    rows = {task: rewards for task, rewards in scores[Mode.SAMPLED].rows.items() if len(rewards) == samples}
+    sampled, greedy = scores[Mode.SAMPLED].rows, scores[Mode.GREEDY].rows
     parts = {
-        "pass@1": estimate(scores[Mode.SAMPLED].rows),
-        f"pass@{samples}": estimate(rows, partial(pass_at_k, k=samples)),
-        f"pass^{samples}": estimate(rows, partial(pass_hat_k, k=samples)),
-        "greedy": estimate(scores[Mode.GREEDY].rows),
+        "pass@1": estimate(sampled),
+        f"pass@{samples}": estimate(sampled, partial(pass_at_k, k=samples), samples),
+        f"pass^{samples}": estimate(sampled, partial(pass_hat_k, k=samples), samples),
+        "greedy": estimate(greedy),
     }
     rates: dict[str, Json] = {name: part.mean for name, part in parts.items()}
     rates["intervals"] = {name: [part.low, part.high] for name, part in parts.items()}
-    rates["could_not_judge"] = sum(score.unjudged for score in scores.values())
-    return rates
+    rates["warnings"] = {name: part.warning for name, part in parts.items() if part.warning}
+    return rates | describe_unjudged(list(scores.values()))
 
 
 def elicitation(before: Scores, after: Scores | None) -> dict[str, Json]:
@@ -82,7 +83,7 @@ def elicitation(before: Scores, after: Scores | None) -> dict[str, Json]:
     baselines = {mode: before[mode] for mode in (Mode.GREEDY, Mode.FORCED_GREEDY) if mode in before}
     best = max(baselines, key=lambda mode: baselines[mode].rate)
     found = {
-        "baselines": {mode.value: _make_interval(estimate(score.rows)) for mode, score in baselines.items()},
+        "baselines": {mode.value: estimate(score.rows).to_json() for mode, score in baselines.items()},
         "best": best.value,
     }
     if after is None:
@@ -91,7 +92,7 @@ def elicitation(before: Scores, after: Scores | None) -> dict[str, Json]:
         "difference": paired_difference(baselines[best].rows, after[Mode.SAMPLED].rows),
         "greedy_difference": paired_difference(baselines[best].rows, after[Mode.GREEDY].rows),
     }
-    return found | {name: _make_interval(gain) for name, gain in gains.items()}
+    return found | {name: gain.to_json() for name, gain in gains.items()}
 
 
 def by_family(families: Mapping[str, str], before: Scores, after: Scores | None) -> dict[str, Json]:
@@ -142,7 +143,3 @@ def peak_memory() -> int:
     return unit * sum(
         resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-
-
-def _make_interval(part: Estimate) -> dict[str, Json]:
-    return {"mean": part.mean, "low": part.low, "high": part.high}

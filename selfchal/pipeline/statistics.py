@@ -1,7 +1,7 @@
-"""Rates with intervals: pass@k, pass^k, task-clustered bootstrap, and the paired difference.
+"""Scores with intervals: pass@k, pass^k, the paired difference, the difference over several seeds.
 
-Samples of one task are not independent, so tasks are what is resampled (a cluster bootstrap,
-percentile interval). All rewards are 0 or 1; a task's row holds its samples.
+Rewards are 0 or 1, or None for an episode that could not be judged. Such an episode has no part in a mean,
+and counts as failed in the low end of every interval, so that nothing gains by not being judged.
 """
 
 from __future__ import annotations
@@ -11,11 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-RESAMPLES = 4_000
-CONFIDENCE = 0.95
-Rows = Mapping[str, Sequence[float]]  # task id -> rewards of its samples
+from selfchal.core.world import Json
+from selfchal.pipeline.intervals import (
+    Interval,
+    Values,
+    interval_of_difference,
+    interval_of_mean,
+    interval_over_seeds,
+)
+
+Rows = Mapping[str, Sequence[float | None]]  # task id -> the reward of each sample
+FEW_TASKS = 30  # below it an interval's coverage hangs on what the tasks are
+TOO_FEW_TASKS = "too few tasks"
 
 
 @dataclass(frozen=True)
@@ -27,8 +35,13 @@ class Estimate:
     high: float
     tasks: int
 
-    def to_json(self) -> dict[str, float | int]:
-        return {"mean": self.mean, "low": self.low, "high": self.high, "tasks": self.tasks}
+    @property
+    def warning(self) -> str:
+        """What must stand beside the interval; empty where it can be relied upon."""
+        return TOO_FEW_TASKS if self.tasks < FEW_TASKS else ""
+
+    def to_json(self) -> dict[str, Json]:
+        return {**vars(self), "warning": self.warning}
 
 
 def pass_at_k(rewards: Sequence[float], k: int) -> float:
@@ -47,22 +60,68 @@ def mean_reward(rewards: Sequence[float]) -> float:
     return sum(rewards) / len(rewards)
 
 
-def estimate(rows: Rows, statistic: Callable[[Sequence[float]], float] = mean_reward) -> Estimate:
-    """Mean of ``statistic`` over tasks, with a task-clustered interval."""
-    return _bootstrap(np.array([statistic(rewards) for rewards in rows.values()]))
+def judged(rewards: Sequence[float | None]) -> list[float]:
+    """Without those of episodes that could not be judged."""
+    return [reward for reward in rewards if reward is not None]
+
+
+def estimate(
+    rows: Rows, statistic: Callable[[Sequence[float]], float] = mean_reward, samples: int = 1
+) -> Estimate:
+    """Mean of ``statistic`` over the tasks of which at least ``samples`` samples could be judged."""
+    known = {task: judged(rewards) for task, rewards in rows.items()}
+    failed = {task: _fill(rewards, 0.0) for task, rewards in rows.items()}
+    values, least = (
+        np.array([statistic(rewards) for rewards in some.values() if len(rewards) >= samples])
+        for some in (known, failed)
+    )
+    return _estimate(values, interval_of_mean, least)
 
 
 def paired_difference(before: Rows, after: Rows) -> Estimate:
     """Mean over the tasks that both have of (mean reward after - mean reward before)."""
-    shared = [task for task in before if task in after]
-    return _bootstrap(np.array([mean_reward(after[task]) - mean_reward(before[task]) for task in shared]))
+    return difference_over_seeds([before], [after])
 
 
-def _bootstrap(values: npt.NDArray[np.float64]) -> Estimate:
-    if not len(values):
+def difference_over_seeds(before: Sequence[Rows], after: Sequence[Rows]) -> Estimate:
+    """The same, a pair for each seed, over tasks that could be judged in all of them.
+
+    With several seeds the interval holds for other seeds and other tasks. In its low end episodes that could
+    not be judged count against the gain: as failed after, and as solved before.
+    """
+    several = [*before, *after]
+    shared = [task for task in several[0] if all(task in rows for rows in several)]
+    known = [task for task in shared if all(judged(rows[task]) for rows in several)]
+    values = _subtract(before, after, known, judged, judged)
+    least = _subtract(before, after, shared, lambda r: _fill(r, 1.0), lambda r: _fill(r, 0.0))
+    if len(before) > 1:
+        return _estimate(values, interval_over_seeds, least)
+    return _estimate(values[0], interval_of_difference, least[0])
+
+
+def _fill(rewards: Sequence[float | None], value: float) -> list[float]:
+    return [value if reward is None else reward for reward in rewards]
+
+
+def _subtract(
+    before: Sequence[Rows],
+    after: Sequence[Rows],
+    tasks: Sequence[str],
+    read_before: Callable[[Sequence[float | None]], Sequence[float]],
+    read_after: Callable[[Sequence[float | None]], Sequence[float]],
+) -> Values:
+    """After minus before. Shape [seeds, tasks]."""
+    return np.array([
+        [mean_reward(read_after(new[task])) - mean_reward(read_before(old[task])) for task in tasks]
+        for old, new in zip(before, after, strict=True)
+    ])  # fmt: skip
+
+
+def _estimate(values: Values, find_interval: Callable[[Values], Interval], least: Values) -> Estimate:
+    """``values`` end in an axis of tasks, and so do ``least``, in which nothing is left unjudged."""
+    if not values.size:
         return Estimate(math.nan, math.nan, math.nan, 0)
-    rng = np.random.default_rng(0)  # fixed: the same scores always give the same interval
-    means = rng.choice(values, size=(RESAMPLES, len(values))).mean(axis=1)
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return Estimate(float(values.mean()), float(low), float(high), len(values))
+    low, high = find_interval(values)
+    if least.shape != values.shape or not np.array_equal(least, values):
+        low = min(low, find_interval(least)[0])
+    return Estimate(float(values.mean()), low, high, values.shape[-1])

@@ -98,7 +98,17 @@ def _list_doubts(results: Mapping[str, Json]) -> list[str]:
             f"({elicitation['best'].replace('_', ' ')}): the gain may be elicitation, not skill."
         )
     moments = [results[when] for when in ("before", "after") if when in results]
+    warnings = sorted({text for moment in moments for text in moment.get("warnings", {}).values()})
+    found += [
+        f"{results['held_out_tasks']} held-out tasks: {text} to rely on intervals." for text in warnings
+    ]
     unjudged = sum(moment["could_not_judge"] for moment in moments)
     if unjudged:
-        found.append(f"{unjudged} evaluation episodes could not be judged and are left out.")
+        share = max(moment.get("share_not_judged", 0.0) for moment in moments)
+        causes = {moment["commonest_cause"] for moment in moments if moment.get("commonest_cause")}
+        found.append(
+            f"{unjudged} evaluation episodes could not be judged, up to {100 * share:.1f} % at a time. They "
+            "are left out of the rates, and the low end of each interval counts them as failed. The "
+            f"commonest cause: {'; '.join(sorted(causes))}"
+        )
     return found

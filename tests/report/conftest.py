@@ -33,7 +33,7 @@ MANIFEST = {
 def rates(low: float) -> dict[str, Any]:
     names = {"pass@1": low, "pass@4": low + 0.2, "pass^4": low / 3, "greedy": low + 0.05}
     spread = {name: [rate - 0.04, rate + 0.04] for name, rate in names.items()}
-    return {**names, "intervals": spread, "could_not_judge": 0}
+    return {**names, "intervals": spread, "could_not_judge": 0, "too_many_not_judged": False}
 
 
 def interval(mean: float) -> dict[str, float]:

@@ -88,7 +88,7 @@ PLUGIN_KINDS: dict[str, Kind] = {
     "sandbox": "sandbox",
     "trainer": "trainer",
 }
-PROPOSING = ("challenge", "budget")  # the sections that say how much is proposed
+PROPOSING = ("challenge",)  # the sections that say how much is proposed
 
 
 def _dump(choice: Choice) -> dict[str, Json]:
