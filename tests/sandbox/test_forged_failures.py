@@ -167,8 +167,8 @@ def test_what_a_session_does_after_it_said_that_it_is_done_is_its_own_doing(
 
 
 def test_time_is_up_for_code_that_never_stops_calling(sandbox: Sandbox) -> None:
-    """It reads the answers too, so that neither side ever waits for the other."""
+    """Where the answers it does not read are kept for it (docker), nobody ever waits."""
     refused = _frame(["call", "no_tool", [], {}]) * 100
-    flood = f"import os\nwhile True:\n    os.write(3, {refused!r})\n    os.read(3, 2**16)\n"
+    flood = f"import os\nwhile True:\n    os.write(3, {refused!r})\n"
     execution = sandbox.run(Program(flood), Counting(), replace(LIMITS, seconds=0.2))
     assert execution.status is Status.TIMEOUT, execution
