@@ -204,7 +204,8 @@ def _make_value_expression(program: Program) -> tuple[str, dict[str, Json]]:
 
 def _accepts(program: Program) -> int | None:
     """How many positional arguments the called function takes; None for any number, or where that is not to
-    be told. Monty has read the source before; CPython's parser takes long texts no worse."""
+    be told. Nothing is compiled, and parsing takes a time that grows with the length alone, which is bounded;
+    the service that compiles needs what Windows has not."""
     try:
         tree = ast.parse(program.source[:MAX_SOURCE])
     except (SyntaxError, ValueError, MemoryError, RecursionError):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import resource
 import signal
 import threading
 import time
@@ -69,6 +68,8 @@ def describe_os_error(error: OSError) -> str:
     """The error, and the cure where it is one of descriptors."""
     if error.errno != errno.EMFILE:
         return str(error)
+    import resource  # Windows has none, where the monty sandbox imports this module
+
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return f"EMFILE, no file descriptor is left: this process may open {most}; raise that ('ulimit -n 4096')"
 

@@ -1,9 +1,10 @@
 """How much the compiler would make of a source, told before it is asked.
 
-Three things make it take far more than the source is long. It writes the body of a ``finally`` once for each
+Four things make it take far more than the source is long. It writes the body of a ``finally`` once for each
 way out of its ``try``, so that one inside the other doubles with each level. It sorts the names of patterns
-that are joined by ``|`` pairwise. And it computes with constants, and keeps every intermediate text or tuple
-until it is done. What remains is bounded by the worker's limits. Standard library only: the worker runs it.
+that are joined by ``|`` pairwise. It asks each ``lambda`` around a name for that name. And it computes with
+constants, and keeps every intermediate text or tuple until it is done. What remains is bounded by the
+worker's limits. Standard library only: the worker runs it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _WITH = 8  # instructions of the end of a ``with``, for each way out
 _BYTES = 64  # of a constant, that count as an instruction
 _LARGEST = 4096  # characters or items of a product of constants that the compiler computes
 _FEW_PRODUCTS = 64
+_FEW_LAMBDAS = 100
 
 
 class _Cost(NamedTuple):
@@ -29,7 +31,12 @@ class _Cost(NamedTuple):
 
 def may_be_costly(source: str) -> bool:
     """Whether ``count_instructions`` is worth its time; nearly no source of a task is."""
-    return "finally" in source or ("case" in source and "|" in source) or source.count("*") > _FEW_PRODUCTS
+    return (
+        "finally" in source
+        or ("case" in source and "|" in source)
+        or source.count("*") > _FEW_PRODUCTS
+        or source.count("lambda") > _FEW_LAMBDAS  # then they may be nested too deep to be counted
+    )
 
 
 def count_instructions(tree: ast.AST) -> int:

@@ -9,6 +9,7 @@ takes too much memory it ends by itself, since what is left of that may be in pi
 from __future__ import annotations
 
 import ast
+import contextlib
 import marshal
 import os
 import resource
@@ -29,7 +30,8 @@ def main() -> NoReturn:
     """Entry point: answer until the other side hangs up."""
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     memory = MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, most))
+    with contextlib.suppress(ValueError, OSError):  # macOS has no such limit; that of time remains
+        resource.setrlimit(resource.RLIMIT_AS, (memory, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # whatever was inherited, the timer is to kill
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])
