@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from selfchal.core.arena import Arena
 from selfchal.core.episode import End, Episode
 from selfchal.core.sandbox import Limits, Sandbox, Status
 from selfchal.core.task import Task
@@ -43,9 +44,9 @@ def _make_task(name: str) -> Task:
 
 
 def _play(sandbox: Sandbox, task: Task, turns: Sequence[str]) -> Episode:
-    environment = ShopEnvironment()
-    runner = SandboxTaskRunner(environment, sandbox, LIMITS)
-    config = AgentConfig(environment, sandbox, LIMITS, max_steps=len(turns))
+    arena = Arena(ShopEnvironment(), sandbox, LIMITS)
+    runner = SandboxTaskRunner(arena)
+    config = AgentConfig(arena, max_steps=len(turns))
     scene = AgentScene(
         task.id,
         task.instruction,
@@ -92,7 +93,7 @@ def test_an_agent_that_forges_failures_of_the_sandbox_scores_as_one_that_guesses
 @pytest.mark.slow
 def test_a_task_whose_code_forges_failures_of_the_sandbox_is_judged(process_sandbox: Sandbox) -> None:
     """A challenger that hides its solution or its verifier gets a verdict, not another try."""
-    runner = SandboxTaskRunner(ShopEnvironment(), process_sandbox, LIMITS)
+    runner = SandboxTaskRunner(Arena(ShopEnvironment(), process_sandbox, LIMITS))
     for source in HIDING[:8]:
         trial = runner.try_code(_make_task("hidden"), source)  # raises SandboxError for a failure
         assert trial.execution.status is not Status.INFRA_ERROR
