@@ -6,7 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
-from . import kernel
+from . import kernel, wire
 from .child import CHANNEL, serve
 
 # Address space that an interpreter takes before it runs anything; generous, since this is no promise.
@@ -18,5 +18,6 @@ def main() -> NoReturn:
     os.dup2(int(sys.argv[1]), CHANNEL)
     sys.argv[:] = [""]
     kernel.lower_limit(kernel.RLIMIT_CPU, kernel.MOST_CPU_SECONDS)
+    os.write(CHANNEL, wire.READY)
     serve(_BASE_MEMORY)
     os._exit(0)

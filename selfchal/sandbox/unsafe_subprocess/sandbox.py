@@ -24,13 +24,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import GUARANTEES, Guarantees, Level
 from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
+from selfchal.sandbox.protocol import InfrastructureError
+from selfchal.sandbox.runner import wire
 from selfchal.sandbox.runner.ending import Ending, OutOfMemoryKills, was_killed
 from selfchal.sandbox.runner.forked import DYING_SECONDS
-from selfchal.sandbox.runner.frames import Frames
+from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError, Frames
 
 _kills = OutOfMemoryKills()
 VARIABLE = "SELFCHAL_ALLOW_UNSAFE"
 _PROGRAM = "import sys; sys.path.insert(0, {!r}); from runner.bare import main; main()"
+_READY_SECONDS = 60.0  # a machine that does other things too starts an interpreter late
 _HELD = {"wall_time": Level.FULL, "memory": Level.PARTIAL, "cpu": Level.PARTIAL, "determinism": Level.PARTIAL}
 WARNING = "UNSAFE: code ran as a plain subprocess, with the files, the network and the rights of the user"
 
@@ -64,7 +67,13 @@ class UnsafeSubprocessSandbox(ChannelSandbox):
         self.guarantees = Guarantees("unsafe-subprocess", "none", levels, WARNING)
 
     def _take(self, hash_seed: int) -> PlainChild:
-        return PlainChild(hash_seed)
+        child = PlainChild(hash_seed)
+        try:
+            child.wait_ready(time.monotonic() + _READY_SECONDS)
+        except (ChannelClosedError, ChannelTimeoutError) as error:
+            child.close()
+            raise InfrastructureError("the interpreter did not start") from error
+        return child
 
     def _end(self) -> None:
         """Nothing: each process ends with its run or session."""
@@ -90,6 +99,13 @@ class PlainChild:
             cwd=tempfile.gettempdir(),
         )
         there.close()
+
+    def wait_ready(self, deadline: float) -> None:
+        """Wait for the interpreter, whose start is not the code's time. Raises ChannelClosedError,
+        ChannelTimeoutError."""
+        self._frames.wait_readable(deadline)
+        if self._frames.socket.recv(1) != wire.READY:
+            raise ChannelClosedError
 
     def send(self, payload: bytes, deadline: float) -> None:
         self._frames.send(payload, deadline)

@@ -144,7 +144,7 @@ def test_what_takes_too_long_kills_the_worker_and_nothing_else(
     own: CompileService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hasty = (
-        "from worker import messages; messages.CPU_SECONDS = 0.02; from worker.program import main; main()"
+        "from worker import messages; messages.CPU_SECONDS = 0.005; from worker.program import main; main()"
     )
     monkeypatch.setattr(service, "_PROGRAM", f"import sys; sys.path.insert(0, {service._FOLDER!r}); {hasty}")
     slow = "x = f'" + "{a + b}" * 2_500 + "'"
