@@ -20,6 +20,10 @@ from selfchal.core.errors import SelfchalError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("selfchal.cli.run:run", "Run a manifest: challenge, judge, train, evaluate, report."),
+    "examples": (
+        "selfchal.cli.examples:examples",
+        "List the example manifests, or write one.",
+    ),
     "validate": ("selfchal.cli.manifest:validate_file", "Check a manifest without loading a model."),
     "eval": ("selfchal.cli.evaluate:evaluate", "Measure a run's model on the held-out test tasks."),
     "report": ("selfchal.cli.report:report", "Write a run's report as one HTML page."),
@@ -61,7 +65,7 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Make an LLM agent better at your tools, with tasks that it writes itself, each proven by running code.
 
-    Start here: selfchal run examples/quickstart.yaml
+    Start here: selfchal examples quickstart --out quickstart.yaml; selfchal run quickstart.yaml
     """
 
 

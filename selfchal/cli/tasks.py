@@ -139,7 +139,10 @@ def judge(environment: str, file: Path, sandbox: str, overrides: tuple[str, ...]
     section = {**read_options(overrides), "name": environment}
     verdicts = judge_rows(read_rows(file), section, sandbox, processes=None)
     for number, verdict in enumerate(verdicts, start=1):
-        say_json(verdict) if as_json else _format_verdict(number, verdict)
+        if as_json:
+            say_json(verdict)
+        else:
+            say(_format_verdict(number, verdict))
 
 
 def _format_verdict(number: int, verdict: Mapping[str, Json]) -> str:

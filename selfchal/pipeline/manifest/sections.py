@@ -115,7 +115,8 @@ class EvaluationSection(Section):
     split: str | None = None
     """The held-out split; the environment's first one where it is not said."""
     tasks: int | None = Field(None, ge=1)
-    """How many of the held-out tasks are used, at most."""
+    """How many of the held-out tasks are used, at most: a draw that is always the same, each family of tasks
+    with its share."""
     baselines: bool = True
     """Also measure the untrained model with its first action forced, which shows what elicitation alone
     gives."""
