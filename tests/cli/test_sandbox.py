@@ -77,7 +77,13 @@ def test_a_check_that_is_ended_leaves_nothing_behind(number: signal.Signals, tmp
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "selfchal", "sandbox", "check", "process"]
     check = subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        # A shell starts its background jobs, these tests perhaps, with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert check.stderr is not None
     assert b"stopped" in check.stderr.readline()  # the first kind is through

@@ -66,7 +66,7 @@ def describe_code(code: int) -> str:
 
 def describe_os_error(error: OSError) -> str:
     """The error, and the cure where it is one of descriptors."""
-    if error.errno != errno.EMFILE:
+    if error.errno not in (errno.EMFILE, errno.ETOOMANYREFS):  # of its own, or of its user's under way
         return str(error)
     import resource  # Windows has none, where the monty sandbox imports this module
 

@@ -57,7 +57,7 @@ class Child:
                 self._pidfd = descriptors[0]
             elif flags & socket.MSG_CTRUNC:
                 os.close(os.dup(0))  # raises what the kernel kept to itself: no descriptor is left
-            if not data or data.startswith(wire.FAILED):
+            if not data or wire.FAILED in data:
                 raise ChannelClosedError(self.read_some(_REASON_CAP).decode("utf-8", "replace"))
             self._locked_down = self._locked_down or wire.READY in data
 

@@ -179,10 +179,13 @@ class _Forks:
         self._poll.register(pidfd, select.POLLIN)
         rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _ONE.pack(pidfd))]
         to_host = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, channel)
-        try:  # noqa: SIM105 — touches less memory, which the fork made the kernel copy
+        try:
             to_host.sendmsg([PIDFD], rights)
-        except OSError:
+        except (BrokenPipeError, ConnectionResetError):
             pass  # the host has hung up already
+        except OSError as error:  # too many descriptors of this user are under way, say
+            os.kill(pid, signal.SIGKILL)
+            to_host.send(FAILED + f"\nit cannot hand over another process (EMFILE): {error}".encode())
         to_host.close()
         return True
 
