@@ -22,7 +22,7 @@ from pathlib import Path
 from selfchal.core.sandbox import MAX_SOURCE
 from selfchal.judging.checks.derived import literals
 from selfchal.judging.checks.hidden_values import hidden_values
-from selfchal.judging.checks.novelty import normalised
+from selfchal.judging.checks.near_duplicates import normalised
 from selfchal.judging.source.drop_conditions import weakened
 from selfchal.judging.source.except_hooks import hook_excepts
 from selfchal.judging.source.introspection import find_introspection

@@ -43,6 +43,8 @@ class CompletenessConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Completeness:
+    """Complete: the instruction holds what the solution needs and evaluate demands."""
+
     config: CompletenessConfig = field(default_factory=CompletenessConfig)
     name: ClassVar[str] = "completeness"
     stage: ClassVar[Stage] = Stage.COMPLETE

@@ -26,7 +26,8 @@ def parse_tree(source: str) -> ast.Module | Refused:
         return outcome
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a doubtful escape in a model's text is no error
+            # A doubtful escape in what a model wrote is no error, and no warning of another thread is lost.
+            warnings.filterwarnings("ignore", module=r"<unknown>\Z")
             tree = ast.parse(source)
     except (RecursionError, MemoryError) as error:
         return Refused(f"it cannot be parsed ({type(error).__name__})", too_complex=True)
