@@ -29,6 +29,7 @@ from selfchal.judging.checks.needs import Documents, Need, needs_of
 from selfchal.judging.mutants import with_argument
 from selfchal.judging.wording import Wording, features, stem, tokens
 
+_MOST_NUMBERS = 100  # different ones in a solution; to look for one takes as long as the results are
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST_ALTERNATIVES = 12
 _RATE = 20  # numbers from here on that the documents name are rates and prices, so much for each
@@ -89,11 +90,7 @@ class Completeness:
         if self.config.literals:
             missing += hidden_values(task.solution, wording)
             results = [call.value for call in calls]
-            missing += [
-                f"{value!r}"
-                for value in literals(task.solution)
-                if not wording.says(value) and not is_derived(value, results, wording)
-            ]
+            missing += _find_unsaid_numbers(task.solution, results, wording)
         unclear, unsure = blurred(calls, evidence.solution.execution.value, wording)
         return missing or [*strayed(calls, wording), *unclear], unsure
 
@@ -103,6 +100,17 @@ def _is_told(need: Need, wording: Wording) -> bool:
         return True
     switch = isinstance(need.value, bool) or str(need.value).casefold() in ("yes", "no", "none")
     return switch and bool(wording.mentioned(features([need.parameter])))
+
+
+def _find_unsaid_numbers(source: str, results: Sequence[Json], wording: Wording) -> list[str]:
+    """Numbers of the solution's own arithmetic that are neither said nor worked out of results."""
+    numbers = list(dict.fromkeys(literals(source)))
+    missing = [
+        f"{value!r}"
+        for value in numbers[:_MOST_NUMBERS]
+        if not wording.says(value) and not is_derived(value, results, wording)
+    ]
+    return [*missing, f"one of {len(numbers)} numbers"] if len(numbers) > _MOST_NUMBERS else missing
 
 
 def _is_counted(need: Need, wording: Wording) -> bool:
