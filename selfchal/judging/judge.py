@@ -87,9 +87,7 @@ class Judge:
             reason = f"the task's code is too complex to be judged: {type(error).__name__}"
             verdict = Verdict(Outcome.FAILED, case.stage, reason, reason, case.diagnostics)
         except Exception as error:  # noqa: BLE001 — a mistake of the judge's own must not end a run of thousands
-            reason = (
-                f"the judge itself failed on this task, please report it: {type(error).__name__}: {error}"
-            )
+            reason = f"the judge itself failed, please report it: {type(error).__name__}: {error}"
             told = traceback.format_exc(limit=-8)
             verdict = Verdict(Outcome.COULD_NOT_CHECK, case.stage, reason, told, case.diagnostics)
         return replace(verdict, diagnostics={**verdict.diagnostics, "executions": counting.runs})
