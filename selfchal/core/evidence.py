@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from selfchal.core.environment import Environment
+from selfchal.core.environment import Chat, Environment
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json, ToolHost, World
@@ -103,6 +103,9 @@ class StateExplorer(Protocol):
     def finds(self, record: str, told: Callable[[str], bool]) -> bool:
         """Does some tool give this record for fields of it that are told (an e-mail address, a name)?"""
 
+    def read_field(self, record: str, name: str) -> str | None:
+        """The text that reading this record shows under a name; None where there is none."""
+
     def features(self, value: Json) -> frozenset[str]:
         """The words and numbers of a value, and of all that describes it."""
 
@@ -145,6 +148,10 @@ class TaskRunner(Protocol):
     @property
     def solver(self) -> Solver | None:
         """Attempts from the instruction alone; None where no model is at hand."""
+
+    @property
+    def chat(self) -> Chat | None:
+        """The judge model, one greedy answer at a time; None where no model is at hand."""
 
     def try_code(self, task: Task, source: str, hash_seed: int = 0) -> Trial:
         """Run ``source`` (a solution or a failure case) on a fresh world and evaluate the outcome."""
