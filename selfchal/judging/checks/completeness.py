@@ -1,10 +1,10 @@
 """Complete: does the instruction hold what the solution needs and evaluate demands?
 
 Every value that the solution hands to a tool must be said in the instruction (or in what the agent is
-shown first), be the result of an earlier call, be settled by the records at hand, or be forced: no other value
-works and is accepted by evaluate too. A value that an agent has to look up (an order, a variant, a payment
-method) must be told apart from those that it stands beside. The paper leaves this open; 30 % of its kept tasks
-punish correct behaviour because of it.
+shown first), be the result of an earlier call, be settled by the records at hand, or be forced: no other
+value works and is accepted by evaluate too. A value that an agent has to look up (an order, a variant, a
+payment method) must be told apart from those that it stands beside. The paper leaves this open; 30 % of its
+kept tasks punish correct behaviour because of it.
 
 There are three outcomes. A value is said, or missing, or *unsure*: it may be said in words that no exact
 comparison knows. Readers decide what is unsure, where the options ask for them; the rest is kept and marked.

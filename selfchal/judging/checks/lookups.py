@@ -16,9 +16,9 @@ _AROUND = 1  # lines before and after
 
 
 def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> tuple[list[str], list[Question]]:
-    """Why the instruction does not single out the answer's line among those alike; then the question
-    that remains where it names nothing of the line and may ask for it in other words. Both are empty when it does,
-    or when the answer was not simply read."""
+    """Why the instruction does not single out the answer's line among those alike; then the question that
+    remains where it names nothing of the line and may ask for it in other words. Both are empty when it
+    does single out the line, or when the answer was not simply read."""
     if answer is None or wording.says(answer):
         return [], []
     pages = [call.value for call in calls if isinstance(call.value, str) and "\n" in call.value]

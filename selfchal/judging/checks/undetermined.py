@@ -57,29 +57,49 @@ def find_undetermined(
         if unsaid or _find_unnamed(need, needs, explorer, wording):
             missing[need] = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
     used = {str(need.value) for need in needs}
+    asked = [need for need in open_needs if need not in missing]
+    for need, other in _find_free(task, runner, evidence, asked, used, wording):
+        missing.setdefault(
+            need, f"{need.value!r} ({need.parameter} of {calls[need.call].name}), it could be {other!r}"
+        )
+    labels = {
+        need: label
+        for need, label in missing.items()
+        if _is_undecided(need, needs, explorer, docs, calls[need.call].name, wording)
+    }
+    questions = [
+        _make_question(need, label, calls[need.call].name, used, explorer, docs)
+        for need, label in labels.items()
+    ]
+    return [label for need, label in missing.items() if need not in labels], questions
+
+
+def _find_free(
+    task: Task,
+    runner: TaskRunner,
+    evidence: Evidence,
+    needs: Sequence[Need],
+    used: set[str],
+    wording: Wording,
+) -> Iterator[tuple[Need, Json]]:
+    """Values in whose place another one works, that the instruction does not exclude and evaluate does."""
+    explorer, docs, calls = (
+        evidence.explored(),
+        Documents(runner.environment),
+        evidence.solution.execution.calls,
+    )
     tries: list[tuple[Need, Json, World]] = []
-    for need in open_needs:
-        if need not in missing and not (
-            need.value in explorer.described and wording.picks(_list_kinds(need, explorer))
-        ):
-            others = _list_alternatives(
-                need, explorer, used, docs.choices(calls[need.call].name, need.parameter)
-            )
-            rivals = [other for other in others if not told_apart(need.value, other, explorer, wording)]
-            tries += _try_values(need, rivals[:_MOST_ALTERNATIVES], evidence)
+    for need in needs:
+        if need.value in explorer.described and wording.picks(_list_kinds(need, explorer)):
+            continue
+        choices = docs.choices(calls[need.call].name, need.parameter)
+        others = _list_alternatives(need, explorer, used, choices)
+        rivals = [other for other in others if not told_apart(need.value, other, explorer, wording)]
+        tries += _try_values(need, rivals[:_MOST_ALTERNATIVES], evidence)
     verdicts = _collect_verdicts(task, runner, evidence, [world for _, _, world in tries])
     for (need, other, _), verdict in zip(tries, verdicts, strict=True):
         if verdict is False:
-            what = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
-            missing.setdefault(need, f"{what}, it could be {other!r}")
-    decided, questions = [], []
-    for need, label in missing.items():
-        tool = calls[need.call].name
-        if _is_undecided(need, needs, explorer, docs, tool, wording):
-            questions.append(_make_question(need, label, tool, used, explorer, docs))
-        else:
-            decided.append(label)
-    return decided, questions
+            yield need, other
 
 
 def _make_question(

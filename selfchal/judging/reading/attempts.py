@@ -1,10 +1,11 @@
 """Attempts by a solver: can the values be found without being told?
 
-A solver that passes from the instruction alone has found every value, so they count as said. Attempts that fail
-mean nothing by themselves, because the task may be too hard for the solver. So the same solver tries as often
-once more with the values added to the instruction. Only when it then passes so much more often that chance is
-not an explanation (Fisher's exact test, one-sided, 5 %) do the values count as missing: with three attempts all
-three must pass once they are told, with four all four, with six four. A weak solver decides nothing.
+A solver that passes from the instruction alone has found every value, so they count as said. Attempts that
+fail mean nothing by themselves, because the task may be too hard for the solver. So the same solver tries as
+often once more with the values added to the instruction. Only when it then passes so much more often that
+chance is not an explanation (Fisher's exact test, one-sided, 5 %) do the values count as missing: with three
+attempts all three must pass once they are told, with four all four, with six four. A weak solver decides
+nothing.
 """
 
 from __future__ import annotations
@@ -35,6 +36,6 @@ def decide_by_attempts(solver: Solver, task: Task, questions: Sequence[Question]
 
 
 def fisher_level(passed_told: int, attempts: int) -> float:
-    """The chance that all ``passed_told`` passes of twice ``attempts`` fall to the half that was told, if being
-    told made no difference."""
+    """The chance that all ``passed_told`` passes of twice ``attempts`` fall to the half that was told, if
+    being told made no difference."""
     return comb(attempts, passed_told) / comb(2 * attempts, passed_told)

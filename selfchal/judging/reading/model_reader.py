@@ -1,9 +1,9 @@
 """A model as a reader: which of these does the message ask for, or does it not say?
 
-The question is a closed choice with one letter as its answer. It is put twice, the second time with the choices
-in reverse order, because small models prefer a position. Where the two answers differ, the reader cannot tell.
-Where they agree on the value, it is said; where they agree that the message does not say it, or on another
-choice, it is missing, because the instruction does not lead to what evaluate demands.
+The question is a closed choice with one letter as its answer. It is put twice, the second time with the
+choices in reverse order, because small models prefer a position. Where the two answers differ, the reader
+cannot tell. Where they agree on the value, it is said; where they agree that the message does not say it, or
+on another choice, it is missing, because the instruction does not lead to what evaluate demands.
 
 The instruction is the challenger's, and may try to talk the reader into an answer. It gains nothing by that:
 what a reader calls said would have been kept and marked without one.

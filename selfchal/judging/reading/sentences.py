@@ -2,9 +2,10 @@
 
 Every clause of the instruction is compared with every choice. A clause that is nearer to what the tool does
 than to any choice says what is to be done and not how, so it is left out: "cancel the order" would else be
-near to "ordered by mistake". The value counts as said when the nearest clause is near enough to it, and nearer
-than any clause is to any other choice by a margin. Both numbers were chosen on twelve texts beside those that
-are measured. An encoder cannot tell that something is missing, so whatever it does not recognise stays unsure.
+near to "ordered by mistake". The value counts as said when the nearest clause is near enough to it, and
+nearer than any clause is to any other choice by a margin. Both numbers were chosen on eighteen texts beside
+those that are measured. An encoder cannot tell that something is missing, so whatever it does not recognise
+stays unsure.
 """
 
 from __future__ import annotations
