@@ -25,7 +25,7 @@ from selfchal.pipeline.context import agent_config_of, chat_of, solver_of
 from selfchal.pipeline.manifest import RolloutSection
 
 NOTHING, ENCODER, MODEL = "nothing", "encoder", "model"
-LONGEST_ANSWER = 4  # tokens of a reader's reply, which is one letter
+LONGEST_ANSWER = 2  # tokens of a reader's reply, which is one letter
 
 Row = dict[str, Json]
 
