@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,24 +23,13 @@ import selfchal
 from selfchal.core.judge import Outcome
 
 FOLDER = Path(__file__).parent / "red_team"
+PARTS = ("instruction", "evaluate", "solution", "failures")
 SOUND = "sound"  # the kind of the tasks that the verifiers stand on
-SOUND_VERIFIERS = {
-    "reverse": "def evaluate(answer):\n    return answer == 'tenalp'",
-    "letters": "def evaluate(answer):\n    return answer == 6",
-    "budget": "def evaluate(answer):\n    return abs(answer - 710) < 0.01",
-    "nucleotides": "def evaluate(answer):\n    return answer == 'UACGGU'",
-    "email": "def evaluate(answer):\n    return answer.strip() == 'bram.eriksen@portaster.example'",
-    "cancel": (
-        "def evaluate():\n    order = get_order_details('#W4070137')\n"
-        "    return order['status'] == 'cancelled' and order['cancel_reason'] == 'ordered by mistake'"
-    ),
-    "trip": "def evaluate():\n    return get_reservation_details('38DWBS').get('status') == 'cancelled'",
-}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One verifier with its task, as ``selfchal tasks judge`` reads it."""
+    """One verifier with its task."""
 
     kind: str
     name: str
@@ -48,20 +37,16 @@ class Case:
     task: dict[str, Any]
 
 
-def read_cases(path: Path) -> Iterator[Case]:
-    """The verifiers of one file, each on its own or its base's instruction, solution and failure cases."""
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for row in document["verifiers"]:
-        base = document["bases"][row["base"]]
-        task = {key: row.get(key, base[key]) for key in ("instruction", "solution", "failures")}
-        yield Case(row["kind"], row["name"], base["environment"], {**task, "evaluate": row["evaluate"]})
-
-
-def sound_cases(path: Path) -> Iterator[Case]:
-    """The tasks that the verifiers of a file stand on, with an honest verifier each."""
-    for name, base in yaml.safe_load(path.read_text(encoding="utf-8"))["bases"].items():
-        task = {key: base[key] for key in ("instruction", "solution", "failures")}
-        yield Case(SOUND, name, base["environment"], {**task, "evaluate": SOUND_VERIFIERS[name]})
+def read_cases(paths: Sequence[Path]) -> Iterator[Case]:
+    """The sound tasks of all files, then the verifiers that stand on them, each with its base's instruction,
+    solution and failure cases unless it brings its own."""
+    documents = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths]
+    bases = {name: base for document in documents for name, base in document["bases"].items()}
+    for name, base in bases.items():
+        yield Case(SOUND, name, base["environment"], {part: base[part] for part in PARTS})
+    for row in (row for document in documents for row in document["verifiers"]):
+        base = bases[row["base"]]
+        yield Case(row["kind"], row["name"], base["environment"], {**base, **row})
 
 
 def judge_cases(cases: list[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
@@ -70,7 +55,7 @@ def judge_cases(cases: list[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
     for case in cases:
         by_environment[case.environment].append(case)
     for environment, some in by_environment.items():
-        rows = [case.task for case in some]
+        rows = [{part: case.task[part] for part in PARTS} for case in some]
         yield from zip(some, selfchal.judge_rows(rows, environment, processes=None), strict=True)
 
 
@@ -81,10 +66,10 @@ def main() -> None:
     refused: dict[str, Counter[bool]] = defaultdict(Counter)
     kept: list[str] = []
     wrongly_refused: list[str] = []
-    paths = sorted(FOLDER.glob("*.yaml"))
-    cases = [case for path in paths for case in read_cases(path)]
-    sound = list({case.name: case for path in paths for case in sound_cases(path)}.values())
-    for case, verdict in judge_cases([*sound, *cases]):
+    every = list(read_cases(sorted(FOLDER.glob("*.yaml"))))
+    cases = [case for case in every if case.kind != SOUND]
+    sound = [case for case in every if case.kind == SOUND]
+    for case, verdict in judge_cases(every):
         fell = verdict["outcome"] != Outcome.PASSED
         refused[case.kind][fell] += 1
         if fell is (case.kind == SOUND):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from selfchal.core.errors import StoreError
 
+_ROOM = 2**16  # bytes; on a full disk a few pages may be left
 GO_ON = "free some space, then go on with --resume"
 
 
@@ -15,7 +19,8 @@ def write_whole(path: Path, write: Callable[[Path], object], cure: str = GO_ON) 
     """Let ``write`` make a file or a directory under another name beside ``path``, then rename it.
 
     What stood at ``path`` before is replaced. ``write`` gets a path at which nothing stands. Raises
-    StoreError, which ends in ``cure``, where the disk is full or may not be written.
+    StoreError, which ends in ``cure``, where the disk is full or may not be written; what was written of it
+    is then removed.
     """
     part = path.with_name(f"{path.name}.part")
     try:
@@ -24,8 +29,21 @@ def write_whole(path: Path, write: Callable[[Path], object], cure: str = GO_ON) 
         if part.is_dir():
             _remove(path)  # a directory is not renamed over another one
         part.replace(path)
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error}; {cure}") from error
+    except Exception as error:  # every library has an exception of its own for a full disk
+        full = os.strerror(errno.ENOSPC) in str(error) or _is_full(path.parent)
+        with contextlib.suppress(OSError):
+            _remove(part)
+        if not isinstance(error, OSError) and not full:
+            raise
+        reason = "the disk is full" if full else error
+        raise StoreError(f"cannot write {path}: {reason}; {cure}") from error
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _ROOM
+    except OSError:
+        return False
 
 
 def _remove(path: Path) -> None:

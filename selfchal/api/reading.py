@@ -62,8 +62,9 @@ class RunView:
         """Everything that the challenger proposed, in order, whatever became of it.
 
         ``round``, ``index``, ``outcome`` and ``stage`` of its verdict (``kept`` when it passed), ``reason``,
-        ``revisions``, the task's parts (``instruction`` is the raw text where no task could be read) and
-        ``diagnostics``, which are the judge's.
+        ``feedback`` (what the challenger was told, with the traceback), ``revisions``, the task's parts
+        (``instruction`` is the raw text where no task could be read) and ``diagnostics``, which are the
+        judge's.
         """
         with Store.read(self.directory) as store:
             for proposal in store.proposals():
@@ -76,6 +77,7 @@ class RunView:
                     "outcome": str(verdict.outcome),
                     "stage": "kept" if verdict.passed else str(verdict.stage),
                     "reason": verdict.reason,
+                    "feedback": verdict.feedback,
                     "revisions": proposal.revisions,
                     **parts,
                     "diagnostics": dict(verdict.diagnostics),

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from selfchal.builtin_watchers.wording import StageView, draw_sparkline, format_counts
+from selfchal.plain_text import make_plain
 
 
 class LiveDisplay:
@@ -49,7 +50,7 @@ class LiveDisplay:
         """Nothing to do, as in ``move``."""
 
     def note(self, text: str) -> None:
-        self._live.console.print(Text(text, style="yellow"))
+        self._live.console.print(Text(make_plain(text), style="yellow"))
 
     def end(self, view: StageView, seconds: float) -> None:
         self._view = None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from selfchal.builtin_watchers.wording import StageView, format_clock, format_counts
+from selfchal.plain_text import make_plain
 
 EVERY = 10.0  # seconds between two lines of one stage
 LOOK = 1.0  # seconds between two looks at how far the stage is
@@ -72,7 +73,7 @@ class PlainDisplay:
             self.look()
 
     def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(make_plain(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _format_line(view: StageView, tail: str) -> str:

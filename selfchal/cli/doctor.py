@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from selfchal.cli.terminal import say
 from selfchal.core.errors import SelfchalError
 from selfchal.core.requirement import Requirement
 from selfchal.pipeline.manifest import parse_config
@@ -24,26 +25,26 @@ from selfchal.plugins import Plugins, load_plugins
 @click.command()
 def doctor() -> None:
     """Say what this machine can and cannot do."""
-    click.echo(f"python     {platform.python_version()} on {platform.system()} {platform.machine()}")
-    click.echo(f"cores      {os.cpu_count()}")
-    click.echo(f"disk here  {shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free")
-    click.echo(f"torch      {_describe_torch()}")
+    say(f"python     {platform.python_version()} on {platform.system()} {platform.machine()}")
+    say(f"cores      {os.cpu_count()}")
+    say(f"disk here  {shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free")
+    say(f"torch      {_describe_torch()}")
     plugins = load_plugins()
     for install, requirements in _group_requirements(plugins).items():
-        click.echo(f"extra      {install}: {_describe_requirements(install, requirements)}")
+        say(f"extra      {install}: {_describe_requirements(install, requirements)}")
     for name in plugins.names("sandbox"):
         cls = plugins.find("sandbox", name)
         try:
             made = cls(parse_config(cls.Config, {}, name))
         except SelfchalError as error:
-            click.echo(f"sandbox    {name}: not here. {error}")
+            say(f"sandbox    {name}: not here. {error}")
             continue
         weak = [guarantee for guarantee, level in made.guarantees.levels.items() if level != "full"]
         but = f"all but {', '.join(weak)}" if weak else "everything"
-        click.echo(f"sandbox    {name}: tier {made.guarantees.tier}, fully guarantees {but}")
+        say(f"sandbox    {name}: tier {made.guarantees.tier}, fully guarantees {but}")
         made.close()
     for failure in plugins.failures:
-        click.echo(f"failed     {failure}")
+        say(f"failed     {failure}")
 
 
 def _describe_torch() -> str:

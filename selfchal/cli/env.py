@@ -10,6 +10,7 @@ import click
 
 from selfchal.api.opening import open_environment
 from selfchal.cli.options import plugin_option, read_options
+from selfchal.cli.terminal import say_json
 from selfchal.core.errors import ManifestError
 from selfchal.core.world import Json, World
 
@@ -33,7 +34,7 @@ def replay(name: str, calls: Path, overrides: tuple[str, ...]) -> None:
     lines = list(_read(calls))
     environment = open_environment(name, **read_options(overrides))
     for row in _replay(environment.open({}), lines):
-        click.echo(json.dumps(row))
+        say_json(row)
 
 
 def _read(path: Path) -> Iterator[dict[str, Json]]:

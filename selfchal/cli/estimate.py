@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import click
-
 from selfchal.cli.manifest import describe
+from selfchal.cli.terminal import say, say_json
 from selfchal.core.environment import Environment
 from selfchal.pipeline.manifest import Manifest
 
@@ -58,7 +56,7 @@ def _describe_challenge(cost: Cost, rounds: int) -> str:
 def print_cost(manifest: Manifest, directory: Path, cost: Cost, as_json: bool) -> None:
     """What would happen, stage by stage."""
     if as_json:
-        click.echo(json.dumps({**asdict(cost), "out": str(directory), "manifest": manifest.resolved()}))
+        say_json({**asdict(cost), "out": str(directory), "manifest": manifest.resolved()})
         return
     settings = manifest.settings
     options = ", ".join(f"{key} {value}" for key, value in cost.training.items())
@@ -74,4 +72,4 @@ def print_cost(manifest: Manifest, directory: Path, cost: Cost, as_json: bool) -
         f"  at most    {cost.sampled_tokens:,} sampled tokens, training rollouts not counted",
         "Nothing was run. Leave --dry-run away to run it.",
     ]
-    click.echo("\n".join(lines))
+    say("\n".join(lines))

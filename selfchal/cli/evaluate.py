@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import click
@@ -11,6 +10,7 @@ from selfchal.api import running
 from selfchal.cli.manifest import set_option
 from selfchal.cli.outcome import describe_unjudged, exit_where_too_many_unjudged, interval, percent
 from selfchal.cli.progress import progress_on
+from selfchal.cli.terminal import say, say_json
 from selfchal.core.world import Json
 
 
@@ -45,7 +45,7 @@ def evaluate(
     watch = progress_on("stderr")
     found = running.evaluate(target, checkpoint, policy=policy, overrides=overrides, watch=watch)
     if as_json:
-        click.echo(json.dumps(found))
+        say_json(found)
     else:
         _print(found)
     exit_where_too_many_unjudged(ctx, found, "measure again")
@@ -55,11 +55,11 @@ def _print(found: Mapping[str, Json]) -> None:
     if "intervals" in found:
         for name, bounds in found["intervals"].items():
             told = interval(bounds, found["warnings"].get(name, ""))
-            click.echo(f"{name:8} {percent(found[name])} {told}")
+            say(f"{name:8} {percent(found[name])} {told}")
     else:
         told = interval(found["interval"], found["warning"])
-        click.echo(f"pass@1 {percent(found['pass@1'])} {told} of {found['tasks']} tasks")
+        say(f"pass@1 {percent(found['pass@1'])} {told} of {found['tasks']} tasks")
         if found["failed"]:
-            click.echo(f"not solved: {', '.join(found['failed'][:10])}")
+            say(f"not solved: {', '.join(found['failed'][:10])}")
     if said := describe_unjudged(found):
-        click.echo(said)
+        say(said)

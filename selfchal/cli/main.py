@@ -15,10 +15,15 @@ from collections.abc import Sequence
 
 import click
 
+from selfchal.cli.terminal import say
 from selfchal.core.errors import SelfchalError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("selfchal.cli.run:run", "Run a manifest: challenge, judge, train, evaluate, report."),
+    "examples": (
+        "selfchal.cli.examples:examples",
+        "List the example manifests, or write one.",
+    ),
     "validate": ("selfchal.cli.manifest:validate_file", "Check a manifest without loading a model."),
     "eval": ("selfchal.cli.evaluate:evaluate", "Measure a run's model on the held-out test tasks."),
     "report": ("selfchal.cli.report:report", "Write a run's report as one HTML page."),
@@ -32,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_SUCH_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST)
 
 
 class LazyGroup(click.Group):
@@ -59,7 +65,7 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Make an LLM agent better at your tools, with tasks that it writes itself, each proven by running code.
 
-    Start here: selfchal run examples/quickstart.yaml
+    Start here: selfchal examples quickstart --out quickstart.yaml; selfchal run quickstart.yaml
     """
 
 
@@ -71,15 +77,15 @@ def call(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
+        say("Stopped.", err=True)
         return 130
     except SelfchalError as error:
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         return 2
     except OSError as error:
-        if error.errno not in _OUT_OF_SPACE + _NOT_ALLOWED:
+        if error.errno not in _OUT_OF_SPACE + _NOT_ALLOWED + _NO_SUCH_PATH:
             raise
-        click.echo(f"Error: {_format_error(error)}", err=True)
+        say(f"Error: {_format_error(error)}", err=True)
         return 2
     return result if isinstance(result, int) else 0
 
@@ -88,7 +94,9 @@ def _format_error(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in _OUT_OF_SPACE:
         return f"the disk is full{where}. Free some space; a run goes on with --resume."
-    return f"no permission to write or read here{where}: {error.strerror}. Choose another place."
+    if error.errno in _NOT_ALLOWED:
+        return f"no permission to write or read here{where}: {error.strerror}. Choose another place."
+    return f"this path cannot be used{where}: {error.strerror}. Choose another one."
 
 
 def main() -> None:

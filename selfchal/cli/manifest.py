@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 from pydantic import BaseModel
 
 from selfchal.api.running import load_manifest
+from selfchal.cli.terminal import say, say_json
 from selfchal.pipeline.manifest import Manifest, manifest_schema
 from selfchal.plugins import load_plugins
 
@@ -34,9 +34,9 @@ def validate_file(file: Path, overrides: tuple[str, ...], as_json: bool) -> None
     """Check a manifest without loading a model."""
     manifest = load_manifest(file, overrides)
     if as_json:
-        click.echo(json.dumps(manifest.resolved(), indent=2))
+        say_json(manifest.resolved(), indent=2)
     else:
-        click.echo(f"{file} is valid: {describe(manifest)}")
+        say(f"{file} is valid: {describe(manifest)}")
 
 
 def describe(manifest: Manifest) -> str:
@@ -61,4 +61,4 @@ def schema() -> None:
     configs: dict[str, dict[str, type[BaseModel]]] = defaultdict(dict)
     for item in load_plugins().all():
         configs[item.kind][item.name] = item.cls.Config
-    click.echo(json.dumps(manifest_schema(configs), indent=2))
+    say_json(manifest_schema(configs), indent=2)

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from selfchal.cli.terminal import say, say_on
 from selfchal.core.world import Json
 from selfchal.pipeline.unjudged import BOUND, LEAST, has_too_many_unjudged
 
@@ -39,7 +40,7 @@ def describe_unjudged(rates: Mapping[str, Json]) -> str:
 def exit_where_too_many_unjudged(ctx: click.Context, results: Mapping[str, Json], cure: str) -> None:
     """End with ``TOO_MANY_UNJUDGED`` where a score is not to be relied upon; ``cure`` is what to do then."""
     if has_too_many_unjudged(results):
-        click.echo(
+        say(
             f"Error: too many episodes could not be judged ({LEAST} or more, and over {BOUND:.0%}), so the "
             f"scores are not to be relied upon. Mend the cause, then {cure}.",
             err=True,
@@ -59,7 +60,7 @@ def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
         table.add_row(name, *(_format_rate(part, name) for part in parts))
     console.print(table)
     for row in (*_list_changes(results), *_list_context(results)):
-        console.print(row, highlight=False, markup=False, soft_wrap=True)
+        say_on(console, row)
 
 
 def _format_rate(rates: Mapping[str, Json], name: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from selfchal.cli.terminal import say, say_json
 from selfchal.core.requirement import Requirement
 from selfchal.core.world import Json
 from selfchal.pipeline.requirements import requirements_of
@@ -26,22 +26,22 @@ def list_plugins(as_json: bool) -> None:
     """Show every plugin, its kind, package and version, and what failed to load."""
     found = load_plugins()
     if as_json:
-        click.echo(json.dumps(_make_rows(found), indent=2))
+        say_json(_make_rows(found), indent=2)
         return
     for kind in KINDS:
         items = [item for item in found.all() if item.kind == kind.name]
-        click.secho(kind.name, bold=True)
+        say(kind.name, bold=True)
         width = max((len(item.name) for item in items), default=0)
         for item in items:
             missing = dict.fromkeys(one.install for one in _list_missing(item))
             needs = f"; needs pip install {' '.join(map(repr, missing))}" if missing else ""
-            click.echo(f"  {item.name:{width}}  {item.summary}  ({item.package} {item.version}{needs})")
+            say(f"  {item.name:{width}}  {item.summary}  ({item.package} {item.version}{needs})")
         if not items:
-            click.echo("  none")
+            say("  none")
     for source in found.disabled:
-        click.echo(f"disabled: plugin {source.plugin!r} of package {source.package} {source.version}")
+        say(f"disabled: plugin {source.plugin!r} of package {source.package} {source.version}")
     for failure in found.failures:
-        click.secho(f"failed: {failure}", fg="red")
+        say(f"failed: {failure}", fg="red")
 
 
 def _list_missing(item: Registered) -> list[Requirement]:
@@ -88,4 +88,4 @@ def _make_rows(found: Plugins) -> dict[str, Json]:
 def new(kind: str, name: str, out: Path | None) -> None:
     """Write a plugin package of your own whose tests are green from the start."""
     folder = scaffold(kind, name, out or Path(f"selfchal-{name}"))
-    click.echo(f"Wrote {folder}. Now:\n  pip install -e {folder}\n  pytest {folder}\n  selfchal plugins list")
+    say(f"Wrote {folder}. Now:\n  pip install -e {folder}\n  pytest {folder}\n  selfchal plugins list")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from selfchal.cli.terminal import say
 from selfchal.report import write_report
 
 
@@ -14,4 +15,4 @@ from selfchal.report import write_report
 @click.option("--out", type=click.Path(path_type=Path), help="The page to write (default: RUN/report.html).")
 def report(run: Path, out: Path | None) -> None:
     """Write a run's report as one HTML page."""
-    click.echo(write_report(run, out))
+    say(str(write_report(run, out)))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from selfchal.api import running
 from selfchal.cli.estimate import estimate_cost, print_cost
 from selfchal.cli.manifest import describe, set_option
 from selfchal.cli.outcome import exit_where_too_many_unjudged, print_outcome
 from selfchal.cli.progress import progress_on
+from selfchal.cli.terminal import open_console, say, say_json, say_on
 from selfchal.core.world import Json
 from selfchal.pipeline.distributed import is_follower
 from selfchal.pipeline.manifest import Manifest
@@ -61,18 +59,18 @@ def run(
     try:
         results = _run(manifest, directory, resume, as_json)
     except KeyboardInterrupt:
-        click.echo(f"\nStopped; nothing that was done is lost. Go on with:\n  {again}", err=True)
+        say(f"\nStopped; nothing that was done is lost. Go on with:\n  {again}", err=True)
         ctx.exit(INTERRUPTED)
     exit_where_too_many_unjudged(ctx, results, f"play them again with\n  {again}\n")
 
 
 def _run(manifest: Manifest, directory: Path, resume: bool, as_json: bool) -> Mapping[str, Json]:
-    console = Console(file=sys.stderr if as_json else sys.stdout)
-    console.print(describe(manifest), highlight=False, soft_wrap=True)
+    console = open_console(err=as_json)
+    say_on(console, describe(manifest))
     watch = progress_on("stderr" if as_json else "stdout", manifest)
     results = running.run(manifest, directory, resume=resume, watch=watch)
     print_outcome(console, results)
-    console.print(f"\nThe report: {directory / REPORT}", highlight=False, soft_wrap=True)
+    say_on(console, f"\nThe report: {directory / REPORT}")
     if as_json:
-        click.echo(json.dumps(results))
+        say_json(results)
     return results

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
 from selfchal.api.opening import open_sandbox
 from selfchal.cli.attacks import print_attacks
 from selfchal.cli.options import plugin_option, read_options
+from selfchal.cli.terminal import say, say_json
 from selfchal.core.errors import ManifestError
 from selfchal.core.sandbox import Execution, Limits, Program
 
@@ -20,15 +23,25 @@ def sandbox() -> None:
 
 
 _SET = plugin_option("sandbox")
+
+
+class _Seconds(click.FloatRange):
+    """A time that ends: FloatRange lets pass what is no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
+
+
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @sandbox.command("exec")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--timeout", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Seconds of wall time."
-)
+@click.option("--timeout", type=_Seconds(0, 86_400, min_open=True), default=5.0, help="Seconds of wall time.")
 @_SET
 @_JSON
 @click.pass_context
@@ -64,7 +77,7 @@ def check(ctx: click.Context, name: str, overrides: tuple[str, ...], as_json: bo
     with open_sandbox(name, **read_options(overrides)) as opened:
         report = run_attacks(opened)
     if as_json:
-        click.echo(json.dumps(report.to_json()))
+        say_json(report.to_json())
     else:
         print_attacks(report)
     ctx.exit(1 if report.surprises else 0)
@@ -79,10 +92,10 @@ def _print_execution(execution: Execution, as_json: bool) -> None:
             "error": execution.error,
             "seconds": execution.seconds,
         }
-        click.echo(json.dumps(row))
+        say_json(row)
         return
-    click.echo(execution.stdout, nl=not execution.stdout.endswith("\n") and bool(execution.stdout))
+    say(execution.stdout, nl=not execution.stdout.endswith("\n") and bool(execution.stdout))
     if execution.error:
-        click.echo(execution.error.rstrip("\n"), err=True)
+        say(execution.error.rstrip("\n"), err=True)
     value = f", RESULT = {json.dumps(execution.value)}" if execution.value is not None else ""
-    click.echo(f"[{execution.status} in {execution.seconds:.3f} s{value}]", err=True)
+    say(f"[{execution.status} in {execution.seconds:.3f} s{value}]", err=True)

@@ -14,6 +14,7 @@ from selfchal.api.opening import open_environment
 from selfchal.api.reading import Row, RunView, open_run
 from selfchal.cli.export import FORMATS, export_tasks
 from selfchal.cli.options import plugin_option, read_options
+from selfchal.cli.terminal import say, say_json
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
 from selfchal.core.task import Task
@@ -37,12 +38,12 @@ def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
     rows = list(_list_rejected(view) if rejected else _list_kept(view))
     for row in rows:
         if as_json:
-            click.echo(json.dumps({key: row[key] for key in ("id", "status", "reason", "instruction")}))
+            say_json({key: row[key] for key in ("id", "status", "reason", "instruction")})
         else:
             why = f" ({_cut_first_line(row['reason'])[:100]})" if row["reason"] else ""
-            click.echo(f"{row['id']}  {row['status']}{why}: {_cut_first_line(row['instruction'])[:120]}")
+            say(f"{row['id']}  {row['status']}{why}: {_cut_first_line(row['instruction'])[:120]}")
     if not rows and not as_json:
-        click.echo("none")
+        say("none")
 
 
 @tasks.command("show")
@@ -50,28 +51,39 @@ def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
 @click.argument("task_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(run: Path, task_id: str, as_json: bool) -> None:
-    """Show one task whole; the beginning of its ID is enough."""
-    view = open_run(run)
-    rows = [row for row in (*_list_kept(view), *_list_rejected(view)) if row["id"].startswith(task_id)]
-    found = {row["id"]: row for row in reversed(rows)}
-    if len(found) != 1:
-        what = f"{len(found)} tasks begin with" if found else "no task begins with"
-        raise ManifestError(f"{run}: {what} {task_id!r}; see them with: selfchal tasks list {run}")
-    (row,) = found.values()
+    """Show one task or rejected proposal whole; the beginning of its ID is enough.
+
+    Of a rejected one the reason and what the challenger was told are shown too, with the traceback.
+    """
+    row = _find_one(run, task_id)
     if as_json:
-        click.echo(json.dumps(row, indent=2))
+        say_json(row, indent=2)
         return
     parts = [("status", f"{row['status']}  {row['reason']}".strip())]
-    parts += [(part, row[part]) for part in ("instruction", "evaluate", "solution")]
-    parts += [(f"failure case {i}", code) for i, code in enumerate(row["failures"], start=1)]
-    parts += [
-        ("context", json.dumps(row["context"])),
-        ("diagnostics", json.dumps(row["diagnostics"], indent=1)),
-    ]
-    click.echo(f"task {row['id']}")
+    parts += [("feedback", row["feedback"])] if row.get("feedback") else []
+    parts += [(part, row[part]) for part in ("instruction", "evaluate", "solution") if part in row]
+    parts += [(f"failure case {i}", code) for i, code in enumerate(row.get("failures", ()), start=1)]
+    parts += [("context", json.dumps(row["context"]))] if "context" in row else []
+    parts += [("diagnostics", json.dumps(row["diagnostics"], indent=1))]
+    say(f"task {row['id']}")
     for title, text in parts:
-        click.secho(f"\n{title}", bold=True)
-        click.echo(text.strip("\n"))
+        say(f"\n{title}", bold=True)
+        say(text.strip("\n"))
+
+
+def _find_one(run: Path, task_id: str) -> Row:
+    """The task or rejected proposal with this ID, or the only one whose ID begins so."""
+    view = open_run(run)
+    rows = {row["id"]: row for row in (*_list_rejected(view), *_list_kept(view))}
+    if task_id in rows:
+        return rows[task_id]
+    found = [row for name, row in rows.items() if name.startswith(task_id)]
+    if len(found) != 1:
+        what = f"{len(found)} tasks begin with" if found else "no task begins with"
+        raise ManifestError(
+            f"{run}: {what} {task_id!r}; see them with: selfchal tasks list {run}, also with --rejected"
+        )
+    return found[0]
 
 
 @tasks.command("export")
@@ -91,7 +103,7 @@ def export(run: Path, form: str, out: Path) -> None:
     dpo      TRL: prompt, chosen and rejected of tasks that were solved and failed
     """
     count = export_tasks(open_run(run), form, out)
-    click.echo(f"Wrote {count} rows to {out}")
+    say(f"Wrote {count} rows to {out}")
 
 
 @tasks.command("coverage")
@@ -103,14 +115,14 @@ def show_coverage(run: Path, as_json: bool) -> None:
     kept = {row["id"]: Task.from_json(row) for row in view.tasks()}
     seen = coverage(open_environment(view.manifest()["environment"]), list(kept.values()))
     if as_json:
-        click.echo(json.dumps(asdict(seen), indent=2))
+        say_json(asdict(seen), indent=2)
         return
-    click.echo(f"{seen.tasks} tasks")
+    say(f"{seen.tasks} tasks")
     for title, counts in (("tools", seen.tools), ("arguments", seen.arguments), ("tables", seen.tables)):
-        click.secho(f"\n{title}", bold=True)
+        say(f"\n{title}", bold=True)
         for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            click.echo(f"{count:6}  {name}")
-    click.echo(f"\nnot used by any task: {', '.join(seen.missing) or 'nothing'}")
+            say(f"{count:6}  {name}")
+    say(f"\nnot used by any task: {', '.join(seen.missing) or 'nothing'}")
 
 
 @tasks.command("judge")
@@ -127,7 +139,10 @@ def judge(environment: str, file: Path, sandbox: str, overrides: tuple[str, ...]
     section = {**read_options(overrides), "name": environment}
     verdicts = judge_rows(read_rows(file), section, sandbox, processes=None)
     for number, verdict in enumerate(verdicts, start=1):
-        click.echo(json.dumps(verdict) if as_json else _format_verdict(number, verdict))
+        if as_json:
+            say_json(verdict)
+        else:
+            say(_format_verdict(number, verdict))
 
 
 def _format_verdict(number: int, verdict: Mapping[str, Json]) -> str:
@@ -147,11 +162,12 @@ def _list_kept(view: RunView) -> Iterator[Row]:
 
 
 def _list_rejected(view: RunView) -> Iterator[Row]:
-    """The proposals that were tasks and fell, each with the stage that it did not reach."""
+    """The proposals that fell, each with the stage that it did not reach. Those in which no task could be
+    read are called by round and number."""
     for row in view.proposals():
-        if "id" in row and row["outcome"] != Outcome.PASSED:
+        if row["outcome"] != Outcome.PASSED:
             parts = _drop(row, "round", "index", "outcome", "stage", "revisions")
-            yield {**parts, "status": f"not {row['stage']}"}
+            yield {"id": f"proposal-{row['round']}-{row['index']}", **parts, "status": f"not {row['stage']}"}
 
 
 def _drop(row: Row, *keys: str) -> Row:

@@ -3,8 +3,8 @@
 A verifier that knows which wrong answers a judge tries could refuse those alone. So they are drawn anew for
 each task from a secret of the run, and are never the same for two tasks. They are of the kinds that a lax
 verifier accepts: near numbers at several scales, other roundings and units, parts of a text and texts around
-it, its letters in another order, a letter changed, words of any length, other types, and whatever constants
-stand in the verifier itself.
+it, its letters in another order, a letter changed, words of any length, other types, two answers in one, and
+whatever constants stand in the verifier itself.
 """
 
 from __future__ import annotations
@@ -47,9 +47,13 @@ def _draw_forever(draw: Random, answer: Json) -> Iterator[Json]:
 
 
 def _draw_one(draw: Random, answer: Json) -> Json:
-    """One candidate. One in eight is of another type, since an agent's answer is text whatever was asked."""
-    if draw.random() < 0.125:
+    """One candidate. One in eight is of another type, since an agent's answer is text whatever was asked;
+    one in sixteen holds the right answer beside another one, as of an agent that does not decide."""
+    kind = draw.randrange(16)
+    if kind < 2:
         return draw.choice((_draw_words, _draw_number, _draw_container))(draw)
+    if kind == 2:
+        return _draw_hedge(draw, answer)
     if isinstance(answer, bool):
         return draw.choice((not answer, _draw_words(draw)))
     if isinstance(answer, int | float):
@@ -133,6 +137,15 @@ def _draw_number(draw: Random) -> int | float:
 def _draw_container(draw: Random) -> Json:
     return draw.choice(
         ([], [_draw_word(draw)], [_draw_number(draw)], {_draw_word(draw): _draw_word(draw)}, None, "")
+    )
+
+
+def _draw_hedge(draw: Random, answer: Json) -> Json:
+    """Two answers in one: a list, an object or a text."""
+    other = _draw_number(draw) if isinstance(answer, int | float) else _draw_word(draw)
+    first, second = draw.sample((answer, other), 2)
+    return draw.choice(
+        ([first, second], {_draw_word(draw): first, _draw_word(draw): second}, f"{first} or {second}")
     )
 
 

@@ -39,13 +39,15 @@ def _propose(
     proposals = list(context.store.proposals(round_))
     context.watch.progress(len(proposals), count_outcomes(proposals))
     if context.store.has("tasks", str(round_)):
-        return proposals  # the stage ended before, by its budget perhaps: a resumed run makes no more
+        return proposals  # the stage ended before, by its time perhaps: a resumed run makes no more
     earlier = [task for past in range(1, round_) for task, _ in context.store.tasks(past)]
     wanted_tools = focus(context.sole.environment, [*source_tasks(context), *earlier])
     before = context.store.fact("seconds", {}).get(f"challenge {round_}", 0.0)  # of interrupted attempts
     started, batch = time.monotonic() - before, context.manifest.settings.rollout.batch
     while (
-        len(proposals) < most and _count_kept(proposals) < wanted and not _is_budget_spent(context, started)
+        len(proposals) < most
+        and _count_kept(proposals) < wanted
+        and not _has_proposed_enough(context, started)
     ):
         indices = range(len(proposals), min(most, len(proposals) + batch))
         proposals += _make_proposals(context, synthesizer, round_, indices, wanted_tools)
@@ -102,12 +104,13 @@ def _count_kept(proposals: Sequence[Proposal]) -> int:
     return sum(proposal.verdict.passed for proposal in proposals)
 
 
-def _is_budget_spent(context: RunContext, started: float) -> bool:
-    budget = context.manifest.settings.budget
-    if budget.minutes is not None and time.monotonic() - started > 60 * budget.minutes:
-        context.watch.note(f"the budget of {budget.minutes:g} minutes is spent; going on with what there is")
+def _has_proposed_enough(context: RunContext, started: float) -> bool:
+    """Are the minutes or tokens over that the manifest gives to a challenge?"""
+    limits = context.manifest.settings.challenge
+    if limits.minutes is not None and time.monotonic() - started > 60 * limits.minutes:
+        context.watch.note(f"{limits.minutes:g} minutes of challenge are over; going on with what there is")
         return True
-    if budget.tokens is not None:
+    if limits.tokens is not None:
         sampled = sum(sum(episode.mask) for episode in context.store.episodes("challenge"))
-        return sampled > budget.tokens
+        return sampled > limits.tokens
     return False

@@ -16,6 +16,7 @@ from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.task import TestTask
 from selfchal.pipeline.context import GREEDY, RunContext
+from selfchal.pipeline.drawing import draw_tasks
 from selfchal.pipeline.statistics import Rows, estimate
 from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import ActionFormat
@@ -64,7 +65,7 @@ def held_out(context: RunContext) -> list[TestTask]:
 def _list_test_tasks(context: RunContext, environment: Environment) -> list[TestTask]:
     section = context.manifest.settings.evaluation
     tasks = environment.test_tasks(section.split or environment.splits()[0])
-    return [replace(task, environment=environment.name) for task in list(tasks)[: section.tasks]]
+    return [replace(task, environment=environment.name) for task in draw_tasks(tasks, section.tasks)]
 
 
 def evaluate(context: RunContext, when: str, modes: Sequence[Mode]) -> dict[Mode, Score]:

@@ -24,6 +24,7 @@ from selfchal.pipeline.context import (
     open_model,
     scene_of_test,
 )
+from selfchal.pipeline.drawing import draw_tasks
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import summary
@@ -67,7 +68,7 @@ def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> di
     environment: Environment = manifest.environment.make()
     section = manifest.settings.evaluation
     split = section.split or environment.splits()[0]
-    tasks = list(environment.test_tasks(split))[: section.tasks]
+    tasks = draw_tasks(environment.test_tasks(split), section.tasks)
     if policy is Policy.NOTHING:
         return _summarize(Score(do_nothing(environment, tasks)), split)
     with ExitStack() as closing:

@@ -14,10 +14,14 @@ def requirements_of(plugin: type[Any]) -> tuple[Requirement, ...]:
     return tuple(getattr(plugin, "requires", ()))  # a plugin need not have it
 
 
+def find_needed(plugin: type[Any], config: Any) -> list[Requirement]:
+    """What the plugin needs with these options."""
+    return [one for one in requirements_of(plugin) if one.when is None or one.when(config)]
+
+
 def find_missing(plugin: type[Any], config: Any) -> list[Requirement]:
     """What the plugin needs with these options and this Python does not have."""
-    needed = [one for one in requirements_of(plugin) if one.when is None or one.when(config)]
-    return [one for one in needed if not one.installed]
+    return [one for one in find_needed(plugin, config) if not one.installed]
 
 
 def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:

@@ -17,14 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
 from selfchal.core.episode import Episode
 from selfchal.core.errors import StoreError
 from selfchal.core.model import Metrics
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+from selfchal.pipeline.yaml_text import YamlTextError, read_yaml, write_yaml
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (purpose TEXT, key TEXT, PRIMARY KEY (purpose, key));
@@ -72,11 +71,11 @@ class Store:
         if not (directory / DATABASE).exists():
             return cls.create(directory, resolved)
         with _boundary(directory, "resume"):
-            before = yaml.safe_load((directory / MANIFEST).read_text(encoding="utf-8"))
-        different = [key for key in {*before, *resolved} if before.get(key) != resolved.get(key)]
+            before = read_yaml((directory / MANIFEST).read_text(encoding="utf-8"))
+        different = list(_list_differences("", before, resolved))
         if different:
             raise StoreError(
-                f"{directory} was made by another manifest: {', '.join(sorted(different))} differ; "
+                f"{directory} was made by another manifest: {'; '.join(different)}. Go on with it: "
                 f"resume with {directory / MANIFEST} or choose another place (--out)"
             )
         with _boundary(directory, "resume"):
@@ -95,7 +94,7 @@ class Store:
     def manifest(self) -> dict[str, Any]:
         """The resolved manifest that the run was made by."""
         with _boundary(self.directory, "read"):
-            rows: dict[str, Any] = yaml.safe_load((self.directory / MANIFEST).read_text(encoding="utf-8"))
+            rows: dict[str, Any] = read_yaml((self.directory / MANIFEST).read_text(encoding="utf-8"))
             return rows
 
     def results(self) -> dict[str, Json]:
@@ -239,8 +238,16 @@ def _write_manifest(path: Path, resolved: Mapping[str, Json]) -> None:
     """Readable by its owner alone, also before it holds anything and where an older file stands."""
     path.touch(mode=0o600)
     path.chmod(0o600)
-    manifest = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True)
-    path.write_text(manifest, encoding="utf-8")
+    path.write_text(write_yaml(resolved), encoding="utf-8")
+
+
+def _list_differences(path: str, before: Json, now: Json) -> Iterator[str]:
+    """Each option that differs, with its value there and the one that is asked for now."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _list_differences(f"{path}.{key}" if path else key, before.get(key), now.get(key))
+    elif before != now:
+        yield f"{path} is {json.dumps(before)[:80]} there and {json.dumps(now)[:80]} here"
 
 
 def _connect(directory: Path) -> sqlite3.Connection:
@@ -276,7 +283,7 @@ def _boundary(directory: Path, doing: str) -> Iterator[None]:
     """Disk full, no permission, a corrupt file: a StoreError that says so."""
     try:
         yield
-    except (OSError, sqlite3.Error, zlib.error, yaml.YAMLError) as error:
+    except (OSError, sqlite3.Error, zlib.error, YamlTextError) as error:
         hint = (
             "free some space and go on with --resume" if _is_full(error) else "check the path and its rights"
         )

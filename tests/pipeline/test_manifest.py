@@ -121,7 +121,7 @@ def test_tasks_alone_leave_out_all_that_proposes(tmp_path: Path) -> None:
     manifest = validate({**GOOD, "tasks": {"from": str(tmp_path / "tasks.jsonl")}}, Shelf())
     assert manifest.synthesizer is None
     resolved = manifest.resolved()
-    assert {"synthesizer", "challenge", "budget"}.isdisjoint(resolved)
+    assert {"synthesizer", "challenge"}.isdisjoint(resolved)
     assert resolved["tasks"] == {"from": str(tmp_path / "tasks.jsonl")}
     assert validate(resolved, Shelf()).resolved() == resolved
 
@@ -137,7 +137,7 @@ TASKS = {"from": str(Path(__file__))}  # any file will do
         (without_trainer(tasks=TASKS, rounds=2), "every round would do the same"),
         ({**GOOD, "tasks": TASKS, "challenge": {"tasks": 5}}, "challenge: nothing is proposed"),
         ({**GOOD, "tasks": TASKS, "challenger": {"name": "m"}}, "challenger: nothing is proposed"),
-        ({**GOOD, "tasks": TASKS, "budget": {"minutes": 5}}, "budget: nothing is proposed"),
+        ({**GOOD, "tasks": TASKS, "challenge": {"minutes": 5}}, "challenge: nothing is proposed"),
         ({**GOOD, "tasks": TASKS, "curriculum": {"train_challenger": True}}, "nothing is proposed"),
         (
             {**GOOD, "tasks": {"from": "nowhere"}},
@@ -251,3 +251,22 @@ def test_the_schema_offers_every_plugin_with_its_own_options() -> None:
     assert schema["$defs"]["trainer.t"]["properties"]["name"] == {"const": "t"}
     assert "group_size" in schema["$defs"]["trainer.t"]["properties"]
     assert schema["properties"]["rounds"]["description"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"run": {"name": ".."}}, r"run\.name"),
+        ({"run": {"name": "-x"}}, r"run\.name"),
+        ({"rollout": {"temperature": float("inf")}}, r"rollout\.temperature: a finite number is needed"),
+        ({"trainer": {"name": "t", "rate": float("nan")}}, r"trainer\.rate: a finite number is needed"),
+        ({"trainer": {"name": "t", "group_size": True}}, r"trainer\.group_size: a number is needed .*true"),
+        ({"rounds": True}, r"rounds: a number is needed"),
+        ({"curriculum": {"band": [0.9, 0.1]}}, r"curriculum\.band: two pass rates are needed"),
+        ({"curriculum": {"band": [True, 1.0]}}, r"curriculum\.band\.0: a number is needed"),
+        ({"rollout": {"max_steps": 1_000_000_000}}, r"rollout\.max_steps: .*less than or equal to 1000"),
+    ],
+)
+def test_what_nobody_can_mean_is_refused(rows: dict[str, Any], message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        validate({**GOOD, **rows}, Shelf())

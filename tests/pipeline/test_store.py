@@ -95,7 +95,7 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_a_run_of_another_manifest_is_not_resumed(tmp_path: Path) -> None:
     Store.create(tmp_path, RESOLVED).close()
-    with pytest.raises(StoreError, match=r"another manifest: rounds"):
+    with pytest.raises(StoreError, match=r"another manifest: rounds is 1 there and 2 here"):
         Store.resume(tmp_path, {**RESOLVED, "rounds": 2})
     Store.resume(tmp_path, RESOLVED).close()
 

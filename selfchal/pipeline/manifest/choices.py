@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest.redaction import redact
 from selfchal.pipeline.manifest.sections import ManifestModel
-from selfchal.pipeline.requirements import check_installed
+from selfchal.pipeline.requirements import check_installed, find_needed
+from selfchal.pipeline.uninterrupted import import_whole
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
 
@@ -34,6 +35,7 @@ class Choice:
     def make(self) -> Any:
         """The plugin itself. Raises PluginError where something that it requires is not installed."""
         check_installed([(self.plugin, self.config)])
+        import_whole(one.module for one in find_needed(self.plugin, self.config))
         return self.plugin(self.config)
 
 
@@ -88,7 +90,7 @@ PLUGIN_KINDS: dict[str, Kind] = {
     "sandbox": "sandbox",
     "trainer": "trainer",
 }
-PROPOSING = ("challenge", "budget")  # the sections that say how much is proposed
+PROPOSING = ("challenge",)  # the sections that say how much is proposed
 
 
 def _dump(choice: Choice) -> dict[str, Json]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -13,12 +14,47 @@ from selfchal.core.errors import ManifestError
 
 
 def parse_config(config: type[Any], rows: Mapping[str, Any], path: str) -> Any:
-    """Validate ``rows`` as ``config``; one ManifestError that lists every fault with its path."""
+    """Validate ``rows`` as ``config``; one ManifestError that lists every fault with its path.
+
+    What pydantic lets pass and nobody means is a fault too: a number that is infinite or none, and ``true``
+    where a number is wanted.
+    """
+    faults = list(_list_infinite(rows, path))
+    if faults:
+        raise ManifestError("; ".join(faults))
     try:
-        return config.model_validate(dict(rows))
+        parsed = config.model_validate(dict(rows))
     except ValidationError as error:
         faults = [_format_fault(fault, config, path) for fault in error.errors()]
         raise ManifestError("; ".join(faults)) from error
+    faults = list(_list_truths_as_numbers(rows, parsed, path))
+    if faults:
+        raise ManifestError("; ".join(faults))
+    return parsed
+
+
+def _list_infinite(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _list_infinite(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _list_infinite(inner, f"{path}.{index}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{path}: a finite number is needed (given: {value})"
+
+
+def _list_truths_as_numbers(given: Any, parsed: Any, path: str) -> Iterator[str]:
+    if isinstance(given, Mapping) and isinstance(parsed, BaseModel):
+        fields = {info.alias or name: name for name, info in type(parsed).model_fields.items()}
+        for key, inner in given.items():
+            value = getattr(parsed, fields[key]) if key in fields else inner
+            yield from _list_truths_as_numbers(inner, value, f"{path}.{key}" if path else str(key))
+    elif isinstance(given, list | tuple) and isinstance(parsed, list | tuple):
+        for index, (inner, value) in enumerate(zip(given, parsed, strict=False)):
+            yield from _list_truths_as_numbers(inner, value, f"{path}.{index}")
+    elif isinstance(given, bool) and isinstance(parsed, int | float) and not isinstance(parsed, bool):
+        yield f"{path}: a number is needed (given: {str(given).lower()})"
 
 
 def _format_fault(fault: Any, config: type[BaseModel], path: str) -> str:

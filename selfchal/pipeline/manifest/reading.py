@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from selfchal.core.errors import ManifestError
+from selfchal.pipeline.yaml_text import YamlTextError, read_yaml
 
 
 def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -19,8 +18,8 @@ def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot read the manifest {path}: {error}") from error
     try:
-        rows = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
+        rows = tomllib.loads(text) if path.suffix == ".toml" else read_yaml(text)
+    except (YamlTextError, tomllib.TOMLDecodeError, RecursionError) as error:
         language = "TOML" if path.suffix == ".toml" else "YAML"
         raise ManifestError(f"{path} is not valid {language}: {error}") from error
     if not isinstance(rows, dict):
@@ -47,6 +46,6 @@ def _apply_override(rows: dict[str, Any], override: str) -> None:
             raise ManifestError(f"--set {override}: {parent!r} is not a section but {inner!r}")
         section = inner
     try:
-        section[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        section[last] = read_yaml(text)
+    except YamlTextError as error:
         raise ManifestError(f"--set {override}: the value is not valid YAML: {error}") from error

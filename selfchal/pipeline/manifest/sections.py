@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from selfchal.rollout.tool_calls import ActionFormat
 
@@ -19,8 +19,8 @@ class Section(BaseModel):
 
 
 class RunSection(Section):
-    name: str = Field("run", pattern=r"^[A-Za-z0-9._-]+$")
-    """Names the run directory, ``runs/NAME``, where no --out is given."""
+    name: str = Field("run", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)
+    """Names the run directory, ``runs/NAME``, where no --out is given. It begins with no dot or dash."""
     seed: int = Field(0, ge=0)
     """Every random choice of the run follows from it."""
 
@@ -43,6 +43,10 @@ class ChallengeSection(Section):
     """Kept tasks wanted a round; proposing stops there (paper: 800)."""
     proposals: int | None = Field(None, ge=1)
     """Proposals made at most a round; where it is not said, 25 for each task that is wanted."""
+    minutes: float | None = Field(None, gt=0)
+    """No more is proposed after so many minutes of a round's challenge; a run goes on with what there is."""
+    tokens: int | None = Field(None, ge=1)
+    """No more is proposed after so many tokens that challengers sampled, in all rounds together."""
 
     @property
     def most_proposals(self) -> int:
@@ -52,7 +56,7 @@ class ChallengeSection(Section):
 class RolloutSection(Section):
     batch: int = Field(128, ge=1)
     """How many episodes are under way at once."""
-    max_steps: int = Field(15, ge=1)
+    max_steps: int = Field(15, ge=1, le=1_000)
     """Turns of an episode, at most (paper: 15)."""
     action_format: ActionFormat = "code"
     """How agents act: code (Python in the sandbox, as in the paper) or tools (one native tool call a turn).
@@ -88,6 +92,14 @@ class CurriculumSection(Section):
     band: tuple[float, float] | None = None
     """Pass rates of the present policy outside of which a task is set aside until the next round: 0.1 to 0.9
     where there is a next round, and (0, 1), which sets nothing aside, where there is only one."""
+
+    @field_validator("band")
+    @classmethod
+    def _order_band(cls, band: tuple[float, float] | None) -> tuple[float, float] | None:
+        if band is not None and not 0 <= band[0] <= band[1] <= 1:
+            raise ValueError("two pass rates are needed, from 0 to 1, the lower one first")
+        return band
+
     band_samples: int = Field(8, ge=1)
     """Rollouts of each task, from which its pass rate is estimated."""
     train_challenger: bool = False
@@ -103,17 +115,11 @@ class EvaluationSection(Section):
     split: str | None = None
     """The held-out split; the environment's first one where it is not said."""
     tasks: int | None = Field(None, ge=1)
-    """How many of the held-out tasks are used, at most."""
+    """How many of the held-out tasks are used, at most: a draw that is always the same, each family of tasks
+    with its share."""
     baselines: bool = True
     """Also measure the untrained model with its first action forced, which shows what elicitation alone
     gives."""
-
-
-class BudgetSection(Section):
-    minutes: float | None = Field(None, gt=0)
-    """Stop making proposals after so many minutes of a round's challenge."""
-    tokens: int | None = Field(None, ge=1)
-    """Stop making proposals after so many sampled tokens."""
 
 
 class PluginSection(BaseModel):
@@ -169,4 +175,3 @@ class ManifestModel(Section):
     limits: LimitsSection = LimitsSection()
     curriculum: CurriculumSection = CurriculumSection()
     evaluation: EvaluationSection = EvaluationSection()
-    budget: BudgetSection = BudgetSection()
