@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from threading import Lock
 from typing import Any
 
 import selfchal
@@ -77,7 +78,9 @@ def _judge_again(
                 "name": "openai", "base_url": options.base_url, "model": options.model
             }  # fmt: skip
             model = closing.enter_context(selfchal.open_model(section))
-            runner = SandboxTaskRunner(arena, _make_solver(model, arena), chat_of(model, LONGEST_ANSWER))
+            lock = Lock()
+            solver = _make_solver(model, arena, lock)
+            runner = SandboxTaskRunner(arena, solver, chat_of(model, LONGEST_ANSWER, lock))
         config = CompletenessConfig(
             encoder=True, reader=asks_model, attempts=options.attempts if asks_model else 0
         )
@@ -85,6 +88,6 @@ def _judge_again(
         return [format_verdict(*row) for row in judge_each(judge, made, tasks, 1)]
 
 
-def _make_solver(model: Model, arena: Arena) -> Solver:
+def _make_solver(model: Model, arena: Arena, lock: Lock) -> Solver:
     rollout = RolloutSection()
-    return solver_of(model, agent_config_of(rollout, arena, None), SandboxTaskRunner(arena), rollout)
+    return solver_of(model, agent_config_of(rollout, arena, None), SandboxTaskRunner(arena), rollout, lock)

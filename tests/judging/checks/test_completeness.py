@@ -33,7 +33,10 @@ ALL_OF_THEM = ("2819410070", "9719888336", "3836716822", "9233756222")
 
 def write_task(instruction: str, solution: str, order: str, condition: str) -> Task:
     evaluate = f"def evaluate():\n    row = get_order_details({order!r})\n    return {condition}\n"
-    failures = (*(one for one in OTHERS if order not in one), "modify_pending_order_payment('#W9481091', 'x')")
+    failures = (
+        *(one for one in OTHERS if order not in one),
+        "modify_pending_order_payment('#W9481091', 'x')",
+    )
     return Task("t", "retail", {}, instruction, evaluate, solution, failures[:3])
 
 
@@ -90,7 +93,9 @@ SETTLED = {
         "credit_card_6825656",
         "#W8767097",
     ),
-    "the customer's own address": send_to("Rafael Vargas, 43250. Bring order W5685855 to where I live.", HOME),
+    "the customer's own address": send_to(
+        "Rafael Vargas, 43250. Bring order W5685855 to where I live.", HOME
+    ),
 }
 
 
@@ -123,7 +128,9 @@ def test_a_choice_in_other_words_is_kept_and_marked() -> None:
 )
 def test_a_reader_decides_what_is_unsure(names: str, is_kept: bool) -> None:
     def chat(messages: Sequence[Message]) -> str:
-        return next(line[0] for line in messages[0].content.splitlines() if line[1:2] == ")" and names in line)
+        return next(
+            line[0] for line in messages[0].content.splitlines() if line[1:2] == ")" and names in line
+        )
 
     verdict = judged(PARAPHRASE, chat, reader=True)
     assert verdict.passed is is_kept, verdict.reason
