@@ -83,7 +83,7 @@ def generate(
     model: TransformersModel, prompts: Sequence[Sequence[int]], sampling: Sampling
 ) -> list[Generation]:
     """Pad left, generate, cut off the padding; with the log-probabilities that a trainer needs."""
-    network, tokenizer = model.network, model._host.tokenizer
+    network, tokenizer = model.network, model._loaded.tokenizer
     longest = max(map(len, prompts))
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
@@ -112,9 +112,9 @@ def generate(
 
 
 def trimmed(model: TransformersModel, ids: list[int], logprobs: list[float]) -> Generation:
-    ends = model._host.renderer.ends
+    ends = model._loaded.renderer.ends
     size = next((index + 1 for index, token in enumerate(ids) if token in ends), len(ids))
-    text = model._host.renderer.text(ids[:size])
+    text = model._loaded.renderer.text(ids[:size])
     return Generation(tuple(ids[:size]), tuple(logprobs[:size]), text, True)
 
 

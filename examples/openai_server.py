@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
+from selfchal.builtin_models.config import TransformersConfig
+from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.model import Generation, Message, Sampling
 
 GATHER = 0.01  # seconds to wait for requests that come together

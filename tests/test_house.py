@@ -165,6 +165,19 @@ def test_no_retired_word_is_an_identifier() -> None:
     assert found == []
 
 
+def test_no_warning_is_hidden_wholesale() -> None:
+    """A filter names the message or the module that it is for, so that other warnings are still seen."""
+    found = [
+        f"{path}:{node.lineno}"
+        for path, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] in ("simplefilter", "filterwarnings")
+        and not {"message", "module"} & {keyword.arg for keyword in node.keywords}
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize(
     "room", sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists())
 )

@@ -74,7 +74,7 @@ def verdict(environment: Environment, task: Task, source: str) -> bool | None:
     world = environment.open(task.context)
     try:
         answer = run(world, source)
-        takes = len(ast.parse(task.evaluate).body[-1].args.args)  # type: ignore[attr-defined]
+        takes = len(ast.parse(task.evaluate).body[-1].args.args)  # type: ignore[attr-defined] # a def
         return run(world, task.evaluate, "evaluate", *[answer][:takes]) is True
     except AssertionError:  # how one of the styles of evaluate says no
         return False

@@ -5,20 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
 
-class Muon(torch.optim.Optimizer):  # type: ignore[misc] # torch is not typed here
+class Muon(torch.optim.Optimizer):
     """Momentum whose update is made orthogonal. ``params`` are 2-d; ``lr`` is the update's scale."""
 
     def __init__(self, params: Iterable[torch.nn.Parameter], lr: float, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
-    @torch.no_grad()  # type: ignore[untyped-decorator] # nor its decorators
-    def step(self, closure: Any = None) -> None:
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        """Returns None. ``closure`` is for methods that look at a loss several times; it is not called."""
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
             for param in group["params"]:
@@ -29,9 +30,11 @@ class Muon(torch.optim.Optimizer):  # type: ignore[misc] # torch is not typed he
     def _step_batch(self, params: list[torch.nn.Parameter], lr: float, momentum: float) -> None:
         updates = []
         for param in params:
+            gradient = param.grad
+            assert gradient is not None  # every matrix of the network takes part in the loss
             buffer = self.state[param].setdefault("momentum", torch.zeros_like(param))
-            buffer.mul_(momentum).add_(param.grad)
-            updates.append(param.grad.add(buffer, alpha=momentum))
+            buffer.mul_(momentum).add_(gradient)
+            updates.append(gradient.add(buffer, alpha=momentum))
         rows, columns = params[0].shape
         made = orthogonal(torch.stack(updates)) * max(1.0, rows / columns) ** 0.5
         for param, update in zip(params, made, strict=True):
@@ -42,12 +45,12 @@ def orthogonal(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Newton-Schulz: [n, rows, columns] to matrices whose singular values are all near 1."""
     a, b, c = 3.4445, -4.7750, 2.0315
     flip = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if flip else matrices
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x: torch.Tensor = matrices.transpose(-2, -1) if flip else matrices
+    x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
     for _ in range(steps):
-        gram = x @ x.mT
+        gram = x @ x.transpose(-2, -1)
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if flip else x
+    return x.transpose(-2, -1) if flip else x
 
 
 def optimisers(network: torch.nn.Module, lr: float) -> list[torch.optim.Optimizer]:

@@ -64,7 +64,7 @@ and 'challenger' in messages[0]['content'].split('\\n')[0] -%}
 
 def pieces(texts: Iterable[str]) -> list[str]:
     """All pieces: special tokens first, then code, tools, words of ``texts``, single characters."""
-    calls = sorted({re.match(r"\w+\('?", kind.call)[0].rstrip("'") for kind in chains.KINDS})  # type: ignore[index]
+    calls = sorted({re.match(r"\w+\('?", kind.call)[0].rstrip("'") for kind in chains.KINDS})  # type: ignore[index] # every call begins with a name
     words: set[str] = set()
     for text in texts:
         for match in re.finditer(r"( ?)([A-Za-z]+)([,;.:]?)", re.sub(r"\{\w\}", "", text)):

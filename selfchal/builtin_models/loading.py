@@ -1,4 +1,4 @@
-"""Tokenizer and network from a directory or a hub name, with what is wrong said plainly.
+"""Loads tokenizer and network from a directory or a hub name. What cannot be loaded is a ModelError.
 
 Heavy: imports torch and transformers. No remote code is ever run: every call here says so explicitly, since
 transformers otherwise asks at a terminal, and runs it when the answer is yes.
@@ -10,31 +10,38 @@ import os
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging as transformers_logging
 
+from selfchal.builtin_models.config import LoraConfig, TransformersConfig
 from selfchal.core.errors import ModelError
-
-if TYPE_CHECKING:
-    from selfchal.builtin_models.transformers_model import LoraConfig, TransformersConfig
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def silence_transformers() -> None:
-    """No progress bars and notes of transformers across ours, unless TRANSFORMERS_VERBOSITY asks for them."""
+    """Keep transformers' progress bars and notes out of our output, unless TRANSFORMERS_VERBOSITY is set."""
     if "TRANSFORMERS_VERBOSITY" not in os.environ:
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
 
 
 def check_source(path: str) -> None:
-    """Raise ModelError where ``path`` is meant as a directory and cannot be a model's."""
+    """Raise ModelError where ``path`` is meant as a directory and holds no transformers model."""
     directory = Path(path).expanduser()
     if not directory.exists():
         if path.startswith((".", "/", "~")) or path.count("/") > 1:
@@ -59,17 +66,19 @@ def expand_home(path: str) -> str:
     return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
-def load_tokenizer(path: str) -> Any:
+def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
+    """Raises ModelError."""
     try:
         return AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
         raise ModelError(_explain_unloadable("tokenizer", path, error)) from error
 
 
-def load_network(config: TransformersConfig, *, path: str, tokenizer: Any) -> Any:
-    """The network on its device, in its precision, with LoRA around it where asked for.
+def load_network(config: TransformersConfig, *, path: str, tokenizer: PreTrainedTokenizerBase) -> Any:
+    """The network on its device, in its precision, in evaluation mode: a PreTrainedModel.
 
-    Raises ModelError, also where its weights are not finite or it has no embeddings for the tokenizer.
+    With ``config.lora`` it is peft's wrapper around one. Raises ModelError, also where its weights are not
+    finite or it has no embeddings for the tokenizer.
     """
     device = pick_device(config.device)
     options: dict[str, Any] = {"dtype": pick_dtype(config.dtype, device), "attn_implementation": "sdpa"}
@@ -83,7 +92,7 @@ def load_network(config: TransformersConfig, *, path: str, tokenizer: Any) -> An
     check_finite(network, path)
     _check_vocabulary(network, tokenizer, path)
     if config.quantization is None:
-        network = network.to(device)
+        _move(network, device)
     if config.lora is not None:
         network = _add_lora(network, config.lora, quantized=config.quantization is not None)
     if config.gradient_checkpointing:
@@ -105,8 +114,8 @@ def pick_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "cpu" else torch.bfloat16
 
 
-def end_ids(path: str, tokenizer: Any) -> frozenset[int]:
-    """The ids that end a generation by the model's own files."""
+def end_ids(path: str, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The ids that end a generation, by the files of the model: tokenizer, config, generation config."""
     sources = [tokenizer, _load_config(path)]
     with suppress(OSError):  # not every model has one
         sources.append(GenerationConfig.from_pretrained(path))
@@ -118,12 +127,12 @@ def end_ids(path: str, tokenizer: Any) -> frozenset[int]:
 
 
 def max_positions(path: str) -> int:
-    """How many tokens the model was made for."""
+    """How many tokens the model was made for; 4096 where its config does not say."""
     text = _load_config(path).get_text_config(decoder=True)
     return int(getattr(text, "max_position_embeddings", None) or 4096)
 
 
-def check_finite(network: Any, source: object) -> None:
+def check_finite(network: nn.Module, source: object) -> None:
     """Raise ModelError where a weight is NaN or infinite: such a model says nothing, and would score 0."""
     for name, tensor in chain(network.named_parameters(), network.named_buffers()):
         # A sum is the cheapest thing that such a value shows in; where it is odd, each value is looked at.
@@ -136,9 +145,11 @@ def check_finite(network: Any, source: object) -> None:
                 )
 
 
-def _check_vocabulary(network: Any, tokenizer: Any, path: str) -> None:
+def _check_vocabulary(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path: str) -> None:
     needed = max(tokenizer.get_vocab().values(), default=-1) + 1
-    rows = int(network.get_input_embeddings().weight.shape[0])
+    weight = network.get_input_embeddings().weight
+    assert isinstance(weight, Tensor)  # [rows, width]; an embedding declares that it may be anything
+    rows = int(weight.shape[0])
     if needed > rows:
         raise ModelError(
             f"model.path: the tokenizer of {path!r} has {needed} ids, and the network has embeddings for "
@@ -146,14 +157,15 @@ def _check_vocabulary(network: Any, tokenizer: Any, path: str) -> None:
         )
 
 
-def _load_config(path: str) -> Any:
+def _load_config(path: str) -> PreTrainedConfig:
     try:
-        return AutoConfig.from_pretrained(path, trust_remote_code=False)
+        config: PreTrainedConfig = AutoConfig.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
         raise ModelError(_explain_unloadable("configuration", path, error)) from error
+    return config
 
 
-def _load_pretrained(path: str, options: dict[str, Any]) -> Any:
+def _load_pretrained(path: str, options: dict[str, Any]) -> PreTrainedModel:
     try:
         return AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, **options)
     except ValueError as error:
@@ -161,6 +173,11 @@ def _load_pretrained(path: str, options: dict[str, Any]) -> Any:
             raise
         eager = options | {"attn_implementation": "eager"}
         return AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, **eager)
+
+
+def _move(network: nn.Module, device: torch.device) -> None:
+    """In place. Declared for any module, as mypy cannot read the type of ``PreTrainedModel.to``."""
+    network.to(device)
 
 
 def _load_quantized(kind: str, device: torch.device) -> dict[str, Any]:
@@ -180,7 +197,7 @@ def _load_quantized(kind: str, device: torch.device) -> dict[str, Any]:
     return {"quantization_config": four, "device_map": {"": device}}
 
 
-def _add_lora(network: Any, lora: LoraConfig, *, quantized: bool) -> Any:
+def _add_lora(network: PreTrainedModel, lora: LoraConfig, *, quantized: bool) -> Any:
     try:
         import peft
     except ImportError as error:

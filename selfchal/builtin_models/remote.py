@@ -1,4 +1,4 @@
-"""The two ways of speaking to an endpoint, by token ids or by text, behind one face. Heavy: imports httpx."""
+"""The two ways of speaking to an endpoint, by token ids or by text, behind one interface. Imports httpx."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
 
@@ -30,6 +30,9 @@ from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message
 
 log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:  # for its name alone: this module loads without transformers
+    from transformers import PreTrainedTokenizerBase
 
 _DATE_CALL = "strftime_now("  # how templates ask for today's date
 _DATE = re.compile(r"""strftime_now\(\s*(?P<quote>['"])(?P<format>.*?)(?P=quote)\s*\)""")
@@ -47,7 +50,7 @@ class Renderer:
 
     def __init__(
         self,
-        tokenizer: Any,
+        tokenizer: PreTrainedTokenizerBase,
         ends: frozenset[int],
         template: str | None = None,
         today: date | None = None,
@@ -107,7 +110,9 @@ class Renderer:
         return text.removesuffix(PLAIN_STOP) if self.plain_text else text
 
     def decode(self, ids: Sequence[int]) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+        return str(
+            self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        )
 
     def _render_between(self, message: Message) -> str:
         """What the template writes between the agent's words and its next turn, with this message in it."""

@@ -10,8 +10,9 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from selfchal.builtin_models.config import TransformersConfig
 from selfchal.builtin_models.packages import TRAIN
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
+from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.model import Capability
 from selfchal.core.requirement import Requirement
 

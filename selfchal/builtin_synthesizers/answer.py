@@ -171,7 +171,8 @@ def _unfence(text: str, forgiven: list[str]) -> str:
 def _compiles(text: str) -> bool:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            # Python warns of doubtful escapes and literals in what a model wrote; only errors count here.
+            warnings.filterwarnings("ignore", module=r"<unknown>\Z")
             ast.parse(text)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False

@@ -38,7 +38,7 @@ def score(
 
 
 @contextmanager
-def _project_only(network: nn.Module, predicts: Tensor) -> Iterator[list[Tensor]]:
+def _project_only(network: Any, predicts: Tensor) -> Iterator[list[Tensor]]:
     """Hand the output layer the hidden states of ``predicts`` alone.
 
     A hook on the layer instead of a call of the parts, so that whatever a model does to its logits

@@ -165,7 +165,7 @@ def frozen_reference(network: nn.Module) -> Reference:
 
 
 def is_adapted(network: nn.Module) -> bool:
-    from transformers.utils import is_peft_available
+    from transformers.utils.import_utils import is_peft_available
 
     if not is_peft_available():
         return False

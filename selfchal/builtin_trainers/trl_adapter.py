@@ -127,4 +127,4 @@ def _compute_logprobs(network: Any, episodes: Sequence[Episode]) -> list[float]:
         for batch in micro_batches(episodes, max_tokens=16384):
             scores = score(network, batch.to(device))
             totals.index_add_(0, batch.row_of_token, scores.logprobs.cpu())
-    return totals.tolist()  # type: ignore[no-any-return]  # torch is not followed by mypy here
+    return totals.tolist()

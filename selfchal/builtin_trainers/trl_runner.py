@@ -115,11 +115,12 @@ class OurSchedule:
     optimizer: Any
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
-        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self.rate_at)
-        return self.lr_scheduler
+        schedule = LambdaLR(optimizer or self.optimizer, self.rate_at)
+        self.lr_scheduler = schedule
+        return schedule
 
 
-class _Reports(TrainerCallback):  # type: ignore[misc]  # transformers is not followed by mypy here
+class _Reports(TrainerCallback):
     def __init__(self, job: Job, checkpoint: tuple[int, Any] | None) -> None:
         self.job, self.checkpoint = job, checkpoint
         self.callback = CheckpointCallback(job.training, job.state, job.options, job.steps)
@@ -154,7 +155,8 @@ def preserving_network(network: Any) -> Iterator[None]:
     logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
+            # TRL asks by transformers' old names, which only TRL can mend.
+            warnings.filterwarnings("ignore", message="`(is_)?gradient_checkpointing` is deprecated")
             yield
     finally:
         logging.set_verbosity(loudness)

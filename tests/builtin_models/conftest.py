@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
+from selfchal.builtin_models.config import TransformersConfig
+from selfchal.builtin_models.transformers_model import TransformersModel
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "openai_server.py"
 Make = Callable[..., TransformersModel]

@@ -28,7 +28,7 @@ def test_a_stop_string_ends_a_generation_and_stays_in_it(make_model: Make) -> No
         if stop in before.text:
             assert stop in after.text
             assert after.finished
-            shorter = model._host.renderer.text(after.ids[:-1])
+            shorter = model._loaded.renderer.text(after.ids[:-1])
             assert stop not in shorter, "it ends with the token that completes the stop string"
 
 

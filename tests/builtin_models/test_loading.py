@@ -22,9 +22,9 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
+from selfchal.builtin_models.config import TransformersConfig, VllmConfig
 from selfchal.builtin_models.openai_model import OpenAIConfig, OpenAIModel
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
-from selfchal.builtin_models.vllm_model import VllmConfig
+from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message
 from tests.builtin_models.tiny import CHATML, tokenizer, write_model
@@ -120,7 +120,8 @@ def test_every_call_that_could_run_code_of_a_model_says_that_it_must_not() -> No
 REMOTE_CODE = "from pathlib import Path\nPath(__file__).parent.joinpath('ran').touch()\nraise SystemExit(9)\n"
 LOADER = """
 import sys
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
+from selfchal.builtin_models.config import TransformersConfig
+from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.errors import ModelError
 try:
     TransformersModel(TransformersConfig(path=sys.argv[1]))
@@ -199,7 +200,7 @@ def dated_model(tmp_path: Path) -> Path:
 
 def text_of(model: TransformersModel) -> str:
     ids = model.render_prompt([Message("user", "x")])
-    return model._host.renderer.decode(ids)
+    return model._loaded.renderer.decode(ids)
 
 
 def test_a_template_that_writes_the_date_is_named_when_it_is_loaded(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
+from selfchal.builtin_models.config import TransformersConfig
+from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.model import Generation, Message, Sampling
 from tests.builtin_models.talks import go_on, plain_logprobs
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from selfchal.builtin_models.config import TransformersConfig
 from selfchal.builtin_models.seedling_model import SeedlingConfig, SeedlingModel
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
+from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Capability, Message, Sampling
 from tests.builtin_models.conftest import Make

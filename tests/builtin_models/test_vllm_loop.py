@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
-from selfchal.builtin_models.vllm_model import VllmConfig, VllmModel
+from selfchal.builtin_models.config import TransformersConfig, VllmConfig
+from selfchal.builtin_models.transformers_model import TransformersModel
+from selfchal.builtin_models.vllm_model import VllmModel
 from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.on_policy import train

@@ -19,8 +19,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from selfchal.builtin_models.config import VllmConfig
 from selfchal.builtin_models.transformers_model import TransformersModel
-from selfchal.builtin_models.vllm_model import VllmConfig, VllmModel
+from selfchal.builtin_models.vllm_model import VllmModel
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Capability, Message, Sampling
 from tests.builtin_models.conftest import Make, example_server

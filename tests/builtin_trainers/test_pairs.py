@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from selfchal.builtin_models.config import TransformersConfig, VllmConfig
 from selfchal.builtin_models.seedling_model import SeedlingConfig, SeedlingModel
-from selfchal.builtin_models.transformers_model import TransformersConfig, TransformersModel
-from selfchal.builtin_models.vllm_model import VllmConfig, VllmModel
+from selfchal.builtin_models.transformers_model import TransformersModel
+from selfchal.builtin_models.vllm_model import VllmModel
 from selfchal.builtin_trainers.plugin import Dpo, Grpo, Ppo, Rft, TrlGrpo
 from selfchal.core.episode import End, Episode, Group
 from selfchal.core.errors import ManifestError

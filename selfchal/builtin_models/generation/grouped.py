@@ -1,16 +1,16 @@
-"""Generation for networks whose cache does not fit a slab: rows of equal length together, no reuse.
+"""Generation for networks whose state the ragged cache cannot hold: rows of equal length together, no reuse.
 
-Exact for every causal network in transformers, as no row is ever padded; slow where prompts differ in
-length, as each length makes a batch of its own and every turn feeds its whole conversation.
+It is exact for every causal network in transformers, as no row is ever padded. It is slow where prompts
+differ in length: each length makes a batch of its own, and every turn feeds its whole conversation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
+from transformers import PreTrainedModel
 
 from selfchal.builtin_models.generation.ragged_cache import cache_name
 from selfchal.builtin_models.generation.rows import Row, make_rows, record
@@ -20,16 +20,16 @@ from selfchal.core.model import Sampling
 
 
 class GroupedDecoder:
-    """The same face as ``Decoder``."""
+    """Generates as ``Decoder`` does, one whole turn a call."""
 
-    def __init__(self, network: Any, *, context: int, rows: int) -> None:
+    def __init__(self, network: PreTrainedModel, *, context: int, rows: int) -> None:
         self._network = network
         self._context = context
         self._most_rows = rows
         self._cache = cache_name(network)
 
     def on_weights_updated(self) -> None:
-        """Nothing is kept from call to call."""
+        """Does nothing: no cache is kept from one call to the next."""
 
     def generate(
         self,

@@ -1,15 +1,14 @@
-"""What a network's layers keep between tokens, and whether a slab can keep it: asked, then tried.
+"""Tells whether the ragged cache can hold what a network's layers keep between tokens, by trying it.
 
-Attention (full or sliding) and short convolutions fit a slab. Whatever else there is (recurrent
-states, compressed or shared caches) does not, and neither does a network whose logits come out
-otherwise through a slab than in one plain pass: those go the slow way of ``grouped``.
+Full attention, sliding attention and short convolutions fit. Recurrent states and compressed or shared
+caches do not. Neither does a network whose logits come out differently through the ragged cache than in one
+plain pass. Those networks are generated with by ``grouped``, which is slower.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
+from transformers import PreTrainedModel
 from transformers.cache_utils import (
     DynamicCache,
     DynamicLayer,
@@ -19,13 +18,17 @@ from transformers.cache_utils import (
 
 from selfchal.builtin_models.generation.ragged_cache import Layout, RaggedKVCache, cache_name
 
-_KINDS = {DynamicLayer: "attention", DynamicSlidingWindowLayer: "sliding", LinearAttentionLayer: "conv"}
+_KINDS: dict[type, str] = {
+    DynamicLayer: "attention",
+    DynamicSlidingWindowLayer: "sliding",
+    LinearAttentionLayer: "conv",
+}
 # Relative to the spread of the logits; far above rounding, far below what a lost token changes.
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 1e-1}
 
 
-def find_layout(network: Any) -> Layout | None:
-    """The layout of this network's layers, or None where a slab does not give its logits exactly."""
+def find_layout(network: PreTrainedModel) -> Layout | None:
+    """The layout of this network's layers, or None where the ragged cache does not give its exact logits."""
     config = network.config.get_text_config(decoder=True)
     layers = DynamicCache(config=config).layers
     if not layers or any(type(layer) not in _KINDS for layer in layers):
@@ -44,16 +47,16 @@ def find_layout(network: Any) -> Layout | None:
         return layout if _check_agreement(network, layout) else None
 
 
-def _check_agreement(network: Any, layout: Layout) -> bool:
-    """Feed two rows of different length in uneven pieces; compare with one plain pass for each."""
+def _check_agreement(network: PreTrainedModel, layout: Layout) -> bool:
+    """Feed two rows of different length in uneven parts; compare with one plain pass for each."""
     device, vocabulary = network.device, network.config.get_text_config(decoder=True).vocab_size
     rows = [[(7 * index + 3) % vocabulary for index in range(size)] for size in (9, 6)]
-    pieces = [([4, 2], 4), ([1, 1], 1), ([4, 3], 4)]  # real tokens of each row, width of the pass
+    passes = [([4, 2], 4), ([1, 1], 1), ([4, 3], 4)]  # real tokens of each row, width of the pass
     kv_cache, longest, done = RaggedKVCache.fresh(layout, 2, 4, device), 0, [0, 0]
     worst, spread = 0.0, 1e-6
     reference = [network(torch.tensor([row], device=device)).logits[0].float() for row in rows]
     try:
-        for counts, width in pieces:
+        for counts, width in passes:
             parts = [row[at : at + n] for row, at, n in zip(rows, done, counts, strict=True)]
             ids = torch.tensor([part + [0] * (width - len(part)) for part in parts], device=device)
             logits = kv_cache.forward(network, ids, torch.tensor(counts, device=device), longest)

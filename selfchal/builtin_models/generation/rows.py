@@ -1,4 +1,4 @@
-"""Rows: prompts on their way to a generation, and what one sampled token does to them."""
+"""A row is a prompt and what was sampled for it so far. This module makes rows and adds tokens to them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from selfchal.core.model import Sampling
 
 @dataclass
 class Row:
-    """One prompt on its way: its ids, its noise stream, and what was sampled so far."""
+    """A prompt's ids, the key of its noise, and what was sampled for it so far."""
 
     prompt: tuple[int, ...]
     stream: int
     capacity: int  # how many tokens it may get
-    key: int = 0  # whose it is, for whoever made it
+    key: int = 0  # the caller's own number for it
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finished: bool = False
@@ -32,14 +32,14 @@ class Row:
 
 @dataclass
 class RowMaker:
-    """Makes the rows of one sampling; equal prompts are told apart by how many there were before."""
+    """Makes the rows of one call; equal prompts are told apart by how many there were before."""
 
     sampling: Sampling
     context: int
     seen: Counter[tuple[int, ...]] = field(default_factory=Counter)
 
     def make(self, ids: Sequence[int], key: int = 0) -> Row:
-        """A row that leaves no room in the context has ended already."""
+        """A row whose prompt fills the context has ended already."""
         prompt = tuple(ids)
         capacity = min(self.sampling.max_tokens, self.context - len(prompt))
         row = Row(
@@ -50,7 +50,7 @@ class RowMaker:
 
 
 def make_rows(prompts: Sequence[Sequence[int]], sampling: Sampling, context: int) -> list[Row]:
-    """A row a prompt."""
+    """One row for each prompt, in order."""
     maker = RowMaker(sampling, context)
     return [maker.make(prompt) for prompt in prompts]
 
@@ -62,7 +62,7 @@ def record(
     stops: StopStrings,
     ends: frozenset[int],
 ) -> list[int]:
-    """Append each running row's token; the indices of the rows that end with it."""
+    """Append its token to each running row. Returns the indices of the rows that end with it."""
     ending = []
     for index, (row, token, logprob) in enumerate(zip(rows, tokens, logprobs, strict=True)):
         if row.ended:

@@ -1,21 +1,20 @@
-"""One token a row from logits, with its exact log-probability; noise that depends on the row alone.
+"""Draws one token a row from logits, with its exact log-probability, by noise that depends on the row alone.
 
-Each row draws from a stream of its own, keyed by seed, prompt and how often the prompt occurred
+Each row draws from a stream of its own, keyed by the seed, its prompt, and how often that prompt occurred
 before in the call. So a row's sample does not depend on what else is in the batch, nor on when the
-row joined it (but for rounding in the network's own arithmetic).
+row joined it (except for rounding in the network's own arithmetic).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-Tensor = Any
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
@@ -68,7 +67,7 @@ def _invert(weights: Tensor, noise: Tensor) -> Tensor:
 
 def _cut_nucleus(weights: Tensor, top_p: float) -> Tensor:
     """Zero all but the smallest set of tokens whose weight reaches ``top_p`` (Holtzman et al. 2020)."""
-    ordered, order = weights.sort(-1, descending=True, stable=True)
+    ordered, order = weights.sort(stable=True, dim=-1, descending=True)
     before = ordered.cumsum(-1) - ordered
     ordered = ordered.masked_fill(before >= top_p, 0.0)
     return torch.zeros_like(weights).scatter(-1, order, ordered)

@@ -1,7 +1,7 @@
-"""Where a row ends: end-of-turn ids and stop strings.
+"""Finds the token at which a row's text first holds a stop string.
 
-Decoding every row's text at every token would cost more than a small network's forward pass, so a
-token is looked at only when its own text could end a stop string.
+Decoding every row's text at every token would cost more than a small network's forward pass, so a row is
+decoded only when its last token's own text could end a stop string.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Decode = Callable[[Sequence[int]], str]
 
 
 class StopStrings:
-    """Tells whether the text of a row holds one of ``stops``, asked after every token."""
+    """Tells whether the text of a row holds one of ``stops``. Is asked after every token."""
 
     def __init__(self, stops: Sequence[str], decode: Decode) -> None:
         self._stops = tuple(stop for stop in stops if stop)
@@ -34,14 +34,14 @@ class StopStrings:
 
     def _could_end(self, token: int) -> bool:
         # Some tokenizers drop a lone token's leading space, and give a replacement mark for half a character.
-        piece = self._decode([token])
-        if "\ufffd" in piece or not piece:
+        token_text = self._decode([token])
+        if "\ufffd" in token_text or not token_text:
             return True
-        return any(_ends_in(stop, text) for stop in self._stops for text in (piece, f" {piece}"))
+        return any(_ends_in(stop, text) for stop in self._stops for text in (token_text, f" {token_text}"))
 
 
-def _ends_in(stop: str, piece: str) -> bool:
-    """Can ``stop`` end inside ``piece``, given the right text before it?"""
-    if stop in piece:
+def _ends_in(stop: str, token_text: str) -> bool:
+    """Can ``stop`` end inside ``token_text``, given the right text before it?"""
+    if stop in token_text:
         return True
-    return any(stop.endswith(piece[:length]) for length in range(1, min(len(piece), len(stop)) + 1))
+    return any(stop.endswith(token_text[:length]) for length in range(1, min(len(token_text), len(stop)) + 1))

@@ -18,11 +18,13 @@ def value_head(network: Any, seed: int) -> nn.Sequential:
     size = network.get_output_embeddings().in_features
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = nn.Sequential(nn.LayerNorm(size), nn.Linear(size, size), nn.Tanh(), nn.Linear(size, 1))
-    nn.init.zeros_(head[-1].weight)
-    nn.init.zeros_(head[-1].bias)
+        layers = nn.LayerNorm(size), nn.Linear(size, size), nn.Tanh(), (last := nn.Linear(size, 1))
+        head = nn.Sequential(*layers)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
     return head.to(next(network.parameters()).device)
 
 
 def values_of(head: nn.Module, hidden: Tensor) -> Tensor:
-    return head(hidden.detach().float())[:, 0]  # [N]
+    values: Tensor = head(hidden.detach().float())[:, 0]  # [N]
+    return values

@@ -1,4 +1,4 @@
-"""vLLM and the trained weights side by side: who has which weights, and when they travel.
+"""vLLM and the trained weights side by side: when vLLM has older weights, and how it gets new ones.
 
 Heavy: imports torch and transformers; vLLM itself only for an engine in this process.
 """
@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from selfchal.builtin_models import hosting, loading
+from transformers import PreTrainedTokenizerBase
+
+from selfchal.builtin_models import loading
+from selfchal.builtin_models.config import TransformersConfig, VllmConfig
+from selfchal.builtin_models.loaded_model import load_into
 from selfchal.builtin_models.rendering import Renderer
-from selfchal.builtin_models.transformers_model import TransformersConfig
-from selfchal.builtin_models.vllm_model import VllmConfig
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling
 
@@ -52,12 +54,12 @@ class Backend(Protocol):
 
 
 @dataclass
-class VllmHost:
+class LoadedVllm:
     """``network`` is None where nothing is trained. ``stale``: vLLM has other weights than the network."""
 
     config: VllmConfig
     renderer: Renderer
-    tokenizer: Any
+    tokenizer: PreTrainedTokenizerBase
     backend: Backend
     network: Any
     weights_directory: Path
@@ -113,7 +115,7 @@ class VllmHost:
         if self.network is None:
             self.backend.load_weights(directory)
             return
-        hosting.load_into(self.network, directory, adapted=self.config.lora is not None)
+        load_into(self.network, directory, adapted=self.config.lora is not None)
         self.on_weights_updated()
 
     def close(self) -> None:
@@ -122,7 +124,7 @@ class VllmHost:
             shutil.rmtree(self.weights_directory, ignore_errors=True)
 
 
-def open_vllm(config: VllmConfig) -> VllmHost:
+def open_vllm(config: VllmConfig) -> LoadedVllm:
     loading.silence_transformers()
     path = loading.expand_home(config.path)
     loading.check_source(path)
@@ -139,7 +141,7 @@ def open_vllm(config: VllmConfig) -> VllmHost:
     weights_directory = given.expanduser() if given else Path(tempfile.mkdtemp(prefix="selfchal-weights-"))
     # A running server may hold what an earlier run left there; a fresh adapter is in no engine yet.
     stale = network is not None and (config.lora is not None or not backend.fresh)
-    return VllmHost(config, renderer, tokenizer, backend, network, weights_directory, stale)
+    return LoadedVllm(config, renderer, tokenizer, backend, network, weights_directory, stale)
 
 
 def _open_backend(config: VllmConfig, path: str, renderer: Renderer) -> Backend:

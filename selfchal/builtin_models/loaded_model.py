@@ -1,4 +1,4 @@
-"""A transformers model made ready: network, renderer and decoder together, saved and loaded in place.
+"""A loaded transformers model: network, tokenizer, renderer and decoder, and its weights on disk.
 
 Heavy: imports torch and transformers.
 """
@@ -14,8 +14,11 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from selfchal.builtin_models import loading
+from selfchal.builtin_models.config import TransformersConfig
 from selfchal.builtin_models.generation.decoder import ContinuousBatch, Decoder
 from selfchal.builtin_models.generation.grouped import GroupedDecoder
 from selfchal.builtin_models.generation.layout import find_layout
@@ -24,7 +27,6 @@ from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.builtin_models.malloc import keep_freed_memory
 from selfchal.builtin_models.rendering import Renderer
 from selfchal.builtin_models.streaming import ContinuousStream
-from selfchal.builtin_models.transformers_model import TransformersConfig
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling, Stream
 from selfchal.core.turns import Generate, TurnStream
@@ -34,13 +36,13 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class LoadedModel:
-    """``network`` is what is trained: the decoder itself, or peft's wrapper of it."""
+    """``network`` is what is trained: the transformers model itself, or peft's wrapper around it."""
 
-    network: Any
-    tokenizer: Any
+    network: Any  # PreTrainedModel, or peft's PeftModel, which shares its methods and no class
+    tokenizer: PreTrainedTokenizerBase
     renderer: Renderer
     decoder: Decoder | GroupedDecoder
-    context: int
+    context: int  # the most tokens of a conversation
     adapted: bool  # LoRA is on: only the adapter is trained, saved and loaded
 
     def __post_init__(self) -> None:
@@ -48,9 +50,9 @@ class LoadedModel:
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         rows = self.decoder.generate(prompts, sampling, self._find_stops(sampling.stop), self.renderer.ends)
-        return [self.generation(row) for row in rows]
+        return [self._read_generation(row) for row in rows]
 
-    def generation(self, row: Row) -> Generation:
+    def _read_generation(self, row: Row) -> Generation:
         return Generation(tuple(row.ids), tuple(row.logprobs), self.renderer.text(row.ids), row.finished)
 
     def stream(self, sampling: Sampling, lock: threading.Lock) -> Stream:
@@ -58,7 +60,7 @@ class LoadedModel:
         if isinstance(self.decoder, GroupedDecoder):
             return TurnStream(_hold_lock(self.generate, lock), sampling)
         running = ContinuousBatch(self.decoder, sampling, self._find_stops(sampling.stop), self.renderer.ends)
-        return ContinuousStream(running, RowMaker(sampling, self.context), self.generation, lock)
+        return ContinuousStream(running, RowMaker(sampling, self.context), self._read_generation, lock)
 
     def _find_stops(self, stops: tuple[str, ...]) -> StopStrings:
         if stops not in self._stops:
@@ -69,13 +71,13 @@ class LoadedModel:
         self.decoder.on_weights_updated()
 
     def save(self, directory: Path) -> None:
-        """safetensors of the weights or of the adapter (PEFT layout), beside the tokenizer."""
+        """Write the weights (or the adapter, as peft lays it out) as safetensors, and the tokenizer."""
         directory.mkdir(parents=True, exist_ok=True)
         self.network.save_pretrained(directory)
         self.tokenizer.save_pretrained(directory)
 
     def load(self, directory: Path) -> None:
-        """Put saved weights into the present network; its tensors stay the same objects."""
+        """Copy saved weights into the network. Its tensors stay the same objects, as optimisers hold them."""
         load_into(self.network, directory, adapted=self.adapted)
         self.on_weights_updated()
 
@@ -89,7 +91,7 @@ def _hold_lock(generate: Generate, lock: threading.Lock) -> Generate:
 
 
 def load_model(config: TransformersConfig, path: str) -> LoadedModel:
-    """Load everything. Raises ModelError."""
+    """Load the tokenizer and the network of ``path``. Raises ModelError."""
     loading.silence_transformers()
     path = loading.expand_home(path)
     loading.check_source(path)
@@ -114,8 +116,8 @@ def load_model(config: TransformersConfig, path: str) -> LoadedModel:
 
 def make_decoder(network: Any, config: TransformersConfig, context: int) -> Decoder | GroupedDecoder:
     """The fast decoder where this network's cache allows it, else the one that fits every network."""
-    # peft's wrapper puts nothing between the layers, only around them: its core generates the same.
-    core = network.get_base_model() if config.lora is not None else network
+    # peft changes layers in place, so the model inside its wrapper generates with the adapters too.
+    core: PreTrainedModel = network.get_base_model() if config.lora is not None else network
     layout = find_layout(core)
     if layout is None:
         log.warning(
@@ -125,8 +127,7 @@ def make_decoder(network: Any, config: TransformersConfig, context: int) -> Deco
         )
         return GroupedDecoder(core, context=context, rows=config.batch)
     cache_bytes = config.prefix_cache_mb * 2**20
-    bare = config.lora is None
-    return Decoder(core, layout, context=context, rows=config.batch, cache_bytes=cache_bytes, bare=bare)
+    return Decoder(core, layout, context=context, rows=config.batch, cache_bytes=cache_bytes)
 
 
 def load_into(network: Any, directory: Path, *, adapted: bool) -> None:
@@ -141,18 +142,18 @@ def load_into(network: Any, directory: Path, *, adapted: bool) -> None:
     loading.check_finite(network, directory)
 
 
-def _load_weights(network: Any, directory: Path) -> None:
+def _load_weights(network: PreTrainedModel, directory: Path) -> None:
     files = sorted(directory.glob("model*.safetensors"))
     if not files:
         raise ModelError(f"{directory} holds no model*.safetensors, so it is no checkpoint of this model.")
-    state: dict[str, Any] = {}
+    state: dict[str, Tensor] = {}
     for file in files:
         state |= load_file(file)
     missing, unexpected = network.load_state_dict(state, strict=False)
     tied = set(network.all_tied_weights_keys)
     if unexpected or set(missing) - tied:
-        odd = (unexpected or missing)[0]
-        raise ModelError(f"{directory} is a checkpoint of another model: {odd} does not fit.")
+        misfit = (unexpected or missing)[0]
+        raise ModelError(f"{directory} is a checkpoint of another model: {misfit} does not fit.")
     network.tie_weights()
 
 
