@@ -36,7 +36,6 @@ from selfchal.core.judge import FUNNEL, STAGES, Filter, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.judging import Judge
-from selfchal.judging.checks.novelty import HeldOut, settle
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.challenge import challenge
 from selfchal.pipeline.context import limits_of
@@ -112,12 +111,12 @@ def judge(job: Job) -> None:
         Store.read(job.proposals) as store,
         ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,
     ):
-        judged = list(pool.map(partial(_judged, Judge(runner), Filter(job.filter)), store.proposals(1)))
-        if job.filter == Filter.FULL:
-            split = manifest.settings.evaluation.split or environment.splits()[0]
-            pairs = [(one.task, one.verdict) for one in judged]
-            verdicts = settle(pairs, (), HeldOut.of(environment.test_tasks(split)))
-            judged = [replace(one, verdict=v) for one, v in zip(judged, verdicts, strict=True)]
+        judge_task = Judge(runner, [choice.make() for choice in manifest.checks])
+        judged = list(pool.map(partial(_judged, judge_task, Filter(job.filter)), store.proposals(1)))
+        split = manifest.settings.evaluation.split or environment.splits()[0]
+        pairs = [(one.task, one.verdict) for one in judged]
+        verdicts = judge_task.compare(pairs, (), environment.test_tasks(split))
+        judged = [replace(one, verdict=v) for one, v in zip(judged, verdicts, strict=True)]
         kept = [one.task for one in judged if one.task and one.verdict.passed]
         faithful = list(pool.map(partial(is_faithful, runner), kept))
     rows = {

@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 import selfchal
 from selfchal.cli.main import COMMANDS, cli
+from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.pipeline.manifest import ManifestModel, PluginSection
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS
 from selfchal.pipeline.manifest.schema import LISTS
@@ -57,7 +58,9 @@ def manifest_page() -> str:
         "",
         "Each holds `name` and that plugin's own options; an option that it does not have is an error.",
         "`only: {NAME: {…}}` there holds options for when `name` is NAME: plugins are swapped by that alone.",
-        "A list holds such sections.",
+        "A list holds such sections. Each of `checks` may also say `enabled: false`: the judge then does",
+        f"without that check. The standard ones ({', '.join(f'`{name}`' for name in STANDARD_CHECKS)})",
+        "judge where they are not named, too.",
         "",
         *_plugin_sections(),
         "",

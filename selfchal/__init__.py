@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from selfchal.core.errors import SelfchalError
     from selfchal.core.evidence import Evidence, TaskRunner
     from selfchal.core.hookspecs import hookimpl
-    from selfchal.core.judge import Check, Finding, Outcome, Stage, Verdict
+    from selfchal.core.judge import Check, ComparingCheck, Finding, Outcome, Stage, Verdict
     from selfchal.core.model import Model
     from selfchal.core.sandbox import Limits, Program, Sandbox
     from selfchal.core.small_environment import HeldOut, small_environment
@@ -34,6 +34,7 @@ __version__: str
 
 __all__ = [
     "Check",
+    "ComparingCheck",
     "Environment",
     "Episode",
     "Evidence",
@@ -86,7 +87,7 @@ _NAMES_BY_MODULE = {
     "selfchal.core.errors": ("SelfchalError",),
     "selfchal.core.evidence": ("Evidence", "TaskRunner"),
     "selfchal.core.hookspecs": ("hookimpl",),
-    "selfchal.core.judge": ("Check", "Finding", "Outcome", "Stage", "Verdict"),
+    "selfchal.core.judge": ("Check", "ComparingCheck", "Finding", "Outcome", "Stage", "Verdict"),
     "selfchal.core.model": ("Model",),
     "selfchal.core.sandbox": ("Limits", "Program", "Sandbox"),
     "selfchal.core.small_environment": ("HeldOut", "small_environment"),

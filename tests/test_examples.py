@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from selfchal.cli.estimate import estimate_cost
+from selfchal.core.arena import Arena
+from selfchal.core.sandbox import Limits
+from selfchal.judging import Judge
+from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.manifest import read_manifest, validate
 from selfchal.plugins import load_plugins
+from selfchal.testing.conformance import check_cases
+from tests.support.inline import Inline
+from tests.support.shop import CANCEL, Shop
 
 pytestmark = pytest.mark.torch
 
@@ -120,3 +130,27 @@ def test_the_notebook_runs_from_start_to_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("algorithm", ["grpo", "ppo", "rft", "dpo"])
 def test_swapping_the_name_alone_is_enough(algorithm: str) -> None:
     validate(read_manifest(EXAMPLES / "algorithms.yaml", [f"trainer.name={algorithm}"]), load_plugins())
+
+
+def _load_example(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_checks_of_the_example_judge_and_compare() -> None:
+    length, quota = _load_example("own_checks").register_checks()
+    for case in (*check_cases(length), *check_cases(quota)):
+        case()
+    runner = SandboxTaskRunner(Arena(Shop(), Inline(), Limits()))
+    short = Judge(runner, [length(length.Config(words=10)), quota(quota.Config(each=1))])(CANCEL)
+    assert short.reason == "the instruction has 17 words"
+    judge = Judge(runner, [length(length.Config()), quota(quota.Config(each=2))])
+    verdict = judge(CANCEL)
+    assert verdict.diagnostics["length"] == {"words": 17}
+    other = replace(CANCEL, context={})
+    judged = [(task, verdict) for task in (CANCEL, CANCEL, other)]
+    assert [v.passed for v in judge.compare(judged, [CANCEL], [])] == [True, False, True]

@@ -12,19 +12,22 @@ from selfchal.api.opening import (
     EnvironmentLike,
     Named,
     SandboxLike,
+    choose_part,
     open_environment,
     open_part,
     open_sandbox,
 )
-from selfchal.core.judge import Check, Verdict
+from selfchal.core.judge import AnyCheck, Verdict
 from selfchal.core.sandbox import Limits
 from selfchal.core.synthesizer import Judging
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging import JudgeProcesses, JudgeSpec, enough_processes, format_verdict, judge_each
+from selfchal.pipeline.manifest import CheckSection, Choice, choose_checks, parse_config
+from selfchal.plugins import load_plugins
 
 TaskRow = Task | Mapping[str, Json]  # a row: instruction, evaluate, solution, failures, and context, id
-CheckLike = Named | type[Check]
+CheckLike = Named | type[AnyCheck]
 _MANY = 30  # rows a core that are worth a second to start its process
 
 
@@ -63,10 +66,11 @@ def judge(
 ) -> Verdict | list[Verdict]:
     """The verdict on a task, or on each of several, in order, by running its code (docs/judging.md).
 
-    A task is a ``Task`` or a row with its parts; what is no task fails at the stage ``parsed``. ``checks``
-    are further checks of the judge, as in a manifest; ``limits`` hold for one execution (``Limits()``: 5
-    seconds, 512 MiB, 1,000 tool calls). In the ``diagnostics`` of several tasks near-duplicates are noted,
-    not refused.
+    A task is a ``Task`` or a row with its parts; what is no task fails at the stage ``parsed``. The
+    standard checks judge, and ``checks`` set, switch off or add to them as in a manifest: a name, a section
+    (``{"name": "completeness", "enabled": False}``) or a class. ``limits`` hold for one execution
+    (``Limits()``: 5 seconds, 512 MiB, 1,000 tool calls). What a check finds when it compares several tasks,
+    near-duplicates for one, is noted in ``diagnostics`` by the check's name, and not refused.
 
     ``processes`` judge beside this one, which 0 leaves to judge alone, in threads; None starts enough of
     them for all cores where there are many tasks. They need an environment, a sandbox and checks that are
@@ -117,7 +121,7 @@ def _judge_each(
         partial(open_part, "environment", environment, {}),
         partial(open_part, "sandbox", sandbox, {}),
         limits or Limits(),
-        tuple(partial(open_part, "check", check, {}) for check in checks),
+        tuple(choice.make for choice in _choose_checks(checks)),
     )
     made = open_environment(environment)
     with ExitStack() as closing:
@@ -127,4 +131,13 @@ def _judge_each(
         else:
             judge_task = spec.make_judge(made, closing.enter_context(open_sandbox(sandbox)))
         # in this process the threads mostly wait for the sandbox
-        yield from judge_each(judge_task, made, tasks, processes or 2 * cores)
+        yield from judge_each(judge_task, made, tasks, spec.make_checks(), processes or 2 * cores)
+
+
+def _choose_checks(wanted: Sequence[CheckLike]) -> Iterator[Choice]:
+    """All checks that judge; a class takes the place of the check that has its name."""
+    sections = [{"name": one} if isinstance(one, str) else one for one in wanted if not isinstance(one, type)]
+    parsed = [parse_config(CheckSection, one, f"checks.{i}") for i, one in enumerate(sections)]
+    named = {choice.name: choice for choice in choose_checks(load_plugins(), parsed, "checks")}
+    own = [choose_part("check", one, {}) for one in wanted if isinstance(one, type)]
+    yield from (named | {choice.name: choice for choice in own}).values()

@@ -1,4 +1,4 @@
-"""``--set key=value`` for commands that take a plugin's name and no manifest."""
+"""Options of plugins on the command line, for commands that take a plugin's name and no manifest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from selfchal.core.errors import ManifestError
 from selfchal.pipeline.manifest import apply_overrides
+from selfchal.pipeline.yaml_text import YamlTextError, read_yaml
 
 
 def plugin_option(kind: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
@@ -26,3 +28,16 @@ def read_options(overrides: Sequence[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     apply_overrides(options, overrides)
     return options
+
+
+def read_check(text: str) -> dict[str, Any]:
+    """The section of a manifest's checks in a text; a name alone stands for one. Raises ManifestError."""
+    try:
+        row = read_yaml(text)
+    except YamlTextError as error:
+        raise ManifestError(f"--check {text}: it is not valid YAML: {error}") from error
+    if isinstance(row, str):
+        return {"name": row}
+    if not isinstance(row, dict):
+        raise ManifestError(f"--check {text}: write a check's name, or {{name: NAME, OPTION: VALUE}}")
+    return row

@@ -13,7 +13,7 @@ from selfchal.api.judging import judge_rows
 from selfchal.api.opening import open_environment
 from selfchal.api.reading import Row, RunView, open_run
 from selfchal.cli.export import FORMATS, export_tasks
-from selfchal.cli.options import plugin_option, read_options
+from selfchal.cli.options import plugin_option, read_check, read_options
 from selfchal.cli.terminal import say, say_json
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
@@ -130,14 +130,30 @@ def show_coverage(run: Path, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--sandbox", default="process", help="The sandbox that runs their code (default: process).")
 @plugin_option("environment")
+@click.option(
+    "--check",
+    "checks",
+    multiple=True,
+    metavar="YAML",
+    help="A check to add, by name, or a section of a manifest's checks; as often as wanted.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that was measured.")
-def judge(environment: str, file: Path, sandbox: str, overrides: tuple[str, ...], as_json: bool) -> None:
+def judge(
+    environment: str,
+    file: Path,
+    sandbox: str,
+    overrides: tuple[str, ...],
+    checks: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Judge the tasks of a JSONL file by running their code; one verdict a line.
 
-    Each line has instruction, evaluate, solution, failures, and context where the world needs one.
+    Each line has instruction, evaluate, solution, failures, and context where the world needs one. The
+    standard checks judge; --check '{name: completeness, enabled: false}' switches one off.
     """
     section = {**read_options(overrides), "name": environment}
-    verdicts = judge_rows(read_rows(file), section, sandbox, processes=None)
+    chosen = [read_check(text) for text in checks]
+    verdicts = judge_rows(read_rows(file), section, sandbox, checks=chosen, processes=None)
     for number, verdict in enumerate(verdicts, start=1):
         if as_json:
             say_json(verdict)

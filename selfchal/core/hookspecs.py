@@ -19,7 +19,7 @@ import pluggy
 if TYPE_CHECKING:
     from selfchal.core.environment import Environment
     from selfchal.core.episode import Episode
-    from selfchal.core.judge import Check, Verdict
+    from selfchal.core.judge import AnyCheck, Verdict
     from selfchal.core.model import Model
     from selfchal.core.sandbox import Sandbox
     from selfchal.core.synthesizer import Synthesizer
@@ -59,8 +59,8 @@ def register_trainers() -> Iterable[type[Trainer]] | None:
 
 
 @hookspec
-def register_checks() -> Iterable[type[Check]] | None:
-    """Checks of the judge, beyond the paper's, that this plugin adds."""
+def register_checks() -> Iterable[type[AnyCheck]] | None:
+    """Checks of the judge, past the paper's filter, that this plugin adds."""
 
 
 @hookspec

@@ -1,20 +1,20 @@
-"""The judge's words: the funnel's stages, verdicts with reasons in three values, and the check contract.
+"""The judge's words: the funnel's stages, verdicts with reasons in three values, and the check contracts.
 
-A check sees a task, a bench to try code on and the evidence so far (``selfchal.judging.runner``). The
-paper's checks come first, then ours; the first that fails decides. A sandbox failure makes
-``could_not_check``, never ``failed``. The checks themselves are in ``selfchal.judging``.
+The paper's filter comes first, then checks, in the order of the funnel; the first that fails decides. A
+sandbox failure makes ``could_not_check``, never ``failed``. The standard checks are in
+``selfchal.judging.checks``; they are registered and found as those of any other plugin are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
-from selfchal.core.task import Task
+from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
 
 if TYPE_CHECKING:
@@ -105,8 +105,9 @@ class Finding:
         return cls(Outcome.FAILED, reason, feedback or reason, diagnostics)
 
 
+@runtime_checkable
 class Check(Protocol):
-    """A check past the paper's filter. ``stage`` is where it stands in the funnel (STABLE to NEW)."""
+    """A check of one task, past the paper's filter. ``stage`` says where in the funnel, STABLE to NEW."""
 
     name: ClassVar[str]
     stage: ClassVar[Stage]
@@ -119,3 +120,35 @@ class Check(Protocol):
 
         Called from several threads at once.
         """
+
+
+@runtime_checkable
+class ComparingCheck(Protocol):
+    """A check that compares tasks with each other or with held-out test tasks; it runs none of their code.
+
+    It is asked after every ``Check``, in one thread, and of tasks in the order in which they were proposed:
+    which of two alike tasks is kept must not depend on which was judged first.
+    """
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
+    Config: ClassVar[type[BaseModel]]
+
+    def __init__(self, config: Any) -> None: ...
+
+    def compare(
+        self, tasks: Sequence[Task], earlier: Sequence[Task], held_out: Sequence[TestTask]
+    ) -> Sequence[Finding]:
+        """A finding for each of ``tasks``, which passed all that was asked before. Where findings are only
+        noted (a set of somebody's own), tasks that fell, and may not even compile, are among them.
+
+        ``earlier`` were kept before them. One of ``tasks`` that fails is none that later ones are compared
+        with. ``held_out`` are the test tasks that the run measures with, and none where there is no run.
+        """
+
+
+AnyCheck = Check | ComparingCheck
+
+# What judges unless a manifest says otherwise, by name. Every other check judges only where it is named, so
+# that a package that is installed does not change a verdict by being there.
+STANDARD_CHECKS = ("stability", "dependence", "strength", "completeness", "novelty")

@@ -1,30 +1,39 @@
 """The judge: from a task to a verdict with its reason, by running the task's code, stage by stage.
 
-The paper's filter (appendix A) comes first: everything runs, the solution passes, every failure case
-fails. Then ours, as checks. What the challenger can mend is told in ``feedback``, with the traceback.
+The paper's filter (appendix A) comes first: everything runs, the solution passes, every failure case fails.
+Then come the checks. What the challenger can mend is told in ``feedback``, with the traceback.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import ClassVar
+
+from pydantic import BaseModel
 
 from selfchal.core.errors import SandboxError
 from selfchal.core.evidence import Evidence, Trial
-from selfchal.core.judge import FUNNEL, Check, Filter, Finding, Outcome, Stage, Verdict
-from selfchal.core.sandbox import Execution, Status
-from selfchal.core.task import MIN_FAILURES, Task
-from selfchal.core.world import Json
-from selfchal.judging.checks.completeness import Completeness
-from selfchal.judging.checks.dependence import Dependence
-from selfchal.judging.checks.stability import Stability
-from selfchal.judging.checks.strength import Strength
+from selfchal.core.judge import (
+    FUNNEL,
+    AnyCheck,
+    Check,
+    Filter,
+    Finding,
+    Outcome,
+    Stage,
+    Verdict,
+)
+from selfchal.core.sandbox import Execution, Guarantees, Limits, Program, Sandbox, Session, Status
+from selfchal.core.task import MIN_FAILURES, Task, TestTask
+from selfchal.core.world import Json, ToolHost
+from selfchal.judging.checks.standard import make_standard_checks
+from selfchal.judging.comparing import list_comparing, refuse_alike
 from selfchal.judging.coverage import uses
 from selfchal.judging.runner import SandboxTaskRunner, answer_type
 from selfchal.judging.source.parse import SourceError, parse_evaluate, parse_source
-from selfchal.judging.tally import CountingSandbox
 from selfchal.judging.trials import gather_evidence
 
 _TRACEBACK = 1_500  # characters of an error that go back to the challenger
@@ -42,19 +51,19 @@ _LAST = {
 class Judge:
     """``judge(task)`` gives a verdict; several threads may ask at once.
 
-    Past the paper's filter come the standard checks and ``checks``, in the order of the funnel; of those
-    that have one name the last counts, so that a manifest can set a standard check's options.
+    ``checks`` are all that come past the paper's filter: the standard ones where nothing else is said. They
+    are asked in the order of the funnel, and of one stage in the order in which they are given. Wrong
+    outcomes are drawn from the ``secret``.
     """
 
     runner: SandboxTaskRunner
-    checks: Sequence[Check] = ()
-    secret: str = field(default_factory=lambda: secrets.token_hex(16))  # what wrong outcomes are drawn from
+    checks: Sequence[AnyCheck] = field(default_factory=make_standard_checks)
+    secret: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @cached_property
-    def _all_checks(self) -> list[Check]:
-        standard: list[Check] = [Stability(), Dependence(), Strength(), Completeness()]
-        by_name = {check.name: check for check in (*standard, *self.checks)}
-        return sorted(by_name.values(), key=lambda check: FUNNEL.index(check.stage))
+    def _checks_of_one(self) -> list[Check]:
+        found = [check for check in self.checks if isinstance(check, Check)]
+        return sorted(found, key=lambda check: FUNNEL.index(check.stage))
 
     def __call__(
         self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
@@ -78,6 +87,22 @@ class Judge:
             verdict = Verdict(Outcome.FAILED, case.stage, reason, reason, case.diagnostics)
         return replace(verdict, diagnostics={**verdict.diagnostics, "executions": counting.runs})
 
+    def compare(
+        self,
+        judged: Sequence[tuple[Task | None, Verdict]],
+        earlier: Iterable[Task],
+        held_out: Iterable[TestTask],
+    ) -> list[Verdict]:
+        """The verdicts of ``judged`` once the tasks were compared with each other, with those that were kept
+        ``earlier``, and with held-out test tasks. The order decides which of two alike tasks stays."""
+        return refuse_alike(list_comparing(self.checks), judged, earlier, held_out)
+
+    def compare_with_held_out(
+        self, judged: Sequence[tuple[Task | None, Verdict]], held_out: Sequence[TestTask]
+    ) -> list[Verdict]:
+        """``compare`` for tasks that may be alike: each is compared with the held-out test tasks alone."""
+        return [verdict for one in judged for verdict in self.compare([one], (), held_out)]
+
     def _judge(self, case: _Case, filters: Filter, needed: int) -> Verdict:
         steps: list[tuple[Stage, Callable[[], Finding]]] = [
             (Stage.PARSED, partial(case.parse, needed)),
@@ -94,13 +119,38 @@ class Judge:
                 return case.verdict(finding)
             if stage is last:
                 return case.verdict(finding)
-        for check in self._all_checks:
+        for check in self._checks_of_one:
             case.stage = check.stage
             finding = check.check(case.task, case.runner, case.evidence)
             case.diagnostics |= {check.name: dict(finding.diagnostics)} if finding.diagnostics else {}
             if finding.outcome is not Outcome.PASSED:
                 return case.verdict(finding)
         return case.verdict(Finding.passed())
+
+
+class CountingSandbox:
+    """A sandbox that counts what is run in it: the executions that a judgement takes."""
+
+    name: ClassVar[str] = "counting"
+    Config: ClassVar[type[BaseModel]] = BaseModel
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.runs = 0
+
+    @property
+    def guarantees(self) -> Guarantees:
+        return self._sandbox.guarantees
+
+    def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
+        self.runs += 1
+        return self._sandbox.run(program, tools, limits)
+
+    def session(self, tools: ToolHost | None, limits: Limits) -> Session:
+        return self._sandbox.session(tools, limits)
+
+    def close(self) -> None:
+        self._sandbox.close()
 
 
 @dataclass

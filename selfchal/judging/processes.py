@@ -1,7 +1,7 @@
 """The judge in several processes: one Python runs on one core, however many threads ask it.
 
-Each process has an environment and a sandbox of its own. What is sent there and back are tasks and
-verdicts; what remembers earlier tasks (``Novelty``) stays with the caller.
+Each process has an environment, a sandbox and checks of its own. What is sent there and back are tasks and
+verdicts. Checks that compare tasks with each other are asked by the caller, who alone sees all of them.
 """
 
 from __future__ import annotations
@@ -16,27 +16,34 @@ from typing import Self
 
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
-from selfchal.core.judge import Check, Filter, Verdict
+from selfchal.core.judge import AnyCheck, Filter, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import MIN_FAILURES, Task
+from selfchal.judging.checks.standard import STANDARD
 from selfchal.judging.judge import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 
 
 @dataclass(frozen=True)
 class JudgeSpec:
-    """How a judge is made. Where another process makes it, the callables must pickle."""
+    """How a judge is made. Where another process makes it, the callables must pickle (``Choice.make`` does).
+
+    ``checks`` are all that come past the paper's filter: the standard ones where nothing else is said.
+    """
 
     environment: Callable[[], Environment]
     sandbox: Callable[[], Sandbox]
     limits: Limits = field(default_factory=Limits)
-    checks: tuple[Callable[[], Check], ...] = ()
+    checks: tuple[Callable[[], AnyCheck], ...] = STANDARD
 
     def make_judge(self, environment: Environment, sandbox: Sandbox) -> Judge:
         """A judge in this process, over an environment and a sandbox that are open already."""
-        return Judge(
-            SandboxTaskRunner(Arena(environment, sandbox, self.limits)), [make() for make in self.checks]
-        )
+        runner = SandboxTaskRunner(Arena(environment, sandbox, self.limits))
+        return Judge(runner, self.make_checks())
+
+    def make_checks(self) -> list[AnyCheck]:
+        """One of each."""
+        return [make() for make in self.checks]
 
 
 def enough_processes() -> int:

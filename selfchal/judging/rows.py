@@ -9,29 +9,39 @@ from functools import partial
 from typing import Any
 
 from selfchal.core.environment import Environment
-from selfchal.core.judge import Outcome, Stage, Verdict
+from selfchal.core.judge import AnyCheck, Outcome, Stage, Verdict
 from selfchal.core.synthesizer import Judging
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.judging.checks.novelty import Novelty
+from selfchal.judging.comparing import list_comparing, note_alike
 
 _PARTS = ("instruction", "evaluate", "solution")
 
 
 def judge_each(
-    judge: Judging, environment: Environment, tasks: Sequence[Any], threads: int
+    judge: Judging,
+    environment: Environment,
+    tasks: Sequence[Any],
+    checks: Sequence[AnyCheck],
+    threads: int,
 ) -> Iterator[tuple[str, Verdict]]:
     """The id and the verdict of each task, in order.
 
     A task is a ``Task`` or a row (``instruction``, ``evaluate``, ``solution``, ``failures``, ``context``);
-    whatever is neither fails at the stage ``parsed``. Near-duplicates and instructions that give away what
-    the environment redacts are noted in ``diagnostics``, not refused: in a set of somebody's own they may
-    be meant.
+    whatever is neither fails at the stage ``parsed``. What those of the ``checks`` that compare tasks find,
+    and instructions that give away what the environment redacts, are noted in ``diagnostics`` and not
+    refused: in a set of somebody's own they may be meant.
     """
-    novelty = Novelty()
+    read = [task if isinstance(task, Task) else read_row(task) for task in tasks]
+    notes = iter(note_alike(list_comparing(checks), [task for task in read if isinstance(task, Task)]))
     with ThreadPoolExecutor(threads, thread_name_prefix="judge") as pool:
-        for name, task, verdict in pool.map(partial(_judge_row, judge), tasks):
-            yield name, verdict if task is None else _add_notes(environment, task, verdict, novelty)
+        verdicts = pool.map(partial(_judge_task, judge), read)
+        for row, task, verdict in zip(tasks, read, verdicts, strict=True):
+            if isinstance(task, Task):
+                noted = {**verdict.diagnostics, **next(notes), **_note_redacted(environment, task)}
+                yield task.id, replace(verdict, diagnostics=noted)
+            else:
+                yield str(row.get("id", "")) if isinstance(row, Mapping) else "", verdict
 
 
 def format_verdict(name: str, verdict: Verdict) -> dict[str, Json]:
@@ -47,11 +57,9 @@ def format_verdict(name: str, verdict: Verdict) -> dict[str, Json]:
     }
 
 
-def _judge_row(judge: Judging, row: Any) -> tuple[str, Task | None, Verdict]:
-    task = row if isinstance(row, Task) else read_row(row)
-    if isinstance(task, str):
-        return str(row.get("id", "")) if isinstance(row, Mapping) else "", None, _refuse_row(task)
-    return task.id, task, judge(task)
+def _judge_task(judge: Judging, task: Task | str) -> Verdict:
+    """The verdict on a task, or on a row that is none for this reason."""
+    return judge(task) if isinstance(task, Task) else Verdict(Outcome.FAILED, Stage.PARSED, task, task)
 
 
 def read_row(row: Any) -> Task | str:
@@ -72,14 +80,6 @@ def read_row(row: Any) -> Task | str:
     return Task.from_json({**row, "id": str(row.get("id") or ""), "diagnostics": {}, "provenance": {}})
 
 
-def _refuse_row(reason: str) -> Verdict:
-    return Verdict(Outcome.FAILED, Stage.PARSED, reason, reason)
-
-
-def _add_notes(environment: Environment, task: Task, verdict: Verdict, novelty: Novelty) -> Verdict:
-    notes: dict[str, Json] = {}
-    if twin := novelty.twin(task):
-        notes["near_duplicate_of"] = twin
-    if environment.redact(task.instruction, task.context) != task.instruction:
-        notes["gives_away"] = "what the environment redacts"
-    return replace(verdict, diagnostics={**verdict.diagnostics, **notes})
+def _note_redacted(environment: Environment, task: Task) -> dict[str, Json]:
+    redacted = environment.redact(task.instruction, task.context)
+    return {} if redacted == task.instruction else {"gives_away": "what the environment redacts"}

@@ -107,7 +107,7 @@ class SandboxTaskRunner:
         """Raises SandboxError when the sandbox failed."""
         execution = self.sandbox.run(program, world, limits or self.limits)
         if execution.status is Status.INFRA_ERROR:
-            raise SandboxError(f"the sandbox {self.sandbox.name} failed: {execution.error}")
+            raise SandboxError(f"the sandbox {self.sandbox.guarantees.sandbox} failed: {execution.error}")
         return execution
 
 

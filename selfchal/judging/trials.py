@@ -4,8 +4,9 @@ The solution, and what evaluate says of its outcome, run in processes of their o
 more process is enough for the rest where all of the code is plain: the failure cases, doing nothing, and the
 solution once more under another hash seed. Only a clean answer of that process counts (every failure case ran
 and was refused, doing nothing was not accepted): otherwise each piece runs in a process of its own, as it
-always does for the paper's filter, and for code that is not plain, as such code can tell that it has company.
-There one more process runs all of it again, turned upside down by ``perturb``, and can only refuse.
+always does for the paper's filter, and for code that is not plain, since such code can tell that it shares a
+process. There one more process runs all of it again, perturbed (``selfchal.judging.source.perturb``), and can
+only refuse.
 """
 
 from __future__ import annotations
@@ -17,47 +18,17 @@ from functools import cache, partial
 
 from selfchal.core.evidence import Evidence, TaskRunner, Trial, Verdicts
 from selfchal.core.judge import Filter
-from selfchal.core.sandbox import Execution, Program, Status
+from selfchal.core.sandbox import Execution, Status
 from selfchal.core.task import Task
 from selfchal.core.world import Json, World
-from selfchal.judging.batch import HEAD, RAISED, RAN_OUT, Switchboard, run_batch, tool_names
+from selfchal.judging.batch import run_batch, tool_names
 from selfchal.judging.checks.needs import explore
+from selfchal.judging.guest.runs import RAISED, RAN_OUT
 from selfchal.judging.replays import Replays
 from selfchal.judging.source.except_hooks import hook_excepts
-from selfchal.judging.source.perturb import perturbed, upside
+from selfchal.judging.source.perturb import perturbed
 from selfchal.judging.source.purity import all_pure
-
-# A leg: codes, each run on a world of its own, and the verifier that judges how they ended and a world that
-# nothing was done to. Turn None: as they are; 0, 1, 2: perturbed.
-_TRIALS = """
-_turn = [None]
-def _trials(reading, writing, most, legs, worlds):
-    _tools(reading, writing, most)
-    compiled, out, place = {}, [], 0
-    for turn, sources, verifier in legs:
-        for source in [verifier, *sources]:
-            if source not in compiled: compiled[source] = _b.compile(source, "<task>", "exec")
-        if turn == 0: _names.update(_upside())
-        _turn[0] = turn
-        answers, places = [], _b.range(place, place + _b.len(sources))
-        place += _b.len(sources)
-        try:
-            for where, source in _b.zip(places, sources):
-                _keep(where)
-                _start()
-                answers.append(_json.dumps(_run(compiled[source]).get("result")))
-                if _ran_out(): raise RuntimeError
-        except Exception:
-            out.append([None, None])
-            continue
-        verdicts, left = [], [*places, worlds - 1]
-        for answer in [*answers, "null"]:
-            _switch(left.pop(0))
-            verdicts.append(_verdict(compiled[verifier], answer))
-            _learn(left)
-        out.append([verdicts, [_json.loads(answer) for answer in answers]])
-    return out
-"""
+from selfchal.judging.switchboard import Switchboard
 
 
 def gather_evidence(task: Task, runner: TaskRunner, filters: Filter, secret: str = "") -> Evidence:
@@ -88,22 +59,24 @@ def _run_together(
     reading, writing = tool_names(runner)
     sources = [task.evaluate, task.solution, *task.failures]
     pure = all_pure(sources, {*reading, *writing})
-    (evaluate, *codes), turns = (sources, 0) if pure else perturbed(sources)
-    legs: list[tuple[int | None, list[str], str]] = [(turn, codes, evaluate) for turn in range(turns)]
     if pure:
-        evaluate, *codes = map(hook_excepts, sources)
-        legs = [(None, [*codes[1:], codes[0]], evaluate)]
-    count = sum(len(sources) for _, sources, _ in legs) + 1
-    program = Program(
-        HEAD + _TRIALS + upside([evaluate, *codes], turns),
-        call="_trials",
-        args=(reading, writing, runner.limits.calls, legs, count),
-        hash_seed=1,
+        evaluate, solution, *failures = map(hook_excepts, sources)
+        codes, turns = [*failures, solution], 1
+    else:
+        (evaluate, *codes), turns = perturbed(sources)
+    legs = [(codes, evaluate)] * turns
+    count = turns * len(codes) + 1
+    batch = run_batch(
+        runner,
+        "trials" if pure else "perturbed_trials",
+        [legs, count - 1],
+        lambda: [opened() for _ in range(count)],
+        2 * count,
+        may_keep=True,
     )
-    batch = run_batch(runner, program, lambda: [opened() for _ in range(count)], 2 * count, may_keep=True)
     if not isinstance(batch.value, list) or len(batch.value) != len(legs):
         return None, None
-    found = [_read_leg(row, len(codes)) for row, (_, codes, _) in zip(batch.value, legs, strict=True)]
+    found = [_read_leg(row, len(codes)) for row in batch.value]
     if not pure:
         again = [leg.verdicts for leg in found if leg]
         return None, again if len(again) == turns else None

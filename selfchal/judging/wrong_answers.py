@@ -32,13 +32,22 @@ def draw_wrong_answers(
     ``given``: values that deserve to be tried (constants of the verifier, values met on the way).
     """
     found: dict[str, Json] = {}
-    candidates = chain(given, islice(_draw_forever(draw, answer), _ATTEMPTS * count))
+    drawn = chain(_draw_each_form(draw, answer), islice(_draw_forever(draw, answer), _ATTEMPTS * count))
+    candidates = chain(given, drawn)
     for other in candidates:
         if not is_same_answer(other, answer, tolerance):
             found.setdefault(repr(other), other)
         if len(found) >= count + len(given):
             break
     return list(found.values())
+
+
+def _draw_each_form(draw: Random, answer: Json) -> Iterator[Json]:
+    """One of each form of answer, so that no verifier is asked about none of a form by bad luck."""
+    yield from ("", None, [], {})
+    yield from (_join_words(draw, 1), _join_words(draw, 8), _join_words(draw, 40))
+    yield from (_draw_number(draw), str(_draw_number(draw)), [_draw_word(draw)], [_draw_number(draw)])
+    yield from _list_hedges(draw, answer)
 
 
 def _draw_forever(draw: Random, answer: Json) -> Iterator[Json]:
@@ -53,7 +62,7 @@ def _draw_one(draw: Random, answer: Json) -> Json:
     if kind < 2:
         return draw.choice((_draw_words, _draw_number, _draw_container))(draw)
     if kind == 2:
-        return _draw_hedge(draw, answer)
+        return draw.choice(_list_hedges(draw, answer))
     if isinstance(answer, bool):
         return draw.choice((not answer, _draw_words(draw)))
     if isinstance(answer, int | float):
@@ -127,7 +136,11 @@ def _draw_word(draw: Random, length: int | None = None) -> str:
 
 def _draw_words(draw: Random) -> str:
     """A word, a sentence, or a page."""
-    return " ".join(_draw_word(draw) for _ in range(draw.choice((1, 1, 2, 3, 8, 40))))
+    return _join_words(draw, draw.choice((1, 1, 2, 3, 8, 40)))
+
+
+def _join_words(draw: Random, count: int) -> str:
+    return " ".join(_draw_word(draw) for _ in range(count))
 
 
 def _draw_number(draw: Random) -> int | float:
@@ -140,13 +153,11 @@ def _draw_container(draw: Random) -> Json:
     )
 
 
-def _draw_hedge(draw: Random, answer: Json) -> Json:
-    """Two answers in one: a list, an object or a text."""
+def _list_hedges(draw: Random, answer: Json) -> list[Json]:
+    """Two answers in one: a list, an object, a text."""
     other = _draw_number(draw) if isinstance(answer, int | float) else _draw_word(draw)
     first, second = draw.sample((answer, other), 2)
-    return draw.choice(
-        ([first, second], {_draw_word(draw): first, _draw_word(draw): second}, f"{first} or {second}")
-    )
+    return [[first, second], {_draw_word(draw): first, _draw_word(draw): second}, f"{first} or {second}"]
 
 
 def _draw_list(draw: Random, answer: list[Json]) -> Json:

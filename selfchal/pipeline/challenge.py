@@ -6,17 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest, Synthesizer
-from selfchal.judging.checks.novelty import HeldOut, settle
 from selfchal.judging.coverage import focus
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.evaluation import held_out
 from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.sources import source_tasks
 from selfchal.rollout.engine import Engine
-
-PAPER_STAGES = FUNNEL[: FUNNEL.index(Stage.FAILURES_FAILED) + 1]
 
 
 def challenge(context: RunContext, round_: int) -> list[Proposal]:
@@ -78,7 +74,7 @@ def _make_proposals(
     engine = Engine(context.challenger, sampling, rollout.batch, rollout.lockstep)
     episodes = engine.roll(scenes, list(indices), lambda ended: context.watch.count(indices[0] + ended))
     made = [_name_environment(scene.proposal, scene.environment) for scene in scenes]
-    proposals = _settle_novelty(context, made)
+    proposals = _compare(context, made)
     context.store.put_proposals(round_, f"{round_}/{indices[0]:06d}", proposals, episodes)
     context.watch.proposals_judged(proposals)
     context.watch.episodes_finished("challenge", episodes)
@@ -90,13 +86,12 @@ def _name_environment(proposal: Proposal, name: str) -> Proposal:
     return replace(proposal, task=task, environment=name)
 
 
-def _settle_novelty(context: RunContext, proposals: Sequence[Proposal]) -> list[Proposal]:
-    """Refuse near-duplicates of kept tasks and neighbours of held-out ones, where the judge goes so far:
-    whoever asks for the paper's filter gets the paper's set, twins included."""
-    if not any(p.verdict.passed and p.verdict.reached not in PAPER_STAGES for p in proposals):
-        return list(proposals)
-    earlier = [p.task for p in context.store.proposals() if p.task and p.verdict.passed]
-    verdicts = settle([(p.task, p.verdict) for p in proposals], earlier, HeldOut.of(held_out(context)))
+def _compare(context: RunContext, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """The proposals once they were compared with each other, with all tasks kept before and with the held-out
+    tasks."""
+    earlier = (p.task for p in context.store.proposals() if p.task and p.verdict.passed)
+    judged = [(p.task, p.verdict) for p in proposals]
+    verdicts = context.sole.judge.compare(judged, earlier, held_out(context))
     return [replace(p, verdict=verdict) for p, verdict in zip(proposals, verdicts, strict=True)]
 
 

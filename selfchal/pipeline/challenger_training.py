@@ -16,7 +16,7 @@ from selfchal.core.model import Capability
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.core.trainer import Trainer
-from selfchal.pipeline.challenger_reward import challenger_reward
+from selfchal.pipeline.challenger_reward import challenger_reward, repeated_task
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.selection import candidates, pass_rates
 from selfchal.pipeline.training import Recorder, checkpoints_of, run_trainer
@@ -67,9 +67,7 @@ def _compute_rewards(context: RunContext, round_: int, proposals: Sequence[Propo
     """A reward for each proposal; None where the judge could not check it."""
     tasks = candidates(context, round_)
     rates = dict(zip([task.id for task in tasks], pass_rates(context, round_, tasks), strict=True))
-    first = {
-        p.index: p.verdict.diagnostics.get("twin_of") or (p.task.id if p.task else "") for p in proposals
-    }
+    first = {p.index: repeated_task(p.verdict) or (p.task.id if p.task else "") for p in proposals}
     alike = Counter(first.values())
     graded = Capability.LOGPROBS in context.trainer.plugin.needs
     rewards: list[float | None] = []

@@ -19,9 +19,8 @@ from pathlib import Path
 from selfchal.core.errors import ManifestError, StoreError
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.synthesizer import Proposal
-from selfchal.core.task import Task
+from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
-from selfchal.judging.checks.novelty import NEAR, HeldOut
 from selfchal.judging.rows import read_row
 from selfchal.pipeline.context import EnvironmentContext, RunContext
 from selfchal.pipeline.evaluation import held_out
@@ -53,14 +52,15 @@ def judge_source(context: RunContext) -> None:
             f"{section.source} has changed since this run began to judge its tasks; begin a new run"
         )
     context.store.put_fact(READ, known)
-    held = HeldOut.of(held_out(context))
+    tests = held_out(context)
     with (
         context.watch.stage("judge tasks", len(rows), "tasks"),
         ThreadPoolExecutor(2 * (os.cpu_count() or 1), thread_name_prefix="judge") as pool,
     ):
         for start in range(len(done), len(rows), BATCH):
             numbered = enumerate(rows[start : start + BATCH], start=start)
-            judged = list(pool.map(partial(_judge_row, context.sole, held, str(section.source)), numbered))
+            judged = list(pool.map(partial(_judge_row, context.sole, str(section.source)), numbered))
+            judged = _compare_with_held_out(context, judged, tests)
             context.store.put_proposals(ROUND, f"{ROUND}/{start:06d}", judged, [], purpose="source")
             context.watch.proposals_judged(judged)
             done += judged
@@ -91,7 +91,17 @@ def _read_source(path: Path) -> Sequence[Json]:
         return list({task.id: task.to_json() for task, _ in store.tasks()}.values())
 
 
-def _judge_row(of: EnvironmentContext, held: HeldOut, source: str, numbered: tuple[int, Json]) -> Proposal:
+def _compare_with_held_out(
+    context: RunContext, judged: Sequence[Proposal], tests: Sequence[TestTask]
+) -> list[Proposal]:
+    verdicts = context.sole.judge.compare_with_held_out([(p.task, p.verdict) for p in judged], tests)
+    return [
+        replace(p, verdict=verdict, task=p.task and p.task.with_audit(verdict.diagnostics))
+        for p, verdict in zip(judged, verdicts, strict=True)
+    ]
+
+
+def _judge_row(of: EnvironmentContext, source: str, numbered: tuple[int, Json]) -> Proposal:
     index, row = numbered
     name = of.environment.name
     made = Proposal(index, ROUND, _refuse(Stage.PARSED, ""), raw=json.dumps(row), environment=name)
@@ -102,12 +112,8 @@ def _judge_row(of: EnvironmentContext, held: HeldOut, source: str, numbered: tup
         reason = f"the task is for environment {task.environment!r}, and this run works in {name!r}"
         return replace(made, verdict=_refuse(Stage.PARSED, reason))
     verdict = of.judge(task)
-    nearest = held.nearest(task) if verdict.passed else None
-    if nearest and nearest[1] >= NEAR:
-        reason = f"too near the held-out task {nearest[0]} ({nearest[1]:.0%} of its word triples)"
-        verdict = replace(_refuse(Stage.NEW, reason), diagnostics=verdict.diagnostics)
     task = replace(task, environment=name, provenance={"source": source, "row": index})
-    return replace(made, task=task.with_audit(verdict.diagnostics), verdict=verdict)
+    return replace(made, task=task, verdict=verdict)
 
 
 def _refuse(stage: Stage, reason: str) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,12 @@ from selfchal.core.requirement import Requirement
 
 @dataclass(frozen=True)
 class Kind:
+    """``alternative`` is another protocol that a class of this kind may fulfil instead."""
+
     name: str
     hook: str
     protocol: type[Any]
+    alternative: type[Any] | None = None
 
 
 KINDS = (
@@ -28,7 +32,7 @@ KINDS = (
     Kind("sandbox", "register_sandboxes", sandbox.Sandbox),
     Kind("model", "register_models", model.Model),
     Kind("trainer", "register_trainers", trainer.Trainer),
-    Kind("check", "register_checks", judge.Check),
+    Kind("check", "register_checks", judge.Check, judge.ComparingCheck),
     Kind("watcher", "register_watchers", watcher.Watcher),
 )
 
@@ -58,10 +62,19 @@ def fault(kind: Kind, offered: object) -> str:
     requires = attributes.get("requires", ())
     if not (isinstance(requires, tuple) and all(isinstance(one, Requirement) for one in requires)):
         return f"{offered.__name__}.requires must be a tuple of selfchal.core.requirement.Requirement."
-    missing = [member for member in members(kind.protocol) if member not in attributes]
+    protocol = _choose_protocol(kind, attributes)
+    missing = [member for member in members(protocol) if member not in attributes]
     if missing:
-        return f"{offered.__name__} lacks {', '.join(missing)}; see {kind.protocol.__name__} in the docs."
+        return f"{offered.__name__} lacks {', '.join(missing)}; see {protocol.__name__} in the docs."
     return _find_hook_fault(offered) if kind.protocol is watcher.Watcher else ""
+
+
+def _choose_protocol(kind: Kind, attributes: Mapping[str, Any]) -> type[Any]:
+    """The one that a class is written for: the alternative where it has what only that one demands."""
+    if kind.alternative is None:
+        return kind.protocol
+    own = set(members(kind.alternative)) - set(members(kind.protocol))
+    return kind.alternative if own & attributes.keys() else kind.protocol
 
 
 def _find_hook_fault(cls: type[Any]) -> str:

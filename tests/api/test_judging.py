@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -25,7 +27,7 @@ def test_one_task_gives_a_verdict_and_several_give_a_list_in_order() -> None:
     assert selfchal.judge(WRONG, Shop(), Inline()).stage == Stage.SOLUTION_PASSED
     several = selfchal.judge([CANCEL, WRONG, CANCEL], Shop(), Inline())
     assert [verdict.passed for verdict in several] == [True, False, True]
-    assert several[2].diagnostics["near_duplicate_of"] == "cancel"
+    assert several[2].diagnostics["novelty"]["near_duplicate_of"] == "cancel"
     assert selfchal.judge([], Shop(), Inline()) == []
 
 
@@ -66,6 +68,48 @@ def test_further_checks_are_taken_by_class_and_by_name() -> None:
     assert selfchal.judge(CANCEL, Shop(), Inline(), checks=[Refusing]).reason == "refused by name"
     with pytest.raises(selfchal.SelfchalError, match="no check named 'atempts'; did you mean 'attempts'"):
         selfchal.judge(CANCEL, Shop(), Inline(), checks=["atempts"])
+
+
+VAGUE = replace(CANCEL, instruction="Cancel an order.")
+
+
+def test_a_standard_check_is_set_switched_off_or_replaced() -> None:
+    def judge(*checks: Any) -> selfchal.Verdict:
+        return selfchal.judge(VAGUE, Shop(), Inline(), checks=checks)
+
+    assert judge().stage == Stage.COMPLETE
+    assert judge({"name": "completeness", "enabled": False}).passed
+
+    class Lenient(Refusing):
+        name = "completeness"
+
+        def check(self, task: Any, runner: Any, evidence: Any) -> Finding:
+            return Finding.passed(read="nothing")
+
+    assert judge(Lenient).diagnostics["completeness"] == {"read": "nothing"}
+    with pytest.raises(selfchal.SelfchalError, match=r"checks\.1\.name: check 'novelty' is named before"):
+        judge("novelty", {"name": "novelty", "near": 0.5})
+
+
+def test_what_a_comparing_check_finds_is_noted_under_its_name() -> None:
+    class Pairs:
+        name: ClassVar[str] = "pairs"
+        stage: ClassVar[Stage] = Stage.NEW
+        Config: ClassVar[type[BaseModel]] = NoOptions
+
+        def __init__(self, config: NoOptions) -> None:
+            pass
+
+        def compare(self, tasks: Sequence[Any], earlier: Any, held_out: Any) -> list[Finding]:
+            return [Finding.failed("it comes second", first=tasks[0].id) for _ in tasks]
+
+    off = {"name": "novelty", "enabled": False}
+    verdicts = selfchal.judge([CANCEL, WRONG], Shop(), Inline(), checks=[Pairs, off])
+    assert [verdict.passed for verdict in verdicts] == [True, False]
+    assert [verdict.diagnostics["pairs"] for verdict in verdicts] == [
+        {"reason": "it comes second", "first": "cancel"}
+    ] * 2
+    assert "novelty" not in verdicts[1].diagnostics
 
 
 class Recording(Inline):

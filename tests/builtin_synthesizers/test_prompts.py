@@ -15,7 +15,7 @@ from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.synthesizer import ProposalContext, ProposalRequest
 from selfchal.core.task import Task
 from selfchal.judging import Judge
-from selfchal.judging.checks.novelty import NEAR, HeldOut
+from selfchal.judging.checks.near_duplicates import NEAR, HeldOutTexts
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.plugins.registry import load_plugins
 
@@ -55,7 +55,7 @@ def test_the_exemplar_passes_the_judge(process_sandbox: Sandbox, name: str) -> N
 def test_the_exemplar_is_no_held_out_task(name: str) -> None:
     environment = environment_of(name)
     tasks = [task for split in environment.splits() for task in environment.test_tasks(split)]
-    nearest = HeldOut.of(tasks).nearest(exemplar(name))
+    nearest = HeldOutTexts.of(tasks).nearest(exemplar(name))
     assert nearest is not None
     assert nearest[1] < NEAR / 2, nearest
 

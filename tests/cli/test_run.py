@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.plugins import load_plugins
 
 pytestmark = pytest.mark.torch
@@ -171,7 +172,9 @@ def test_the_schema_accepts_what_validate_accepts(selfchal: Any) -> None:
     schema = selfchal("schema").json
     assert schema["required"] == ["model"]
     assert schema["anyOf"] == [{"required": ["environment"]}, {"required": ["environments"]}]
-    assert schema["properties"]["checks"]["items"] == {"anyOf": [{"$ref": "#/$defs/checks.attempts"}]}
+    checks = [one["$ref"] for one in schema["properties"]["checks"]["items"]["anyOf"]]
+    assert checks == [f"#/$defs/checks.{name}" for name in sorted(["attempts", *STANDARD_CHECKS])]
+    assert "enabled" in schema["$defs"]["checks.completeness"]["properties"]
     assert "share" in schema["$defs"]["environments.retail"]["properties"]
     assert "share" not in schema["$defs"]["environment.retail"]["properties"]
     assert "trainer.grpo" in schema["$defs"]

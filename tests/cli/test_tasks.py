@@ -154,6 +154,40 @@ def test_judge_gives_one_verdict_a_line(selfchal: Any, tmp_path: Path) -> None:
     assert "evaluate" in shown[3]
 
 
+# Its instruction does not say which text is meant.
+VAGUE = {**GOOD, "instruction": "Decode the hexadecimal text and answer with the text."}
+
+
+def test_judge_takes_checks_as_a_manifest_has_them(selfchal: Any, tmp_path: Path) -> None:
+    file = tmp_path / "tasks.jsonl"
+    file.write_text(f"{json.dumps(VAGUE)}\n{json.dumps({**VAGUE, 'id': 'again'})}\n")
+    rows = selfchal("tasks", "judge", "calculation", file, "--json").lines
+    assert [row["stage"] for row in rows] == ["complete", "complete"]
+    assert "near_duplicate_of" in rows[1]["diagnostics"]["novelty"]
+    off = ["--check", "{name: completeness, enabled: false}", "--check", "{name: novelty, enabled: false}"]
+    rows = selfchal("tasks", "judge", "calculation", file, "--json", *off).lines
+    assert [row["stage"] for row in rows] == ["kept", "kept"]
+    assert "novelty" not in rows[1]["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ("completness", "no check named 'completness'; did you mean 'completeness'?"),
+        ("{name: completeness, literal: 1}", "literal: no such key; did you mean 'literals'?"),
+        ("[completeness]", "write a check's name, or {name: NAME, OPTION: VALUE}"),
+        ("{name: completeness", "it is not valid YAML"),
+    ],
+)
+def test_a_check_that_cannot_be_had_is_a_sentence(
+    selfchal: Any, tmp_path: Path, check: str, message: str
+) -> None:
+    file = tmp_path / "tasks.jsonl"
+    file.write_text(json.dumps(GOOD))
+    ended = selfchal("tasks", "judge", "calculation", file, "--check", check)
+    assert (ended.code, message in ended.err) == (2, True), ended.err
+
+
 @pytest.mark.slow
 def test_sandbox_check_finds_no_surprise(selfchal: Any) -> None:
     ended = selfchal("sandbox", "check", "process", "--json")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
+from pydantic import BaseModel
 
 from selfchal.core.arena import Arena
 from selfchal.core.episode import Reward
-from selfchal.core.judge import Filter, Outcome, Stage
+from selfchal.core.evidence import Evidence, TaskRunner
+from selfchal.core.judge import AnyCheck, Filter, Finding, Outcome, Stage
 from selfchal.core.sandbox import Limits
+from selfchal.core.task import Task
 from selfchal.judging import Judge
+from selfchal.judging.checks.standard import make_standard_checks
 from selfchal.judging.runner import SandboxTaskRunner
 from tests.support.inline import Inline
 from tests.support.shop import ASSERTS, CANCEL, COUNT, Shop, ShopEnvironment
@@ -83,9 +88,62 @@ def test_each_fault_falls_at_its_stage(
     assert verdict.feedback
 
 
+VAGUE = replace(CANCEL, instruction="You are Ann Lee. Cancel your order.")
+
+
+@dataclass
+class Polite:
+    """A check by somebody else."""
+
+    name: ClassVar[str] = "polite"
+    stage: ClassVar[Stage] = Stage.COMPLETE
+    Config: ClassVar[type[BaseModel]] = BaseModel
+
+    def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
+        if "please" in task.instruction.casefold():
+            return Finding.passed(words=len(task.instruction.split()))
+        return Finding.failed("the instruction is rude")
+
+
+@pytest.mark.parametrize(
+    ("checks", "stage"),
+    [
+        (make_standard_checks(), Stage.COMPLETE),
+        ([], None),
+        ([check for check in make_standard_checks() if check.name != "completeness"], None),
+        ([Polite()], Stage.COMPLETE),
+    ],
+)
+def test_the_checks_that_a_judge_is_given_are_all_that_judge(
+    judge: Judge, checks: list[AnyCheck], stage: Stage | None
+) -> None:
+    verdict = replace(judge, checks=checks)(VAGUE)
+    assert verdict.passed == (stage is None), verdict.reason
+    assert stage in (None, verdict.stage)
+
+
+def test_a_check_by_somebody_else_judges_beside_the_standard_ones_of_its_stage(judge: Judge) -> None:
+    both = replace(judge, checks=[Polite(), *make_standard_checks()])
+    rude, polite = both(CANCEL), both(replace(CANCEL, instruction=f"Please! {CANCEL.instruction}"))
+    assert (rude.stage, rude.reason) == (Stage.COMPLETE, "the instruction is rude")
+    assert polite.passed, polite.reason
+    assert polite.diagnostics["polite"] == {"words": 18}
+    assert both(VAGUE).reason == "the instruction is rude"
+    assert "does not say" in both(replace(VAGUE, instruction=f"Please! {VAGUE.instruction}")).reason
+
+
+def test_a_judge_compares_tasks_by_its_own_checks_alone(judge: Judge) -> None:
+    judged = [(CANCEL, judge(CANCEL))] * 2
+    assert [verdict.passed for verdict in judge.compare(judged, [], [])] == [True, False]
+    without = replace(judge, checks=[Polite()])
+    assert [verdict.passed for verdict in without.compare(judged, [], [])] == [True, True]
+
+
 def test_a_broken_sandbox_is_never_a_verdict_of_failed(judge: Judge) -> None:
     judge.runner.sandbox.broken = True
-    assert judge(CANCEL).outcome is Outcome.COULD_NOT_CHECK
+    verdict = judge(CANCEL)
+    assert verdict.outcome is Outcome.COULD_NOT_CHECK
+    assert "the sandbox inline failed: unplugged" in verdict.reason
 
 
 def test_every_verdict_says_which_sandbox_gave_it(judge: Judge) -> None:

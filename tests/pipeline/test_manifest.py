@@ -8,9 +8,11 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from selfchal.core.errors import ManifestError, PluginError
+from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.core.model import Capability
 from selfchal.core.requirement import Requirement
-from selfchal.pipeline.manifest import Kind, manifest_schema, read_manifest, validate
+from selfchal.pipeline.manifest import Catalog, Kind, manifest_schema, read_manifest, validate
+from selfchal.plugins import load_plugins
 
 
 class Options(BaseModel):
@@ -38,6 +40,17 @@ class Shelf:
         if name == "nobody":
             raise PluginError(f"no {kind} named 'nobody'")
         return Plugin
+
+
+def with_installed_checks(shelf: Shelf) -> Catalog:
+    """The installed checks, and the shelf's one plugin for every other kind."""
+    installed = load_plugins()
+
+    class Beside:
+        def find(self, kind: Kind, name: str) -> Any:
+            return installed.find(kind, name) if kind == "check" else shelf.find(kind, name)
+
+    return Beside()
 
 
 GOOD: dict[str, Any] = {"environment": {"name": "e"}, "model": {"name": "m"}, "trainer": {"name": "t"}}
@@ -164,6 +177,61 @@ def test_options_for_one_name_alone() -> None:
         validate({**GOOD, "trainer": wrong}, Shelf())
 
 
+def test_the_standard_checks_judge_where_nothing_is_said() -> None:
+    assert [choice.name for choice in validate(GOOD, with_installed_checks(Shelf())).checks] == list(
+        STANDARD_CHECKS
+    )
+
+
+@pytest.mark.parametrize(
+    ("checks", "names"),
+    [
+        ([{"name": "completeness", "literals": False}], [*STANDARD_CHECKS]),
+        ([{"name": "completeness", "enabled": False}], [n for n in STANDARD_CHECKS if n != "completeness"]),
+        ([{"name": "attempts", "attempts": 3}], [*STANDARD_CHECKS, "attempts"]),
+        ([{"name": "attempts", "enabled": False}], [*STANDARD_CHECKS]),
+        (
+            [{"name": "novelty", "enabled": False}, {"name": "attempts"}, {"name": "stability"}],
+            [*STANDARD_CHECKS[:-1], "attempts"],
+        ),
+        ([{"name": name, "enabled": False} for name in STANDARD_CHECKS], []),
+    ],
+)
+def test_checks_are_set_switched_off_and_added(checks: list[dict[str, Any]], names: list[str]) -> None:
+    catalog = with_installed_checks(Shelf())
+    manifest = validate({**GOOD, "checks": checks}, catalog)
+    assert [choice.name for choice in manifest.checks] == names
+    resolved = manifest.resolved()
+    assert validate(resolved, catalog).resolved() == resolved
+
+
+def test_a_standard_check_is_made_with_the_options_of_the_manifest() -> None:
+    rows = {**GOOD, "checks": [{"name": "completeness", "literals": False}]}
+    made = {choice.name: choice.make() for choice in validate(rows, with_installed_checks(Shelf())).checks}
+    assert not made["completeness"].config.literals
+
+
+@pytest.mark.parametrize(
+    ("checks", "message"),
+    [
+        ([{"name": "completness"}], r"no check named 'completness'; did you mean 'completeness'\?"),
+        (
+            [{"name": "completeness", "literal": False}],
+            r"checks\.0\.literal: no such key; did you mean 'literals'",
+        ),
+        ([{"name": "novelty", "near": 3}], r"checks\.0\.near: .*less than or equal to 1"),
+        ([{"name": "novelty", "enabled": "sometimes"}], r"checks\.0\.enabled: .*valid boolean"),
+        (
+            [{"name": "novelty"}, {"name": "novelty"}],
+            r"checks\.1\.name: check 'novelty' is named before; give its",
+        ),
+    ],
+)
+def test_a_mistake_about_a_check_is_named(checks: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises((ManifestError, PluginError), match=message):
+        validate({**GOOD, "checks": checks}, with_installed_checks(Shelf()))
+
+
 def test_a_model_that_is_only_measured_need_not_train() -> None:
     rows = {**GOOD, "model": {"name": "m", "path": "endpoint"}}
     assert validate(rows, Shelf(), trains=False).model.name == "m"
@@ -251,6 +319,18 @@ def test_the_schema_offers_every_plugin_with_its_own_options() -> None:
     assert schema["$defs"]["trainer.t"]["properties"]["name"] == {"const": "t"}
     assert "group_size" in schema["$defs"]["trainer.t"]["properties"]
     assert schema["properties"]["rounds"]["description"]
+    assert "enabled" not in schema["$defs"]["trainer.t"]["properties"]
+
+
+def test_the_schema_lets_every_check_be_switched_off() -> None:
+    schema = manifest_schema(
+        {"check": {"c": Options}, "watcher": {"w": Options}, "environment": {"e": Options}}
+    )
+    assert schema["properties"]["checks"]["items"] == {"anyOf": [{"$ref": "#/$defs/checks.c"}]}
+    switch = schema["$defs"]["checks.c"]["properties"]["enabled"]
+    assert (switch["type"], switch["default"]) == ("boolean", True)
+    assert "group_size" in schema["$defs"]["checks.c"]["properties"]
+    assert "enabled" not in schema["$defs"]["watchers.w"]["properties"]
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,14 @@ def test_a_strangers_class_is_found_by_kind_and_name(install: Install) -> None:
     assert listed.summary == "Refuses rude instructions."
 
 
+def test_a_check_that_compares_tasks_is_a_check_too(install: Install) -> None:
+    compares = CHECK.replace(
+        "def check(self, task, bench, evidence)", "def compare(self, tasks, earlier, held_out)"
+    )
+    install("selfchal-polite", compares.format(name="polite"))
+    assert load_plugins().find("check", "polite").__name__ == "Polite"
+
+
 def test_a_missing_dependency_names_plugin_package_module_and_spares_the_rest(install: Install) -> None:
     install("broken-pack", "import not_there_at_all")
     install("sound-pack", CHECK.format(name="sound"))
@@ -136,6 +144,11 @@ def test_a_plugin_is_disabled_by_its_name_or_its_package(
         ('name = "polite"', 'name = "Very Polite"', "use lower-case letters"),
         ("Config = NoOp", "Config = dict", "has no Config; add `Config"),
         ("def check", "def chec", "lacks check; see Check in the docs"),
+        (
+            "stage = ",
+            "def compare(self, tasks, earlier, held_out): ...\n        stag = ",
+            "lacks stage; see ComparingCheck in the docs",
+        ),
         ("Config = NoOp", "Config = NoOp; requires = ['torch']", "requires must be a tuple of"),
         ("return [Polite]", "return 1 / 0", "register_checks raised ZeroDivisionError"),
     ],

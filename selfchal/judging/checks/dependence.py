@@ -34,6 +34,8 @@ class DependenceConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Dependence:
+    """Dependent: the solution calls tools, and its outcome comes from what they say."""
+
     config: DependenceConfig = field(default_factory=DependenceConfig)
     name: ClassVar[str] = "dependence"
     stage: ClassVar[Stage] = Stage.STRONG

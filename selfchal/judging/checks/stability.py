@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from selfchal.core.evidence import Evidence, TaskRunner, Trial, Verdicts
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
-from selfchal.judging.batch import RAISED
+from selfchal.judging.guest.runs import RAISED
 from selfchal.judging.source.introspection import find_introspection
 from selfchal.judging.source.nondeterminism import asks_nondeterminism
 
@@ -22,6 +22,8 @@ class StabilityConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Stability:
+    """Stable: evaluate says the same again, with another hash seed, clock and order of sets."""
+
     config: StabilityConfig = field(default_factory=StabilityConfig)
     name: ClassVar[str] = "stability"
     stage: ClassVar[Stage] = Stage.STABLE

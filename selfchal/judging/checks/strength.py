@@ -19,8 +19,9 @@ from selfchal.core.evidence import Evidence, TaskRunner, Trial
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.judging.batch import RAISED, RAN_OUT, Ending, evaluate_many, tool_names
+from selfchal.judging.batch import Ending, evaluate_many, tool_names
 from selfchal.judging.checks.unchecked_values import first_unchecked
+from selfchal.judging.guest.runs import RAISED, RAN_OUT
 from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, other_records
 from selfchal.judging.runner import changed_rows
 from selfchal.judging.same_answer import read_tolerance
@@ -45,6 +46,8 @@ class StrengthConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Strength:
+    """Strong: failure cases do something, and evaluate refuses what is not the solution's outcome."""
+
     config: StrengthConfig = field(default_factory=StrengthConfig)
     name: ClassVar[str] = "strength"
     stage: ClassVar[Stage] = Stage.STRONG

@@ -1,7 +1,7 @@
 """Conditions of evaluate, to be dropped one by one: an assert, a comparison, ``if <wrong>: return False``.
 
 To drop one is to take it as met. The calls that say so are written into the source around each condition;
-see ``batch`` for the functions that they call.
+the functions that they call are in ``selfchal.judging.guest.conditions``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Handlers of errors that say so when they catch one.
 
-In company a run may be out of stack or memory earlier than alone, and code that goes on after such an error
-could tell. See ``batch`` for the function that the handlers call.
+Beside other runs, in one process, a run may be out of stack or memory earlier than alone, and code that goes
+on after such an error could tell. The handlers call a function of ``selfchal.judging.guest.runs``.
 """
 
 from __future__ import annotations

@@ -8,11 +8,18 @@ from selfchal.pipeline.manifest.choices import Catalog, Choice, Kind, Manifest
 from selfchal.pipeline.manifest.parsing import parse_config
 from selfchal.pipeline.manifest.reading import apply_overrides, read_manifest
 from selfchal.pipeline.manifest.schema import manifest_schema
-from selfchal.pipeline.manifest.sections import LimitsSection, ManifestModel, PluginSection, RolloutSection
-from selfchal.pipeline.manifest.validation import choose, validate
+from selfchal.pipeline.manifest.sections import (
+    CheckSection,
+    LimitsSection,
+    ManifestModel,
+    PluginSection,
+    RolloutSection,
+)
+from selfchal.pipeline.manifest.validation import choose, choose_checks, validate
 
 __all__ = [
     "Catalog",
+    "CheckSection",
     "Choice",
     "Kind",
     "LimitsSection",
@@ -22,6 +29,7 @@ __all__ = [
     "RolloutSection",
     "apply_overrides",
     "choose",
+    "choose_checks",
     "manifest_schema",
     "parse_config",
     "read_manifest",

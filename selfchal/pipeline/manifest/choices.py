@@ -53,7 +53,7 @@ class Manifest:
     teacher: Choice | None = None
     user: Choice | None = None
     judge: Choice | None = None
-    checks: tuple[Choice, ...] = ()
+    checks: tuple[Choice, ...] = ()  # all that judge, the standard ones too
     watchers: tuple[Choice, ...] = ()
 
     @property
@@ -72,7 +72,11 @@ class Manifest:
         for section in PLUGIN_KINDS:
             choice: Choice | None = getattr(self, section)
             rows[section] = choice and _dump(choice)
-        rows["checks"] = [_dump(choice) for choice in self.checks]
+        switched_off = [section.name for section in self.settings.checks if not section.enabled]
+        rows["checks"] = [
+            *(_dump(choice) for choice in self.checks),
+            *({"name": name, "enabled": False} for name in switched_off),
+        ]
         rows["watchers"] = [_dump(choice) for choice in self.watchers]
         if self.synthesizer is None:
             rows |= dict.fromkeys(PROPOSING)

@@ -17,14 +17,20 @@ def manifest_schema(catalog_configs: Mapping[str, Mapping[str, type[BaseModel]]]
     """JSON schema of manifests for editors; ``catalog_configs`` is kind -> plugin name -> Config."""
     schema = ManifestModel.model_json_schema()
     definitions = schema.setdefault("$defs", {})
-    share = definitions["EnvironmentSection"]["properties"]["share"]
+    more = {
+        section: {option: definitions[name]["properties"][option]}
+        for section, name, option in (
+            ("environments", "EnvironmentSection", "share"),
+            ("checks", "CheckSection", "enabled"),
+        )
+    }
     for section, kind in {"environment": "environment", **PLUGIN_KINDS}.items():
         own = {"only": {"type": "object"}}
         variants = _add_variants(definitions, kind, catalog_configs.get(kind, {}), own)
         nullable = [{"type": "null"}] if ManifestModel.model_fields[section].default is None else []
         schema["properties"][section] = {"anyOf": [*variants, *nullable]}
     for section, kind in LISTS.items():
-        own = {"only": {"type": "object"}, **({"share": share} if section == "environments" else {})}
+        own = {"only": {"type": "object"}, **more.get(section, {})}
         variants = _add_variants(definitions, section, catalog_configs.get(kind, {}), own)
         schema["properties"][section] |= {"items": {"anyOf": variants}}
     schema["anyOf"] = [{"required": [section]} for section in ("environment", "environments")]

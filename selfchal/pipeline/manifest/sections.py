@@ -131,6 +131,13 @@ class PluginSection(BaseModel):
     """Options for when ``name`` is such and such, so that plugins are swapped by ``name`` alone."""
 
 
+class CheckSection(PluginSection):
+    """A check of the judge by name, which may be one of those that judge anyway."""
+
+    enabled: bool = True
+    """False: the judge does without this check."""
+
+
 class EnvironmentSection(PluginSection):
     """One of several environments; the plugin's own options besides."""
 
@@ -165,8 +172,8 @@ class ManifestModel(Section):
     """Where the code of tasks and agents runs."""
     trainer: PluginSection | None = None
     """Who trains. Without one a run makes and judges tasks, measures the model, and ends there."""
-    checks: tuple[PluginSection, ...] = ()
-    """Further checks of the judge, by name."""
+    checks: tuple[CheckSection, ...] = ()
+    """Checks of the judge, by name: standard ones with other options or switched off, and further ones."""
     watchers: tuple[PluginSection, ...] = ()
     """Who watches the run besides the progress display and metrics.jsonl, by name."""
     rounds: int = Field(1, ge=1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfchal.core.errors import ManifestError
+from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Catalog, Choice, Kind, Manifest
 from selfchal.pipeline.manifest.conflicts import list_conflicts
 from selfchal.pipeline.manifest.parsing import parse_config
-from selfchal.pipeline.manifest.sections import ManifestModel, PluginSection
+from selfchal.pipeline.manifest.sections import CheckSection, ManifestModel, PluginSection
 from selfchal.pipeline.requirements import check_installed
 
 DEFAULT_SYNTHESIZER = PluginSection(name="code_as_task")
@@ -31,7 +32,7 @@ def validate(
         if section == "synthesizer" and chosen is None and settings.tasks is None:
             chosen = DEFAULT_SYNTHESIZER
         choices[section] = chosen and choose(catalog, kind, chosen, section)
-    checks = tuple(choose(catalog, "check", c, f"checks.{i}") for i, c in enumerate(settings.checks))
+    checks = choose_checks(catalog, settings.checks, "checks")
     watchers = tuple(choose(catalog, "watcher", w, f"watchers.{i}") for i, w in enumerate(settings.watchers))
     manifest = Manifest(settings=settings, checks=checks, watchers=watchers, **choices)
     conflicts = list(list_conflicts(manifest)) if trains else []
@@ -42,6 +43,27 @@ def validate(
     used: list[Choice] = [*choices["environments"], *sections]
     check_installed((choice.plugin, choice.config) for choice in [*used, *checks, *watchers])
     return manifest
+
+
+def choose_checks(catalog: Catalog, sections: Sequence[CheckSection], path: str) -> tuple[Choice, ...]:
+    """All checks that judge: the standard ones, unless a section switches one off or sets its options, and
+    those that the sections add. None takes the place of another because both stand at one stage.
+
+    Raises ManifestError for one that is named twice, and what ``choose`` raises.
+    """
+    chosen: dict[str, Choice | None] = {}
+    for i, section in enumerate(sections):
+        if section.name in chosen:
+            raise ManifestError(
+                f"{path}.{i}.name: check {section.name!r} is named before; give its options in one section"
+            )
+        choice = choose(catalog, "check", section, f"{path}.{i}")
+        chosen[section.name] = choice if section.enabled else None
+    standard = {
+        name: chosen[name] if name in chosen else choose(catalog, "check", CheckSection(name=name), path)
+        for name in STANDARD_CHECKS
+    }
+    return tuple(choice for choice in (standard | chosen).values() if choice is not None)
 
 
 def _choose_environments(settings: ManifestModel, catalog: Catalog) -> tuple[Choice, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfchal.core.judge import FUNNEL, Stage
+from selfchal.core.judge import FUNNEL, ComparingCheck, Stage
+from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.testing.conformance.case import Case, demand, make, registrable
 
@@ -20,10 +21,18 @@ def check_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> li
         )
 
     def is_made_from_its_options() -> None:
-        demand(make(cls, options or {}).check, "an instance must offer examine()")
+        make(cls, options or {})
+
+    def finds_something_of_each_task() -> None:
+        made = make(cls, options or {})
+        tasks = [Task(f"t{i}", "", {}, "Do it.", "def evaluate(): return True", "", ()) for i in range(3)]
+        if isinstance(made, ComparingCheck):
+            found = len(list(made.compare(tasks, (), ())))
+            demand(found == len(tasks), f"compare() of {len(tasks)} tasks gave {found} findings")
 
     return [
         registrable("check", cls),
         Case("stands in the funnel after the paper's filter", stands_in_the_funnel),
         Case("is made from its options", is_made_from_its_options),
+        Case("has a finding for each task that it compares", finds_something_of_each_task),
     ]

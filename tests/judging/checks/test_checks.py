@@ -12,6 +12,8 @@ from selfchal.core.judge import Stage, Verdict
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
 from selfchal.judging import Judge
+from selfchal.judging.checks.attempts import Attempts, AttemptsConfig
+from selfchal.judging.checks.standard import make_standard_checks
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.judging.source.nondeterminism import asks_nondeterminism
 from tests.support.inline import Inline
@@ -153,11 +155,9 @@ class Twins:
 
 
 def test_agreement_on_another_outcome_refuses() -> None:
-    from selfchal.builtin_synthesizers.behaviour import Attempts, AttemptsConfig
-
     def verdict(attempt: Attempt) -> Verdict:
         runner = SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits()), solver=Twins(attempt))
-        return Judge(runner, [Attempts(AttemptsConfig())])(COUNT)
+        return Judge(runner, [*make_standard_checks(), Attempts(AttemptsConfig())])(COUNT)
 
     assert verdict(Attempt(False, "same", 3)).stage == Stage.COMPLETE
     assert verdict(Attempt(True, "same", 2)).passed

@@ -1,10 +1,12 @@
 """Completeness by behaviour: attempts by a solver that gets only the instruction and the tools.
 
-No attempt passing, while most of them end in one and the same other state (or answer), means that the
-instruction asks for something else than evaluate. Attempts that all differ mean little: the task may be
-hard. As a check of the judge it is asked for by name, for it costs rollouts:
+Where no attempt passes, and most of them end in one and the same other state (or answer), the instruction
+asks for something else than evaluate. Attempts that all differ mean little: the task may be hard. The check
+costs rollouts, so it is none of the standard ones. A manifest asks for it by name:
 
-    checks: [{name: attempts, attempts: 4}]
+    checks:
+      - name: attempts
+        attempts: 4
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class AttemptsConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Attempts:
-    """Complete, by trying: do solvers that get only the instruction agree with the task's verifier?"""
+    """Complete by trying: solvers that get the instruction alone agree with evaluate."""
 
     config: AttemptsConfig
     name: ClassVar[str] = "attempts"

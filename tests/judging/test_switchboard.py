@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from selfchal.core.world import Json, ToolResult
-from selfchal.judging.batch import AHEAD, SWITCH, Switchboard
+from selfchal.judging.guest.worlds import AHEAD, SWITCH
+from selfchal.judging.switchboard import Switchboard
 from tests.support.shop import ShopWorld
 
 

@@ -1,0 +1,112 @@
+"""How near a task is to an earlier one, or to a held-out test task.
+
+Two texts are near when they share most of their word triples. Numbers are kept: the same question with
+other numbers is another task, the same question with other spelling is not.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from selfchal.core.sandbox import MAX_SOURCE
+from selfchal.core.task import Task, TestTask
+
+_WORD = re.compile(r"[^\W_]+")
+NEAR = 0.85  # share of word triples in common
+
+
+@lru_cache(maxsize=4096)
+def triples(text: str) -> frozenset[str]:
+    """Word triples of a text, lower-case, without punctuation."""
+    words = _WORD.findall(text.casefold())
+    if len(words) < 3:
+        return frozenset([" ".join(words)])
+    return frozenset(" ".join(words[i : i + 3]) for i in range(len(words) - 2))
+
+
+def overlap(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard similarity."""
+    return len(one & other) / len(one | other) if one or other else 1.0
+
+
+def normalised(source: str) -> str:
+    """Source without comments, spacing and the names of variables that it assigns; as it is where it is too
+    long or too deep to be taken apart."""
+    if len(source) > MAX_SOURCE:
+        return source.strip()
+    try:
+        return _rename_variables(ast.parse(source))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return source.strip()
+
+
+def _rename_variables(tree: ast.Module) -> str:
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id != "result":
+            names.setdefault(node.id, f"v{len(names)}")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = names.get(node.id, node.id)
+    return ast.unparse(tree)
+
+
+@dataclass
+class SeenTasks:
+    """Remembers tasks in the order in which it is asked about them."""
+
+    near: float = NEAR
+    _texts: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    _by_triple: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _solutions: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def find_twin(self, task: Task) -> str | None:
+        """The id of an earlier near-duplicate: an instruction as near as ``near``, or the same solution in
+        the same context. Remembers the task when there is none."""
+        text = triples(task.instruction)
+        key = (str(sorted(task.context.items())), normalised(task.solution))
+        found = self._solutions.get(key) or self._find_nearest(text)
+        if found is None:
+            self._remember(task.id, text)
+            self._solutions[key] = task.id
+        return found
+
+    def _find_nearest(self, text: frozenset[str]) -> str | None:
+        # Of a near text at most this many of the triples are missing, so one more finds every candidate.
+        missing = math.ceil((1 - self.near) * len(text))
+        rarest = sorted(text, key=lambda triple: len(self._by_triple.get(triple, ())))[: missing + 1]
+        candidates = {index for triple in rarest for index in self._by_triple.get(triple, ())}
+        for index in sorted(candidates):
+            name, other = self._texts[index]
+            if overlap(text, other) >= self.near:
+                return name
+        return None
+
+    def _remember(self, name: str, text: frozenset[str]) -> None:
+        for triple in text:
+            self._by_triple[triple].append(len(self._texts))
+        self._texts.append((name, text))
+
+
+@dataclass(frozen=True)
+class HeldOutTexts:
+    """The instructions of held-out tasks, which no training task may come near."""
+
+    texts: Sequence[tuple[str, frozenset[str]]]
+
+    @classmethod
+    def of(cls, tasks: Iterable[TestTask]) -> HeldOutTexts:
+        return cls([(task.id, triples(task.instruction)) for task in tasks])
+
+    def nearest(self, task: Task) -> tuple[str, float] | None:
+        """The held-out task that this one is nearest to, and how near (0 to 1)."""
+        text = triples(task.instruction)
+        scored = ((overlap(text, other), name) for name, other in self.texts)
+        best = max(scored, default=None)
+        return (best[1], best[0]) if best else None
