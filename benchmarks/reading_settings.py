@@ -85,7 +85,7 @@ def _judge_again(
             encoder=True, reader=asks_model, attempts=options.attempts if asks_model else 0
         )
         judge = Judge(runner, [Completeness(config)])
-        return [format_verdict(*row) for row in judge_each(judge, made, tasks, 1)]
+        return [format_verdict(*row) for row in judge_each(judge, made, tasks, [], 1)]
 
 
 def _make_solver(model: Model, arena: Arena, lock: Lock) -> Solver:

