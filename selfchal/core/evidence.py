@@ -119,8 +119,7 @@ class Evidence:
 
     ``explored`` gives what could be read about the values that the solution hands over; it is read when
     the first check asks for it. ``replays`` makes the solution's calls again, with one of them altered.
-    ``again`` has the verdicts of further runs, which sound code cannot tell from these: a row for each, after
-    the solution, each failure case and doing nothing. None where they cannot be had.
+    ``again`` has a row of verdicts for each further run, which sound code cannot tell from these; or is None.
     """
 
     solution: Trial
@@ -133,8 +132,7 @@ class Evidence:
 
 
 class TaskRunner(Protocol):
-    """Where a check tries code: on fresh worlds, in the run's sandbox. Every method raises SandboxError when
-    the sandbox failed."""
+    """Where a check tries code, on fresh worlds. Every method raises SandboxError when the sandbox failed."""
 
     @property
     def environment(self) -> Environment: ...
