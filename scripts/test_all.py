@@ -61,7 +61,7 @@ STEPS = (
     _benchmark("environments", "how fast the environments are"),
     _benchmark("rollouts", "how fast rollouts are"),
     _benchmark("training", "how fast the trainers are, beside TRL"),
-    _benchmark("coverage", "how often the intervals of scores hold the true value"),
+    _benchmark("interval_coverage", "how often the intervals of scores hold the true value"),
     _benchmark("planted_faults", "how many of the faults that were planted in tasks the judge finds"),
     _benchmark("red_team", "which dishonest verifiers the judge refuses"),
     _benchmark("natural_tasks", "which sound tasks in natural words the judge keeps"),

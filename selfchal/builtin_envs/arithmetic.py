@@ -14,7 +14,7 @@ from typing import Any
 
 MAX_CHARACTERS = 10_000
 MAX_BITS = 12_000  # of an integer; CPython refuses to print integers of more than about 14,000 bits
-MAX_ITEMS = 10_000  # characters and items, nested ones too, of a text or list that ``*`` makes
+MAX_ITEMS = 1_000  # characters and items, nested ones too, of a text or list that ``*`` or ``+`` makes
 MAX_ROUNDING = 400  # decimals; a float has about 300 digits before and after its point
 
 
@@ -147,6 +147,8 @@ def _check_bound(kind: type[ast.operator], left: Any, right: Any) -> None:
         raise CalculatorError("the power is too large")
     if kind is ast.LShift and isinstance(right, int) and right > MAX_BITS:
         raise CalculatorError("the shift is too large")
+    if kind is ast.Add and _measure_size(left) + _measure_size(right) > MAX_ITEMS:
+        raise CalculatorError("the result is too long")
     if kind is ast.Mult:
         for items, count in ((left, right), (right, left)):
             if (

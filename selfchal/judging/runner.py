@@ -134,6 +134,7 @@ def read_answer(text: str | None, answer_type: str) -> Json:
         return text
     try:
         value = ast.literal_eval(text.strip()[:_LONGEST_ANSWER].replace("$", "").strip())
+        repr(value)  # raises ValueError for an integer that is too long to be written
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return text
     if answer_type in ("", "int", "float"):

@@ -86,6 +86,9 @@ def test_gives_the_value(expression: str, value: object) -> None:
         "(" * 5000 + ")" * 5000,
         "-" * 9000 + "1",
         "+".join(["1"] * 9000),
+        "+".join(["[0] * 999"] * 200),
+        "+".join(["'a' * 999"] * 200),
+        "max(" + "[0] * 9999, " * 800 + "1)",
     ],
 )
 def test_refuses_what_would_take_long(expression: str) -> None:

@@ -35,6 +35,8 @@ from selfchal.judging.reading.question import Question, Reader, Reading
 from selfchal.judging.reading.sentences import PACKAGE, SentenceReader
 from selfchal.judging.wording import Wording
 
+_MOST_NUMBERS = 100  # different ones in a solution; to look for one takes as long as the results are
+
 
 class CompletenessConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -117,11 +119,7 @@ class Completeness:
         if self.config.literals:
             missing += hidden_values(task.solution, wording)
             results = [call.value for call in calls]
-            missing += [
-                f"{value!r}"
-                for value in literals(task.solution)
-                if not wording.says(value) and not is_derived(value, results, wording)
-            ]
+            missing += _find_unsaid_numbers(task.solution, results, wording)
         unclear, questions = blurred(calls, evidence.solution.execution.value, wording)
         return missing or [*strayed(calls, wording), *unclear], questions
 
@@ -157,3 +155,14 @@ class Completeness:
             if runner.chat is None:
                 raise PluginError("the reader of the check 'completeness' needs a judge model that is loaded")
             yield ModelReader(runner.chat)
+
+
+def _find_unsaid_numbers(source: str, results: Sequence[Json], wording: Wording) -> list[str]:
+    """Numbers of the solution's own arithmetic that are neither said nor worked out of results."""
+    numbers = list(dict.fromkeys(literals(source)))
+    missing = [
+        f"{value!r}"
+        for value in numbers[:_MOST_NUMBERS]
+        if not wording.says(value) and not is_derived(value, results, wording)
+    ]
+    return [*missing, f"one of {len(numbers)} numbers"] if len(numbers) > _MOST_NUMBERS else missing

@@ -19,7 +19,7 @@ from selfchal.core.evidence import Evidence, TaskRunner, Trial
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.judging.batch import Ending, evaluate_many, tool_names
+from selfchal.judging.batch import Ending, evaluate_many, overhear, tool_names
 from selfchal.judging.checks.unchecked_values import first_unchecked
 from selfchal.judging.guest.runs import RAISED, RAN_OUT
 from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, other_records
@@ -32,6 +32,8 @@ from selfchal.judging.source.purity import all_pure
 
 _ALONE = 2  # refused outcomes that are asked again in a process of their own,
 _ALONE_IMPURE = 12  # and of a verifier that could tell that it is judged in company
+# Wrong answers that listen to what they are compared with; nothing hangs on which.
+_PROBES: Sequence[Json] = ("something else", 41, 7.5)
 _LONGEST_CONSTANT = 200  # characters of a constant of evaluate that is tried as an answer
 
 
@@ -68,7 +70,8 @@ class Strength:
         draw, constants = random.Random(evidence.secret), _list_constants(task)
         if by_answer:  # there the world is only read, or walked through
             tolerance = read_tolerance(task.instruction)
-            mutants = list(altered_answers(evidence, constants, tolerance, draw))
+            given = [*constants, *overhear(runner, task.evaluate, evidence.solution.world, _PROBES)]
+            mutants = list(altered_answers(evidence, given, tolerance, draw))
         else:
             mutants = [
                 *left_out(evidence),

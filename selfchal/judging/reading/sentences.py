@@ -11,7 +11,7 @@ stays unsure.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,6 +30,7 @@ MARGIN = 0.08  # by so much the value must be nearer than every other choice
 
 _CLAUSE = re.compile(r"[.;,:!?\n]+")
 _MOST_CLAUSES = 60
+_ENCODING = Lock()  # a tokenizer serves one thread at a time
 
 Vectors = NDArray[np.float32]
 
@@ -41,7 +42,6 @@ class SentenceReader:
     near: float = NEAR
     margin: float = MARGIN
     name: ClassVar[str] = "encoder"
-    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def read(self, instruction: str, question: Question) -> Answer:
         clauses = [clause for part in _CLAUSE.split(instruction) if len(clause := part.strip()) > 2]
@@ -49,7 +49,7 @@ class SentenceReader:
             return Answer(Reading.UNSURE)
         choices = [choice.replace("_", " ") for choice in (question.value, *question.others)]
         reference = [question.action] if question.action else []
-        with self._lock:
+        with _ENCODING:
             encoder = _load_encoder()
             vectors = encoder.encode([*clauses[:_MOST_CLAUSES], *choices, *reference])
         count = len(clauses[:_MOST_CLAUSES])
