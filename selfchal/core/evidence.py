@@ -17,10 +17,8 @@ from selfchal.core.world import Call, Json, ToolHost, World
 
 @dataclass(frozen=True)
 class Trial:
-    """One piece of code run on a fresh world, then ``evaluate`` on a throw-away copy of the outcome.
-
-    ``evaluation`` is None when the code itself did not run to its end.
-    """
+    """One piece of code run on a fresh world, then ``evaluate`` on a throw-away copy of the outcome:
+    ``evaluation``, which is None when the code itself did not run to its end."""
 
     execution: Execution
     world: World
