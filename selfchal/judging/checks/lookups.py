@@ -41,7 +41,14 @@ def _make_question(answer: Json, lines: Sequence[str], at: int) -> Question:
     mine = _read_label(lines[at])
     labels = [_read_label(line) for line in lines if _LABEL.match(line)]
     others = tuple(label for label in dict.fromkeys(labels) if label != mine)
-    return Question(f"what {answer!r} is", "thing to look up", mine, others, told=f"It is asked for: {mine}.")
+    return Question(
+        f"what {answer!r} is",
+        "thing to look up",
+        mine,
+        others,
+        in_words=True,
+        told=f"It is asked for: {mine}.",
+    )
 
 
 def _read_label(line: str) -> str:

@@ -116,6 +116,7 @@ def _make_question(
         _describe_value(need.value, explorer),
         tuple(_describe_value(other, explorer) for other in others),
         docs.action(tool),
+        bool(choices),
         f"The {need.parameter.replace('_', ' ')} is {_describe_value(need.value, explorer)}.",
     )
 

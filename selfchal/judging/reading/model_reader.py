@@ -1,9 +1,9 @@
 """A model as a reader: which of these does the message ask for, or does it not say?
 
 The question is a closed choice with one letter as its answer. It is put twice, the second time with the
-choices in reverse order, because small models prefer a position. Where the two answers differ, the reader
-cannot tell. Where they agree on the value, it is said; where they agree that the message does not say it, or
-on another choice, it is missing, because the instruction does not lead to what evaluate demands.
+choices in reverse order, because small models prefer a position. Where both answers name the value, it is
+said. Where neither does, it is missing: the instruction does not lead to what evaluate demands. Where one of
+them does, or is no choice at all, the reader cannot tell.
 
 The instruction is the challenger's, and may try to talk the reader into an answer. It gains nothing by that:
 what a reader calls said would have been kept and marked without one.
@@ -52,9 +52,10 @@ class ModelReader:
             chosen = [self._ask(instruction, question, order) for order in (choices, choices[::-1])]
         except PromptRefusedError as error:
             return Answer(Reading.UNSURE, f"the model would not answer: {error}"[:200])
-        if chosen[0] != chosen[1] or chosen[0] is None:
+        named = [choice == question.value for choice in chosen]
+        if None in chosen or named[0] != named[1]:
             return Answer(Reading.UNSURE, [*chosen])
-        return Answer(Reading.SAID if chosen[0] == question.value else Reading.MISSING, chosen[0])
+        return Answer(Reading.SAID if named[0] else Reading.MISSING, [*chosen])
 
     def _ask(self, instruction: str, question: Question, choices: Sequence[str]) -> str | None:
         """The choice that the model names; None where it names none."""

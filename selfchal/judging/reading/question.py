@@ -23,7 +23,9 @@ class Question:
 
     ``label`` names the value in verdicts. ``topic`` is what the choices are about ("reason of
     cancel_pending_order"), ``action`` what the tool does that is given the value, empty where the value was
-    only looked up. ``told`` is a sentence that would answer the question, for a solver that is told.
+    only looked up. ``in_words`` says that the choices are words that mean something, as those of a schema and
+    the labels of a page are, and not ids, dates and amounts. ``told`` is a sentence that would answer the
+    question, for a solver that is told.
     """
 
     label: str
@@ -31,6 +33,7 @@ class Question:
     value: str
     others: tuple[str, ...] = ()
     action: str = ""
+    in_words: bool = False
     told: str = ""
 
 

@@ -4,8 +4,10 @@ Every clause of the instruction is compared with every choice. A clause that is 
 than to any choice says what is to be done and not how, so it is left out: "cancel the order" would else be
 near to "ordered by mistake". The value counts as said when the nearest clause is near enough to it, and
 nearer than any clause is to any other choice by a margin. Both numbers were chosen on eighteen texts beside
-those that are measured. An encoder cannot tell that something is missing, so whatever it does not recognise
-stays unsure.
+those that are measured.
+
+An encoder knows nothing of ids, dates and amounts, so it does not answer questions about them. It cannot tell
+that something is missing either, so whatever it does not recognise stays unsure.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class SentenceReader:
 
     def read(self, instruction: str, question: Question) -> Answer:
         clauses = [clause for part in _CLAUSE.split(instruction) if len(clause := part.strip()) > 2]
-        if not question.others or not clauses:
+        if not question.in_words or not question.others or not clauses:
             return Answer(Reading.UNSURE)
         choices = [choice.replace("_", " ") for choice in (question.value, *question.others)]
         reference = [question.action] if question.action else []

@@ -36,7 +36,13 @@ def choosing(choice: str) -> Callable[[Sequence[Message]], str]:
 )
 def test_a_choice_that_is_named_in_both_orders_decides(choice: str, reading: Reading) -> None:
     answer = ModelReader(choosing(choice)).read("We do not need it.", QUESTION)
-    assert (answer.reading, answer.why) == (reading, choice)
+    assert (answer.reading, answer.why) == (reading, [choice, choice])
+
+
+def test_two_answers_that_both_miss_the_value_need_not_be_the_same() -> None:
+    replies = iter(["B", "A"])  # another choice, and that the message does not say
+    answer = ModelReader(lambda _: next(replies)).read("Call it off.", QUESTION)
+    assert (answer.reading, answer.why) == (Reading.MISSING, ["ordered by mistake", NOT_SAID])
 
 
 @pytest.mark.parametrize("reply", ["A", "D", "I cannot say", "", "Z", "Answer: A."])

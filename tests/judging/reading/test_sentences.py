@@ -15,9 +15,9 @@ pytestmark = [
 ]
 
 MISTAKE = Question(
-    "", "reason", "ordered by mistake", ("no longer needed",), action="Cancel a pending order."
+    "", "reason", "ordered by mistake", ("no longer needed",), action="Cancel a pending order.", in_words=True
 )
-HEIGHT = Question("", "thing to look up", "Height", ("Built", "Steps", "Keeper"))
+HEIGHT = Question("", "thing to look up", "Height", ("Built", "Steps", "Keeper"), in_words=True)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,8 @@ def test_a_paraphrase_is_recognised(instruction: str, question: Question) -> Non
         ("Tell me about the Stone Tower.", HEIGHT),
         ("", MISTAKE),
         ("...", HEIGHT),
-        ("My daughter ordered it.", Question("", "an id", "W14")),  # nothing to compare with
+        ("My daughter ordered it.", Question("", "an id", "W14", in_words=True)),  # nothing to compare with
+        ("Send it in May.", Question("", "date", "2024-05-25", ("2024-06-25",))),  # no words to compare
     ],
 )
 def test_what_is_not_said_stays_unsure(instruction: str, question: Question) -> None:
