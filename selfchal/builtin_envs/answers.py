@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfchal.core.world import Json
+from selfchal.parsing import parse_python
 
 _DECIMALS = 2
 _SMALL = 0.1
@@ -88,7 +89,7 @@ def read_literal(text: str) -> Any:
     """
     if len(text) > _LONGEST_LITERAL:
         raise ValueError(f"a literal of more than {_LONGEST_LITERAL:,} characters")
-    value = ast.literal_eval(text)
+    value = ast.literal_eval(parse_python(text.lstrip(" \t"), "eval"))
     str(value)  # raises ValueError for an integer of more decimals than Python writes
     return value
 

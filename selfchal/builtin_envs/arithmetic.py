@@ -12,6 +12,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from selfchal.parsing import parse_python
+
 MAX_CHARACTERS = 10_000
 MAX_BITS = 12_000  # of an integer; CPython refuses to print integers of more than about 14,000 bits
 MAX_ITEMS = 1_000  # characters and items, nested ones too, of a text or list that ``*`` or ``+`` makes
@@ -102,7 +104,7 @@ def evaluate(expression: str) -> Any:
     if len(expression) > MAX_CHARACTERS:
         raise CalculatorError(f"the expression has more than {MAX_CHARACTERS} characters")
     try:
-        return _evaluate(ast.parse(expression.lstrip(" \t"), mode="eval").body)
+        return _evaluate(parse_python(expression.lstrip(" \t"), "eval").body)
     except CalculatorError:
         raise
     except _FAILURES as error:

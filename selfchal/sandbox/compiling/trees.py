@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import warnings
 
+from selfchal.parsing import parse_python
 from selfchal.sandbox.compiling.outcome import Refused
 from selfchal.sandbox.compiling.service import compile_source
 
@@ -25,10 +25,7 @@ def parse_tree(source: str) -> ast.Module | Refused:
     if isinstance(outcome, Refused):
         return outcome
     try:
-        with warnings.catch_warnings():
-            # A doubtful escape in what a model wrote is no error, and no warning of another thread is lost.
-            warnings.filterwarnings("ignore", module=r"<unknown>\Z")
-            tree = ast.parse(source)
+        tree: ast.Module = parse_python(source)
     except (RecursionError, MemoryError) as error:
         return Refused(f"it cannot be parsed ({type(error).__name__})", too_complex=True)
     return _find_excess(tree) or tree

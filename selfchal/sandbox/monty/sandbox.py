@@ -29,6 +29,7 @@ from selfchal.core.sandbox import (
     Status,
 )
 from selfchal.core.world import Json, ToolHost
+from selfchal.parsing import parse_python
 from selfchal.sandbox.protocol import Answers
 from selfchal.sandbox.runner import wire
 
@@ -207,7 +208,7 @@ def _accepts(program: Program) -> int | None:
     be told. Nothing is compiled, and parsing takes a time that grows with the length alone, which is bounded;
     the service that compiles needs what Windows has not."""
     try:
-        tree = ast.parse(program.source[:MAX_SOURCE])
+        tree = parse_python(program.source[:MAX_SOURCE])
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     for node in ast.walk(tree):

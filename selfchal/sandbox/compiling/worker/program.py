@@ -35,7 +35,8 @@ def main() -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # whatever was inherited, the timer is to kill
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF])
-    warnings.simplefilter("ignore")  # a doubtful escape in a model's text is no error
+    # a doubtful escape in a model's text is no error
+    warnings.filterwarnings("ignore", module=r"<(task|unknown)>\Z")
     while True:
         source = _read().decode("utf-8")
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
