@@ -64,6 +64,8 @@ STEPS = (
     _benchmark("interval_coverage", "how often the intervals of scores hold the true value"),
     _benchmark("planted_faults", "how many of the faults that were planted in tasks the judge finds"),
     _benchmark("red_team", "which dishonest verifiers the judge refuses"),
+    _benchmark("fuzz_judge", "100,000 mutated tasks: none may crash the judge"),
+    _benchmark("hostile_sources", "what hostile sources cost the host"),
     _benchmark("natural_tasks", "which sound tasks in natural words the judge keeps"),
     _benchmark("quickstart", "the quick start on three seeds", "--seeds", "0,1,2"),
     _benchmark("algorithms", "four trainers on three seeds", "--jobs", "2"),
