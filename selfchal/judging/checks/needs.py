@@ -12,7 +12,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import Call, Json
 from selfchal.judging.mutants import placed
 from selfchal.judging.state_explorer import ReadToolExplorer, is_id
-from selfchal.judging.wording import Wording
+from selfchal.judging.wording import Wording, features
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,22 @@ class Need:
     where: tuple[str | int, ...]
     value: Json
     parameter: str
+
+
+def is_told(need: Need, wording: Wording) -> bool:
+    """Does the instruction say this value, or name the switch that it sets?"""
+    if wording.says(need.value):
+        return True
+    switch = isinstance(need.value, bool) or str(need.value).casefold() in ("yes", "no", "none")
+    return switch and bool(wording.mentioned(features([need.parameter])))
+
+
+def is_counted(need: Need, wording: Wording) -> bool:
+    """Told, where a word like "a" or "no" only tells a number of what it stands before."""
+    value = need.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and value in (0, 1):
+        return value in wording.amounts or wording.counts(value, need.parameter)
+    return is_told(need, wording)
 
 
 def needs_of(environment: Environment, calls: Sequence[Call]) -> list[Need]:
@@ -55,6 +71,10 @@ class Documents:
     def wording(self) -> Wording:
         tools = " ".join(f"{tool.description} {tool.parameters}" for tool in self.environment.tools)
         return _make_wording(f"{self.environment.policy} {tools}")
+
+    def action(self, tool: str) -> str:
+        """What a tool does, in the words of its description."""
+        return next((spec.description for spec in self.environment.tools if spec.name == tool), "")
 
     def choices(self, tool: str, parameter: str) -> list[Json]:
         """The values that a tool's schema allows for a parameter; empty when it allows any."""

@@ -14,7 +14,7 @@ from functools import cache
 from selfchal.core.evidence import Evidence
 from selfchal.core.task import Task
 from selfchal.core.world import Json, World
-from selfchal.judging.checks.completeness import told_apart
+from selfchal.judging.checks.undetermined import told_apart
 from selfchal.judging.mutants import Mutant, placed
 from selfchal.judging.source.parse import nodes_of, parse_evaluate
 from selfchal.judging.state_explorer import is_id
