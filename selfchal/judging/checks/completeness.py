@@ -33,6 +33,7 @@ from selfchal.judging.reading.attempts import decide_by_attempts
 from selfchal.judging.reading.model_reader import ModelReader
 from selfchal.judging.reading.question import Question, Reader, Reading
 from selfchal.judging.reading.sentences import PACKAGE, SentenceReader
+from selfchal.judging.source.parse import takes_answer
 from selfchal.judging.wording import Wording
 
 _MOST_NUMBERS = 100  # different ones in a solution; to look for one takes as long as the results are
@@ -82,10 +83,11 @@ class Completeness:
             f"{task.instruction}\n{told}\n{environment.initial_observation(task.context)}",
             task.instruction,
         )
-        needs = needs_of(environment, evidence.solution.execution.calls)
-        is_said = is_told if environment.answer_required else is_counted
+        by_answer = environment.answer_required and takes_answer(task.evaluate)
+        needs = needs_of(environment, evidence.solution.execution.calls, by_answer)
+        is_said = is_told if by_answer else is_counted
         open_needs = [need for need in needs if not is_said(need, wording)]
-        if environment.answer_required:
+        if by_answer:
             missing, questions = self._find_unsaid(task, evidence, open_needs, wording)
         else:
             missing, questions = find_undetermined(task, runner, evidence, needs, open_needs, wording)

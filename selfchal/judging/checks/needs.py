@@ -11,6 +11,7 @@ from selfchal.core.evidence import StateExplorer, TaskRunner
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json
 from selfchal.judging.mutants import placed
+from selfchal.judging.source.parse import takes_answer
 from selfchal.judging.state_explorer import ReadToolExplorer, is_id
 from selfchal.judging.wording import Wording, features
 
@@ -41,10 +42,10 @@ def is_counted(need: Need, wording: Wording) -> bool:
     return is_told(need, wording)
 
 
-def needs_of(environment: Environment, calls: Sequence[Call]) -> list[Need]:
+def needs_of(environment: Environment, calls: Sequence[Call], by_answer: bool) -> list[Need]:
     """What the calls that matter were given: where the state counts, those that changed it."""
     parameters = {tool.name: list(tool.parameters.get("properties", {})) for tool in environment.tools}
-    return list(_list_needs(calls, environment.answer_required, parameters))
+    return list(_list_needs(calls, by_answer, parameters))
 
 
 def _list_needs(calls: Sequence[Call], answers: bool, parameters: Mapping[str, list[str]]) -> Iterator[Need]:
@@ -93,7 +94,8 @@ def _make_wording(text: str) -> Wording:
 
 def explore(task: Task, runner: TaskRunner, calls: Sequence[Call]) -> StateExplorer:
     """What can be read from the ids of the context and of a solution's needs on."""
-    needs = needs_of(runner.environment, calls)
+    by_answer = runner.environment.answer_required and takes_answer(task.evaluate)
+    needs = needs_of(runner.environment, calls, by_answer)
     explorer = ReadToolExplorer(runner.environment.open(task.context), runner.environment.tools)
     named: dict[str, set[Json]] = {}
     for need in needs:

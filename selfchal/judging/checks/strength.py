@@ -27,7 +27,7 @@ from selfchal.judging.runner import changed_rows
 from selfchal.judging.same_answer import read_tolerance
 from selfchal.judging.source.drop_conditions import weakened
 from selfchal.judging.source.except_hooks import hook_excepts
-from selfchal.judging.source.parse import nodes_of, parse_evaluate
+from selfchal.judging.source.parse import nodes_of, parse_evaluate, takes_answer
 from selfchal.judging.source.purity import all_pure
 
 _ALONE = 2  # refused outcomes that are asked again in a process of their own,
@@ -57,7 +57,7 @@ class Strength:
 
     def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
         diagnostics: dict[str, Json] = {"footprint": changed_rows(evidence.solution.world)}
-        by_answer = runner.environment.answer_required
+        by_answer = runner.environment.answer_required and takes_answer(task.evaluate)
         idle = [n for n, trial in enumerate(evidence.failures, 1) if not _is_acting(trial, by_answer)]
         diagnostics["noop_failures"] = idle
         if evidence.failures and len(idle) == len(evidence.failures) and not self.config.noop_failures:

@@ -85,3 +85,10 @@ def parse_evaluate(source: str) -> ast.Module:
     if count > 1 or arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
         raise SourceError(f"{what} must be evaluate() or evaluate(answer), with no other parameter")
     return tree
+
+
+def takes_answer(evaluate: str) -> bool:
+    """Does this evaluate, parsed before, look at an answer? Otherwise the final state alone counts."""
+    defined = [node for node in parse_evaluate(evaluate).body if isinstance(node, ast.FunctionDef)]
+    function = next(node for node in reversed(defined) if node.name == "evaluate")
+    return bool(function.args.posonlyargs or function.args.args)
