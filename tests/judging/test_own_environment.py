@@ -67,14 +67,9 @@ def test_sound_tasks_of_each_kind_are_kept(task: dict[str, Any]) -> None:
 
 
 def test_a_verifier_that_takes_another_record_falls() -> None:
-    lax = "def evaluate():\n    return any(t['done'] for t in todos() if t['title'] != 'buy milk')"
-    looking = "print(todos())\nfinish('call Emma')"
-    task = {
-        **EMMA,
-        "evaluate": lax,
-        "solution": looking,
-        "failures": ["finish('buy milk')", "add('x')", "add('call Emma')"],
-    }
+    lax = "def evaluate():\n    return any(t['done'] for t in todos())"
+    failures = ["add('x')", "add('y')", "add('call Emma')"]
+    task = {**EMMA, "evaluate": lax, "solution": "print(todos())\nfinish('call Emma')", "failures": failures}
     verdict = judge(task, Desk)
     assert not verdict.passed
     assert "evaluate accepts" in verdict.reason
