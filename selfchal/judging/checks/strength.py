@@ -20,7 +20,7 @@ from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.batch import Ending, evaluate_many, overhear, tool_names
-from selfchal.judging.checks.unchecked_values import first_unchecked
+from selfchal.judging.checks.unchecked_values import first_said, first_unchecked
 from selfchal.judging.guest.runs import RAISED, RAN_OUT
 from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, other_records
 from selfchal.judging.runner import changed_rows
@@ -121,6 +121,8 @@ class Strength:
                     **diagnostics,
                 )
         unchecked = first_unchecked(task, evidence, altered, accepted)
+        if unchecked is None and len(accepted) == len(mutants):  # it tells nothing apart
+            unchecked = first_said(task, evidence, accepted)
         if unchecked is not None:
             return Finding.failed(
                 f"evaluate accepts {unchecked.what}, although the instruction says it",

@@ -50,6 +50,12 @@ def first_unchecked(
     return None
 
 
+def first_said(task: Task, evidence: Evidence, accepted: Sequence[Mutant]) -> Mutant | None:
+    """The first accepted mutant in which a value that the instruction says was replaced."""
+    wording = Wording(task.instruction, task.instruction)
+    return next((mutant for mutant in accepted if _is_said(task, evidence, mutant, wording)), None)
+
+
 def _mentions_others(mutant: Mutant, evidence: Evidence, named: set[str], set_: set[str]) -> bool:
     """Does evaluate name another value that this call was given and that the solution sets?"""
     call = evidence.solution.execution.calls[mutant.call]
