@@ -31,7 +31,7 @@ from selfchal.judging.source.parse import nodes_of, parse_evaluate, takes_answer
 from selfchal.judging.source.purity import all_pure
 
 _ALONE = 2  # refused outcomes that are asked again in a process of their own,
-_ALONE_IMPURE = 12  # and of a verifier that could tell that it is judged in company
+_ALONE_IMPURE = 6  # and of a verifier that could tell that it is judged in company
 # Wrong answers that listen to what they are compared with; nothing hangs on which.
 _PROBES: Sequence[Json] = ("something else", 41, 7.5)
 _LONGEST_CONSTANT = 200  # characters of a constant of evaluate that is tried as an answer
