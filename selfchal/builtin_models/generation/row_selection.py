@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import LinearAttentionLayer
 
+from selfchal.builtin_models.generation.attention import split_rows
 from selfchal.builtin_models.generation.ragged_cache import AttentionRows, Layout, RaggedKVCache, conv_state
 
 
@@ -32,6 +33,30 @@ class RowSelection:
         if isinstance(held, AttentionRows):
             return held.buffers
         return [self.kv_cache.frozen[layer] if self.frozen else conv_state(held)]
+
+
+def sort_by_length(selections: Sequence[RowSelection]) -> tuple[list[int], list[RowSelection]]:
+    """The same rows, longest first: which row of all comes where, and the selections in that order.
+
+    Rows of similar length lie in one selection where they come from one cache, and so are copied together.
+    """
+    rows = [
+        (length, number, index)
+        for number, selection in enumerate(selections)
+        for index, length in enumerate(selection.lengths)
+    ]
+    order = sorted(range(len(rows)), key=lambda row: -rows[row][0])
+    made, whole = [], []
+    for part in split_rows([rows[row][0] for row in order]):
+        by_cache: dict[int, list[int]] = {}
+        for row in order[part.start : part.end]:
+            by_cache.setdefault(rows[row][1], []).append(row)
+        for number, members in by_cache.items():
+            selection = selections[number]
+            picked = [selection.rows[rows[row][2]] for row in members]
+            made.append(replace(selection, rows=picked, lengths=[rows[row][0] for row in members]))
+            whole += members
+    return whole, made
 
 
 def gather_rows(
