@@ -12,6 +12,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from selfchal.builtin_envs.syntax_warnings import silence_syntax_warnings
+
 MAX_CHARACTERS = 10_000
 MAX_BITS = 12_000  # of an integer; CPython refuses to print integers of more than about 14,000 bits
 MAX_ITEMS = 10_000  # characters and items, nested ones too, of a text or list that ``*`` makes
@@ -102,7 +104,9 @@ def evaluate(expression: str) -> Any:
     if len(expression) > MAX_CHARACTERS:
         raise CalculatorError(f"the expression has more than {MAX_CHARACTERS} characters")
     try:
-        return _evaluate(ast.parse(expression.lstrip(" \t"), mode="eval").body)
+        with silence_syntax_warnings():
+            tree = ast.parse(expression.lstrip(" \t"), mode="eval")
+        return _evaluate(tree.body)
     except CalculatorError:
         raise
     except _FAILURES as error:

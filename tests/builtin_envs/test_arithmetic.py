@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -130,3 +131,11 @@ def test_product_is_bounded_for_texts_and_exact_for_numbers() -> None:
         product("x", 10**9)
     with pytest.raises(CalculatorError):
         product(10**9, ["x"])
+
+
+@pytest.mark.parametrize("expression", [r"'\d'", "1if 1else 2", "0x1for", "1 (2)"])
+def test_python_warns_nobody_of_what_a_model_wrote(expression: str) -> None:
+    with warnings.catch_warnings(record=True) as seen, suppress(CalculatorError):
+        warnings.simplefilter("always")
+        evaluate(expression)
+    assert seen == []

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from selfchal.builtin_envs.m3tooleval.answers import number_or_text
 from selfchal.builtin_envs.m3tooleval.observation import cut
+from selfchal.builtin_envs.syntax_warnings import silence_syntax_warnings
 from selfchal.core.world import ToolSpec
 
 Mode = Literal["text_as_action", "json_as_action", "code_as_action"]
@@ -139,7 +140,8 @@ def read_json_action(action: str) -> ToolAction | str:
 def showing_last_value(source: str) -> str:
     """The source with its last expression printed, as an interactive shell shows it."""
     try:
-        tree = ast.parse(source)
+        with silence_syntax_warnings():
+            tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return source
     if not tree.body or not isinstance(tree.body[-1], ast.Expr):

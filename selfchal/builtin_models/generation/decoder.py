@@ -104,10 +104,12 @@ class Decoder:
                 for row in members:
                     row.joined = next(self._joined)
                 rows += members
-        order, selections = sort_by_length(selections)
-        longest = max(selections[0].lengths)
+        if self.network.device.type == "cpu":  # only there do rows of similar length attend together
+            order, selections = sort_by_length(selections)
+            rows = [rows[index] for index in order]
+        longest = max(length for selection in selections for length in selection.lengths)
         kv_cache = gather_rows(self._layout, selections, longest + GROWTH, self.network.device)
-        return Batch([rows[index] for index in order], kv_cache, longest)
+        return Batch(rows, kv_cache, longest)
 
     def keep(self, batch: Batch) -> None:
         """Put the ended rows of a batch into the prefix cache: their next turn continues there."""

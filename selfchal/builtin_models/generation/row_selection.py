@@ -36,27 +36,28 @@ class RowSelection:
 
 
 def sort_by_length(selections: Sequence[RowSelection]) -> tuple[list[int], list[RowSelection]]:
-    """The same rows, longest first: which row of all comes where, and the selections in that order.
+    """The same rows, longer ones first, so that few columns are copied and read for the short ones.
 
-    Rows of similar length lie in one selection where they come from one cache, and so are copied together.
+    Gives the selections in their new order, and for each row its number among all rows as they came.
     """
     rows = [
         (length, number, index)
         for number, selection in enumerate(selections)
         for index, length in enumerate(selection.lengths)
     ]
-    order = sorted(range(len(rows)), key=lambda row: -rows[row][0])
-    made, whole = [], []
-    for part in split_rows([rows[row][0] for row in order]):
-        by_cache: dict[int, list[int]] = {}
-        for row in order[part.start : part.end]:
-            by_cache.setdefault(rows[row][1], []).append(row)
-        for number, members in by_cache.items():
+    by_length = sorted(range(len(rows)), key=lambda row: -rows[row][0])
+    order: list[int] = []
+    made = []
+    for part in split_rows([rows[row][0] for row in by_length]):
+        by_selection: dict[int, list[int]] = {}
+        for row in by_length[part.start : part.end]:
+            by_selection.setdefault(rows[row][1], []).append(row)
+        for number, members in by_selection.items():
             selection = selections[number]
-            picked = [selection.rows[rows[row][2]] for row in members]
-            made.append(replace(selection, rows=picked, lengths=[rows[row][0] for row in members]))
-            whole += members
-    return whole, made
+            indices = [selection.rows[rows[row][2]] for row in members]
+            made.append(replace(selection, rows=indices, lengths=[rows[row][0] for row in members]))
+            order += members
+    return order, made
 
 
 def gather_rows(

@@ -1,0 +1,15 @@
+"""Keeps Python's warnings about a model's source off the terminal."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def silence_syntax_warnings() -> Iterator[None]:
+    """While a model's text is parsed: Python warns of doubtful escapes and literals, which are no fault of ours."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"<unknown>\Z")  # as ast.parse names a source without a file
+        yield
