@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def silence_syntax_warnings() -> Iterator[None]:
-    """While a model's text is parsed: Python warns of doubtful escapes and literals, which are no fault of ours."""
+    """Around the parsing of a model's text: its doubtful escapes and literals are no fault of ours."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"<unknown>\Z")  # as ast.parse names a source without a file
         yield

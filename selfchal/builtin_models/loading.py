@@ -103,7 +103,7 @@ def load_network(config: TransformersConfig, *, path: str, tokenizer: PreTrained
 
 def _checkpoint_activations(network: Any) -> None:
     with warnings.catch_warnings():
-        # 5.24 calls this activation_checkpointing_enable, a name that the oldest supported transformers lacks.
+        # transformers 5.24 gave it a new name, which the oldest version that is supported does not know.
         warnings.filterwarnings("ignore", message="`gradient_checkpointing_enable` is deprecated")
         # Non-reentrant: the other kind loses the gradient where the inputs need none, as with LoRA.
         network.gradient_checkpointing_enable({"use_reentrant": False})
