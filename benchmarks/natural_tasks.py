@@ -1,6 +1,7 @@
 """Judges sound tasks that were written in natural words, and says which of them are refused.
 
     python benchmarks/natural_tasks.py [--environment retail]
+    python benchmarks/natural_tasks.py --base-url http://127.0.0.1:8080/v1 --details
 
 The tasks in benchmarks/natural/ were written by hand, not by the generators of the environments: a judge that
 knows only its own generator's wording refuses them. A task that is kept and marked unsure counts as kept.
@@ -9,13 +10,18 @@ knows only its own generator's wording refuses them. A task that is kept and mar
 from __future__ import annotations
 
 import argparse
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-import selfchal
+sys.path.insert(0, str(Path(__file__).parent))
+
+from reading_settings import add_options, is_unsure, judge_in_settings, list_settings
+
 from selfchal.core.judge import Outcome
 
 FOLDER = Path(__file__).parent / "natural"
@@ -80,17 +86,39 @@ def write_verifier(answer: str | int | float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--environment", action="append", choices=ENVIRONMENTS)
+    parser.add_argument("--details", action="store_true", help="print what the readers found")
+    add_options(parser)
     options = parser.parse_args()
-    print("| environment | sound tasks | refused | unsure |\n| --- | --- | --- | --- |")
-    refused = []
+    settings = list_settings(options)
+    print(f"| environment | sound tasks | {' | '.join(f'{s}: refused | {s}: unsure' for s in settings)} |")
+    print("|---" * (2 + 2 * len(settings)) + "|", flush=True)
+    total: Counter[str] = Counter()
+    lines: list[str] = []
     for environment in options.environment or ENVIRONMENTS:
         tasks = list(read_tasks(environment))
-        verdicts = list(selfchal.judge_rows(tasks, environment, processes=None))
-        fallen = [(t, v) for t, v in zip(tasks, verdicts, strict=True) if v["outcome"] != Outcome.PASSED]
-        unsure = sum("unsure" in str(v["diagnostics"].get("completeness", "")) for v in verdicts)
-        print(f"| {environment} | {len(tasks)} | {len(fallen)} | {unsure} |")
-        refused += [f"{environment}: {t['instruction']} -> {v['stage']}: {v['reason']}" for t, v in fallen]
-    print("\n".join(["", *refused]))
+        counts = Counter(tasks=len(tasks))
+        for setting, verdicts in judge_in_settings(tasks, environment, options).items():
+            for task, verdict in zip(tasks, verdicts, strict=True):
+                refused = verdict["outcome"] != Outcome.PASSED
+                counts[f"{setting} refused"] += refused
+                counts[f"{setting} unsure"] += is_unsure(verdict)
+                if refused or (options.details and "readings" in str(verdict["diagnostics"])):
+                    lines.append(f"{setting}: {describe(task, verdict)}")
+        total += counts
+        print(write_row(environment, counts, settings), flush=True)
+    print(write_row("all", total, settings))
+    print("\n".join(["", *lines]))
+
+
+def write_row(name: str, counts: Counter[str], settings: list[str]) -> str:
+    """A row of the table: how many tasks, and for each setting how many are refused and how many unsure."""
+    found = [f"{counts[f'{s} refused']} | {counts[f'{s} unsure']}" for s in settings]
+    return f"| {name} | {counts['tasks']} | {' | '.join(found)} |"
+
+
+def describe(task: dict[str, Any], verdict: dict[str, Any]) -> str:
+    readings = verdict["diagnostics"].get("completeness", {}).get("readings", "")
+    return f"{task['instruction']} -> {verdict['outcome']} {verdict['stage']}: {verdict['reason']} {readings}"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python benchmarks/planted_faults.py            # writes the table in docs/judging.md
     python benchmarks/planted_faults.py --each 10 --environment retail --show 5
+    python benchmarks/planted_faults.py --fault "detail removed from the instruction" --base-url http://…/v1
 
 Sound tasks come from the environments' own held-out tasks (benchmarks/planted/sound.py), faults from
 benchmarks/planted/faults.py. Precision of a class: of the tasks refused among its planted ones and all
@@ -15,12 +16,14 @@ import random
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from planted.faults import FAULTS
 from planted.sound import sound_tasks
+from reading_settings import NOTHING, Row, add_options, is_unsure, judge_in_settings, list_settings
 
 import selfchal
 
@@ -32,18 +35,22 @@ ENVIRONMENTS = ("calculation", "web_browsing", "retail", "airline")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--environment", action="append", choices=ENVIRONMENTS)
+    parser.add_argument("--fault", action="append", choices=list(FAULTS), help="these classes alone")
     parser.add_argument("--each", type=int, default=90, help="sound tasks an environment, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", type=int, default=0, help="print so many mistakes of each class")
     parser.add_argument("--write", action="store_true", help=f"put the table into {DOCS}")
+    add_options(parser)
     options = parser.parse_args()
     names = options.environment or list(ENVIRONMENTS)
-    table = Table()
+    settings = list_settings(options)
+    tables = {setting: Table() for setting in settings}
     started = time.monotonic()
     for name in names:
-        measure(name, options.each, options.seed, table, options.show)
-    text = table.text(names, options.seed, time.monotonic() - started)
+        measure(name, options, tables)
+    text = tables[NOTHING].text(names, options.seed, time.monotonic() - started)
     print(text)
+    print("\n".join(["", *compare_settings(tables)]))
     if options.write:
         document = DOCS.read_text(encoding="utf-8")
         before, after = document.split(START)[0], document.split(END)[1]
@@ -55,9 +62,11 @@ class Table:
         self.caught: dict[str, Counter[str]] = defaultdict(Counter)
         self.planted: dict[str, Counter[str]] = defaultdict(Counter)
         self.stages: dict[str, Counter[str]] = defaultdict(Counter)
+        self.unsure: Counter[str] = Counter()
 
-    def add(self, kind: str, environment: str, row: dict[str, object]) -> None:
+    def add(self, kind: str, environment: str, row: Row) -> None:
         self.planted[kind][environment] += 1
+        self.unsure[kind] += is_unsure(row)
         if row["outcome"] == "failed":
             self.caught[kind][environment] += 1
             self.stages[kind][str(row["stage"])] += 1
@@ -86,26 +95,40 @@ class Table:
         )
 
 
-def measure(name: str, each: int, seed: int, table: Table, show: int) -> None:
+def compare_settings(tables: Mapping[str, Table]) -> Iterator[str]:
+    """A table of what the readers decide: a row for each class in which anything is unsure at first."""
+    head = ["", "tasks", *(f"{setting}: {what}" for setting in tables for what in ("refused", "unsure"))]
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    first = tables[NOTHING]
+    for kind in [*FAULTS, "sound"]:
+        if first.unsure[kind] or kind == "sound":
+            counts = [[table.caught[kind].total(), table.unsure[kind]] for table in tables.values()]
+            cells = [kind, first.planted[kind].total(), *(count for pair in counts for count in pair)]
+            yield f"| {' | '.join(map(str, cells))} |"
+
+
+def measure(name: str, options: argparse.Namespace, tables: Mapping[str, Table]) -> None:
     environment = selfchal.open_environment(name)
-    rng = random.Random(f"faults-{seed}-{name}")
-    sound = sound_tasks(environment, seed, each)
+    rng = random.Random(f"faults-{options.seed}-{name}")
+    sound = sound_tasks(environment, options.seed, options.each)
     rows = [("sound", one.task) for one in sound]
-    for fault, plant in FAULTS.items():
-        planted = [plant(environment, one, rng) for one in sound]
+    for fault in options.fault or FAULTS:
+        planted = [FAULTS[fault](environment, one, rng) for one in sound]
         found = [task for task in planted if task is not None]
-        rows += [(fault, task) for task in rng.sample(found, min(len(found), max(10, each // 3)))]
+        rows += [(fault, task) for task in rng.sample(found, min(len(found), max(10, options.each // 3)))]
     print(f"{name}: {len(sound)} sound, {len(rows) - len(sound)} planted", flush=True)
-    shown: Counter[str] = Counter()
     tasks = [task.to_json() for _, task in rows]
-    verdicts = selfchal.judge_rows(tasks, name, processes=None)
-    for (fault, task), row in zip(rows, verdicts, strict=True):
-        table.add(fault, name, row)
-        wrong = (row["outcome"] == "failed") == (fault == "sound")
-        if wrong and shown[fault] < show:
-            shown[fault] += 1
-            print(f"--- {fault}: {row['stage']}: {row['reason']}\n{task.instruction}\n{task.evaluate}")
-            print(f"{task.solution}\nfailure: " + "\nfailure: ".join(task.failures))
+    for setting, verdicts in judge_in_settings(tasks, name, options).items():
+        shown: Counter[str] = Counter()
+        for (fault, task), row in zip(rows, verdicts, strict=True):
+            tables[setting].add(fault, name, row)
+            wrong = (row["outcome"] == "failed") == (fault == "sound")
+            if wrong and shown[fault] < options.show:
+                shown[fault] += 1
+                print(f"--- {setting}: {fault}: {row['stage']}: {row['reason']}\n{task.instruction}")
+                print(f"{task.evaluate}\n{task.solution}\nfailure: " + "\nfailure: ".join(task.failures))
+                print(f"{row['diagnostics'].get('completeness')}", flush=True)
 
 
 if __name__ == "__main__":

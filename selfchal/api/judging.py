@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -40,6 +41,7 @@ def judge(
     checks: Sequence[CheckLike] = (),
     limits: Limits | None = None,
     processes: int | None = 0,
+    secret: str | None = None,
 ) -> Verdict: ...
 
 
@@ -52,6 +54,7 @@ def judge(
     checks: Sequence[CheckLike] = (),
     limits: Limits | None = None,
     processes: int | None = 0,
+    secret: str | None = None,
 ) -> list[Verdict]: ...
 
 
@@ -63,6 +66,7 @@ def judge(
     checks: Sequence[CheckLike] = (),
     limits: Limits | None = None,
     processes: int | None = 0,
+    secret: str | None = None,
 ) -> Verdict | list[Verdict]:
     """The verdict on a task, or on each of several, in order, by running its code (docs/judging.md).
 
@@ -76,13 +80,17 @@ def judge(
     them for all cores where there are many tasks. They need an environment, a sandbox and checks that are
     given by name, and a script that starts them needs the guard ``if __name__ == "__main__":``.
 
+    Wrong outcomes are drawn from the ``secret``, a new one where none is given: the same secret gives the
+    same verdicts.
+
     Nothing that a task does raises: a sandbox that fails gives the outcome ``could_not_check``. Raises what
     ``open_environment`` and ``open_sandbox`` raise.
     """
     alone = isinstance(tasks, Task | Mapping)
     several = [tasks] if alone else cast(Sequence[TaskRow], tasks)
     verdicts = [
-        verdict for _, verdict in _judge_each(several, environment, sandbox, checks, limits, processes)
+        verdict
+        for _, verdict in _judge_each(several, environment, sandbox, checks, limits, processes, secret)
     ]
     return verdicts[0] if alone else verdicts
 
@@ -95,13 +103,14 @@ def judge_rows(
     checks: Sequence[CheckLike] = (),
     limits: Limits | None = None,
     processes: int | None = 0,
+    secret: str | None = None,
 ) -> Iterator[dict[str, Json]]:
     """``judge`` for many tasks: a plain row for each as soon as it is there, in order.
 
     A row has ``id``, ``outcome`` (passed, failed, could_not_check), ``stage`` (where it fell; ``kept`` when
     it passed), ``reason``, ``feedback`` and ``diagnostics``. Arguments and errors are those of ``judge``.
     """
-    for name, verdict in _judge_each(rows, environment, sandbox, checks, limits, processes):
+    for name, verdict in _judge_each(rows, environment, sandbox, checks, limits, processes, secret):
         yield format_verdict(name, verdict)
 
 
@@ -112,6 +121,7 @@ def _judge_each(
     checks: Sequence[CheckLike],
     limits: Limits | None,
     processes: int | None,
+    secret: str | None,
 ) -> Iterator[tuple[str, Verdict]]:
     cores = os.cpu_count() or 1
     if processes is None:
@@ -122,6 +132,7 @@ def _judge_each(
         partial(open_part, "sandbox", sandbox, {}),
         limits or Limits(),
         tuple(choice.make for choice in _choose_checks(checks)),
+        secret or secrets.token_hex(16),
     )
     made = open_environment(environment)
     with ExitStack() as closing:

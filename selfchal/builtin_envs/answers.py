@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfchal.core.world import Json
+from selfchal.parsing import parse_python
 
 _DECIMALS = 2
 _SMALL = 0.1
 _RELATIVE = 1e-6
+_LONGEST_LITERAL = 10_000  # characters; a longer text is compared as it is
 
 
 def same_answer(expected: Json, answer: str | None) -> bool:
@@ -80,11 +82,23 @@ def _read_number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def read_literal(text: str) -> Any:
+    """The value that a text spells as a Python literal: one of bounded size, and one that ``str`` can write.
+
+    Raises ValueError, SyntaxError, TypeError, RecursionError, MemoryError.
+    """
+    if len(text) > _LONGEST_LITERAL:
+        raise ValueError(f"a literal of more than {_LONGEST_LITERAL:,} characters")
+    value = ast.literal_eval(parse_python(text.lstrip(" \t"), "eval"))
+    str(value)  # raises ValueError for an integer of more decimals than Python writes
+    return value
+
+
 def _read_structure(value: Any) -> Any:
     """The list or dict that a text spells, as JSON or as Python literals; None when it spells neither."""
     if not isinstance(value, str):
         return value
-    for read in (json.loads, ast.literal_eval):
+    for read in (json.loads, read_literal):
         try:
             return read(value)
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):

@@ -12,11 +12,11 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from selfchal.builtin_envs.syntax_warnings import silence_syntax_warnings
+from selfchal.parsing import parse_python
 
 MAX_CHARACTERS = 10_000
 MAX_BITS = 12_000  # of an integer; CPython refuses to print integers of more than about 14,000 bits
-MAX_ITEMS = 10_000  # characters and items, nested ones too, of a text or list that ``*`` makes
+MAX_ITEMS = 1_000  # characters and items, nested ones too, of a text or list that ``*`` or ``+`` makes
 MAX_ROUNDING = 400  # decimals; a float has about 300 digits before and after its point
 
 
@@ -104,9 +104,7 @@ def evaluate(expression: str) -> Any:
     if len(expression) > MAX_CHARACTERS:
         raise CalculatorError(f"the expression has more than {MAX_CHARACTERS} characters")
     try:
-        with silence_syntax_warnings():
-            tree = ast.parse(expression.lstrip(" \t"), mode="eval")
-        return _evaluate(tree.body)
+        return _evaluate(parse_python(expression.lstrip(" \t"), "eval").body)
     except CalculatorError:
         raise
     except _FAILURES as error:
@@ -151,6 +149,8 @@ def _check_bound(kind: type[ast.operator], left: Any, right: Any) -> None:
         raise CalculatorError("the power is too large")
     if kind is ast.LShift and isinstance(right, int) and right > MAX_BITS:
         raise CalculatorError("the shift is too large")
+    if kind is ast.Add and _measure_size(left) + _measure_size(right) > MAX_ITEMS:
+        raise CalculatorError("the result is too long")
     if kind is ast.Mult:
         for items, count in ((left, right), (right, left)):
             if (

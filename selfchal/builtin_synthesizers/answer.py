@@ -9,14 +9,13 @@ what was forgiven is listed. One regular expression finds the tags, so the time 
 
 from __future__ import annotations
 
-import ast
 import html
 import re
 import textwrap
-import warnings
 from dataclasses import dataclass
 
 from selfchal.core.sandbox import MAX_SOURCE
+from selfchal.judging.source.parse import SourceError, parse_source
 from selfchal.rollout.actions import unfenced
 
 MAX_ANSWER = 200_000  # characters; more is a runaway generation, not a task
@@ -170,10 +169,7 @@ def _unfence(text: str, forgiven: list[str]) -> str:
 
 def _compiles(text: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            # Python warns of doubtful escapes and literals in what a model wrote; only errors count here.
-            warnings.filterwarnings("ignore", module=r"<unknown>\Z")
-            ast.parse(text)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        parse_source(text, "the code")
+    except SourceError:
         return False
     return True

@@ -20,6 +20,7 @@ from selfchal.builtin_synthesizers.prompting import (
     fill,
     prompt_sections,
 )
+from selfchal.core.environment import Environment
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
@@ -87,7 +88,7 @@ class ChallengeScene:
             "policy": environment.policy,
             "tools": describe_tools(environment.tools),
             "steps": str(config.exploration_steps if config.exploration else 0),
-            "signature": "(answer)" if answer else "()",
+            "signature": _describe_signature(environment),
             "assign": " and assigns the answer to result" if answer else "",
             "failure_form": FAILURE_FORM if config.failures else "",
             "failure_rule": FAILURE_RULE if config.failures else "",
@@ -222,3 +223,15 @@ class ChallengeScene:
         episode.steps, episode.tool_calls, episode.invalid_actions = self.turns, self.calls, self.invalid
         could_not = verdict.outcome is Outcome.COULD_NOT_CHECK
         episode.reward = None if could_not else float(verdict.passed)
+
+
+def _describe_signature(environment: Environment) -> str:
+    """How evaluate is defined, of which the task decides where it may be about an answer or about changes."""
+    if not environment.answer_required:
+        return "()"
+    changes = any(not tool.only_reads for tool in environment.tools)
+    # the environments with advice of their own change nothing but the page that is looked at
+    may_choose = changes and not advice(environment.name)
+    return (
+        "(answer), or evaluate() where what changed counts and nothing is asked" if may_choose else "(answer)"
+    )

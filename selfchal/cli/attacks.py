@@ -1,19 +1,37 @@
-"""The attack suite's outcome as a table that a person understands."""
+"""The attack suite for people: a line for each kind as it comes, then all of it as a table."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
-from selfchal.cli.terminal import open_console, say_on
+from selfchal.cli.terminal import open_console, say, say_on
 from selfchal.plain_text import make_plain
 
 if TYPE_CHECKING:
-    from selfchal.testing.attacks.run import Report
+    from selfchal.testing.attacks.attack import Attack
+    from selfchal.testing.attacks.run import Outcome, Report
 
 _STYLES = {"stopped": "green", "not promised": "yellow", "surprise": "bold red"}
+
+
+class KindProgress:
+    """Called with each outcome; says on stderr how a kind of attack went once the last of it is through."""
+
+    def __init__(self, attacks: Sequence[Attack]) -> None:
+        self._sizes = Counter(attack.kind for attack in attacks)
+        self._results: dict[str, Counter[str]] = {kind: Counter() for kind in self._sizes}
+
+    def __call__(self, outcome: Outcome) -> None:
+        results = self._results[outcome.kind]
+        results[outcome.result] += 1
+        if results.total() == self._sizes[outcome.kind]:
+            said = ", ".join(f"{count} {result}" for result, count in sorted(results.items()))
+            say(f"{outcome.kind}: {said}", err=True)
 
 
 def print_attacks(report: Report) -> None:
@@ -38,5 +56,5 @@ def print_attacks(report: Report) -> None:
         console,
         f"{len(report.outcomes)} attacks in {report.seconds:.0f} s: {stopped} stopped, "
         f"{len(report.surprises)} surprises, "
-        f"{len(report.outcomes) - stopped - len(report.surprises)} got through where nothing is promised",
+        f"{len(report.outcomes) - stopped - len(report.surprises)} not tried, since nothing is promised",
     )

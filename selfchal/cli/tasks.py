@@ -20,7 +20,10 @@ from selfchal.core.judge import Outcome
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.coverage import coverage
-from selfchal.pipeline.sources import read_rows
+from selfchal.judging.rows import UnreadableRow
+from selfchal.pipeline.sources import read_lines
+
+_LONGEST_ID = 80  # characters of an id that are shown
 
 
 @click.group()
@@ -137,34 +140,50 @@ def show_coverage(run: Path, as_json: bool) -> None:
     metavar="YAML",
     help="A check to add, by name, or a section of a manifest's checks; as often as wanted.",
 )
+@click.option("--secret", help="What wrong outcomes are drawn from; the same one gives the same verdicts.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with all that was measured.")
+@click.pass_context
 def judge(
+    ctx: click.Context,
     environment: str,
     file: Path,
     sandbox: str,
     overrides: tuple[str, ...],
     checks: tuple[str, ...],
+    secret: str | None,
     as_json: bool,
 ) -> None:
     """Judge the tasks of a JSONL file by running their code; one verdict a line.
 
-    Each line has instruction, evaluate, solution, failures, and context where the world needs one. The
-    standard checks judge; --check '{name: completeness, enabled: false}' switches one off.
+    Each line has instruction, evaluate, solution, failures, and context where the world needs one. Verdicts
+    begin with the number of their line. The standard checks judge; --check '{name: completeness, enabled:
+    false}' switches one off. The exit code is 2 when a line could not be read, else 1 when a task fell or
+    could not be checked.
     """
+    lines = read_lines(file)
+    if not lines:
+        raise ManifestError(f"{file} holds no tasks")
     section = {**read_options(overrides), "name": environment}
     chosen = [read_check(text) for text in checks]
-    verdicts = judge_rows(read_rows(file), section, sandbox, checks=chosen, processes=None)
-    for number, verdict in enumerate(verdicts, start=1):
+    rows = [row for _, row in lines]
+    verdicts = judge_rows(rows, section, sandbox, checks=chosen, processes=None, secret=secret)
+    code = 0
+    for (number, row), verdict in zip(lines, verdicts, strict=True):
+        unread = isinstance(row, UnreadableRow)
+        code = 2 if unread else max(code, int(verdict["outcome"] != Outcome.PASSED))
         if as_json:
-            say_json(verdict)
+            say_json({"line": number, **verdict})
         else:
             say(_format_verdict(number, verdict))
+    ctx.exit(code)
 
 
 def _format_verdict(number: int, verdict: Mapping[str, Json]) -> str:
-    environment = "" if verdict["outcome"] == Outcome.PASSED else f" at '{verdict['stage']}'"
+    """One line, whatever the row holds."""
+    where = "" if verdict["outcome"] == Outcome.PASSED else f" at '{verdict['stage']}'"
     why = f": {verdict['reason']}" if verdict["reason"] else ""
-    return f"{number}  {verdict['id'] or '-'}  {verdict['outcome']}{environment}{why}"
+    name = " ".join(verdict["id"].split())[:_LONGEST_ID] or "-"
+    return f"{number}  {name}  {verdict['outcome']}{where}{' '.join(why.split())}"
 
 
 def _cut_first_line(text: str) -> str:

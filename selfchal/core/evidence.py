@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from selfchal.core.environment import Environment
+from selfchal.core.environment import Chat, Environment
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json, ToolHost, World
@@ -17,10 +17,8 @@ from selfchal.core.world import Call, Json, ToolHost, World
 
 @dataclass(frozen=True)
 class Trial:
-    """One piece of code run on a fresh world, then ``evaluate`` on a throw-away copy of the outcome.
-
-    ``evaluation`` is None when the code itself did not run to its end.
-    """
+    """One piece of code run on a fresh world, then ``evaluate`` on a throw-away copy of the outcome:
+    ``evaluation``, which is None when the code itself did not run to its end."""
 
     execution: Execution
     world: World
@@ -103,6 +101,9 @@ class StateExplorer(Protocol):
     def finds(self, record: str, told: Callable[[str], bool]) -> bool:
         """Does some tool give this record for fields of it that are told (an e-mail address, a name)?"""
 
+    def read_field(self, record: str, name: str) -> str | None:
+        """The text that reading this record shows under a name; None where there is none."""
+
     def features(self, value: Json) -> frozenset[str]:
         """The words and numbers of a value, and of all that describes it."""
 
@@ -116,8 +117,7 @@ class Evidence:
 
     ``explored`` gives what could be read about the values that the solution hands over; it is read when
     the first check asks for it. ``replays`` makes the solution's calls again, with one of them altered.
-    ``again`` has the verdicts of further runs, which sound code cannot tell from these: a row for each, after
-    the solution, each failure case and doing nothing. None where they cannot be had.
+    ``again`` has a row of verdicts for each further run, which sound code cannot tell from these; or is None.
     """
 
     solution: Trial
@@ -130,8 +130,7 @@ class Evidence:
 
 
 class TaskRunner(Protocol):
-    """Where a check tries code: on fresh worlds, in the run's sandbox. Every method raises SandboxError when
-    the sandbox failed."""
+    """Where a check tries code, on fresh worlds. Every method raises SandboxError when the sandbox failed."""
 
     @property
     def environment(self) -> Environment: ...
@@ -145,6 +144,10 @@ class TaskRunner(Protocol):
     @property
     def solver(self) -> Solver | None:
         """Attempts from the instruction alone; None where no model is at hand."""
+
+    @property
+    def chat(self) -> Chat | None:
+        """The judge model, one greedy answer at a time; None where no model is at hand."""
 
     def try_code(self, task: Task, source: str, hash_seed: int = 0) -> Trial:
         """Run ``source`` (a solution or a failure case) on a fresh world and evaluate the outcome."""

@@ -36,13 +36,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one execution may use. ``seconds`` is wall time; sizes are bytes."""
+    """What one execution may use. ``seconds`` is wall time, but for the time in tools, which is bounded by
+    ``tool_seconds``; sizes are bytes."""
 
     seconds: float = 5.0
     memory: int = 512 * 2**20
     stdout: int = 64 * 2**10
     value: int = 4 * 2**20
     calls: int = 1_000
+    tool_seconds: float = 60.0
 
 
 # Characters of source that the host itself parses or compiles. At this length even the deepest nesting is

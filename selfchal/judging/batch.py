@@ -16,6 +16,7 @@ from selfchal.core.evidence import TaskRunner
 from selfchal.core.sandbox import Program, Status
 from selfchal.core.world import Json, World
 from selfchal.judging.guest_program import MAIN, guest_program
+from selfchal.judging.source.perturb import perturbed
 from selfchal.judging.switchboard import Switchboard
 
 _PATIENCE = 3  # a batch may take so many times the time of one run
@@ -42,9 +43,17 @@ def evaluate_many(
     answers = [json.dumps(ending.answer) for ending in endings]
     worlds = [ending.world for ending in endings]
     runs = len(endings) * (1 + variants)
-    arguments = [verifier, answers, 1 + variants]
-    found = run_batch(runner, "evaluations", arguments, lambda: worlds, runs).value
+    (turned,), turns = perturbed([verifier])
+    entry, source = ("turned_evaluations", turned) if turns > 1 else ("evaluations", verifier)
+    found = run_batch(runner, entry, [source, answers, 1 + variants], lambda: worlds, runs).value
     return found if isinstance(found, list) and len(found) == len(endings) else None
+
+
+def overhear(runner: TaskRunner, verifier: str, world: World, answers: Sequence[Json]) -> list[Json]:
+    """Texts and numbers that the verifier compares such answers with. Raises SandboxError."""
+    told = [json.dumps(answer) for answer in answers]
+    found = run_batch(runner, "overheard", [verifier, told], lambda: [world], len(told)).value
+    return found if isinstance(found, list) else []
 
 
 def tool_names(runner: TaskRunner) -> tuple[list[str], list[str]]:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 
+from selfchal.parsing import parse_python
+
 MAIN = "main"  # the function of the program that takes the entry's arguments, as one list
 _PACKAGE = "selfchal.judging.guest"
 _FOR_TYPES = frozenset({"__future__", "collections.abc", "types", "typing"})  # imported for annotations alone
@@ -54,7 +56,8 @@ def _strip_module(name: str) -> ast.Module:
 
 
 def _parse_module(name: str) -> ast.Module:
-    return ast.parse((files(_PACKAGE) / f"{name}.py").read_text(encoding="utf-8"))
+    tree: ast.Module = parse_python((files(_PACKAGE) / f"{name}.py").read_text(encoding="utf-8"))
+    return tree
 
 
 class _Stripper(ast.NodeTransformer):

@@ -7,6 +7,7 @@ Then come the checks. What the challenger can mend is told in ``feedback``, with
 from __future__ import annotations
 
 import secrets
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -14,7 +15,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from selfchal.core.errors import SandboxError
+from selfchal.core.errors import ModelError, PluginError, SandboxError
 from selfchal.core.evidence import Evidence, Trial
 from selfchal.core.judge import (
     FUNNEL,
@@ -68,7 +69,10 @@ class Judge:
     def __call__(
         self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
     ) -> Verdict:
-        """Judge one task. A sandbox failure gives could-not-check; nothing that the task does raises."""
+        """Judge one task. A sandbox failure gives could-not-check; nothing that the task does raises.
+
+        Raises PluginError where a check needs a model and none is loaded, ModelError where its model fails.
+        """
         guarantees = self.runner.sandbox.guarantees
         counting = CountingSandbox(self.runner.sandbox)
         case = _Case(
@@ -85,6 +89,12 @@ class Judge:
         except (RecursionError, MemoryError, SourceError) as error:  # of taking the task's code apart
             reason = f"the task's code is too complex to be judged: {type(error).__name__}"
             verdict = Verdict(Outcome.FAILED, case.stage, reason, reason, case.diagnostics)
+        except (PluginError, ModelError):  # of what a check was given and not of the task: no task is judged
+            raise
+        except Exception as error:  # noqa: BLE001 — a mistake of the judge's own must not end a run of thousands
+            reason = f"the judge itself failed, please report it: {type(error).__name__}: {error}"
+            told = traceback.format_exc(limit=-8)
+            verdict = Verdict(Outcome.COULD_NOT_CHECK, case.stage, reason, told, case.diagnostics)
         return replace(verdict, diagnostics={**verdict.diagnostics, "executions": counting.runs})
 
     def compare(
@@ -178,6 +188,10 @@ class _Case:
                 parse_source(source, f"failure case {number}")
         except SourceError as error:
             return Finding.failed(str(error))
+        try:
+            self.runner.environment.open(task.context)
+        except Exception as error:  # noqa: BLE001 — a task's context is whatever its author wrote
+            return Finding.failed(f"the context opens no world: {type(error).__name__}: {error}")
         if len(task.failures) < needed:
             return Finding.failed(
                 f"there are {len(task.failures)} failure cases; at least {needed} are needed",

@@ -9,14 +9,17 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Self
 
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
-from selfchal.core.judge import AnyCheck, Filter, Verdict
+from selfchal.core.judge import AnyCheck, Filter, Outcome, Stage, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.judging.checks.standard import STANDARD
@@ -28,18 +31,20 @@ from selfchal.judging.runner import SandboxTaskRunner
 class JudgeSpec:
     """How a judge is made. Where another process makes it, the callables must pickle (``Choice.make`` does).
 
-    ``checks`` are all that come past the paper's filter: the standard ones where nothing else is said.
+    ``checks`` are all that come past the paper's filter: the standard ones where nothing else is said. Wrong
+    outcomes are drawn from the ``secret``, so that all processes draw alike.
     """
 
     environment: Callable[[], Environment]
     sandbox: Callable[[], Sandbox]
     limits: Limits = field(default_factory=Limits)
     checks: tuple[Callable[[], AnyCheck], ...] = STANDARD
+    secret: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def make_judge(self, environment: Environment, sandbox: Sandbox) -> Judge:
         """A judge in this process, over an environment and a sandbox that are open already."""
         runner = SandboxTaskRunner(Arena(environment, sandbox, self.limits))
-        return Judge(runner, self.make_checks())
+        return Judge(runner, self.make_checks(), self.secret)
 
     def make_checks(self) -> list[AnyCheck]:
         """One of each."""
@@ -58,13 +63,30 @@ class JudgeProcesses:
         """The processes start when they are first asked."""
         self.count = count
         self._spec = spec
-        self._pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
+        self._pool = _start_pool(count)
+        self._lock = threading.Lock()
 
     def __call__(
         self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
     ) -> Verdict:
-        """Raises what making the environment or the sandbox raises."""
-        return self._pool.submit(_judge, self._spec, task, filters, min_failures).result()
+        """Raises what making the environment or the sandbox raises.
+
+        A task whose process dies is judged again in a process of its own. Where that dies too, it could not
+        be checked; the others are judged as if nothing had been.
+        """
+        pool = self._pool
+        try:
+            return pool.submit(_judge, self._spec, task, filters, min_failures).result()
+        except BrokenProcessPool:
+            with self._lock:
+                if self._pool is pool:  # nobody else has replaced it
+                    self._pool = _start_pool(self.count)
+        try:
+            with _start_pool(1) as alone:
+                return alone.submit(_judge, self._spec, task, filters, min_failures).result()
+        except BrokenProcessPool:
+            reason = "the process that judged it was killed twice, most likely because memory ran out"
+            return Verdict(Outcome.COULD_NOT_CHECK, Stage.PARSED, reason, reason)
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -74,6 +96,10 @@ class JudgeProcesses:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _start_pool(count: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
 
 
 _made: list[Judge] = []  # this process's own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,16 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.comparing import list_comparing, note_alike
 
+MOST_FAILURES = 50  # failure cases of a row: each takes a process
 _PARTS = ("instruction", "evaluate", "solution")
+
+
+@dataclass(frozen=True)
+class UnreadableRow:
+    """A line of a file that holds no row; ``text`` is what could be read of it."""
+
+    reason: str
+    text: str = ""
 
 
 def judge_each(
@@ -64,6 +73,8 @@ def _judge_task(judge: Judging, task: Task | str) -> Verdict:
 
 def read_row(row: Any) -> Task | str:
     """The task in a row, or what is wrong with the row."""
+    if isinstance(row, UnreadableRow):
+        return row.reason
     if not isinstance(row, Mapping):
         return f"a task is a JSON object, not {type(row).__name__}"
     missing = [part for part in (*_PARTS, "failures") if part not in row]
@@ -75,6 +86,8 @@ def read_row(row: Any) -> Task | str:
     failures, context = row["failures"], row.get("context") or {}
     if not isinstance(failures, list) or not all(isinstance(one, str) for one in failures):
         return "failures must be a list of texts"
+    if len(failures) > MOST_FAILURES:
+        return f"there are {len(failures)} failure cases; {MOST_FAILURES} are the most that are run"
     if not isinstance(context, Mapping):
         return "context must be an object"
     return Task.from_json({**row, "id": str(row.get("id") or ""), "diagnostics": {}, "provenance": {}})

@@ -16,6 +16,7 @@ from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.task import Task
 from selfchal.core.world import Json, ToolHost, World
 from selfchal.judging.model_grader import grade
+from selfchal.parsing import parse_python
 
 _ASSERTED = re.compile(r"^AssertionError(:|$)", re.MULTILINE)
 _LONGEST_ANSWER = 10_000  # characters of an answer that are read as a Python literal
@@ -133,7 +134,9 @@ def read_answer(text: str | None, answer_type: str) -> Json:
     if text is None or answer_type == "str":
         return text
     try:
-        value = ast.literal_eval(text.strip()[:_LONGEST_ANSWER].replace("$", "").strip())
+        plain = text.strip()[:_LONGEST_ANSWER].replace("$", "").strip()
+        value = ast.literal_eval(parse_python(plain, "eval"))
+        repr(value)  # raises ValueError for an integer that is too long to be written
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return text
     if answer_type in ("", "int", "float"):

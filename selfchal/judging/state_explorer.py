@@ -114,6 +114,10 @@ class ReadToolExplorer:
                 return True
         return False
 
+    def read_field(self, record: str, name: str) -> str | None:
+        """The text that reading this record shows under a name."""
+        return self._fields.get(record, {}).get(name)
+
     def features(self, value: Json) -> frozenset[str]:
         """The words and numbers of a value, and of all that describes it."""
         name = str(value)

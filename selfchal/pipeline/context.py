@@ -149,12 +149,13 @@ def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterat
 def _make_environment(
     manifest: Manifest, arena: Arena, model: Model, user: Model, judge: Model, secret: str
 ) -> EnvironmentContext:
-    """``user`` plays simulated users, ``judge`` rates episodes of tasks without an ``evaluate``, ``model``
-    makes the attempts that a check of the judge may ask for."""
+    """``user`` plays simulated users, ``judge`` rates episodes of tasks without an ``evaluate`` and reads
+    instructions for a check of the judge, ``model`` makes the attempts that a check may ask for."""
     rollout = manifest.settings.rollout
     agent_config = agent_config_of(rollout, arena, chat_of(user, rollout.max_tokens))
-    plain = SandboxTaskRunner(arena, chat=chat_of(judge, rollout.max_tokens))
-    runner = replace(plain, solver=solver_of(model, agent_config, plain, rollout))
+    lock = threading.Lock()  # one for both, because they may be one model, and several threads judge
+    plain = SandboxTaskRunner(arena, chat=chat_of(judge, rollout.max_tokens, lock))
+    runner = replace(plain, solver=solver_of(model, agent_config, plain, rollout, lock))
     checks = [choice.make() for choice in manifest.checks]
     return EnvironmentContext(agent_config, runner, Judge(runner, checks, secret))
 
@@ -176,12 +177,13 @@ def open_model(choice: Choice, closing: ExitStack) -> Model:
     return model
 
 
-def chat_of(model: Model, max_tokens: int) -> Chat:
-    """One greedy answer at a time, for simulated users; scenes call it from their worker threads."""
-    lock = threading.Lock()
+def chat_of(model: Model, max_tokens: int, lock: threading.Lock | None = None) -> Chat:
+    """One greedy answer at a time, for simulated users and for the judge; several threads may call it.
+    ``lock`` is shared with whoever else uses the model at that time."""
+    guard = lock or threading.Lock()
 
     def chat(messages: Sequence[Message]) -> str:
-        with lock:
+        with guard:
             prompt = model.render_prompt(messages)
             said = model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0]
         if said.refused:
@@ -192,10 +194,13 @@ def chat_of(model: Model, max_tokens: int) -> Chat:
 
 
 def solver_of(
-    model: Model, agent_config: AgentConfig, runner: SandboxTaskRunner, rollout: RolloutSection
+    model: Model,
+    agent_config: AgentConfig,
+    runner: SandboxTaskRunner,
+    rollout: RolloutSection,
+    lock: threading.Lock,
 ) -> Solver:
     """Attempts at a task from its instruction alone, for checks of the judge; one task at a time."""
-    lock = threading.Lock()
 
     def solve(task: Task, attempts: int) -> list[Attempt]:
         seed = seed_of("attempts", task.id)

@@ -2,7 +2,7 @@
 
 What is drawn at random are tasks: samples of one task say less than samples of as many tasks. A bootstrap
 over tasks, which this replaces, covered in 68 to 92 of 100 cases at a success rate of 3 %, and gave [0, 0]
-for no success at all. ``benchmarks/coverage.py`` measures how often these intervals cover.
+for no success at all. ``benchmarks/interval_coverage.py`` measures how often these intervals cover.
 
 All functions are pure; ``values`` has one entry a task, for each of the seeds where there are several.
 """

@@ -7,6 +7,7 @@ own they may be meant; a neighbour of a held-out task is refused.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -15,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from selfchal.core.errors import ManifestError, StoreError
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
-from selfchal.judging.rows import read_row
+from selfchal.judging.rows import UnreadableRow, read_row
 from selfchal.pipeline.context import EnvironmentContext, RunContext
 from selfchal.pipeline.evaluation import held_out
 from selfchal.pipeline.outcomes import count_outcomes
@@ -29,6 +31,7 @@ from selfchal.pipeline.store import Store
 
 ROUND = 0
 BATCH = 64  # rows stored at once: what a kill can cost
+MOST_BYTES = 1_000_000  # of a row
 READ = "tasks.from"  # the fact that says what was read
 
 
@@ -46,7 +49,8 @@ def judge_source(context: RunContext) -> None:
     if read and len(done) == read["rows"]:
         return
     rows = _read_source(section.source)
-    known = {"rows": len(rows), "sha256": hashlib.sha256(json.dumps(rows).encode()).hexdigest()}
+    text = "\n".join(map(_write_row, rows))
+    known = {"rows": len(rows), "sha256": hashlib.sha256(text.encode()).hexdigest()}
     if read and read != known:
         raise StoreError(
             f"{section.source} has changed since this run began to judge its tasks; begin a new run"
@@ -67,26 +71,38 @@ def judge_source(context: RunContext) -> None:
             context.watch.progress(len(done), count_outcomes(done))
 
 
-def read_rows(path: Path) -> list[Json]:
-    """A file's rows, one JSON value a line; a line that is no JSON stays text. Raises ManifestError."""
+def read_lines(path: Path) -> list[tuple[int, Json | UnreadableRow]]:
+    """The rows of a JSONL file with the numbers of their lines; empty lines hold none. A line that cannot be
+    read costs no other one. Raises ManifestError for a file that cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
+    except OSError as error:
         raise ManifestError(f"cannot read {path}: {error}") from error
-    return [_parse_row(line) for line in lines if line.strip()]
+    return [(number, _parse_row(line)) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
-def _parse_row(line: str) -> Json:
+def _parse_row(line: bytes) -> Json | UnreadableRow:
+    if len(line) > MOST_BYTES:
+        return UnreadableRow(f"the line has {len(line):,} bytes; {MOST_BYTES:,} are the most that are read")
+    text = line.decode("utf-8", "replace")
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return line
+        line.decode("utf-8")
+        return json.loads(text, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        return UnreadableRow(f"byte {error.start + 1} of the line is no UTF-8", text)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        return UnreadableRow(f"the line is no JSON: {reason}", text)
 
 
-def _read_source(path: Path) -> Sequence[Json]:
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _read_source(path: Path) -> Sequence[Json | UnreadableRow]:
     """The rows of a file, or the kept tasks of a run, each once."""
     if path.is_file():
-        return read_rows(path)
+        return [row for _, row in read_lines(path)]
     with Store.read(path) as store:
         return list({task.id: task.to_json() for task, _ in store.tasks()}.values())
 
@@ -101,10 +117,15 @@ def _compare_with_held_out(
     ]
 
 
-def _judge_row(of: EnvironmentContext, source: str, numbered: tuple[int, Json]) -> Proposal:
+def _write_row(row: Json | UnreadableRow) -> str:
+    """A row as it was read."""
+    return row.text if isinstance(row, UnreadableRow) else json.dumps(row)
+
+
+def _judge_row(of: EnvironmentContext, source: str, numbered: tuple[int, Json | UnreadableRow]) -> Proposal:
     index, row = numbered
     name = of.environment.name
-    made = Proposal(index, ROUND, _refuse(Stage.PARSED, ""), raw=json.dumps(row), environment=name)
+    made = Proposal(index, ROUND, _refuse(Stage.PARSED, ""), raw=_write_row(row), environment=name)
     task = read_row(row)
     if isinstance(task, str):
         return replace(made, verdict=_refuse(Stage.PARSED, task))

@@ -18,18 +18,28 @@ from selfchal.core.sandbox import Execution, Limits, Program, Status
 from selfchal.core.text import replace_surrogates
 from selfchal.core.world import Call, Json, ToolHost, ToolResult
 from selfchal.sandbox.runner import wire
+from selfchal.sandbox.runner.ending import Ending
 from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError, FrameTooLargeError
 
 _CALLS_ROOM = 4
 _SLACK = 32 * 2**10  # an error text and a message's own words, beside the value
-_EXIT_SECONDS = 5.0
+# When the machine's memory runs out, the kernel kills the largest process. One that held as much as this (or
+# this share of its limit) has brought that upon itself; a smaller one was only near.
+_OWN_MEMORY, _OWN_SHARE = 64 * 2**20, 4
 _SELF_REPORTED = {"ok", "exception", "memory", "output"}
 _TEXT_CAP = 20_000
+_NAME_CAP = 100
+# Bytes of one call: what a tool is given is bounded before it runs, since nothing can stop it then.
+ARGUMENTS_CAP = 256 * 2**10
 _REMEMBERED = 2**14  # bytes of an answer, and no more, are remembered as they are sent
 
 
 class Channel(Protocol):
-    """The host's end of one untrusted process (``runner.spawn.Child`` is one)."""
+    """The host's end of one untrusted process (``runner.forked.Child`` is one)."""
+
+    def watch(self, memory: int) -> None:
+        """A run with a limit of ``memory`` bytes begins."""
+        ...
 
     def send(self, payload: bytes, deadline: float) -> None: ...
 
@@ -37,7 +47,9 @@ class Channel(Protocol):
 
     def stdout(self, cap: int) -> bytes: ...
 
-    def exit_status(self, seconds: float) -> int | None: ...
+    def ending(self) -> Ending:
+        """How it ended, after it hung up; what still lives is killed, so that this takes no time."""
+        ...
 
     def kill(self) -> None: ...
 
@@ -52,23 +64,37 @@ class Answers:
     limits: Limits
     calls: list[Call] = field(default_factory=list)
     waited: float = 0.0  # seconds spent inside tools
+    _answered: int = 0  # bytes of all answers
 
     def __post_init__(self) -> None:
         self._digest: Callable[[], str] | None = getattr(self.tools, "digest", None)
         self._last = self._digest() if self._digest else ""
 
-    def answer(self, name: str, args: list[Json], kwargs: Mapping[str, Json]) -> bytes:
-        """The frame that goes back for one call."""
+    def answer(self, name: str, args: list[Json], kwargs: Mapping[str, Json], size: int) -> bytes:
+        """The frame that goes back for one call; ``size`` is how many bytes asked for it."""
         if self.tools is None or name not in self.tools.tool_names:
-            return wire.encode(["raise", f"no tool is called {name}"])
-        if len(self.calls) >= self.limits.calls:
-            return wire.encode(["raise", f"more than {self.limits.calls} tool calls"])
+            return wire.encode(["raise", f"no tool is called {name[:_NAME_CAP]}"])
+        if refusal := self._find_excess(size):
+            return wire.encode(["raise", refusal])
         before = time.monotonic()
         result = self.tools.call(name, args, kwargs)
         self.waited += time.monotonic() - before
         result, payload = _encode_result(name, result)
+        self._answered += len(payload)
         self.calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, self._has_changed()))
         return payload
+
+    def _find_excess(self, size: int) -> str | None:
+        """What there is too much of for another call: a call costs the host time and memory."""
+        if len(self.calls) >= self.limits.calls:
+            return f"more than {self.limits.calls} tool calls"
+        if size > ARGUMENTS_CAP:
+            return f"the arguments take {size} bytes, at most {ARGUMENTS_CAP} are passed on"
+        if self.waited >= self.limits.tool_seconds:
+            return f"the tools have taken longer than {self.limits.tool_seconds:g} s"
+        if self._answered > _CALLS_ROOM * self.limits.value:
+            return f"the tools have answered with more than {_CALLS_ROOM * self.limits.value} bytes"
+        return None
 
     def _has_changed(self) -> bool:
         if self._digest is None:
@@ -136,7 +162,6 @@ def request_of(
 
     Raises NotStrictError for arguments or source that JSON cannot carry.
     """
-    wall = int(limits.seconds) + 2
     return wire.encode(
         [
             "run",
@@ -148,8 +173,6 @@ def request_of(
                 "result": program.result,
                 "tools": list(tools.tool_names) if tools else [],
                 "session": session,
-                # One thread cannot use more CPU than wall time; a session runs many times.
-                "cpu": wall * (100 if session else 1),
                 "memory": limits.memory,
                 "stdout": limits.stdout,
                 "value": limits.value,
@@ -172,11 +195,11 @@ def converse(channel: Channel, request: bytes, answers: Answers) -> Execution:
     except ChannelTimeoutError:
         channel.kill()
         status, error = Status.TIMEOUT, f"longer than {limits.seconds:g} s"
-    except FrameTooLargeError:
+    except FrameTooLargeError as reason:
         channel.kill()
-        status, error = Status.OUTPUT, f"its messages are larger than {limits.value} bytes"
+        status, error = Status.OUTPUT, str(reason)
     except ChannelClosedError:
-        status, error = _explain_end(channel.exit_status(_EXIT_SECONDS), tuple(answers.calls))
+        status, error = explain_end(channel.ending(), limits, tuple(answers.calls))
     except wire.NotStrictError as reason:
         channel.kill()
         status, error = Status.CRASH, f"its answer is no message: {reason}"[:_TEXT_CAP]
@@ -189,16 +212,23 @@ def _converse(channel: Channel, request: bytes, answers: Answers, deadline: floa
     """Answer calls until the ``done`` message; that."""
     cap = answers.limits.value + _SLACK
     capacity = _CALLS_ROOM * answers.limits.value + _SLACK  # all that its calls may carry, kept in the record
+    values = wire.MAX_VALUES  # that all its messages may hold
+    channel.watch(answers.limits.memory)
     channel.send(request, deadline)
     while True:
         frame = channel.receive(deadline + answers.waited, min(cap, capacity))
         capacity -= len(frame)
+        values -= wire.count_values(frame)
+        if values < 0:
+            raise FrameTooLargeError(f"its messages hold more than {wire.MAX_VALUES:,} values")
         message = wire.decode(frame)
         if not isinstance(message, list) or not message or message[0] not in ("call", "done"):
             raise wire.NotStrictError("neither call nor done")
         if message[0] == "done":
             return message
-        payload = answers.answer(*_check_call(message))
+        if time.monotonic() > deadline + answers.waited:  # a channel that is never empty is never waited for
+            raise ChannelTimeoutError
+        payload = answers.answer(*_check_call(message), len(frame))
         channel.send(payload, deadline + answers.waited)
 
 
@@ -216,16 +246,25 @@ def _judge(message: list[Any]) -> tuple[Status, Json, str | None]:
     raise wire.NotStrictError("a malformed done")
 
 
-def _explain_end(wait_status: int | None, calls: tuple[Call, ...]) -> tuple[Status, str]:
-    """What a silent end means; only what the code itself can bring about is a status."""
-    if wait_status is None:
-        raise InfrastructureError("the sandbox's zygote died", calls)
-    if wait_status & 0x7F == signal.SIGKILL:  # its own memory limit gives a MemoryError
-        reason = "killed from outside, most likely because the machine or the container ran out of memory"
-        raise InfrastructureError(reason, calls)
-    if wait_status & 0x7F == 0:
-        return Status.CRASH, f"the process ended with exit code {wait_status >> 8} and no answer"
+def explain_end(ending: Ending, limits: Limits, calls: tuple[Call, ...] = ()) -> tuple[Status, str]:
+    """What a silent end means. Raises InfrastructureError where the trusted side has seen something fail on
+    its own side; everything else is the code's doing."""
+    if ending.page_tables:
+        return Status.MEMORY, f"the kernel's tables for its memory alone took {ending.page_tables} bytes"
+    if ending.out_of_memory and ending.peak >= min(_OWN_MEMORY, limits.memory // _OWN_SHARE):
+        held = f"{ending.peak / 2**20:.0f} MB of its {limits.memory / 2**20:.0f} MB"
+        return Status.MEMORY, f"the machine ran out of memory when it held {held}"
+    if ending.failure:
+        raise InfrastructureError(ending.failure, calls)
+    if ending.hung_up or ending.wait_status is None:
+        return Status.CRASH, "it closed its channel to the host"
+    return _explain_status(ending.wait_status)
+
+
+def _explain_status(wait_status: int) -> tuple[Status, str]:
     number = wait_status & 0x7F
+    if number == 0:
+        return Status.CRASH, f"the process ended with exit code {wait_status >> 8} and no answer"
     if number == signal.SIGSYS:
         return Status.DENIED, "killed for a forbidden system call"
     if number == signal.SIGXCPU:

@@ -9,7 +9,15 @@ from typing import Protocol, Self
 
 from selfchal.core.sandbox import Execution, Limits, Program, Status
 from selfchal.core.world import ToolHost
-from selfchal.sandbox.protocol import Answers, Channel, InfrastructureError, converse, request_of, unreadable
+from selfchal.sandbox.protocol import (
+    Answers,
+    Channel,
+    InfrastructureError,
+    converse,
+    explain_end,
+    request_of,
+    unreadable,
+)
 from selfchal.sandbox.runner.wire import NotStrictError
 
 _LIVES_ON = (Status.OK, Status.EXCEPTION)
@@ -21,6 +29,12 @@ class SessionChannel(Channel, Protocol):
     def quiet(self) -> bool: ...
 
     def forget_stdout(self) -> None: ...
+
+    def suspend(self) -> None:
+        """Let it run no further until ``resume``."""
+        ...
+
+    def resume(self) -> None: ...
 
 
 class ChannelSession:
@@ -69,15 +83,19 @@ class ChannelSession:
         answers = Answers(self._tools, self._limits)
         channel = self._channel = self._channel or self._open_channel()
         if not channel.quiet():
+            status, _ = explain_end(channel.ending(), self._limits)
             self.close()
-            return Execution(Status.CRASH, error="the process ended or wrote to its channel between two runs")
+            return Execution(status, error="the process ended or wrote to its channel between two runs")
         channel.forget_stdout()
+        channel.resume()
         execution = converse(channel, request, answers)
-        if execution.status not in _LIVES_ON and not self._answer(execution):
+        if execution.status in _LIVES_ON or self._can_answer(execution):
+            channel.suspend()  # code that says that it is done and is not gets no time for that
+        else:
             self.close()
         return execution
 
-    def _answer(self, execution: Execution) -> bool:
+    def _can_answer(self, execution: Execution) -> bool:
         """An output status that the process itself reported leaves it usable."""
         return execution.status is Status.OUTPUT and self._channel is not None and self._channel.quiet()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -87,6 +86,9 @@ def test_gives_the_value(expression: str, value: object) -> None:
         "(" * 5000 + ")" * 5000,
         "-" * 9000 + "1",
         "+".join(["1"] * 9000),
+        "+".join(["[0] * 999"] * 200),
+        "+".join(["'a' * 999"] * 200),
+        "max(" + "[0] * 9999, " * 800 + "1)",
     ],
 )
 def test_refuses_what_would_take_long(expression: str) -> None:
@@ -131,11 +133,3 @@ def test_product_is_bounded_for_texts_and_exact_for_numbers() -> None:
         product("x", 10**9)
     with pytest.raises(CalculatorError):
         product(10**9, ["x"])
-
-
-@pytest.mark.parametrize("expression", [r"'\d'", "1if 1else 2", "0x1for", "1 (2)"])
-def test_python_warns_nobody_of_what_a_model_wrote(expression: str) -> None:
-    with warnings.catch_warnings(record=True) as seen, suppress(CalculatorError):
-        warnings.simplefilter("always")
-        evaluate(expression)
-    assert seen == []

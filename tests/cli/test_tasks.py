@@ -141,17 +141,82 @@ GOOD = {
 
 def test_judge_gives_one_verdict_a_line(selfchal: Any, tmp_path: Path) -> None:
     always = {**GOOD, "evaluate": "def evaluate(answer):\n    return True"}
-    lines = [json.dumps(GOOD), json.dumps(always), "{not json", json.dumps({"instruction": "x"})]
+    lines = [json.dumps(GOOD), "", json.dumps(always), json.dumps({"instruction": "x"})]
     file = tmp_path / "tasks.jsonl"
     file.write_text("\n".join(lines) + "\n")
-    rows = selfchal("tasks", "judge", "calculation", file, "--json").lines
-    assert [row["outcome"] for row in rows] == ["passed", "failed", "failed", "failed"]
-    assert [str(row["stage"]) for row in rows[1:]] == ["failure cases failed", "parsed", "parsed"]
+    ended = selfchal("tasks", "judge", "calculation", file, "--json")
+    assert ended.code == 1
+    assert [(row["line"], row["outcome"]) for row in ended.lines] == [
+        (1, "passed"),
+        (3, "failed"),
+        (4, "failed"),
+    ]
+    assert [str(row["stage"]) for row in ended.lines[1:]] == ["failure cases failed", "parsed"]
     shown = selfchal("tasks", "judge", "calculation", file).out.splitlines()
-    assert len(shown) == 4
+    assert [line.split()[0] for line in shown] == ["1", "3", "4"]
     assert " passed" in shown[0]
-    assert "failed at 'parsed'" in shown[3]
-    assert "evaluate" in shown[3]
+    assert "failed at 'parsed': the row has no evaluate" in shown[2]
+    file.write_text(json.dumps(GOOD))
+    assert selfchal("tasks", "judge", "calculation", file).code == 0
+
+
+def test_lines_that_cannot_be_read_cost_no_other_line_its_verdict(selfchal: Any, tmp_path: Path) -> None:
+    deep = '{"instruction": ' + "[" * 100_000
+    huge = json.dumps({**GOOD, "instruction": "x" * 1_000_001})
+    many = json.dumps({**GOOD, "failures": ["result = 1"] * 20_000})
+    odd_id = json.dumps({**GOOD, "id": "one\ntwo \x1b[31m" + "x" * 500})
+    nan = json.dumps({**GOOD, "context": {"x": float("nan")}})
+    odd_context = json.dumps({**GOOD, "context": {"no such": [1, {}]}})
+    lines: list[str | bytes] = [
+        "\ufeff" + json.dumps(GOOD),
+        b"\xff\xfe",
+        "{not json",
+        deep,
+        huge,
+        "5",
+        "null",
+    ]
+    lines += [many, odd_id, nan, odd_context, json.dumps({**GOOD, "evaluate": "\ud800"}), json.dumps(GOOD)]
+    file = tmp_path / "tasks.jsonl"
+    file.write_bytes(b"\r\n".join(one if isinstance(one, bytes) else one.encode() for one in lines))
+    ended = selfchal("tasks", "judge", "calculation", file)
+    assert ended.code == 2
+    shown = ended.out.splitlines()
+    assert [line.split()[0] for line in shown] == [str(number) for number in range(1, len(lines) + 1)]
+    for number, said in [
+        (1, "passed"),
+        (2, "byte 1 of the line is no UTF-8"),
+        (3, "the line is no JSON"),
+        (4, "nested too deeply"),
+        (5, "1,000,000 are the most"),
+        (6, "a task is a JSON object, not int"),
+        (8, "50 are the most that are run"),
+        (9, "one two xxx"),
+        (10, "NaN is no JSON value"),
+        (12, "failed"),
+        (13, "passed"),
+    ]:
+        assert said in shown[number - 1], shown[number - 1]
+    assert "\x1b" not in ended.out
+
+
+def test_a_file_without_tasks_is_said_to_be_one(selfchal: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("\n\n")
+    ended = selfchal("tasks", "judge", "calculation", tmp_path / "empty.jsonl")
+    assert (ended.code, "holds no tasks" in ended.err) == (2, True)
+
+
+def test_the_same_secret_gives_the_same_verdicts(selfchal: Any, tmp_path: Path) -> None:
+    lax = {
+        **GOOD,
+        "evaluate": "def evaluate(answer):\n    return len(answer) == 2",
+        "failures": ["result = 'abc'", *GOOD["failures"][1:]],
+    }
+    (tmp_path / "tasks.jsonl").write_text(json.dumps(lax))
+    command = ("tasks", "judge", "calculation", tmp_path / "tasks.jsonl", "--json", "--secret")
+    one, again, other = (selfchal(*command, secret).lines[0] for secret in ("a", "a", "b"))
+    assert one == again
+    assert one["reason"] != other["reason"]
 
 
 # Its instruction does not say which text is meant.

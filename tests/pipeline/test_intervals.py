@@ -67,7 +67,7 @@ def _cover(rate: float, alike: float, tasks: int, samples: int) -> float:
 @pytest.mark.parametrize("tasks", [30, 48, 240])
 def test_scores_cover_at_least_93_times_in_100(rate: float, tasks: int) -> None:
     """Tasks that are always or never solved, very different ones, and all alike; the others are in the
-    benchmark (coverage.py)."""
+    benchmark (interval_coverage.py)."""
     noise = 2 * math.sqrt(0.93 * 0.07 / REPETITIONS)
     for alike, samples in ((0.05, 4), (2.0, 4), (1e5, 1)):
         assert _cover(rate, alike, tasks, samples) >= 0.93 - noise

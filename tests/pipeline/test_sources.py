@@ -71,7 +71,7 @@ def test_tasks_of_a_file_are_judged_and_trained_on(tmp_path: Path, process_sandb
     assert [proposal.verdict.passed for proposal in proposals] == [True, False, False, False, False, True]
     reasons = [proposal.verdict.reason for proposal in proposals]
     assert reasons[1] == "the solution does not pass evaluate"
-    assert "a task is a JSON object" in reasons[2]
+    assert "the line is no JSON" in reasons[2]
     assert reasons[3] == "the task is for environment 'retail', and this run works in 'counter'"
     assert reasons[4].startswith("too near the held-out task t0")
     assert [(task.id, task.environment, status) for task, status in kept] == [

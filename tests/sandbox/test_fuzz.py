@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.sandbox.docker.multiplexer import Multiplexer
 from selfchal.sandbox.protocol import Answers, InfrastructureError, converse
-from selfchal.sandbox.runner import relay
-from selfchal.sandbox.runner.spawn import Child
+from selfchal.sandbox.runner import relay, wire
+from selfchal.sandbox.runner.forked import Child
 from tests.sandbox.counting import Counting
 from tests.support.fuzz import examples
 
@@ -42,9 +42,9 @@ def _answer_to(data: bytes) -> Execution | str:
     """What the host makes of a child that writes these bytes and dies with exit code 0."""
     here, there = socket.socketpair()
     status_read, status_write = os.pipe()
-    os.write(status_write, struct.pack("!i", 0))
+    os.write(status_write, wire.EXIT.pack(0, 0, False))
     os.close(status_write)
-    child = Child(here, status_read, os.memfd_create("stdout"))
+    child = Child(here, status_read, os.memfd_create("stdout"), str)
     try:
         there.sendall(data)
         there.shutdown(socket.SHUT_WR)
@@ -174,7 +174,7 @@ def test_a_relay_that_is_sent_anything(seed: int) -> None:
     options = json.dumps({"clock": None, "seed": None, "spares": 1})
     chance = random.Random(seed)
     sent = b"".join(
-        relay.PACKET.pack(chance.randrange(0, 8), chance.randrange(1, 4), len(data)) + data
+        relay.PACKET.pack(chance.randrange(0, 12), chance.randrange(1, 4), len(data)) + data
         for data in (chance.randbytes(chance.randrange(0, 12)) for _ in range(30))
     )
     ended = subprocess.run(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 
-from selfchal.core.sandbox import Level
+from selfchal.core.sandbox import GUARANTEES, Execution, Guarantees, Level, Status
 from selfchal.sandbox.channel_sandbox import cores
+from selfchal.sandbox.sessions import ChannelSession
+from selfchal.testing.attacks import run
 from selfchal.testing.attacks.run import Result, all_attacks, run_attacks
 from tests.sandbox.conftest import Sandboxes
 
@@ -33,8 +40,16 @@ def test_no_attack_succeeds(sandboxes: Sandboxes, name: str) -> None:
     assert report.surprises == []
     if os.getloadavg()[0] < 2 * cores():  # the promise is for a machine that has nothing else to do
         assert report.seconds < 60
-    stopped = [outcome for outcome in report.outcomes if outcome.result is Result.STOPPED]
-    assert len(stopped) >= len(all_attacks()) - 1  # tier B shows the metadata of files, and says so
+    stopped = {
+        (outcome.kind, outcome.name) for outcome in report.outcomes if outcome.result is Result.STOPPED
+    }
+    others = {(attack.kind, attack.name) for attack in all_attacks()} - stopped
+    if name == "process-B":
+        assert others == {("reading", "the metadata of a file")}
+    elif name == "monty":  # which promises no allow-list of system calls
+        assert {kind for kind, _ in others} == {"network", "kernel"}
+    else:
+        assert others == set()
 
 
 @pytest.mark.slow
@@ -74,7 +89,7 @@ def _python_for_everybody() -> str:
 
 def test_the_suite_is_large_and_its_names_are_unique() -> None:
     attacks = all_attacks()
-    assert len(attacks) >= 90
+    assert len(attacks) >= 290
     assert len({(attack.kind, attack.name) for attack in attacks}) == len(attacks)
     for attack in attacks:
         for source in filter(None, (attack.source, attack.first)):
@@ -86,7 +101,50 @@ def test_the_suite_notices_what_gets_through(sandboxes: Sandboxes) -> None:
     """A subprocess without walls that claims to be a sandbox: reading, writing and the network get through."""
     liar = _Liar(sandboxes.get("unsafe-subprocess"))
     kinds = {outcome.kind for outcome in run_attacks(liar).surprises}
-    assert {"reading", "writing", "network", "processes", "kernel"} <= kinds
+    assert {"reading", "writing", "network", "processes", "kernel", "paths", "page tables"} <= kinds
+
+
+@pytest.mark.slow
+def test_the_suite_notices_failures_of_the_sandbox_that_code_forged(
+    sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sandbox that takes every silent end for its own failure, and lets sessions run on."""
+    _keep_kinds(monkeypatch, "infrastructure", "sessions")
+    report = run_attacks(_Gullible(sandboxes.get("process-B")))
+    found = {outcome.name for outcome in report.surprises}
+    assert {"closing its channel, then the end", "exit code 9", "an answer before it is asked"} <= found
+
+
+@pytest.mark.slow
+def test_the_suite_notices_a_host_that_grows(sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    _keep_kinds(monkeypatch, "costs")
+    report = run_attacks(_Hoarder(sandboxes.get("process-B")))
+    assert {outcome.kind for outcome in report.surprises} == {"costs"}
+    assert "the host grew by" in report.surprises[0].did
+
+
+@pytest.mark.slow
+def test_a_sandbox_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_PATIENCE_SECONDS", 0.5)
+    _keep_kinds(monkeypatch, "loops", "reading")
+    before = time.monotonic()
+    report = run_attacks(_Deaf())
+    assert time.monotonic() - before < 30
+    assert {outcome.result for outcome in report.outcomes} == {Result.SURPRISE}
+    told = [outcome.did for outcome in report.outcomes]
+    assert told.count("the sandbox did not end it") < 8
+    assert sum(did.startswith("not tried: the sandbox had not ended") for did in told) > len(told) - 8
+
+
+def test_a_sandbox_that_raises_is_a_surprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    _keep_kinds(monkeypatch, "forging")
+    report = run_attacks(_Raising())
+    assert {outcome.did for outcome in report.outcomes} == {"the sandbox raised OSError: broken"}
+
+
+def _keep_kinds(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> None:
+    kept = [attack for attack in all_attacks() if attack.kind in kinds]
+    monkeypatch.setattr(run, "all_attacks", lambda: kept)
 
 
 def test_what_is_not_promised_is_not_tried(sandboxes: Sandboxes) -> None:
@@ -104,10 +162,6 @@ class _Liar:
 
     @property
     def guarantees(self) -> object:
-        from dataclasses import replace
-
-        from selfchal.core.sandbox import GUARANTEES
-
         return replace(self._inner.guarantees, levels=dict.fromkeys(GUARANTEES, self.level))  # type: ignore[attr-defined]
 
     def __getattr__(self, name: str) -> object:
@@ -116,3 +170,58 @@ class _Liar:
 
 class _Silent(_Liar):
     level = Level.NONE
+
+
+class _Gullible(_Liar):
+    """Calls every crash a failure of its own, and asks each session's next question before the code is done."""
+
+    def run(self, *arguments: object) -> object:
+        execution = self._inner.run(*arguments)  # type: ignore[attr-defined]
+        forged = execution.status is Status.CRASH
+        return replace(execution, status=Status.INFRA_ERROR) if forged else execution
+
+    def session(self, *arguments: object) -> object:
+        return _TrustingSession(self._inner.session(*arguments))  # type: ignore[attr-defined]
+
+
+class _TrustingSession:
+    """Takes what lies ready in the channel for the answer to the next run."""
+
+    def __init__(self, inner: ChannelSession) -> None:
+        self._inner = inner
+
+    def run(self, source: str) -> Execution:
+        if self._inner._channel is not None and not self._inner._channel.quiet():
+            message = json.loads(self._inner._channel.receive(time.monotonic() + 1, 10**6))
+            return Execution(Status(message[1]), message[2])
+        return self._inner.run(source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._inner.close()
+
+
+class _Hoarder(_Liar):
+    """Keeps 200 MB of every run."""
+
+    def run(self, *arguments: object) -> object:
+        self._kept = bytearray(b"x") * (200 * 2**20)
+        return self._inner.run(*arguments)  # type: ignore[attr-defined]
+
+
+class _Deaf:
+    name = "deaf"
+    guarantees = Guarantees("deaf", "none", dict.fromkeys(GUARANTEES, Level.FULL))
+
+    def run(self, *_: object) -> Execution:
+        threading.Event().wait()
+        raise AssertionError("nothing ever happens")
+
+    session = run
+
+
+class _Raising(_Deaf):
+    def run(self, *_: object) -> Execution:
+        raise OSError("broken")

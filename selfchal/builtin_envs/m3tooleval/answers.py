@@ -7,9 +7,9 @@ read as a Python literal; the comparison of lists that the original has is never
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
+from selfchal.builtin_envs.answers import read_literal
 from selfchal.core.world import Json
 
 
@@ -20,7 +20,7 @@ def check(expected: Json, expected_type: str | None, answer: str) -> bool:
     try:
         if answer == value or number_or_text(answer) == number_or_text(value):
             return True
-        seen = ast.literal_eval(answer)
+        seen = read_literal(answer)
         return str(seen) == str(value)
     except (TypeError, ValueError, SyntaxError, OverflowError, RecursionError, MemoryError):
         return str(seen) == str(value)

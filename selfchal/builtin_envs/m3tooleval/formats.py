@@ -6,16 +6,15 @@ with ``tool`` and ``args`` (JSON), or Python (code).
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from selfchal.builtin_envs.answers import read_literal
 from selfchal.builtin_envs.m3tooleval.answers import number_or_text
 from selfchal.builtin_envs.m3tooleval.observation import cut
-from selfchal.builtin_envs.syntax_warnings import silence_syntax_warnings
 from selfchal.core.world import ToolSpec
 
 Mode = Literal["text_as_action", "json_as_action", "code_as_action"]
@@ -137,25 +136,36 @@ def read_json_action(action: str) -> ToolAction | str:
     return ToolAction(name, args if isinstance(args, list) else [args])
 
 
-def showing_last_value(source: str) -> str:
-    """The source with its last expression printed, as an interactive shell shows it."""
+_SHOWING = "# shows its last value"
+# What an agent wrote is taken apart in its sandbox, not in this process.
+_REWRITE = """
+def _show_last_value(source, mark):
+    import ast, sys
     try:
-        with silence_syntax_warnings():
-            tree = ast.parse(source)
+        tree = ast.parse(source)
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            show = ast.parse("(lambda value: value is None or print(repr(value)))", mode="eval").body
+            tree.body[-1] = ast.Expr(ast.Call(show, [tree.body[-1].value], []))
+            sys.stdout.write(mark + ast.unparse(ast.fix_missing_locations(tree)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return source
-    if not tree.body or not isinstance(tree.body[-1], ast.Expr):
-        return source
-    last = tree.body[-1]
-    show = "(lambda value: value is None or print(repr(value)))"
-    tree.body[-1] = ast.Expr(ast.Call(ast.parse(show, mode="eval").body, [last.value], []))
-    return ast.unparse(ast.fix_missing_locations(tree))
+        pass
+"""
+
+
+def rewriting_program(source: str) -> str:
+    """A program that prints the source such that its last expression shows, as in an interactive shell."""
+    return f"{_REWRITE}_show_last_value({source!r}, {_SHOWING!r})\n"
+
+
+def read_rewritten(output: str, source: str) -> str:
+    """What ``rewriting_program`` printed; the source as it is where that printed nothing."""
+    return output.partition(_SHOWING)[2] or source
 
 
 def code_observation(output: str) -> Any:
     """What the agent sees of a shell's output: cut, without ``Out[n]:``, read as a literal if it is one."""
     text = re.sub(r"Out\[\d+\]:", "", cut(output or NO_OUTPUT))
     try:
-        return ast.literal_eval(text.strip())
+        return read_literal(text.strip())
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
         return text

@@ -10,6 +10,7 @@ from typing import Literal
 
 from selfchal.builtin_envs.m3tooleval import formats
 from selfchal.core.model import Message
+from selfchal.core.sandbox import MAX_SOURCE
 from selfchal.core.world import World
 
 TURNS = 10
@@ -79,6 +80,9 @@ def code_actions(run: Callable[[str], str]) -> Act:
     what was printed, a traceback included."""
 
     def act(action: str) -> str:
-        return str(formats.code_observation(run(formats.showing_last_value(action))))
+        if len(action) > MAX_SOURCE:
+            return f"the action has more than {MAX_SOURCE:,} characters"
+        rewritten = formats.read_rewritten(run(formats.rewriting_program(action)), action)
+        return str(formats.code_observation(run(rewritten)))
 
     return act

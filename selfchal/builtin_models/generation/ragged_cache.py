@@ -171,7 +171,7 @@ class RaggedKVCache:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def _split_rows(self, time: int) -> Sequence[RowPart]:
-        """Which rows attend together in a pass over ``time`` tokens. On a GPU, whose lengths are far, all do."""
+        """Which rows attend together in a pass over ``time`` tokens. A GPU takes all of them at once."""
         if self.lengths.device.type != "cpu":
             return ()
         return split_rows((self.lengths + time).tolist())

@@ -1,43 +1,65 @@
-"""Complete, read off without a model: does the instruction hold what the solution needs and evaluate demands?
+"""Complete: does the instruction hold what the solution needs and evaluate demands?
 
 Every value that the solution hands to a tool must be said in the instruction (or in what the agent is
-shown first), be the result of an earlier call, or be forced: no other value works and is accepted by
-evaluate too. A value that an agent has to look up (an order, a variant, a payment method) must be told
-apart from those that it stands beside: something true of it, and not of them, is in the instruction.
-The paper leaves this open; 30 % of its kept tasks punish correct behaviour because of it.
+shown first), be the result of an earlier call, be settled by the records at hand, or be forced: no other
+value works and is accepted by evaluate too. A value that an agent has to look up (an order, a variant, a
+payment method) must be told apart from those that it stands beside. The paper leaves this open; 30 % of its
+kept tasks punish correct behaviour because of it.
+
+There are three outcomes. A value is said, or missing, or *unsure*: it may be said in words that no exact
+comparison knows. Readers decide what is unsure, where the options ask for them; the rest is kept and marked.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selfchal.core.evidence import Evidence, StateExplorer, TaskRunner
+from selfchal.core.errors import PluginError
+from selfchal.core.evidence import Evidence, TaskRunner
 from selfchal.core.judge import Finding, Stage
+from selfchal.core.requirement import Requirement
 from selfchal.core.task import Task
-from selfchal.core.world import Json, World
-from selfchal.judging.batch import Ending, evaluate_many
+from selfchal.core.world import Json
 from selfchal.judging.checks.derived import is_derived, literals
 from selfchal.judging.checks.hidden_values import hidden_values
 from selfchal.judging.checks.lookups import blurred, strayed
-from selfchal.judging.checks.needs import Documents, Need, needs_of
-from selfchal.judging.mutants import with_argument
-from selfchal.judging.wording import Wording, features, stem, tokens
+from selfchal.judging.checks.needs import Need, is_counted, is_told, needs_of
+from selfchal.judging.checks.undetermined import find_undetermined
+from selfchal.judging.reading.attempts import decide_by_attempts
+from selfchal.judging.reading.model_reader import ModelReader
+from selfchal.judging.reading.question import Question, Reader, Reading
+from selfchal.judging.reading.sentences import PACKAGE, SentenceReader
+from selfchal.judging.source.parse import takes_answer
+from selfchal.judging.wording import Wording
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MOST_ALTERNATIVES = 12
-_RATE = 20  # numbers from here on that the documents name are rates and prices, so much for each
+_MOST_NUMBERS = 100  # different ones in a solution; to look for one takes as long as the results are
 
 
 class CompletenessConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     literals: bool = Field(True, description="Also ask of numbers in the solution's own arithmetic.")
+    encoder: bool = Field(
+        False, description="Let a sentence encoder recognise paraphrases (pip install 'selfchal[encoder]')."
+    )
+    reader: bool = Field(
+        False, description="Ask the judge model which choice the instruction means, where that is unsure."
+    )
+    attempts: int = Field(
+        0,
+        ge=0,
+        description="Attempts by the agent's model at a task in which something is still unsure, and as "
+        "many more with the values told. Fewer than 3 can find that values are said, and never that they are "
+        "missing.",
+    )
+
+
+def _asks_encoder(config: CompletenessConfig) -> bool:
+    return config.encoder
 
 
 @dataclass(frozen=True)
@@ -48,36 +70,46 @@ class Completeness:
     name: ClassVar[str] = "completeness"
     stage: ClassVar[Stage] = Stage.COMPLETE
     Config: ClassVar[type[BaseModel]] = CompletenessConfig
+    requires: ClassVar[tuple[Requirement, ...]] = tuple(
+        Requirement(module, "selfchal[encoder]", _asks_encoder)
+        for module in ("torch", "transformers", PACKAGE)
+    )
 
     def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
+        """Raises PluginError where the options ask for a model and none is loaded."""
         environment = runner.environment
         told = " ".join(str(value) for value in task.context.values())
         wording = Wording(
             f"{task.instruction}\n{told}\n{environment.initial_observation(task.context)}",
             task.instruction,
         )
-        needs = needs_of(environment, evidence.solution.execution.calls)
-        is_told = _is_told if environment.answer_required else _is_counted
-        open_needs = [need for need in needs if not is_told(need, wording)]
-        if environment.answer_required:
-            missing, unsure = self._find_unsaid(task, evidence, open_needs, wording)
+        by_answer = environment.answer_required and takes_answer(task.evaluate)
+        needs = needs_of(environment, evidence.solution.execution.calls, by_answer)
+        is_said = is_told if by_answer else is_counted
+        open_needs = [need for need in needs if not is_said(need, wording)]
+        if by_answer:
+            missing, questions = self._find_unsaid(task, evidence, open_needs, wording)
         else:
-            missing, unsure = _find_undetermined(task, runner, evidence, needs, open_needs, wording)
-        looked_up = len(open_needs) - len(missing)
+            missing, questions = find_undetermined(task, runner, evidence, needs, open_needs, wording)
+        diagnostics: dict[str, Json] = {"looked_up": len(open_needs) - len(missing)}
+        if questions and not missing:
+            missing, unsure, readings = self._decide(task, runner, questions)
+            diagnostics |= {"readings": readings} if readings else {}
+            diagnostics |= {"unsure": unsure} if unsure else {}
         if not missing:
-            return Finding.passed(looked_up=looked_up, **({"unsure": unsure} if unsure else {}))
+            return Finding.passed(**diagnostics)
         named = "; ".join(missing[:4])
         return Finding.failed(
             f"the instruction does not say {named}",
             f"The agent only gets the instruction, and it does not say {named}. "
             "Rewrite the instruction so that it says everything that evaluate demands.",
-            looked_up=looked_up,
+            **diagnostics,
             missing=missing,
         )
 
     def _find_unsaid(
         self, task: Task, evidence: Evidence, open_needs: Sequence[Need], wording: Wording
-    ) -> tuple[list[str], list[str]]:
+    ) -> tuple[list[str], list[Question]]:
         """Where the answer counts: arguments that neither the instruction nor an earlier result holds. Then
         what the words alone cannot decide."""
         calls = evidence.solution.execution.calls
@@ -89,239 +121,50 @@ class Completeness:
         if self.config.literals:
             missing += hidden_values(task.solution, wording)
             results = [call.value for call in calls]
-            missing += [
-                f"{value!r}"
-                for value in literals(task.solution)
-                if not wording.says(value) and not is_derived(value, results, wording)
+            missing += _find_unsaid_numbers(task.solution, results, wording)
+        unclear, questions = blurred(calls, evidence.solution.execution.value, wording)
+        return missing or [*strayed(calls, wording), *unclear], questions
+
+    def _decide(
+        self, task: Task, runner: TaskRunner, questions: Sequence[Question]
+    ) -> tuple[list[str], list[str], list[Json]]:
+        """What is missing, what remains unsure, and who found what. The first reader that can tell decides;
+        attempts decide what no reader can tell."""
+        readings: list[Json] = []
+        missing: list[str] = []
+        unsure = list(questions)
+        for reader in self._list_readers(runner):
+            answers = {question: reader.read(task.instruction, question) for question in unsure}
+            readings += [
+                {"value": question.label, "by": reader.name, "reading": str(one.reading), "why": one.why}
+                for question, one in answers.items()
             ]
-        unclear, unsure = blurred(calls, evidence.solution.execution.value, wording)
-        return missing or [*strayed(calls, wording), *unclear], unsure
+            missing += [q.label for q, answer in answers.items() if answer.reading is Reading.MISSING]
+            unsure = [q for q, answer in answers.items() if answer.reading is Reading.UNSURE]
+        if unsure and not missing and self.config.attempts:
+            if runner.solver is None:
+                raise PluginError("the attempts of the check 'completeness' need a model that is loaded")
+            answer = decide_by_attempts(runner.solver, task, unsure, self.config.attempts)
+            readings.append({"by": "attempts", "reading": str(answer.reading), "why": answer.why})
+            missing += [q.label for q in unsure if answer.reading is Reading.MISSING]
+            unsure = unsure if answer.reading is Reading.UNSURE else []
+        return missing, [question.label for question in unsure], readings
+
+    def _list_readers(self, runner: TaskRunner) -> Iterator[Reader]:
+        if self.config.encoder:
+            yield SentenceReader()
+        if self.config.reader:
+            if runner.chat is None:
+                raise PluginError("the reader of the check 'completeness' needs a judge model that is loaded")
+            yield ModelReader(runner.chat)
 
 
-def _is_told(need: Need, wording: Wording) -> bool:
-    if wording.says(need.value):
-        return True
-    switch = isinstance(need.value, bool) or str(need.value).casefold() in ("yes", "no", "none")
-    return switch and bool(wording.mentioned(features([need.parameter])))
-
-
-def _is_counted(need: Need, wording: Wording) -> bool:
-    """Told, where a word like "a" or "no" only tells a number of what it stands before."""
-    value = need.value
-    if isinstance(value, int | float) and not isinstance(value, bool) and value in (0, 1):
-        return value in wording.amounts or wording.counts(value, need.parameter)
-    return _is_told(need, wording)
-
-
-def _find_undetermined(
-    task: Task,
-    runner: TaskRunner,
-    evidence: Evidence,
-    needs: Sequence[Need],
-    open_needs: Sequence[Need],
-    wording: Wording,
-) -> tuple[list[str], list[str]]:
-    """Where the state counts: values that could as well be others, for all that the instruction says. Then
-    those about which the words alone cannot decide."""
-    if not open_needs:
-        return [], []
-    calls = evidence.solution.execution.calls
-    explorer = evidence.explored()
-    docs = Documents(runner.environment)
-    if _find_unaddressed(task, needs, explorer, wording):
-        return ["who or what it is about: nothing in it leads to any record"], []
-    missing: dict[Need, str] = {}
-    open_needs = [need for need in open_needs if not _is_worked_out(need, needs, explorer, docs, wording)]
-    for need in open_needs:
-        choices = docs.choices(calls[need.call].name, need.parameter)
-        unsaid = _find_underived(need, needs, explorer, docs, choices) and str(need.value) in task.evaluate
-        if unsaid or _find_unnamed(need, needs, explorer, wording):
-            missing[need] = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
-    used = {str(need.value) for need in needs}
-    tries: list[tuple[Need, Json, World]] = []
-    for need in open_needs:
-        if need not in missing and not (
-            need.value in explorer.described and wording.picks(_list_kinds(need, explorer))
-        ):
-            others = _list_alternatives(
-                need, explorer, used, docs.choices(calls[need.call].name, need.parameter)
-            )
-            rivals = [other for other in others if not told_apart(need.value, other, explorer, wording)]
-            tries += _try_values(need, rivals[:_MOST_ALTERNATIVES], evidence)
-    verdicts = _collect_verdicts(task, runner, evidence, [world for _, _, world in tries])
-    for (need, other, _), verdict in zip(tries, verdicts, strict=True):
-        if verdict is False:
-            what = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
-            missing.setdefault(need, f"{what}, it could be {other!r}")
-    unsure = {
-        need for need in missing if _is_undecided(need, needs, explorer, docs, calls[need.call].name, wording)
-    }
-    decided = [what for need, what in missing.items() if need not in unsure]
-    return decided, [what for need, what in missing.items() if need in unsure]
-
-
-def _is_undecided(
-    need: Need, needs: Sequence[Need], explorer: StateExplorer, docs: Documents, tool: str, wording: Wording
-) -> bool:
-    """May the instruction say this value in words that no exact comparison knows?
-
-    So it may with a choice of the schema, which can be said in many ways, unless another choice is said. And
-    so it may with what a record shows that the call or the customer is about, as "my address" or "the card
-    that I paid with".
-    """
-    choices = docs.choices(tool, need.parameter)
-    if need.value in choices:
-        return not any(wording.says(other) for other in choices if other != need.value)
-    if not isinstance(need.value, str):
-        return False
-    about = {str(other.value) for other in needs if other.value != need.value} & explorer.shown.keys()
-    owners = [record for record, shown in explorer.shown.items() if about.intersection(map(str, shown))]
-    return any(need.value in explorer.shown[record] for record in (*about, *owners))
-
-
-def _try_values(need: Need, others: Sequence[Json], evidence: Evidence) -> Iterator[tuple[Need, Json, World]]:
-    """The solution's outcome with each of these in the place of the value, where that works and differs."""
-    call = evidence.solution.execution.calls[need.call]
-    for other in others:
-        world = evidence.replays.altered(need.call, with_argument(call, need.where, other))
-        if world is not None and world.digest() != evidence.solution.world.digest():
-            yield need, other, world
-
-
-def _find_unaddressed(task: Task, needs: Sequence[Need], explorer: StateExplorer, wording: Wording) -> bool:
-    """No record that the task is about, or that leads to one, is named or can be looked up by what is."""
-    starts = {str(value) for value in task.context.values()}
-    about = {str(need.value) for need in needs} & explorer.shown.keys()
-    leading = [record for record, shown in explorer.shown.items() if about.intersection(map(str, shown))]
-    return bool(about) and not any(
-        record in starts or wording.says(record) or explorer.finds(record, wording.says)
-        for record in (*about, *leading)
-    )
-
-
-def _find_underived(
-    need: Need, needs: Sequence[Need], explorer: StateExplorer, docs: Documents, choices: Sequence[Json]
-) -> bool:
-    """A text that no reading shows and no document names: only the instruction could have said it.
-
-    Dates and the choices of a schema are everywhere: one that is read counts only in a record that the same
-    call is about.
-    """
-    if not isinstance(need.value, str):
-        return False
-    if _DATE.fullmatch(need.value) or need.value in choices:
-        about = [other for other in needs if other.call == need.call and other.value in explorer.shown]
-        return not any(need.value in explorer.shown[str(other.value)] for other in about)
-    return need.value not in explorer.seen and not docs.wording.says(need.value)
-
-
-def _find_unnamed(need: Need, needs: Sequence[Need], explorer: StateExplorer, wording: Wording) -> bool:
-    """An id about which the instruction says nothing that is not just as true of the ids beside it: others
-    that could be meant, or others in the same list."""
-    if need.value not in explorer.described or wording.picks(_list_kinds(need, explorer)):
-        return False
-    named = wording.mentioned(explorer.features(need.value))
-    named -= _is_spoken_for(need, needs, explorer, wording)
-    used = {other.value for other in needs}
-    rivals = [
-        other
-        for other in explorer.siblings.get(need.value, ())
-        if need.value in explorer.readable and explorer.alike(other, need.value) and other not in used
+def _find_unsaid_numbers(source: str, results: Sequence[Json], wording: Wording) -> list[str]:
+    """Numbers of the solution's own arithmetic that are neither said nor worked out of results."""
+    numbers = list(dict.fromkeys(literals(source)))
+    missing = [
+        f"{value!r}"
+        for value in numbers[:_MOST_NUMBERS]
+        if not wording.says(value) and not is_derived(value, results, wording)
     ]
-    in_list = [
-        other.value
-        for other in needs
-        if other.call == need.call and other.where[:-1] == need.where[:-1] and other.value != need.value
-    ] if isinstance(need.where[-1], int) and len(need.where) > 2 else []  # fmt: skip
-    about = {other: explorer.features(other) for other in (*rivals, *in_list)}
-    return any(not named - theirs for theirs in about.values())
-
-
-def _is_spoken_for(need: Need, needs: Sequence[Need], explorer: StateExplorer, wording: Wording) -> set[str]:
-    """Words said no more often than they name other looked-up values of the same call: "credit card" says
-    how to pay for the order, not which order it is, although that order was paid by card too."""
-    others = [
-        other for other in needs if other.parameter != need.parameter and other.value in explorer.described
-    ]
-    beside = {other.value for other in others if other.call == need.call}
-    names = Counter(word for other in others if other.value in beside for word in features([other.value]))
-    said = Counter(map(stem, tokens(wording.instruction)))
-    mine = features([need.value])
-    return {word for word in names if said[word] <= names[word] and word not in mine and not word.isdigit()}
-
-
-def _is_worked_out(
-    need: Need, needs: Sequence[Need], explorer: StateExplorer, docs: Documents, wording: Wording
-) -> bool:
-    """A number that follows by one operation: from a told amount and what is read of the things that the call
-    is about, from a rate that the documents name, or from such a number beside it and one of theirs."""
-    if not _is_number(need.value):
-        return False
-    beside = [other for other in needs if other.call == need.call]
-    read = [x for other in beside for x in explorer.shown.get(str(other.value), ()) if _is_number(x)]
-    if _is_one_step(need.value, wording.amounts, read):
-        return True
-    named = [number for number in docs.wording.digits if number >= _RATE]
-    if need.value in named or any(need.value == one * count for one in named for count in range(2, 10)):
-        return True
-    anchors = [
-        float(other.value)
-        for other in beside
-        if other is not need
-        and _is_number(other.value)
-        and (_is_counted(other, wording) or _is_one_step(other.value, wording.amounts, read))
-    ]
-    return bool(anchors) and (need.value == 0 or _is_one_step(need.value, docs.wording.digits, anchors))
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_one_step(value: float, told: Iterable[float], read: Iterable[float]) -> bool:
-    return any(
-        abs(result - value) < 1e-6
-        for one in told
-        for other in read
-        for result in (one + other, other - one, one * other)
-    )
-
-
-def _list_alternatives(
-    need: Need, explorer: StateExplorer, used: set[str], choices: Sequence[Json]
-) -> list[Json]:
-    """Other values for this place: what the schema offers, what stands beside it, or something made up."""
-    value = need.value
-    if choices:
-        return [other for other in choices if other != value]
-    if isinstance(value, bool):
-        return [not value]
-    if isinstance(value, int | float):
-        return [value + 1, value - 1]
-    beside = sorted(explorer.siblings.get(value, set()))
-    alike = [other for other in beside if explorer.alike(other, value) and other not in used]
-    return alike or ([] if value in explorer.described else [f"{value} else"])
-
-
-def told_apart(value: Json, other: Json, explorer: StateExplorer, wording: Wording) -> bool:
-    """Does the instruction mention something that is true of this value and not of the other?"""
-    mine = wording.mentioned(explorer.features(value))
-    others = explorer.features(other)
-    if str(value) not in explorer.described:
-        return False
-    return bool(mine - others)
-
-
-def _list_kinds(need: Need, explorer: StateExplorer) -> set[str]:
-    """What a thing is called: by its parameter, and by what is read of it."""
-    return {stem(word) for word in tokens(need.parameter)} | explorer.features(need.value)
-
-
-def _collect_verdicts(
-    task: Task, runner: TaskRunner, evidence: Evidence, worlds: Sequence[World]
-) -> Sequence[bool | str | None]:
-    if not worlds:
-        return []
-    answer = evidence.solution.execution.value
-    found = evaluate_many(runner, task.evaluate, [Ending(world, answer) for world in worlds])
-    return [row[0] for row in found] if found is not None else [None] * len(worlds)
+    return [*missing, f"one of {len(numbers)} numbers"] if len(numbers) > _MOST_NUMBERS else missing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from selfchal.core.world import Json
 from selfchal.judging.mutants import placed
@@ -17,7 +18,7 @@ def is_derived(value: Json, seen: Sequence[Json], wording: Wording) -> bool:
     """Is the value in an earlier result, or made of pieces each of which is there or in the instruction?"""
     scalars = [inner for result in seen for _, inner in placed(result)]
     if isinstance(value, int | float):
-        numbers = Wording(" ".join(str(scalar) for scalar in scalars))
+        numbers = _read_wording(" ".join(str(scalar) for scalar in scalars))
         return numbers.says(value) or _is_computed(float(value), numbers, wording)
     text = str(value)
     if any(text == scalar or text in str(scalar) for scalar in scalars):
@@ -28,6 +29,12 @@ def is_derived(value: Json, seen: Sequence[Json], wording: Wording) -> bool:
     words = [word for word in pieces.words if not word[0].isdigit()]
     is_expression = bool(pieces.numbers) and not words
     return numbers_known and is_expression
+
+
+# The same results are asked for one number after the other.
+@lru_cache(maxsize=4)
+def _read_wording(text: str) -> Wording:
+    return Wording(text)
 
 
 def _is_computed(value: float, seen: Wording, wording: Wording) -> bool:

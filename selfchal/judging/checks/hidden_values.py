@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import islice
 
 from selfchal.judging.source.parse import nodes_of, parse_source
 from selfchal.judging.wording import Wording
@@ -19,12 +20,14 @@ _DISGUISES = frozenset(
 )
 _DECODERS = frozenset({"base64", "binascii", "codecs", "zlib", "marshal", "pickle"})
 _DECODING = frozenset({"fromhex", "decode", "translate", "from_bytes", "unhexlify"})
+_MOST = 20  # pieces that are told of: to find the text of one takes as long as the source is
 
 
 def hidden_values(source: str, wording: Wording) -> list[str]:
     """Pieces of the solution that hide a value which the instruction does not say."""
     nodes = nodes_of(parse_source(source, "the solution"))
-    pieces = (ast.get_source_segment(source, node) for node in nodes if _is_hiding(node, wording))
+    hiding = islice((node for node in nodes if _is_hiding(node, wording)), _MOST)
+    pieces = (ast.get_source_segment(source, node) for node in hiding)
     return list(dict.fromkeys(piece for piece in pieces if piece))
 
 

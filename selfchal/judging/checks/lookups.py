@@ -6,16 +6,19 @@ import re
 from collections.abc import Sequence
 
 from selfchal.core.world import Call, Json
+from selfchal.judging.reading.question import Question
 from selfchal.judging.state_explorer import shape
 from selfchal.judging.wording import Wording, features
 
+_LONGEST_LABEL = 60
+_LABEL = re.compile(rf"\s*([^\W\d_][^:\[\]/]{{0,{_LONGEST_LABEL}}}):\s")  # "Starts at: Mill Bridge"
 _AROUND = 1  # lines before and after
 
 
-def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> tuple[list[str], list[str]]:
-    """Why the instruction does not single out the answer's line among those alike; then why that cannot be
-    told, since it names nothing of the line and may ask for it in other words. Both are empty when it does,
-    or when the answer was not simply read."""
+def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> tuple[list[str], list[Question]]:
+    """Why the instruction does not single out the answer's line among those alike; then the question that
+    remains where it names nothing of the line and may ask for it in other words. Both are empty when it
+    does single out the line, or when the answer was not simply read."""
     if answer is None or wording.says(answer):
         return [], []
     pages = [call.value for call in calls if isinstance(call.value, str) and "\n" in call.value]
@@ -26,11 +29,31 @@ def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> tuple[list
             continue
         mine = wording.mentioned(_describe_line(lines, at))
         if not mine:
-            return [], [f"what {answer!r} is"]
+            return [], [_make_question(answer, lines, at)]
         alike = [i for i, line in enumerate(lines) if i != at and shape(line) == shape(lines[at])]
         rivals = [i for i in alike if not mine - _describe_line(lines, i)]
         return [f"which line gives {answer!r}"] if rivals and not wording.cued else [], []
     return [], []
+
+
+def _make_question(answer: Json, lines: Sequence[str], at: int) -> Question:
+    """Which line of the page is asked for? Lines go by their labels, where they have any."""
+    mine = _read_label(lines[at])
+    labels = [_read_label(line) for line in lines if _LABEL.match(line)]
+    others = tuple(label for label in dict.fromkeys(labels) if label != mine)
+    return Question(
+        f"what {answer!r} is",
+        "thing to look up",
+        mine,
+        others,
+        in_words=True,
+        told=f"It is asked for: {mine}.",
+    )
+
+
+def _read_label(line: str) -> str:
+    label = _LABEL.match(line)
+    return label[1].strip() if label else line.strip()[:_LONGEST_LABEL]
 
 
 def strayed(calls: Sequence[Call], wording: Wording) -> list[str]:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from selfchal.core.sandbox import MAX_SOURCE
 from selfchal.core.task import Task, TestTask
+from selfchal.judging.source.parse import SourceError, copy_tree
 
 _WORD = re.compile(r"[^\W_]+")
 NEAR = 0.85  # share of word triples in common
@@ -38,11 +38,9 @@ def overlap(one: frozenset[str], other: frozenset[str]) -> float:
 def normalised(source: str) -> str:
     """Source without comments, spacing and the names of variables that it assigns; as it is where it is too
     long or too deep to be taken apart."""
-    if len(source) > MAX_SOURCE:
-        return source.strip()
     try:
-        return _rename_variables(ast.parse(source))
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return _rename_variables(copy_tree(source, "the solution"))
+    except SourceError:
         return source.strip()
 
 

@@ -11,8 +11,9 @@ from selfchal.core.evidence import StateExplorer, TaskRunner
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json
 from selfchal.judging.mutants import placed
+from selfchal.judging.source.parse import takes_answer
 from selfchal.judging.state_explorer import ReadToolExplorer, is_id
-from selfchal.judging.wording import Wording
+from selfchal.judging.wording import Wording, features
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,26 @@ class Need:
     parameter: str
 
 
-def needs_of(environment: Environment, calls: Sequence[Call]) -> list[Need]:
+def is_told(need: Need, wording: Wording) -> bool:
+    """Does the instruction say this value, or name the switch that it sets?"""
+    if wording.says(need.value):
+        return True
+    switch = isinstance(need.value, bool) or str(need.value).casefold() in ("yes", "no", "none")
+    return switch and bool(wording.mentioned(features([need.parameter])))
+
+
+def is_counted(need: Need, wording: Wording) -> bool:
+    """Told, where a word like "a" or "no" only tells a number of what it stands before."""
+    value = need.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and value in (0, 1):
+        return value in wording.amounts or wording.counts(value, need.parameter)
+    return is_told(need, wording)
+
+
+def needs_of(environment: Environment, calls: Sequence[Call], by_answer: bool) -> list[Need]:
     """What the calls that matter were given: where the state counts, those that changed it."""
     parameters = {tool.name: list(tool.parameters.get("properties", {})) for tool in environment.tools}
-    return list(_list_needs(calls, environment.answer_required, parameters))
+    return list(_list_needs(calls, by_answer, parameters))
 
 
 def _list_needs(calls: Sequence[Call], answers: bool, parameters: Mapping[str, list[str]]) -> Iterator[Need]:
@@ -56,6 +73,10 @@ class Documents:
         tools = " ".join(f"{tool.description} {tool.parameters}" for tool in self.environment.tools)
         return _make_wording(f"{self.environment.policy} {tools}")
 
+    def action(self, tool: str) -> str:
+        """What a tool does, in the words of its description."""
+        return next((spec.description for spec in self.environment.tools if spec.name == tool), "")
+
     def choices(self, tool: str, parameter: str) -> list[Json]:
         """The values that a tool's schema allows for a parameter; empty when it allows any."""
         for spec in self.environment.tools:
@@ -73,7 +94,8 @@ def _make_wording(text: str) -> Wording:
 
 def explore(task: Task, runner: TaskRunner, calls: Sequence[Call]) -> StateExplorer:
     """What can be read from the ids of the context and of a solution's needs on."""
-    needs = needs_of(runner.environment, calls)
+    by_answer = runner.environment.answer_required and takes_answer(task.evaluate)
+    needs = needs_of(runner.environment, calls, by_answer)
     explorer = ReadToolExplorer(runner.environment.open(task.context), runner.environment.tools)
     named: dict[str, set[Json]] = {}
     for need in needs:

@@ -19,19 +19,21 @@ from selfchal.core.evidence import Evidence, TaskRunner, Trial
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.judging.batch import Ending, evaluate_many, tool_names
-from selfchal.judging.checks.unchecked_values import first_unchecked
+from selfchal.judging.batch import Ending, evaluate_many, overhear, tool_names
+from selfchal.judging.checks.unchecked_values import first_said, first_unchecked
 from selfchal.judging.guest.runs import RAISED, RAN_OUT
 from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, other_records
 from selfchal.judging.runner import changed_rows
 from selfchal.judging.same_answer import read_tolerance
 from selfchal.judging.source.drop_conditions import weakened
 from selfchal.judging.source.except_hooks import hook_excepts
-from selfchal.judging.source.parse import nodes_of, parse_evaluate
+from selfchal.judging.source.parse import nodes_of, parse_evaluate, takes_answer
 from selfchal.judging.source.purity import all_pure
 
 _ALONE = 2  # refused outcomes that are asked again in a process of their own,
 _ALONE_IMPURE = 12  # and of a verifier that could tell that it is judged in company
+# Wrong answers that listen to what they are compared with; nothing hangs on which.
+_PROBES: Sequence[Json] = ("something else", 41, 7.5)
 _LONGEST_CONSTANT = 200  # characters of a constant of evaluate that is tried as an answer
 
 
@@ -55,7 +57,7 @@ class Strength:
 
     def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
         diagnostics: dict[str, Json] = {"footprint": changed_rows(evidence.solution.world)}
-        by_answer = runner.environment.answer_required
+        by_answer = runner.environment.answer_required and takes_answer(task.evaluate)
         idle = [n for n, trial in enumerate(evidence.failures, 1) if not _is_acting(trial, by_answer)]
         diagnostics["noop_failures"] = idle
         if evidence.failures and len(idle) == len(evidence.failures) and not self.config.noop_failures:
@@ -68,7 +70,8 @@ class Strength:
         draw, constants = random.Random(evidence.secret), _list_constants(task)
         if by_answer:  # there the world is only read, or walked through
             tolerance = read_tolerance(task.instruction)
-            mutants = list(altered_answers(evidence, constants, tolerance, draw))
+            given = [*constants, *overhear(runner, task.evaluate, evidence.solution.world, _PROBES)]
+            mutants = list(altered_answers(evidence, given, tolerance, draw))
         else:
             mutants = [
                 *left_out(evidence),
@@ -118,6 +121,8 @@ class Strength:
                     **diagnostics,
                 )
         unchecked = first_unchecked(task, evidence, altered, accepted)
+        if unchecked is None and len(accepted) == len(mutants):  # it tells nothing apart
+            unchecked = first_said(task, evidence, accepted)
         if unchecked is not None:
             return Finding.failed(
                 f"evaluate accepts {unchecked.what}, although the instruction says it",

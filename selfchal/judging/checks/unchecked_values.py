@@ -14,7 +14,7 @@ from functools import cache
 from selfchal.core.evidence import Evidence
 from selfchal.core.task import Task
 from selfchal.core.world import Json, World
-from selfchal.judging.checks.completeness import told_apart
+from selfchal.judging.checks.undetermined import told_apart
 from selfchal.judging.mutants import Mutant, placed
 from selfchal.judging.source.parse import nodes_of, parse_evaluate
 from selfchal.judging.state_explorer import is_id
@@ -48,6 +48,12 @@ def first_unchecked(
         if forgotten and (alone or _is_said(task, evidence, mutant, wording)):
             return mutant
     return None
+
+
+def first_said(task: Task, evidence: Evidence, accepted: Sequence[Mutant]) -> Mutant | None:
+    """The first accepted mutant in which a value that the instruction says was replaced."""
+    wording = Wording(task.instruction, task.instruction)
+    return next((mutant for mutant in accepted if _is_said(task, evidence, mutant, wording)), None)
 
 
 def _mentions_others(mutant: Mutant, evidence: Evidence, named: set[str], set_: set[str]) -> bool:

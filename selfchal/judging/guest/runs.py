@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
@@ -42,12 +43,12 @@ class Runs:
         """Did the last run make more calls than it may alone, or catch that it was out of stack or memory?"""
         return self._out_of_room or self._worlds.calls > self._most_calls
 
-    def judge(self, verifier: CodeType, answer: str) -> bool | str:
+    def judge(self, verifier: CodeType, answer: str, read: Callable[[str], Any] = json.loads) -> bool | str:
         """What evaluate says of the present world and this answer, which is JSON."""
         verdict: bool | str
         try:
             evaluate = self.run(verifier)["evaluate"]
-            value = evaluate(*[json.loads(answer)][: evaluate.__code__.co_argcount])
+            value = evaluate(*[read(answer)][: evaluate.__code__.co_argcount])
             verdict = value if isinstance(value, bool) else RAISED
         except AssertionError:
             verdict = False

@@ -74,12 +74,7 @@ def _find_address(nodes: tuple[ast.AST, ...]) -> str | None:
     its text shows an address, which differs from process to process."""
     kept = {id(child) for node in nodes for child in _list_consumed(node)}
     functions = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
-    generators = {
-        node.name
-        for node in nodes
-        if isinstance(node, ast.FunctionDef)
-        and any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node))
-    }
+    generators = _list_generators(nodes) if any(map(_is_yield, nodes)) else set()
     for node in nodes:
         if id(node) in kept:
             continue
@@ -90,6 +85,16 @@ def _find_address(nodes: tuple[ast.AST, ...]) -> str | None:
         if isinstance(node, ast.Call) and _get_name(node.func) in _LAZY | generators:
             return f"the address of what {_get_name(node.func)} gives"
     return None
+
+
+def _list_generators(nodes: tuple[ast.AST, ...]) -> set[str]:
+    """Functions with a ``yield`` somewhere inside, their inner functions' ones too."""
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef))
+    return {node.name for node in functions if any(map(_is_yield, ast.walk(node)))}
+
+
+def _is_yield(node: ast.AST) -> bool:
+    return isinstance(node, ast.Yield | ast.YieldFrom)
 
 
 def _list_consumed(node: ast.AST) -> Iterator[ast.AST]:

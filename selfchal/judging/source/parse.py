@@ -1,7 +1,6 @@
 """Does model-written source compile, and does it define ``evaluate`` as asked? Runs nothing.
 
-Size and nesting are bounded first, so that no source can bring this process down. Both bounds are ours: how
-deep a source may be nested for Python's own compiler differs from one Python to the next.
+It is compiled by a process that may die of it, so that no source can bring this one down.
 """
 
 from __future__ import annotations
@@ -10,12 +9,7 @@ import ast
 from functools import lru_cache
 from itertools import accumulate
 
-from selfchal.core.sandbox import MAX_SOURCE
-from selfchal.sandbox.compiled import compiled, tree_of
-
-# Levels of the syntax tree. What walks or writes a tree by recursion (ast.unparse takes five calls a level)
-# stays far from Python's limit of 1,000 calls; sound code has some twenty levels.
-MAX_NESTING = 100
+from selfchal.sandbox.compiling import Refused, parse_tree
 
 
 class SourceError(ValueError):
@@ -25,41 +19,31 @@ class SourceError(ValueError):
 def parse_source(source: str, what: str) -> ast.Module:
     """Parse a piece of a task; the tree is shared, only to be read.
 
-    Raises SourceError with line and cause.
+    Raises SourceError with line and cause, and SandboxError where nothing can be compiled on this machine.
     """
     if not source.strip():
         raise SourceError(f"{what} is empty")
-    if len(source) > MAX_SOURCE:
-        raise SourceError(f"{what} is {len(source):,} characters long; at most {MAX_SOURCE:,} are read")
-    try:
-        tree, levels = _parse(source)
-        if levels <= MAX_NESTING:
-            compiled(source)
-            return tree
-    except SyntaxError as error:
-        where = f"line {error.lineno}: {(error.text or '').strip()[:200]!r}"
-        raise SourceError(f"{what} does not compile: {type(error).__name__}: {error.msg} ({where})") from None
-    except (ValueError, MemoryError, RecursionError, OverflowError, UnicodeError) as error:
-        raise SourceError(f"{what} does not compile: {type(error).__name__}: {str(error)[:200]}") from None
-    raise SourceError(f"{what} is nested {levels:,} levels deep; at most {MAX_NESTING} are read")
+    return _get_tree(_parse(source), what)
 
 
-@lru_cache(maxsize=64)
-def _parse(source: str) -> tuple[ast.Module, int]:
-    """The tree, and how many levels it has; every check asks for those of the same few sources.
-
-    Raises what ``ast.parse`` raises.
-    """
-    tree = tree_of(source)
-    level: list[ast.AST] = [tree]
-    levels = 0
-    while level:
-        levels += 1
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-    return tree, levels
+def copy_tree(source: str, what: str) -> ast.Module:
+    """As ``parse_source``, but a tree of its own, for those who change it."""
+    return _get_tree(parse_tree(source), what)
 
 
-@lru_cache(maxsize=64)
+def _get_tree(outcome: ast.Module | Refused, what: str) -> ast.Module:
+    if isinstance(outcome, Refused):
+        raise SourceError(outcome.describe(what))
+    return outcome
+
+
+# Every check asks for the trees of the same few sources. One of the largest takes 4 MB.
+@lru_cache(maxsize=24)
+def _parse(source: str) -> ast.Module | Refused:
+    return parse_tree(source)
+
+
+@lru_cache(maxsize=24)
 def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
     """As ``ast.walk``, in another order and in half the time; kept, as ``parse_source`` keeps its trees."""
     left: list[ast.AST] = [tree]
@@ -101,3 +85,10 @@ def parse_evaluate(source: str) -> ast.Module:
     if count > 1 or arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
         raise SourceError(f"{what} must be evaluate() or evaluate(answer), with no other parameter")
     return tree
+
+
+def takes_answer(evaluate: str) -> bool:
+    """Does this evaluate, parsed before, look at an answer? Otherwise the final state alone counts."""
+    defined = [node for node in parse_evaluate(evaluate).body if isinstance(node, ast.FunctionDef)]
+    function = next(node for node in reversed(defined) if node.name == "evaluate")
+    return bool(function.args.posonlyargs or function.args.args)

@@ -11,9 +11,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from selfchal.judging.source.parse import nodes_of, parse_source
+from selfchal.judging.source.parse import copy_tree, nodes_of, parse_source
 from selfchal.judging.source.purity import SET_OPERATORS
-from selfchal.sandbox.compiled import tree_of
 
 TURNS = 3
 _MAKERS = frozenset(
@@ -47,7 +46,7 @@ def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
     trees = [parse_source(source, "code") for source in sources]
     nodes = [nodes_of(tree) for tree in trees]
     turned = [
-        ast.unparse(_SetTurner().visit(tree_of(source))) if any(map(_is_turned, inside)) else source
+        ast.unparse(_SetTurner().visit(copy_tree(source, "code"))) if any(map(_is_turned, inside)) else source
         for source, inside in zip(sources, nodes, strict=True)
     ]
     return turned, TURNS if any(_makes_set(node) for inside in nodes for node in inside) else 1

@@ -16,10 +16,14 @@ from typing import Protocol
 
 from selfchal.sandbox.protocol import InfrastructureError
 from selfchal.sandbox.runner import relay, wire
+from selfchal.sandbox.runner.ending import Ending
 from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError, FrameTooLargeError
 
 _LARGEST_PACKET = 2**20  # a relay reads 64 KiB at a time; more means that it is no relay
 _READY_SECONDS = 60.0
+_DYING_SECONDS = 0.5  # the relay gives a child a fifth of that
+_TOLD_SECONDS = 10.0  # a relay that is there answers at once
+_GONE = "the container is gone: the connection to it ended"
 
 
 class Pipe(Protocol):
@@ -57,14 +61,15 @@ class Multiplexer:
         channel = LinkChannel(self, number)
         with self._lock:
             if self.dead:
-                raise InfrastructureError("the container is gone")
+                raise InfrastructureError(_GONE)
             self._channels[number] = channel
         try:
             self.send(relay.OPEN, number, bytes([hash_seed]))
             channel.wait_ready(time.monotonic() + _READY_SECONDS)
         except (ChannelClosedError, ChannelTimeoutError) as error:
             self.drop(number)
-            raise InfrastructureError("a child in the container did not get ready") from error
+            failure = channel.ending().failure or "a child in the container did not get ready"
+            raise InfrastructureError(failure) from error
         return channel
 
     def send(self, kind: int, number: int, payload: bytes) -> None:
@@ -122,8 +127,9 @@ class Multiplexer:
             self.dead = True
             channels = list(self._channels.values())
         self._started.set()
+        gone = Ending(failure=_GONE).to_bytes()
         for channel in channels:
-            channel.deliver(relay.CLOSED, b"")
+            channel.deliver(relay.CLOSED, gone)
 
     def close(self) -> None:
         self.dead = True
@@ -138,8 +144,8 @@ class LinkChannel:
         self._number = number
         self._changed = threading.Condition()
         self._buffer = bytearray()
-        self._ready = self._closed = False
-        self._status: int | None = None
+        self._ready = False
+        self._ending: Ending | None = None  # once it hung up
         self._text: bytes | None = None
 
     def deliver(self, kind: int, payload: bytes) -> None:
@@ -152,16 +158,17 @@ class LinkChannel:
             elif kind == relay.TEXT:
                 self._text = payload
             elif kind == relay.CLOSED:
-                self._closed = True
-                self._status = int.from_bytes(payload, "big", signed=True) if len(payload) == 4 else None
+                self._ending = self._ending or Ending.from_bytes(payload)
             self._changed.notify_all()
 
     def _wait(self, done: Callable[[], bool], deadline: float) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: done() or self._closed, max(deadline - time.monotonic(), 0))
+            self._changed.wait_for(
+                lambda: done() or self._ending is not None, max(deadline - time.monotonic(), 0)
+            )
             if done():
                 return
-            if self._closed:
+            if self._ending is not None:
                 raise ChannelClosedError
             raise ChannelTimeoutError
 
@@ -174,7 +181,7 @@ class LinkChannel:
     def receive(self, deadline: float, cap: int) -> bytes:
         length: int = wire.HEADER.unpack(self._take(wire.HEADER.size, deadline))[0]
         if length > cap:
-            raise FrameTooLargeError
+            raise FrameTooLargeError(f"its messages are larger than {cap} bytes")
         return self._take(length, deadline)
 
     def _take(self, size: int, deadline: float) -> bytes:
@@ -190,7 +197,7 @@ class LinkChannel:
         return bytes(taken)
 
     def quiet(self) -> bool:
-        return not self._buffer and not self._closed
+        return not self._buffer and self._ending is None
 
     def stdout(self, cap: int) -> bytes:
         """What was printed; nothing where the relay died before it could tell."""
@@ -200,22 +207,39 @@ class LinkChannel:
         except ChannelClosedError:
             return b""
         with self._changed:
-            self._changed.wait_for(lambda: self._text is not None or self._link.dead, _READY_SECONDS)
+            self._changed.wait_for(lambda: self._text is not None or self._link.dead, _TOLD_SECONDS)
             return self._text or b""
 
-    def drop_stdout(self) -> None:
-        self._link.send(relay.FORGET, self._number, b"")
+    def forget_stdout(self) -> None:
+        self._tell(relay.FORGET)
 
-    def exit_status(self, seconds: float) -> int | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed, seconds)
-            return self._status
+    def watch(self, memory: int) -> None:
+        self._tell(relay.WATCH, relay.MEMORY.pack(memory))
+
+    def suspend(self) -> None:
+        self._tell(relay.SUSPEND)
+
+    def resume(self) -> None:
+        self._tell(relay.RESUME)
 
     def kill(self) -> None:
-        """Nothing to do before ``close``: the relay kills what it is told to end."""
+        self._tell(relay.KILL)
+
+    def _tell(self, kind: int, payload: bytes = b"") -> None:
+        """Where the relay is gone, ``ending`` says so."""
+        with contextlib.suppress(ChannelClosedError):
+            self._link.send(kind, self._number, payload)
+
+    def ending(self) -> Ending:
+        for seconds in (_DYING_SECONDS, _TOLD_SECONDS):
+            with self._changed:
+                self._changed.wait_for(lambda: self._ending is not None, seconds)
+                if self._ending is not None:
+                    return self._ending
+            self.kill()
+        return Ending(failure=f"the container did not answer for {_TOLD_SECONDS:.0f} s")
 
     def close(self) -> None:
         if not self._link.dead:
-            with contextlib.suppress(ChannelClosedError):  # the relay took the child with it
-                self._link.send(relay.END, self._number, b"")
+            self._tell(relay.END)
         self._link.drop(self._number)

@@ -12,6 +12,13 @@ from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.requirement import Requirement
 from selfchal.core.sandbox import GUARANTEES, Guarantees, Level
 from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
+from selfchal.sandbox.docker import image
+from selfchal.sandbox.docker.container import (
+    Container,
+    ContainerOptions,
+    owner_of_this_process,
+    remove_orphans,
+)
 from selfchal.sandbox.protocol import InfrastructureError
 from selfchal.sandbox.sessions import SessionChannel
 
@@ -57,7 +64,7 @@ class DockerSandbox(ChannelSandbox):
         super().__init__(config.parallel or 2 * count)
         self._config = config
         self._client = _connect()
-        self._containers: list[Any] = [None] * count
+        self._containers: list[Container | None] = [None] * count
         self._next = itertools.cycle(range(count))
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
@@ -66,9 +73,7 @@ class DockerSandbox(ChannelSandbox):
             undo.pop_all()
 
     def _start(self) -> None:
-        from selfchal.sandbox.docker import container, image
-
-        container.remove_orphans(self._client)
+        remove_orphans(self._client)
         self._image = image.ensure(self._client, self._config.image)
         try:
             tier = self._get_container(0).multiplexer.report["tier"]
@@ -81,25 +86,25 @@ class DockerSandbox(ChannelSandbox):
             if self._closed:
                 raise InfrastructureError("the sandbox is closed")
             container = self._get_container(next(self._next))
-        return container.multiplexer.open(hash_seed)  # type: ignore[no-any-return]  # docker is imported lazily
+        return container.multiplexer.open(hash_seed)
 
-    def _get_container(self, slot: int) -> Any:
+    def _get_container(self, slot: int) -> Container:
         """The container of a slot, replaced when it died."""
-        from selfchal.sandbox.docker.container import Container, ContainerOptions, owner_of_this_process
-
-        if self._containers[slot] is None or self._containers[slot].multiplexer.dead:
-            if self._containers[slot] is not None:
-                self._containers[slot].close()
-            options = ContainerOptions(
-                owner=owner_of_this_process(),
-                memory=self._config.memory,
-                runtime=self._config.runtime,
-                clock=self._config.clock,
-                seed=self._config.seed,
-                spares=2 * cores(),
-            )
-            self._containers[slot] = Container(self._client, self._image, options)
-        return self._containers[slot]
+        container = self._containers[slot]
+        if container is not None and not container.multiplexer.dead:
+            return container
+        if container is not None:
+            container.close()
+        options = ContainerOptions(
+            owner=owner_of_this_process(),
+            memory=self._config.memory,
+            runtime=self._config.runtime,
+            clock=self._config.clock,
+            seed=self._config.seed,
+            spares=2 * cores(),
+        )
+        container = self._containers[slot] = Container(self._client, self._image, options)
+        return container
 
     def _end(self) -> None:
         for container in filter(None, self._containers):

@@ -18,8 +18,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.requirement import Requirement
-from selfchal.core.sandbox import GUARANTEES, Execution, Guarantees, Level, Limits, Program, Status
+from selfchal.core.sandbox import (
+    GUARANTEES,
+    MAX_SOURCE,
+    Execution,
+    Guarantees,
+    Level,
+    Limits,
+    Program,
+    Status,
+)
 from selfchal.core.world import Json, ToolHost
+from selfchal.parsing import parse_python
 from selfchal.sandbox.protocol import Answers
 from selfchal.sandbox.runner import wire
 
@@ -122,7 +132,7 @@ class MontySession:
         try:
             value = self._feed(program, answers, printed)
             status, error = _judge(value, self._limits)
-        except wire.NotStrictError as reason:
+        except (wire.NotStrictError, RecursionError) as reason:
             status, error = Status.OUTPUT, f"the value is not strict JSON: {reason}"
         except monty.MontyCrashedError as reason:
             status, error = (Status.TIMEOUT if reason.timed_out else Status.CRASH), str(reason)
@@ -176,8 +186,8 @@ class MontySession:
 
 def _bind_tool(name: str, answers: Answers) -> Callable[..., Json]:
     def call(*args: Json, **kwargs: Json) -> Json:
-        wire.check([args, kwargs])
-        kind, value = wire.decode(answers.answer(name, list(args), kwargs))
+        size = len(wire.encode([args, kwargs]))
+        kind, value = wire.decode(answers.answer(name, list(args), kwargs, size))
         if kind == "raise":
             raise RuntimeError(value)
         return value
@@ -194,8 +204,14 @@ def _make_value_expression(program: Program) -> tuple[str, dict[str, Json]]:
 
 
 def _accepts(program: Program) -> int | None:
-    """How many positional arguments the called function takes; None for any number."""
-    for node in ast.walk(ast.parse(program.source)):
+    """How many positional arguments the called function takes; None for any number, or where that is not to
+    be told. Nothing is compiled, and parsing takes a time that grows with the length alone, which is bounded;
+    the service that compiles needs what Windows has not."""
+    try:
+        tree = parse_python(program.source[:MAX_SOURCE])
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef) and node.name == program.call:
             return None if node.args.vararg else len(node.args.posonlyargs) + len(node.args.args)
     return None
@@ -203,11 +219,13 @@ def _accepts(program: Program) -> int | None:
 
 def _judge(value: Json, limits: Limits) -> tuple[Status, str | None]:
     try:
-        size = len(wire.encode(value))
+        data = wire.encode(value)
     except wire.NotStrictError as reason:
         return Status.OUTPUT, f"the value is not strict JSON: {reason}"
-    if size > limits.value:
+    if len(data) > limits.value:
         return Status.OUTPUT, f"the value is larger than {limits.value} bytes"
+    if wire.count_values(data) > wire.MAX_VALUES:
+        return Status.OUTPUT, f"the value holds more than {wire.MAX_VALUES:,} values"
     return Status.OK, None
 
 

@@ -12,9 +12,14 @@ _NOTES = {
 _PARTIAL = {"A": (), "B": ("file_reads",), "C": ("file_reads", "file_writes")}
 
 
-def guarantees(tier: str, passed_over: list[str]) -> Guarantees:
+def guarantees(tier: str, passed_over: list[str], *, watched: bool = True) -> Guarantees:
+    """``watched``: whether the page tables of the children can be seen."""
     levels = {name: Level.PARTIAL if name in _PARTIAL[tier] else Level.FULL for name in GUARANTEES}
-    return Guarantees("process", tier, levels, "; ".join([_NOTES[tier], *passed_over]))
+    notes = [_NOTES[tier], *passed_over]
+    if not watched:
+        levels["memory"] = Level.PARTIAL
+        notes.append("/proc hides other processes here: their page tables can take twice their memory limit")
+    return Guarantees("process", tier, levels, "; ".join(notes))
 
 
 def no_sandbox_here(reason: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
 
 from selfchal.sandbox.protocol import InfrastructureError
+from selfchal.sandbox.runner.ending import describe_os_error
+from selfchal.sandbox.runner.forked import Child
 from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError
-from selfchal.sandbox.runner.spawn import Child, Zygote, ZygoteError, ZygoteSettings
+from selfchal.sandbox.runner.spawn import Zygote, ZygoteError, ZygoteSettings
 
 _REASON_CAP = 2000
 _READY_SECONDS = 30.0  # locking down takes milliseconds; this is for a machine that swaps
@@ -35,6 +38,11 @@ class Pool:
     def zygote_pid(self) -> int:
         return self._zygote.pid
 
+    def can_be_watched(self) -> bool:
+        """Whether this process is shown the page tables of its children. Raises InfrastructureError."""
+        with contextlib.closing(self.take()) as child:
+            return child.can_be_watched()
+
     def take(self) -> Child:
         """A child that is locked down and waits for its request. Raises InfrastructureError."""
         while True:
@@ -51,8 +59,8 @@ class Pool:
     def _await(self, child: Child) -> None:
         try:
             child.wait_ready(time.monotonic() + _READY_SECONDS)
-        except (ChannelClosedError, ChannelTimeoutError) as error:
-            reason = child.stdout(_REASON_CAP).decode("utf-8", "replace") or type(error).__name__
+        except (ChannelClosedError, ChannelTimeoutError, OSError) as error:
+            reason = _explain_failed_start(child, error)
             child.close()
             raise InfrastructureError(f"a child did not get ready: {reason}") from error
 
@@ -70,8 +78,13 @@ class Pool:
         self._zygote = Zygote(self._settings)
 
     def _refill(self, one_more: int = 0) -> None:
-        while len(self._spares) < self._wanted + one_more:
-            self._spares.append(self._zygote.fork())
+        """Raises ZygoteError where there is not even one."""
+        try:
+            while len(self._spares) < self._wanted + one_more:
+                self._spares.append(self._zygote.fork())
+        except ZygoteError:
+            if not self._spares:
+                raise
 
     def _drop_spares(self) -> None:
         while self._spares:
@@ -84,3 +97,14 @@ class Pool:
                 self._closed = True
                 self._drop_spares()
                 self._zygote.close()
+
+
+def _explain_failed_start(child: Child, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return describe_os_error(error)
+    if isinstance(error, ChannelTimeoutError):
+        return f"it took longer than {_READY_SECONDS:.0f} s"
+    said = child.stdout(_REASON_CAP).decode(
+        "utf-8", "replace"
+    )  # it says there why it cannot lock itself down
+    return said or str(error) or child.ending().failure or "it ended"

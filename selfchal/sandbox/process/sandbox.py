@@ -15,7 +15,8 @@ from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
 from selfchal.sandbox.process import guarantees as guarantees_of_tier
 from selfchal.sandbox.process.pool import Pool
 from selfchal.sandbox.protocol import InfrastructureError
-from selfchal.sandbox.runner.spawn import Child, ZygoteError, ZygoteSettings
+from selfchal.sandbox.runner.forked import Child
+from selfchal.sandbox.runner.spawn import ZygoteError, ZygoteSettings
 
 TIERS = ("A", "B", "C")
 
@@ -55,7 +56,9 @@ class ProcessSandbox(ChannelSandbox):
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
             self._tier, self._pools[0], passed_over = self._find_best_tier()
-            self.guarantees = guarantees_of_tier.guarantees(self._tier, passed_over)
+            self.guarantees = guarantees_of_tier.guarantees(
+                self._tier, passed_over, watched=self._can_be_watched()
+            )
             self._prove(config.require, "sandbox 'docker'")
             undo.pop_all()
 
@@ -72,6 +75,12 @@ class ProcessSandbox(ChannelSandbox):
             except ZygoteError as error:
                 reasons.append(f"tier {tier}: {error}")
         raise SandboxUnavailableError(guarantees_of_tier.no_sandbox_here("; ".join(reasons)))
+
+    def _can_be_watched(self) -> bool:
+        try:
+            return self._pools[0].can_be_watched()
+        except InfrastructureError as error:
+            raise SandboxUnavailableError(f"the sandbox does not start: {error}") from error
 
     def _start(self, tier: str, hash_seed: int) -> Pool:
         settings = ZygoteSettings(tier, hash_seed, self._config.clock, self._config.seed)

@@ -49,6 +49,7 @@ class Walls(NamedTuple):
     bindings: tuple[kernel.Step, ...]
     filter: kernel.Step  # the last one: after it most calls are refused
     base_memory: int  # bytes of address space of the zygote itself
+    cpu_seconds: int  # that any child may use
 
 
 def become_child(channel: int, stdout: int, isolation: Walls) -> None:
@@ -196,12 +197,10 @@ def _compile_code(request: dict[str, Any], filename: str) -> Any:
 
 def _limit(request: dict[str, Any], base_memory: int) -> None:
     """Rlimits of this request; hard limits too, so that the code can only lower them."""
-    cpu = request["cpu"]
     kernel.take(
         (
             kernel.prepared_rlimit(kernel.RLIMIT_AS, base_memory + request["memory"]),
             kernel.prepared_rlimit(kernel.RLIMIT_FSIZE, request["stdout"]),
-            kernel.prepared_rlimit(kernel.RLIMIT_CPU, cpu, cpu + 1),
         )
     )
 
@@ -237,6 +236,8 @@ def _send_done(status: str, value: Any, error: str | None, request: dict[str, An
         return wire.encode(["done", "output", None, f"the value is not strict JSON: {reason}"])
     if len(data) > request["value"]:
         return wire.encode(["done", "output", None, f"the value is larger than {request['value']} bytes"])
+    if wire.count_values(data) > wire.MAX_VALUES:
+        return wire.encode(["done", "output", None, f"the value holds more than {wire.MAX_VALUES:,} values"])
     return data
 
 

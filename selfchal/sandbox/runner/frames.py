@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import time
+from collections.abc import Callable
 
 from . import wire
 
@@ -12,7 +13,7 @@ _CHUNK = 2**16
 
 
 class ChannelClosedError(Exception):
-    """The child hung up."""
+    """The child hung up; the message is what it or its zygote said of that, if anything."""
 
 
 class ChannelTimeoutError(Exception):
@@ -20,7 +21,7 @@ class ChannelTimeoutError(Exception):
 
 
 class FrameTooLargeError(Exception):
-    """The child announced a frame above its cap."""
+    """More was said, or announced, than the host takes; the message says what is too much."""
 
 
 class Frames:
@@ -30,6 +31,8 @@ class Frames:
         channel.setblocking(False)
         self.socket = channel
         self._buffer = bytearray()
+        # Called whenever it is to wait for bytes; answers when it wants to be called again, at the latest.
+        self.look: Callable[[], float] | None = None
         self._readable = select.poll()
         self._readable.register(channel, select.POLLIN)
         self._writable = select.poll()
@@ -53,7 +56,7 @@ class Frames:
             self._fill(deadline)
         length: int = wire.HEADER.unpack_from(self._buffer)[0]
         if length > cap:
-            raise FrameTooLargeError
+            raise FrameTooLargeError(f"its messages are larger than {cap} bytes")
         while len(self._buffer) < size + length:
             self._fill(deadline)
         payload = bytes(self._buffer[size : size + length])
@@ -71,6 +74,10 @@ class Frames:
         self._buffer += data
 
     def wait_readable(self, deadline: float) -> None:
+        """Raises ChannelTimeoutError."""
+        while self.look is not None and (next_look := self.look()) < deadline:
+            if self._readable.poll(max(next_look - time.monotonic(), 0) * 1000):
+                return
         _wait(self._readable, deadline)
 
     def quiet(self) -> bool:

@@ -28,6 +28,10 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC = 0, 1, 3, 4, 6
 RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_MSGQUEUE = 7, 8, 9, 12
 
+# The host ends each run by the clock; this ends a child whose host was stopped meanwhile. It is out of the
+# code's reach: dying of a limit that it lowered itself would look like a failure of the sandbox.
+MOST_CPU_SECONDS = 24 * 3600
+
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
@@ -68,6 +72,13 @@ def _check_result(result: int, what: str) -> None:
         raise SetupError(error, f"{what}: {os.strerror(error)}")
 
 
+def last_error() -> str:
+    """Why ``fork`` answered a negative number."""
+    find = _quick.__errno_location
+    find.restype = ctypes.POINTER(ctypes.c_int)
+    return os.strerror(find().contents.value)
+
+
 def prctl(option: int, *args: int) -> None:
     padded = [ctypes.c_ulong(value) for value in (*args, 0, 0, 0, 0)[:4]]
     _check_result(_libc.prctl(ctypes.c_int(option), *padded), f"prctl {option}")
@@ -82,17 +93,20 @@ def prepared_syscall(what: str, number: int, *args: int) -> Step:
     return what, _quick.syscall, (number, *args)
 
 
-def prepared_rlimit(limit: int, soft: int, hard: int | None = None) -> Step:
-    """The hard limit is the soft one, where none is given; it can only be lowered."""
-    values = _LIMITS.pack(soft, soft if hard is None else hard)
-    return f"setrlimit {limit}", _quick.setrlimit, (limit, values)
+def prepared_rlimit(limit: int, value: int) -> Step:
+    """Soft and hard, so that it can only be lowered."""
+    return f"setrlimit {limit}", _quick.setrlimit, (limit, _LIMITS.pack(value, value))
 
 
 def lower_limit(limit: int, value: int) -> None:
     """Soft and hard to ``value``, or to the hard limit that is there if that is lower."""
+    take([prepared_rlimit(limit, min(value, hard_limit(limit)))])
+
+
+def hard_limit(limit: int) -> int:
     there = ctypes.create_string_buffer(_LIMITS.size)
     _check_result(_libc.getrlimit(limit, there), f"getrlimit {limit}")
-    take([prepared_rlimit(limit, min(value, _LIMITS.unpack(there.raw)[1]))])
+    return int(_LIMITS.unpack(there.raw)[1])
 
 
 def take(steps: Iterable[Step]) -> None:

@@ -17,18 +17,23 @@ import time
 from typing import NoReturn
 
 from . import kernel
+from .ending import Ending
+from .forked import DYING_SECONDS, Child
 from .frames import ChannelClosedError, ChannelTimeoutError
-from .spawn import Child, Zygote, ZygoteError, ZygoteSettings
+from .page_tables import LOOK_SECONDS
+from .spawn import Zygote, ZygoteError, ZygoteSettings
 
 PACKET = struct.Struct("!BII")
 WINDOW = 256 * 2**10
 # Host to relay: open (payload: hash seed), bytes for a child, more window (payload: 4 bytes), what did it
-# print (payload: 4 bytes, the cap), forget that, end it.
-OPEN, BYTES, GRANT, PRINTED, FORGET, END = range(1, 7)
-# Relay to host: the channel is ready, bytes of a child, the child ended (payload: wait status or nothing),
-# what it printed, and once for the whole relay: how it started.
+# print (payload: 4 bytes, the cap), forget that, end it, a run begins (payload: 8 bytes, its memory limit),
+# let it run no further, let it run on, kill it.
+OPEN, BYTES, GRANT, PRINTED, FORGET, END, WATCH, SUSPEND, RESUME, KILL = range(1, 11)
+# Relay to host: the channel is ready, bytes of a child, the child ended (payload: an ``Ending``), what it
+# printed, and once for the whole relay: how it started.
 READY, DATA, CLOSED, TEXT, STARTED = range(11, 16)
 NUMBER = struct.Struct("!I")
+MEMORY = struct.Struct("!Q")
 
 _CHUNK = 64 * 2**10
 _READY_SECONDS = 30.0
@@ -67,6 +72,9 @@ class _Line:
         self.child = child
         self.window = WINDOW
         self.outgoing = bytearray()
+        self.watched = False
+        self.hung_up = False
+        self.dying_until = 0.0  # from then on until its end is told: when it is to have ended
 
 
 class Relay:
@@ -107,12 +115,23 @@ class Relay:
         """Pass bytes on until the host hangs up."""
         self._poll.register(0, select.POLLIN)
         while True:
-            for fd, event in self._poll.poll():
+            busy = any(line.watched or line.dying_until for line in self._lines.values())
+            for fd, event in self._poll.poll(LOOK_SECONDS * 1000 if busy else None):
                 if fd == 0:
                     if not self._read_host():
                         return
                 elif fd in self._by_fd:
                     self._serve_child(self._by_fd[fd], event)
+            self._look()
+
+    def _look(self) -> None:
+        """Whatever has its time: page tables of those that run, the end of those that hung up."""
+        for channel, line in self._lines.items():
+            if line.watched:
+                line.child.look()
+            if line.dying_until and (line.child.ended() or time.monotonic() > line.dying_until):
+                line.dying_until = 0.0
+                _send(CLOSED, channel, line.child.ending(0.0).to_bytes())
 
     def _read_host(self) -> bool:
         data = os.read(0, _CHUNK)
@@ -128,22 +147,33 @@ class Relay:
         return bool(data)
 
     def _obey(self, kind: int, channel: int, payload: bytes) -> None:
+        line = self._lines.get(channel)
         if kind == OPEN:
             self._open(channel, payload[0])
-            return
-        line = self._lines.get(channel)
-        if line is None:
-            return  # it has ended meanwhile, and the host is being told
+        elif line is not None:  # else it never got ready, and the host is being told
+            self._obey_for(line, kind, channel, payload)
+
+    def _obey_for(self, line: _Line, kind: int, channel: int, payload: bytes) -> None:
         if kind == BYTES:
             line.outgoing += payload
-            self._push(channel, line)
+            self._push(line)
         elif kind == GRANT:
             line.window += NUMBER.unpack(payload)[0]
-            self._watch(line)
+            self._register(line)
         elif kind == PRINTED:
             _send(TEXT, channel, line.child.stdout(NUMBER.unpack(payload)[0]))
         elif kind == FORGET:
             line.child.forget_stdout()
+        elif kind == WATCH:
+            line.child.watch(MEMORY.unpack(payload)[0])
+            line.watched = True
+        elif kind == SUSPEND:
+            line.child.suspend()
+            line.watched = False
+        elif kind == RESUME:
+            line.child.resume()
+        elif kind == KILL:
+            line.child.kill()
         elif kind == END:
             self._drop(channel, line)
 
@@ -152,46 +182,53 @@ class Relay:
         self._refill(hash_seed)
         try:
             child.wait_ready(time.monotonic() + _READY_SECONDS)
-        except (ChannelClosedError, ChannelTimeoutError):
+        except (ChannelClosedError, ChannelTimeoutError, OSError) as error:
             child.close()
-            _send(CLOSED, channel, b"")
+            failure = f"a child in the container did not get ready: {error or type(error).__name__}"
+            _send(CLOSED, channel, Ending(failure=failure).to_bytes())
             return
         line = self._lines[channel] = _Line(child)
         self._by_fd[child.fileno()] = channel
-        self._watch(line)
+        self._register(line)
         _send(READY, channel, b"")
 
-    def _watch(self, line: _Line) -> None:
+    def _register(self, line: _Line) -> None:
+        if line.hung_up:
+            return
         events = select.POLLIN if line.window > 0 else 0
         self._poll.register(line.child.fileno(), events | (select.POLLOUT if line.outgoing else 0))
 
     def _serve_child(self, channel: int, event: int) -> None:
         line = self._lines[channel]
         if event & select.POLLOUT:
-            self._push(channel, line)
-        if event & ~select.POLLOUT and channel in self._lines:
+            self._push(line)
+        if event & ~select.POLLOUT and not line.hung_up:
             data = line.child.read_some(max(1, min(line.window, _CHUNK)))
             if not data:
-                self._close(channel, line)
+                self._close(line)
                 return
             line.window -= len(data)
             _send(DATA, channel, data)
-            self._watch(line)
+            self._register(line)
 
-    def _push(self, channel: int, line: _Line) -> None:
-        sent = line.child.write_some(line.outgoing)
+    def _push(self, line: _Line) -> None:
+        """What goes to one that has hung up is dropped: the host does not know of it yet."""
+        sent = None if line.hung_up else line.child.write_some(line.outgoing)
         if sent is None:
-            self._close(channel, line)
+            self._close(line)
             return
         del line.outgoing[:sent]
-        self._watch(line)
+        self._register(line)
 
-    def _close(self, channel: int, line: _Line) -> None:
-        """The child hung up: say how it ended. What it printed can still be asked for until END."""
+    def _close(self, line: _Line) -> None:
+        """The child hung up: how it ended is told when it has. What it printed can be asked for until END."""
+        if line.hung_up:
+            return
+        line.hung_up = True
         self._poll.unregister(line.child.fileno())
         self._by_fd.pop(line.child.fileno(), None)
-        status = line.child.exit_status(5.0)
-        _send(CLOSED, channel, b"" if status is None else status.to_bytes(4, "big", signed=True))
+        line.watched = False
+        line.dying_until = time.monotonic() + DYING_SECONDS
 
     def _drop(self, channel: int, line: _Line) -> None:
         if self._by_fd.pop(line.child.fileno(), None) is not None:

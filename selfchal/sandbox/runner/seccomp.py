@@ -14,15 +14,17 @@ import os
 import struct
 from itertools import pairwise
 
-from .kernel import PR_SET_SECCOMP, Step, prepared_prctl
+from .kernel import PR_SET_SECCOMP, RLIMIT_AS, RLIMIT_FSIZE, Step, prepared_prctl
 
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
-_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, JGE, BPF_RET|K
+# BPF_LD|W|ABS, BPF_ALU|AND|K, BPF_JMP|JEQ|K, BPF_JMP|JGE|K, BPF_RET|K
+_LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _NR_OFFSET, _ARCH_OFFSET, _ARGS_OFFSET = 0, 4, 16
 _FILTER_MODE = 2
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 _Instruction = tuple[int, int, int, int]
+_Jump = int | str  # how many instructions are passed over, or "allow" or "refuse"
 
 # name: (x86-64, aarch64); -1 where the architecture has no such call.
 _PLAIN: dict[str, tuple[int, int]] = {
@@ -31,7 +33,6 @@ _PLAIN: dict[str, tuple[int, int]] = {
     "close": (3, 57),
     "fstat": (5, 80),
     "lseek": (8, 62),
-    "mmap": (9, 222),
     "mprotect": (10, 226),
     "munmap": (11, 215),
     "brk": (12, 214),
@@ -91,15 +92,52 @@ _PLAIN: dict[str, tuple[int, int]] = {
     "readlink": (89, -1),
     "time": (201, -1),
 }
-# name: numbers, the argument looked at, the values allowed (the kernel reads these as 32-bit).
-_CHECKED: dict[str, tuple[tuple[int, int], int, tuple[int, ...]]] = {
-    "ioctl": ((16, 29), 1, (0x5401, 0x541B, 0x5450, 0x5451)),  # TCGETS, FIONREAD, FIONCLEX, FIOCLEX
-    "fcntl": (
-        (72, 25),
-        1,
-        (0, 1, 2, 3, 1030),
-    ),  # DUPFD, GETFD, SETFD, GETFL, DUPFD_CLOEXEC: no locks, no signals
-    "prlimit64": ((302, 261), 0, (0,)),  # only its own, which it can only lower
+
+
+def _low(argument: int) -> int:
+    """Where the low half of an argument lies; the high half follows (both machines are little-endian)."""
+    return _ARGS_OFFSET + 8 * argument
+
+
+def _allow_any(argument: int, *values: int) -> list[tuple[int, _Jump, _Jump, int]]:
+    """Allow these values; for others go on."""
+    return [(_LOAD, 0, 0, _low(argument)), *((_EQUAL, "allow", 0, value) for value in values)]
+
+
+def _demand(offset: int, value: int) -> list[tuple[int, _Jump, _Jump, int]]:
+    """Refuse what is not this value; with it go on."""
+    return [(_LOAD, 0, 0, offset), (_EQUAL, 0, "refuse", value)]
+
+
+_MAP_TYPE, _MAP_PRIVATE, _MAP_HUGETLB = 0x0F, 0x02, 0x40000
+# name: numbers, and what decides; where nothing does, the call is refused.
+_CHECKED: dict[str, tuple[tuple[int, int], list[tuple[int, _Jump, _Jump, int]]]] = {
+    # TCGETS, FIONREAD, FIONCLEX, FIOCLEX
+    "ioctl": ((16, 29), _allow_any(1, 0x5401, 0x541B, 0x5450, 0x5451)),
+    # DUPFD, GETFD, SETFD, GETFL, DUPFD_CLOEXEC: no locks, no signals
+    "fcntl": ((72, 25), _allow_any(1, 0, 1, 2, 3, 1030)),
+    # Its own limits alone. Memory and file size are set with each request, so they can be lowered; the others
+    # can be read (no new value), so that no code dies of a limit that it set itself.
+    "prlimit64": (
+        (302, 261),
+        [
+            *_demand(_low(0), 0),
+            *_allow_any(1, RLIMIT_AS, RLIMIT_FSIZE),
+            *_demand(_low(2), 0),
+            *_demand(_low(2) + 4, 0),
+            *_allow_any(0, 0),
+        ],
+    ),
+    # Private memory alone. Of shared memory the kernel keeps every page as long as one page of it is mapped:
+    # unmapping the others would take them out of every count of this process, and keep them.
+    "mmap": (
+        (9, 222),
+        [
+            (_LOAD, 0, 0, _low(3)),
+            (_AND, 0, 0, _MAP_TYPE | _MAP_HUGETLB),
+            (_EQUAL, "allow", "refuse", _MAP_PRIVATE),
+        ],
+    ),
 }
 _CLONE3 = 435
 
@@ -116,9 +154,9 @@ def build_filter(machine: str | None = None) -> bytes:
         "allow": [(_RETURN, 0, 0, _ALLOW)],
         "absent": [(_RETURN, 0, 0, _ERRNO | errno.ENOSYS)],
     }
-    for name, (numbers, argument, values) in _CHECKED.items():
+    for name, (numbers, steps) in _CHECKED.items():
         answers[numbers[column]] = name
-        blocks[name] = _check_block(argument, values)
+        blocks[name] = _close_block(steps)
     code = [(_LOAD, 0, 0, _ARCH_OFFSET), (_EQUAL, 1, 0, arch), (_RETURN, 0, 0, _KILL)]
     code += [(_LOAD, 0, 0, _NR_OFFSET), *_build_search(_split_regions(answers), blocks)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
@@ -158,10 +196,17 @@ def _build_branch(regions: list[tuple[int, str]], at: int, offsets: dict[str, in
     return [(_AT_LEAST, yes, no, regions[middle][0]), *left, *right]
 
 
-def _check_block(argument: int, values: tuple[int, ...]) -> list[_Instruction]:
-    code = [(_LOAD, 0, 0, _ARGS_OFFSET + 8 * argument)]
-    code += [(_EQUAL, left, 0, value) for left, value in zip(range(len(values), 0, -1), values, strict=True)]
-    return [*code, (_RETURN, 0, 0, _ERRNO | errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
+def _close_block(steps: list[tuple[int, _Jump, _Jump, int]]) -> list[_Instruction]:
+    """The steps with their jumps counted out, then the two ends that they jump to; it falls into "refuse"."""
+    ends = {"refuse": len(steps), "allow": len(steps) + 1}
+
+    def count(jump: _Jump, here: int) -> int:
+        return jump if isinstance(jump, int) else ends[jump] - here - 1
+
+    block = [
+        (code, count(yes, here), count(no, here), value) for here, (code, yes, no, value) in enumerate(steps)
+    ]
+    return [*block, (_RETURN, 0, 0, _ERRNO | errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
 
 
 class _Program(ctypes.Structure):

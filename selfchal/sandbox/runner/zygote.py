@@ -1,9 +1,10 @@
 """The bare interpreter that forks children: no task, no world, no secret in its memory.
 
 Started as ``python -P -s -S -B`` (that is ``-I`` but for PYTHONHASHSEED, which ``-I`` would ignore) with
-an environment of its own. It takes one kind of message on its control socket: three descriptors (a
-child's channel, the pipe for its exit status, the file for its stdout). What a child is to run never
-passes through here, so no child can find another task's text in the memory it was forked with.
+an environment of its own and the code that ``boot`` wrote. It takes one kind of message on its control
+socket: three descriptors (a child's channel, the pipe for its exit status, the file for its stdout). What a
+child is to run never passes through here, so no child can find another task's text in the memory it was
+forked with.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import signal
 import struct
 import sys
 import sysconfig
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from . import clock, isolation, kernel, landlock, seccomp
 from .child import CHANNEL, MOST_DESCRIPTORS, Walls, become_child, rehearse
 from .prefault import hold_what_is_free
-from .wire import PIDFD
+from .wire import EXIT, FAILED, PIDFD
 
-EXIT = struct.Struct("!i")  # a wait status as os.waitpid gives it
-_ONE, _THREE = struct.Struct("=i"), struct.Struct("=3i")
-_THREE_SPACE = _socket.CMSG_SPACE(_THREE.size)
+_ONE = struct.Struct("=i")
+_THREE_SPACE = _socket.CMSG_SPACE(3 * _ONE.size)
 _INHERITED_LIMITS = (
     (kernel.RLIMIT_NOFILE, MOST_DESCRIPTORS),
     (kernel.RLIMIT_CORE, 0),
@@ -40,9 +41,8 @@ _INHERITED_LIMITS = (
 PRELOADED = "collections datetime functools itertools json math re string time typing".split()  # noqa: SIM905 — one word a module reads better
 
 
-def main() -> NoReturn:
-    """Entry point: one JSON argument with ``control``, ``tier``, ``clock`` and ``seed``."""
-    settings = json.loads(sys.argv[1])
+def main(settings: dict[str, Any]) -> NoReturn:
+    """Entry point: ``control`` (a descriptor), ``tier``, ``clock`` and ``seed``."""
     os.dup2(settings["control"], CHANNEL + 1)
     os.dup2(0, CHANNEL)  # a child's channel takes its place
     os.closerange(CHANNEL + 2, MOST_DESCRIPTORS)
@@ -71,7 +71,8 @@ def _isolate(settings: dict[str, Any], control: _socket.socket) -> Walls:
         import random  # otherwise the code's own import does, and seeds it anew each time
     _prefer_oom_kill()
     sys.path[:] = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib") + "/lib-dynload"]
-    sys.argv[:] = [""]
+    sys.argv[:] = sys.orig_argv[:] = [""]
+    sys.executable = sys._base_executable = ""  # type: ignore[attr-defined]  # typeshed does not know it
     _preload_library()
     base_memory = isolation.address_space()
     see = isolation.visible()
@@ -88,16 +89,18 @@ def _isolate(settings: dict[str, Any], control: _socket.socket) -> Walls:
     for limit, value in _INHERITED_LIMITS:
         kernel.lower_limit(limit, value)
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    cpu_seconds = min(kernel.MOST_CPU_SECONDS, kernel.hard_limit(kernel.RLIMIT_CPU))
     bindings = [
         kernel.prepared_prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL),  # a fork does not inherit it
         kernel.prepared_rlimit(kernel.RLIMIT_NPROC, 0),
-        kernel.prepared_rlimit(kernel.RLIMIT_NOFILE, 32),
+        kernel.prepared_rlimit(kernel.RLIMIT_NOFILE, min(32, kernel.hard_limit(kernel.RLIMIT_NOFILE))),
+        kernel.prepared_rlimit(kernel.RLIMIT_CPU, cpu_seconds),
     ]
     if rules is not None:
         bindings.append(landlock.restricting(rules))
     if settings["seed"] is not None:
         random.seed(settings["seed"])  # no earlier: os.fork seeds it anew
-    return Walls(tuple(bindings), binds_filter, base_memory)
+    return Walls(tuple(bindings), binds_filter, base_memory, cpu_seconds)
 
 
 def _preload_library() -> None:
@@ -123,8 +126,9 @@ def _become_first_process(control: _socket.socket) -> None:
     pid = os.fork()
     if pid:
         control.close()
-        os.waitpid(pid, 0)
-        os._exit(0)
+        _, wait_status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(wait_status)
+        os._exit(code if code >= 0 else 128 - code)
 
 
 class _Forks:
@@ -149,27 +153,39 @@ class _Forks:
                     return
 
     def _fork(self) -> bool:
-        _, ancillary, _, _ = self._control.recvmsg(1, _THREE_SPACE)
-        if not ancillary:
+        message, ancillary, _, _ = self._control.recvmsg(1, _THREE_SPACE)
+        if not message:
             return False
-        channel, status, stdout = _THREE.unpack(ancillary[0][2])
-        pid = kernel.fork()  # below 0: the host reads the end of both pipes, an infrastructure failure
+        descriptors = [fd for _, _, data in ancillary for (fd,) in _ONE.iter_unpack(data)]
+        if len(descriptors) < 3:
+            _refuse(descriptors, "it has no descriptor left for another process (EMFILE)")
+            return True
+        channel, status, stdout = descriptors
+        pid = kernel.fork()
         if pid == 0:
             become_child(channel, stdout, self._prepared)
-        os.close(stdout)
         if pid < 0:
-            os.close(status)
-            os.close(channel)
+            _refuse(descriptors, f"it cannot fork: {kernel.last_error()}")
             return True
-        pidfd = os.pidfd_open(pid)
+        os.close(stdout)
+        try:
+            pidfd = os.pidfd_open(pid)
+        except OSError as error:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            _refuse((channel, status), f"it cannot hold another process: {error}")
+            return True
         self._children[pidfd] = pid, status
         self._poll.register(pidfd, select.POLLIN)
         rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _ONE.pack(pidfd))]
         to_host = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, channel)
-        try:  # noqa: SIM105 — touches less memory, which the fork made the kernel copy
+        try:
             to_host.sendmsg([PIDFD], rights)
-        except OSError:
+        except (BrokenPipeError, ConnectionResetError):
             pass  # the host has hung up already
+        except OSError as error:  # too many descriptors of this user are under way, say
+            os.kill(pid, signal.SIGKILL)
+            to_host.send(FAILED + f"\nit cannot hand over another process (EMFILE): {error}".encode())
         to_host.close()
         return True
 
@@ -177,10 +193,19 @@ class _Forks:
         """Collect one that ended and tell the host how."""
         self._poll.unregister(pidfd)
         pid, status = self._children.pop(pidfd)
-        _, wait_status = os.waitpid(pid, 0)
+        _, wait_status, usage = os.wait4(pid, 0)
+        used_up = usage.ru_utime + usage.ru_stime >= self._prepared.cpu_seconds
         try:  # noqa: SIM105 — as above
-            os.write(status, EXIT.pack(wait_status))
+            os.write(status, EXIT.pack(wait_status, usage.ru_maxrss, used_up))
         except BrokenPipeError:
             pass  # the host did not want to know
         os.close(status)
         os.close(pidfd)
+
+
+def _refuse(descriptors: Iterable[int], reason: str) -> None:
+    """Tell the host that there is no child; the channel is the first descriptor, where there is any."""
+    for number, fd in enumerate(descriptors):
+        if number == 0:
+            os.write(fd, FAILED + b"\n" + reason.encode())
+        os.close(fd)

@@ -13,7 +13,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,10 +24,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from selfchal.core.errors import SandboxUnavailableError
 from selfchal.core.sandbox import GUARANTEES, Guarantees, Level
 from selfchal.sandbox.channel_sandbox import ChannelSandbox, cores
-from selfchal.sandbox.runner.frames import Frames
+from selfchal.sandbox.protocol import InfrastructureError
+from selfchal.sandbox.runner import wire
+from selfchal.sandbox.runner.ending import Ending, OutOfMemoryKills, was_killed
+from selfchal.sandbox.runner.forked import DYING_SECONDS
+from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError, Frames
 
+_kills = OutOfMemoryKills()
 VARIABLE = "SELFCHAL_ALLOW_UNSAFE"
 _PROGRAM = "import sys; sys.path.insert(0, {!r}); from runner.bare import main; main()"
+_READY_SECONDS = 60.0  # a machine that does other things too starts an interpreter late
 _HELD = {"wall_time": Level.FULL, "memory": Level.PARTIAL, "cpu": Level.PARTIAL, "determinism": Level.PARTIAL}
 WARNING = "UNSAFE: code ran as a plain subprocess, with the files, the network and the rights of the user"
 
@@ -59,7 +67,13 @@ class UnsafeSubprocessSandbox(ChannelSandbox):
         self.guarantees = Guarantees("unsafe-subprocess", "none", levels, WARNING)
 
     def _take(self, hash_seed: int) -> PlainChild:
-        return PlainChild(hash_seed)
+        child = PlainChild(hash_seed)
+        try:
+            child.wait_ready(time.monotonic() + _READY_SECONDS)
+        except (ChannelClosedError, ChannelTimeoutError) as error:
+            child.close()
+            raise InfrastructureError("the interpreter did not start") from error
+        return child
 
     def _end(self) -> None:
         """Nothing: each process ends with its run or session."""
@@ -71,6 +85,7 @@ class PlainChild:
     def __init__(self, hash_seed: int) -> None:
         here, there = socket.socketpair()
         self._frames = Frames(here)
+        self._started = 0.0
         self._stdout = tempfile.TemporaryFile()  # noqa: SIM115 — closed in close()
         folder = str(Path(__file__).parent.parent)
         self._process = subprocess.Popen(
@@ -84,6 +99,13 @@ class PlainChild:
             cwd=tempfile.gettempdir(),
         )
         there.close()
+
+    def wait_ready(self, deadline: float) -> None:
+        """Wait for the interpreter, whose start is not the code's time. Raises ChannelClosedError,
+        ChannelTimeoutError."""
+        self._frames.wait_readable(deadline)
+        if self._frames.socket.recv(1) != wire.READY:
+            raise ChannelClosedError
 
     def send(self, payload: bytes, deadline: float) -> None:
         self._frames.send(payload, deadline)
@@ -101,17 +123,38 @@ class PlainChild:
         os.ftruncate(self._stdout.fileno(), 0)
         os.lseek(self._stdout.fileno(), 0, os.SEEK_SET)
 
-    def exit_status(self, seconds: float) -> int | None:
+    def watch(self, memory: int) -> None:
+        """Nothing is watched: the memory limit of this sandbox is a partial one."""
+        self._started = time.monotonic()
+
+    def ending(self) -> Ending:
+        """A process without walls can kill itself: only the kernel's own count speaks for somebody else."""
+        hung_up = False
         try:
-            code = self._process.wait(seconds)
+            code = self._process.wait(DYING_SECONDS)
         except subprocess.TimeoutExpired:
-            return None
-        return -code if code < 0 else code << 8
+            hung_up = True
+            self.kill()
+            code = self._process.wait()
+        wait_status = -code if code < 0 else code << 8
+        ending = Ending(wait_status, hung_up=hung_up)
+        if hung_up or not was_killed(wait_status) or not _kills.rose_since(self._started):
+            return ending
+        return replace(ending, out_of_memory=True, failure="the kernel ran out of memory and killed it")
+
+    def suspend(self) -> None:
+        self._signal_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal_group(signal.SIGCONT)
 
     def kill(self) -> None:
         """The whole group, since this sandbox cannot keep code from making processes."""
+        self._signal_group(signal.SIGKILL)
+
+    def _signal_group(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # none left, or a zombie (macOS)
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, number)
 
     def close(self) -> None:
         self.kill()

@@ -18,8 +18,10 @@ class Attack:
     ``host`` is a dictionary of what the attacker may know (``traps.Traps.target``): process ids, ports,
     paths. The attack is stopped when its status is in ``stopped_by``, an ok one returned None, no trap on
     the host has sprung, and it was over in time. ``guarantee`` is the word of ``GUARANTEES`` it tries, and
-    only a sandbox that claims at least ``needs`` for it owes the stop. ``first`` runs before, in an
-    execution of its own.
+    only a sandbox that claims at least ``needs`` for it is tried. ``first`` runs before, in an execution of
+    its own. With ``then`` the attack runs in a session, ``then`` in the same one a second later, and what
+    that answers decides. A ``blind`` one is told nothing of the host, and must not find out where selfchal is
+    installed. ``host_memory`` is by how many bytes the host may grow meanwhile.
     """
 
     name: str
@@ -31,3 +33,6 @@ class Attack:
     needs: Level = Level.PARTIAL
     first: str | None = None
     limits: Limits = field(default=LIMITS)
+    then: str | None = None
+    blind: bool = False
+    host_memory: int | None = None

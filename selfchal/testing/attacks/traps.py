@@ -27,31 +27,52 @@ _HOME = os.path.expanduser("~")
 _TEXT_SLACK = 64 * 2**10
 
 
+# The process that attackers may kill. It ends with its parent, however that ends, and takes the folder along.
+_VICTIM = "import shutil, sys\nsys.stdin.read()\nshutil.rmtree(sys.argv[1], ignore_errors=True)"
+
+
 class Traps:
     """A secret file, listening sockets, a process to be killed and the host's own environment."""
 
     def __init__(self) -> None:
         self._token = secrets.token_hex(16)
-        self._folder = Path(tempfile.mkdtemp(prefix="selfchal-attacks-"))
-        self._folder.chmod(0o777)  # only the sandbox is to stand in the way
-        self._secret = self._folder / "secret.py"
-        self._plant()
-        self._victim = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"],
-            stdin=subprocess.DEVNULL,
+        self._package = Path(__file__).parents[2]
+        self._resident = 0
+        with contextlib.ExitStack() as undo:
+            self._folder = Path(tempfile.mkdtemp(prefix="selfchal-attacks-"))
+            undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            self._victim = self._start_victim(undo)
+            self._folder.chmod(0o777)  # only the sandbox is to stand in the way
+            self._secret = self._folder / "secret.py"
+            self._plant()
+            self._list_sockets(undo)
+            self._before = self._look()
+            for path in _PLANTED:
+                undo.callback(path.unlink, missing_ok=True)
+            self._undo = undo.pop_all()
+
+    def _start_victim(self, undo: contextlib.ExitStack) -> subprocess.Popen[bytes]:
+        victim = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _VICTIM, str(self._folder)],
+            stdin=subprocess.PIPE,
             start_new_session=True,  # a group of its own to be killed
         )
+        undo.callback(victim.wait)
+        undo.callback(victim.kill)
+        if victim.stdin is not None:
+            undo.callback(victim.stdin.close)
+        return victim
+
+    def _list_sockets(self, undo: contextlib.ExitStack) -> None:
+        self._listeners: list[socket.socket] = []
         self._tcp = socket.create_server(("127.0.0.1", 0))
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(("127.0.0.1", 0))
-        self._unix, self._abstract = self._list_unix_sockets()
-        self._listeners = [
-            one for one in (self._tcp, self._udp, self._unix, self._abstract) if one is not None
-        ]
-        for listener in self._listeners:
+        unix, self._abstract = self._list_unix_sockets()
+        for listener in filter(None, (self._tcp, self._udp, unix, self._abstract)):
+            undo.callback(listener.close)
             listener.setblocking(False)
-        self._package = Path(__file__).parents[2]
-        self._before = self._look()
+            self._listeners.append(listener)
 
     def _plant(self) -> None:
         self._secret.write_text(f"token = {self._token!r}\nprint(token)\n")
@@ -102,6 +123,11 @@ class Traps:
             return "the host's secret came back"
         if len(told) > attack.limits.stdout + 4 * attack.limits.value + _TEXT_SLACK:
             return f"{len(told)} characters came back"
+        if attack.blind and str(self._package) in told:
+            return "where selfchal is installed came back"
+        grown = _read_peak() - self._resident
+        if attack.host_memory is not None and self._resident and grown > attack.host_memory:
+            return f"the host grew by {grown / 2**20:.0f} MB"
         if self._victim.poll() is not None:
             return "a process of the host was killed"
         for listener in self._listeners:
@@ -113,6 +139,12 @@ class Traps:
             self._before = self._look()
             return "a file of the host was changed"
         return None
+
+    def reset_memory(self) -> None:
+        """From here on the host's own peak of memory is counted, where the kernel does that (Linux)."""
+        with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+        self._resident = _read_peak()
 
     def _look(self) -> tuple[object, ...]:
         """Everything that writing attacks aim at."""
@@ -130,13 +162,7 @@ class Traps:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._victim.kill()
-        self._victim.wait()
-        for path in _PLANTED:
-            path.unlink(missing_ok=True)
-        for listener in self._listeners:
-            listener.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._undo.close()
 
 
 def _was_touched(listener: socket.socket) -> bool:
@@ -147,6 +173,14 @@ def _was_touched(listener: socket.socket) -> bool:
         connection.close()
         return True
     return False
+
+
+def _read_peak() -> int:
+    """Most bytes that this process had resident since the last reset; 0 where that is not told."""
+    for line in _read("/proc/self/status").splitlines():
+        if line.startswith(b"VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def _is_secret(name: str, value: str) -> bool:

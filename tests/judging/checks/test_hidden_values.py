@@ -39,3 +39,7 @@ def test_a_value_in_disguise_is_seen(source: str) -> None:
 )
 def test_what_is_said_or_comes_from_a_tool_is_not_hidden(source: str) -> None:
     assert hidden_values(source, SAID) == []
+
+
+def test_only_so_many_pieces_are_told_of() -> None:
+    assert len(hidden_values(", ".join(f"int('{number}')" for number in range(1_000, 2_500)), SAID)) == 20

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from selfchal.judging.guest.evaluations import evaluations
+from selfchal.judging.guest.turned_evaluations import turned_evaluations
 from selfchal.judging.source.drop_conditions import weakened
+from selfchal.judging.source.perturb import perturbed
 from tests.judging.guest.tools import READING, WRITING, CountingBoard, give_tools, make_board
 
 
@@ -43,3 +45,12 @@ def evaluate():
     return before == 'Bonn' and get_order('W102')['city'] == 'Oslo'
 """
     assert ask(make_board(worlds=1), source, [None]) == [[False, True, None]]
+
+
+def test_sets_come_in_another_order_with_each_outcome() -> None:
+    """One of three orders begins with any given member."""
+    (turned,), turns = perturbed(["def evaluate(answer):\n    return next(iter({'a', 'b', 'c'})) == 'c'"])
+    assert turns > 1
+    board = make_board(worlds=3)
+    rows = turned_evaluations(give_tools(board), READING, WRITING, 1000, turned, ["1", "2", "3"], 1)
+    assert sorted(row[0] is True for row in rows) == [False, False, True]

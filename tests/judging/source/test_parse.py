@@ -7,7 +7,8 @@ import ast
 import pytest
 
 from selfchal.core.sandbox import MAX_SOURCE
-from selfchal.judging.source.parse import MAX_NESTING, SourceError, parse_source
+from selfchal.judging.source.parse import SourceError, parse_source
+from selfchal.sandbox.compiling import MAX_DEPTH
 
 DEEP = {
     "minus": "-" * (MAX_SOURCE - 1) + "1",
@@ -42,9 +43,11 @@ def test_how_deep_code_may_be_nested_is_the_same_on_every_python() -> None:
     def nested(levels: int) -> str:
         return "-" * (levels - 3) + "1"  # and the module, the statement, the number
 
-    parse_source(nested(MAX_NESTING), "the code")
-    with pytest.raises(SourceError, match="the code is nested 101 levels deep; at most 100 are read"):
-        parse_source(nested(MAX_NESTING + 1), "the code")
+    parse_source(nested(MAX_DEPTH), "the code")
+    with pytest.raises(
+        SourceError, match="the code is too complex: it is nested 101 levels deep; at most 100 are read"
+    ):
+        parse_source(nested(MAX_DEPTH + 1), "the code")
 
 
 def test_whatever_is_parsed_can_be_written_again() -> None:

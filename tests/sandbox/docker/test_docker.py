@@ -24,7 +24,7 @@ _HOST = (
     "from selfchal.core.sandbox import Limits, Program\n"
     "from selfchal.sandbox.docker.sandbox import DockerConfig, DockerSandbox\n"
     "sandbox = DockerSandbox(DockerConfig(image='host', containers=1))\n"
-    "print(sandbox._container(0).id, flush=True)\n"
+    "print(sandbox._get_container(0).id, flush=True)\n"
     "sandbox.run(Program('while True: pass'), None, Limits(seconds=60))\n"
 )
 
@@ -45,7 +45,7 @@ def client(docker: Sandbox) -> Iterator[Any]:
 
 
 def test_every_lock_of_the_engine_is_on(docker: DockerSandbox, client: Any) -> None:
-    told = client.api.inspect_container(docker._container(0).id)
+    told = client.api.inspect_container(docker._get_container(0).id)
     host = told["HostConfig"]
     assert (host["NetworkMode"], host["ReadonlyRootfs"], host["CapDrop"]) == ("none", True, ["ALL"])
     assert (told["Config"]["User"], host["IpcMode"], host["Binds"]) == ("65534:65534", "none", None)
@@ -85,16 +85,16 @@ def test_containers_of_dead_hosts_are_removed_and_others_are_not(docker: DockerS
 
 def test_a_container_that_dies_is_no_verdict(client: Any) -> None:
     with DockerSandbox(DockerConfig(image="host", containers=1)) as sandbox:
-        first = sandbox._container(0).id
+        first = sandbox._get_container(0).id
         client.api.kill(first)
         execution = sandbox.run(Program("result = 1"), None, LIMITS)
         assert (execution.status, execution.value) == (Status.OK, 1)
-        assert sandbox._container(0).id != first
+        assert sandbox._get_container(0).id != first
 
 
 def test_closing_removes_the_containers(client: Any) -> None:
     sandbox = DockerSandbox(DockerConfig(image="host", containers=1))
-    name = sandbox._container(0).id
+    name = sandbox._get_container(0).id
     sandbox.close()
     assert not _exists(client, name)
 

@@ -17,11 +17,12 @@ NUMBERS = {
     "aarch64": {"read": 63, "mmap": 222, "exit_group": 94, "openat": 56, "getrandom": 278, "clone": 220, "execve": 221, "socket": 198, "ptrace": 117, "kill": 129, "mount": 40, "bpf": 280, "io_uring_setup": 425, "clone3": 435, "setitimer": 103, "sendmsg": 211, "memfd_create": 279, "ioctl": 29, "fcntl": 25, "prlimit64": 261},
 }  # fmt: skip
 NEEDED = ("read", "mmap", "exit_group", "openat", "getrandom")
+ARGUMENTS = {"mmap": (0, 4096, 3, 0x22)}  # private and anonymous, as every allocator asks
 FORBIDDEN = ("clone", "fork", "execve", "socket", "ptrace", "kill", "mount", "bpf", "io_uring_setup", "setitimer", "sendmsg", "memfd_create")  # fmt: skip
 
 
 def _run(program: bytes, arch: int, number: int, *args: int) -> int:
-    """What the kernel would answer: classic BPF with the four instructions that the filter uses."""
+    """What the kernel would answer: classic BPF with the five instructions that the filter uses."""
     data = struct.pack("=IIQ6Q", number, arch, 0, *(args + (0,) * (6 - len(args))))
     code = list(struct.iter_unpack("=HBBI", program))
     accumulator, at = 0, 0
@@ -30,6 +31,8 @@ def _run(program: bytes, arch: int, number: int, *args: int) -> int:
         at += 1
         if operation == 0x20:
             accumulator = struct.unpack_from("=I", data, value)[0]
+        elif operation == 0x54:
+            accumulator &= value
         elif operation == 0x15:
             at += yes if accumulator == value else no
         elif operation == 0x35:
@@ -43,7 +46,8 @@ def _run(program: bytes, arch: int, number: int, *args: int) -> int:
 def test_filter(machine: str) -> None:
     program = seccomp.build_filter(machine)
     numbers, arch = NUMBERS[machine], ARCH[machine]
-    assert {name: _run(program, arch, numbers[name]) for name in NEEDED} == dict.fromkeys(NEEDED, ALLOW)
+    needed = {name: _run(program, arch, numbers[name], *ARGUMENTS.get(name, ())) for name in NEEDED}
+    assert needed == dict.fromkeys(NEEDED, ALLOW)
     forbidden = [name for name in FORBIDDEN if name in numbers]
     assert {name: _run(program, arch, numbers[name]) for name in forbidden} == dict.fromkeys(forbidden, EPERM)
     assert _run(program, arch, numbers["clone3"]) == ENOSYS
@@ -53,6 +57,25 @@ def test_filter(machine: str) -> None:
     assert _run(program, arch, numbers["prlimit64"], 0) == ALLOW
     assert _run(program, arch, numbers["prlimit64"], 1) == EPERM
     assert all(_run(program, arch, number) == EPERM for number in range(470, 600))
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("flags", [0x01, 0x21, 0x03, 0x40022, 0x00])
+def test_memory_that_a_process_could_hide_is_refused(machine: str, flags: int) -> None:
+    """Shared (of a file, anonymous, validated), huge pages from the host's own store, no kind at all."""
+    program = seccomp.build_filter(machine)
+    assert _run(program, ARCH[machine], NUMBERS[machine]["mmap"], 0, 4096, 3, flags) == EPERM
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_only_memory_and_file_size_can_be_limited(machine: str) -> None:
+    program = seccomp.build_filter(machine)
+    new_value = (1 << 32, 0x7FFF0000)  # an address in the high half alone is one too
+    for limit in range(16):
+        for address in new_value:
+            answer = _run(program, ARCH[machine], NUMBERS[machine]["prlimit64"], 0, limit, address)
+            assert answer == (ALLOW if limit in (1, 9) else EPERM)  # FSIZE, AS
+        assert _run(program, ARCH[machine], NUMBERS[machine]["prlimit64"], 0, limit, 0) == ALLOW
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

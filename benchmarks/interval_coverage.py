@@ -1,6 +1,6 @@
 """How often 95 % intervals cover: of scores, of paired differences, and of differences over several seeds.
 
-    python benchmarks/coverage.py [--repetitions 1000]
+    python benchmarks/interval_coverage.py [--repetitions 1000]
 
 Tasks are drawn from populations whose difficulties have a Beta distribution around the success rate, from
 one where nearly every task is always or never solved to one where all are alike. In each repetition tasks,

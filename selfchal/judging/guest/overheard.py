@@ -1,0 +1,27 @@
+"""Asks a verifier about answers that listen, and tells what they were compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selfchal.judging.guest.listening import Heard, make_listening
+from selfchal.judging.guest.runs import Runs
+from selfchal.judging.guest.worlds import Worlds
+
+
+def overheard(
+    given: dict[str, Any],
+    reading: list[str],
+    writing: list[str],
+    most_calls: int,
+    verifier: str,
+    answers: list[str],
+) -> list[Any]:
+    """Texts and numbers that the verifier compared these answers (JSON) with. There is one world."""
+    worlds = Worlds(given, reading, writing)
+    runs = Runs(given, worlds, most_calls)
+    code = compile(verifier, "<task>", "exec")
+    for answer in answers:
+        worlds.throw_away(0)
+        runs.judge(code, answer, make_listening)
+    return [value for value in Heard.values if value == value and value not in (float("inf"), float("-inf"))]
