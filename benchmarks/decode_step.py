@@ -107,7 +107,7 @@ def export(step: Step, example: tuple[Tensor, ...]) -> Run:
 def attend_in_parts(step: Step, example: tuple[Tensor, ...]) -> Run:
     def run(ids: Tensor, positions: Tensor, *rest: Tensor) -> Tensor:
         with attending_in_parts(split_rows((positions[:, 0] + 1).tolist())):
-            return step(ids, positions, *rest)
+            return step.forward(ids, positions, *rest)
 
     return run
 

@@ -75,7 +75,9 @@ def attend(
 ) -> tuple[Tensor, None]:
     """As ``sdpa_attention_forward``: query [rows, heads, time, width] to [rows, time, heads, width]."""
     parts = _parts.get()
-    if len(parts) < 2 or attention_mask is None:
+    # A bias of its own for each pair of positions has other shapes than the mask, and few networks have one.
+    biased = options.get("position_bias") is not None
+    if attention_mask is None or biased or len(parts) < 2:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     outputs = []
     for part in parts:
