@@ -7,11 +7,14 @@
 # make docs         the pages of the documentation that the program writes itself
 #
 # PYTHON=python3.12 chooses the interpreter (3.11 to 3.13), VENV=/some/where the place of its environment,
-# STEPS="soak fuzz" the steps of test-all.
+# STEPS="soak fuzz" the steps of test-all, WORKERS=4 how many processes run tests side by side.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Two are right for two cores: the tests of the sandboxes start processes of their own and watch the clock.
+WORKERS ?= 2
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile
 # pytest rewrites the assertions of test files and of its plugins when it first imports them, and keeps what it
 # wrote unless this forbids it; without that, collecting takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,10 +25,10 @@ quickstart: $(VENV)/installed
 	$(BIN)/selfchal run examples/quickstart.yaml --resume
 
 test: lint
-	$(BIN)/python -m pytest tests examples/selfchal-library/tests examples/selfchal-reinforce/tests
+	$(BIN)/python $(PYTEST) tests examples/selfchal-library/tests examples/selfchal-reinforce/tests
 
 test-fast: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -q -m "not slow and not torch" tests examples/selfchal-library/tests
+	$(BIN)/python $(PYTEST) -q -m "not slow and not torch" tests examples/selfchal-library/tests
 
 test-pythons: $(VENV)/installed-dev
 	$(BIN)/python scripts/test_pythons.py

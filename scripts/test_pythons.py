@@ -3,9 +3,9 @@
 python scripts/test_pythons.py [--list] [arguments for pytest]
 
 Each environment has the package, what it asks for and the test tools, and nothing else; it is made anew in a
-temporary folder. All tests run that take seconds, and of the slow ones those of the sandbox, which depend
-most on the Python; arguments for pytest choose other tests. Pythons are looked for on PATH and among pyenv's.
-Stops at the first Python whose tests fail, with pytest's exit code.
+temporary folder. All tests run that take seconds; on a Python other than the one that runs this program also
+the slow ones of the sandbox, which depend most on the Python. Arguments for pytest choose other tests. Pythons
+are looked for on PATH and among pyenv's. Stops at the first whose tests fail, with pytest's exit code.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MINORS = (11, 12, 13)
+PYTEST = ("-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider")
 # Each is a call of pytest.
 CHOSEN = (
-    ("-m", "slow", "tests/sandbox", "tests/testing"),
     ("-m", "not slow", "tests", "examples/selfchal-library/tests"),
+    ("-m", "slow", "tests/sandbox", "tests/testing"),
 )
 
 
@@ -60,9 +61,9 @@ def run_tests(python: Path, pytest_arguments: list[str]) -> int:
         install: list[str | Path] = [light, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         library = ROOT / "examples" / "selfchal-library"
         subprocess.run([*install, "-e", f"{ROOT}[test]", "-e", library], check=True)
-        for arguments in [pytest_arguments] if pytest_arguments else CHOSEN:
-            command = [light, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-            code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        chosen = CHOSEN if python != Path(sys.executable) else CHOSEN[:1]  # `make test` runs the rest there
+        for arguments in [pytest_arguments] if pytest_arguments else chosen:
+            code = subprocess.run([light, *PYTEST, *arguments], cwd=ROOT, check=False).returncode
             if code != 0:
                 return code
         return 0
