@@ -1,4 +1,4 @@
-"""One decode step of the seedling: plain, and as torch.compile, torch.export and torch.jit.trace make it.
+"""One decode step of the seedling: plain, attending in parts, compiled, exported and traced.
 
     OMP_NUM_THREADS=1 python benchmarks/decode_step.py [--rows 4 --rows 32] [--way trace] [--repeats 10]
 
@@ -7,6 +7,8 @@ between the operations takes a good part of it, so recording the operations migh
 prints how long it takes until it has answered at every number of rows, which is what a run waits for:
 wall clock with compilation, and CPU seconds without what a C++ compiler takes. It also prints the largest
 difference of the logits from the plain step's, and the CPU time of a step beside the plain step's.
+`parts` is the step as generation runs it: rows of similar length attend together. The lengths of the
+conversations are drawn as rollouts have them: most are short, and one is as long as the cache.
 Ways take turns, and the best of the repeats counts. `compile` needs a C++ compiler. What follows from the
 figures stands in docs/design/decode_step.md.
 """
@@ -25,6 +27,7 @@ from torch.export import Dim
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache
 
+from selfchal.builtin_models.generation.attention import attending_in_parts, split_rows
 from selfchal.builtin_models.generation.ragged_cache import AttentionRows, Layer, WritePlan, cache_name
 from selfchal.builtin_models.generation.row_selection import conv_rows
 from selfchal.builtin_models.seedling_model import SeedlingConfig, SeedlingModel
@@ -69,8 +72,9 @@ def make_inputs(network: PreTrainedModel, rows: int) -> tuple[Tensor, ...]:
     """Random conversations of different lengths, in the order of ``Step.forward``."""
     torch.manual_seed(rows)
     config: Any = network.config  # of which transformers declares only what all kinds of network have
-    lengths = torch.randint(USED // 2, USED, (rows, 1))
+    lengths = (USED * torch.rand(rows, 1) ** 2).long().clamp(USED // 8, USED - 1)
     lengths[0] = USED - 1
+    lengths = lengths.sort(0, descending=True).values  # as generation sorts its rows
     mask = torch.zeros(rows, 1, 1, USED)
     mask.masked_fill_(torch.arange(USED) > lengths[:, None, None], torch.finfo(torch.float32).min)
     heads, width = config.num_key_value_heads, config.hidden_size // config.num_attention_heads
@@ -100,8 +104,17 @@ def export(step: Step, example: tuple[Tensor, ...]) -> Run:
     return torch.export.export(step, example, dynamic_shapes=named, strict=False).module()
 
 
+def attend_in_parts(step: Step, example: tuple[Tensor, ...]) -> Run:
+    def run(ids: Tensor, positions: Tensor, *rest: Tensor) -> Tensor:
+        with attending_in_parts(split_rows((positions[:, 0] + 1).tolist())):
+            return step.forward(ids, positions, *rest)
+
+    return run
+
+
 WAYS: dict[str, Callable[[Step, tuple[Tensor, ...]], Run]] = {
     "plain": lambda step, example: step,
+    "parts": attend_in_parts,
     "trace": trace,
     "export": export,
     "compile": lambda step, example: torch.compile(step, dynamic=True),

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from selfchal.builtin_models import loading
 from selfchal.builtin_models.config import TransformersConfig
+from selfchal.builtin_models.generation.attention import use_ragged_attention
 from selfchal.builtin_models.generation.decoder import ContinuousBatch, Decoder
 from selfchal.builtin_models.generation.grouped import GroupedDecoder
 from selfchal.builtin_models.generation.layout import find_layout
@@ -118,6 +119,7 @@ def make_decoder(network: Any, config: TransformersConfig, context: int) -> Deco
     """The fast decoder where this network's cache allows it, else the one that fits every network."""
     # peft changes layers in place, so the model inside its wrapper generates with the adapters too.
     core: PreTrainedModel = network.get_base_model() if config.lora is not None else network
+    use_ragged_attention(core)
     layout = find_layout(core)
     if layout is None:
         log.warning(

@@ -7,6 +7,7 @@ transformers otherwise asks at a terminal, and runs it when the answer is yes.
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -96,9 +97,16 @@ def load_network(config: TransformersConfig, *, path: str, tokenizer: PreTrained
     if config.lora is not None:
         network = _add_lora(network, config.lora, quantized=config.quantization is not None)
     if config.gradient_checkpointing:
+        _checkpoint_activations(network)
+    return network.eval()
+
+
+def _checkpoint_activations(network: Any) -> None:
+    with warnings.catch_warnings():
+        # transformers 5.24 gave it a new name, which the oldest version that is supported does not know.
+        warnings.filterwarnings("ignore", message="`gradient_checkpointing_enable` is deprecated")
         # Non-reentrant: the other kind loses the gradient where the inputs need none, as with LoRA.
         network.gradient_checkpointing_enable({"use_reentrant": False})
-    return network.eval()
 
 
 def pick_device(name: str) -> torch.device:

@@ -15,6 +15,7 @@ from transformers import (
     MambaConfig,
     MistralConfig,
     PreTrainedTokenizerFast,
+    Qwen3Config,
     Qwen3NextConfig,
 )
 
@@ -76,6 +77,8 @@ def config(kind: str, vocabulary: int) -> Any:
             **shared, **SIZES, num_key_value_heads=2, num_hidden_layers=3, head_dim=16, sliding_window=8,
             layer_types=["sliding_attention", "full_attention", "sliding_attention"],
         )  # fmt: skip
+    if kind == "qwen3":
+        return Qwen3Config(**shared, **SIZES, num_key_value_heads=2, num_hidden_layers=2, head_dim=16)
     if kind == "qwen3_next":
         return Qwen3NextConfig(
             **shared, **SIZES, num_key_value_heads=2, num_hidden_layers=2, head_dim=16,

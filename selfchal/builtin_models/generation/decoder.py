@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from transformers import PreTrainedModel
 from selfchal.builtin_models.generation.prefill import Prefill
 from selfchal.builtin_models.generation.prefix_cache import PrefixCache, pack
 from selfchal.builtin_models.generation.ragged_cache import GROWTH, Layout, RaggedKVCache
-from selfchal.builtin_models.generation.row_selection import RowSelection, gather_rows
+from selfchal.builtin_models.generation.row_selection import RowSelection, gather_rows, sort_by_length
 from selfchal.builtin_models.generation.rows import Row, make_rows, record
 from selfchal.builtin_models.generation.sampling import draw, uniforms
 from selfchal.builtin_models.generation.stops import StopStrings
@@ -41,6 +42,7 @@ class Decoder:
         self._layout = layout
         self._prefix_cache = PrefixCache(cache_bytes)
         self._prefill = Prefill(network, layout, self._prefix_cache)
+        self._joined = count()
 
     def on_weights_updated(self) -> None:
         self._prefix_cache.clear()
@@ -99,7 +101,12 @@ class Decoder:
         if joining:
             for selection, members in self._prefill.feed(joining):
                 selections.append(selection)
+                for row in members:
+                    row.joined = next(self._joined)
                 rows += members
+        if self.network.device.type == "cpu":  # only there do rows of similar length attend together
+            order, selections = sort_by_length(selections)
+            rows = [rows[index] for index in order]
         longest = max(length for selection in selections for length in selection.lengths)
         kv_cache = gather_rows(self._layout, selections, longest + GROWTH, self.network.device)
         return Batch(rows, kv_cache, longest)
@@ -167,7 +174,7 @@ class ContinuousBatch:
         if ending:
             batch.running -= len(ending)
             batch.kv_cache.freeze(torch.tensor(ending, device=self._decoder.network.device))
-        return [batch.rows[index] for index in ending]
+        return sorted((batch.rows[index] for index in ending), key=lambda row: row.joined)
 
 
 @dataclass

@@ -12,6 +12,7 @@ The tensors reach the transformers model through its own cache classes, one obje
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, DynamicLayer, LinearAttentionLayer
+
+from selfchal.builtin_models.generation.attention import RowPart, attending_in_parts, split_rows
 
 GROWTH = 32  # columns: a cache grows by at least this many, so that growing stays rare
 
@@ -139,14 +142,15 @@ class RaggedKVCache:
         recording = time > 1 or not all(had)
         for layer in conv:
             layer.record_past = recording
-        output = network(
-            input_ids=ids,
-            attention_mask=self._build_masks(positions, network.dtype),
-            position_ids=positions,
-            use_cache=True,
-            **{self.layout.cache: Cache(layers=list(self.layers))},
-            **options,
-        )
+        with attending_in_parts(self._split_rows(time)):
+            output = network(
+                input_ids=ids,
+                attention_mask=self._build_masks(positions, network.dtype),
+                position_ids=positions,
+                use_cache=True,
+                **{self.layout.cache: Cache(layers=list(self.layers))},
+                **options,
+            )
         if recording:
             for layer, before in zip(conv, had, strict=True):
                 _cut_convolution(layer, counts, before)
@@ -165,6 +169,12 @@ class RaggedKVCache:
     def nbytes(self) -> int:
         tensors = [tensor for layer in self.layers for tensor in _tensors_of(layer)]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def _split_rows(self, time: int) -> Sequence[RowPart]:
+        """Which rows attend together in a pass over ``time`` tokens. A GPU takes all of them at once."""
+        if self.lengths.device.type != "cpu":
+            return ()
+        return split_rows((self.lengths + time).tolist())
 
     def _widen_to(self, columns: int) -> None:
         if columns <= self.plan.columns:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import LinearAttentionLayer
 
+from selfchal.builtin_models.generation.attention import split_rows
 from selfchal.builtin_models.generation.ragged_cache import AttentionRows, Layout, RaggedKVCache, conv_state
 
 
@@ -32,6 +33,31 @@ class RowSelection:
         if isinstance(held, AttentionRows):
             return held.buffers
         return [self.kv_cache.frozen[layer] if self.frozen else conv_state(held)]
+
+
+def sort_by_length(selections: Sequence[RowSelection]) -> tuple[list[int], list[RowSelection]]:
+    """The same rows, longer ones first, so that few columns are copied and read for the short ones.
+
+    Gives the selections in their new order, and for each row its number among all rows as they came.
+    """
+    rows = [
+        (length, number, index)
+        for number, selection in enumerate(selections)
+        for index, length in enumerate(selection.lengths)
+    ]
+    by_length = sorted(range(len(rows)), key=lambda row: -rows[row][0])
+    order: list[int] = []
+    made = []
+    for part in split_rows([rows[row][0] for row in by_length]):
+        by_selection: dict[int, list[int]] = {}
+        for row in by_length[part.start : part.end]:
+            by_selection.setdefault(rows[row][1], []).append(row)
+        for number, members in by_selection.items():
+            selection = selections[number]
+            indices = [selection.rows[rows[row][2]] for row in members]
+            made.append(replace(selection, rows=indices, lengths=[rows[row][0] for row in members]))
+            order += members
+    return order, made
 
 
 def gather_rows(

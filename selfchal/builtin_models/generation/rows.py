@@ -21,6 +21,7 @@ class Row:
     key: int = 0  # the caller's own number for it
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    joined: int = 0  # how many rows joined before it; rows that end together leave in this order
     finished: bool = False
     ended: bool = False
 
