@@ -97,6 +97,8 @@ def _load_encoder() -> _Encoder:
 
     logging.disable_progress_bar()  # for the weights, which would write into the run's own output
     weights = Path(spec.submodule_search_locations[0]) / "model"
-    tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
-    network = AutoModel.from_pretrained(weights, local_files_only=True, use_safetensors=True)
+    tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True, trust_remote_code=False)
+    network = AutoModel.from_pretrained(
+        weights, local_files_only=True, use_safetensors=True, trust_remote_code=False
+    )
     return _Encoder(tokenizer, network.eval())
