@@ -3,9 +3,9 @@
 python scripts/test_pythons.py [--list] [arguments for pytest]
 
 Each environment has the package, what it asks for and the test tools, and nothing else; it is made anew in a
-temporary folder. All tests run that take seconds; on a Python other than the one that runs this program also
-the slow ones of the sandbox, which depend most on the Python. Arguments for pytest choose other tests. Pythons
-are looked for on PATH and among pyenv's. Stops at the first whose tests fail, with pytest's exit code.
+temporary folder. All tests run that take seconds. On a Python other than the one that runs this program the
+slow ones of the sandbox run too, which depend most on the Python. Arguments for pytest choose other tests.
+Pythons are looked for on PATH and among pyenv's. Stops at the first whose tests fail, with their exit code.
 """
 
 from __future__ import annotations
