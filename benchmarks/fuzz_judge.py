@@ -27,6 +27,8 @@ import hostile_sources
 import natural_tasks
 import red_team
 
+from selfchal.core.judge import Outcome
+
 Row = dict[str, Any]
 SECONDS = 1_800  # for one file
 ODD_VALUES: Sequence[Any] = (
@@ -184,7 +186,7 @@ def judge_file(environment: str, lines: Sequence[bytes], folder: Path) -> tuple[
     faults += [
         f"{row['reason']} {row['feedback'][-800:]} {lines[row['line'] - 1]!r}"[:3000]
         for row in rows
-        if "judge itself failed" in row["reason"]
+        if row["outcome"] == Outcome.COULD_NOT_CHECK and " failed: " in row["reason"]
     ]
     return Counter(f"{row['outcome']} at {row['stage']}" for row in rows), faults
 

@@ -26,6 +26,7 @@ from selfchal.write_whole import write_whole
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 KEPT_LINES = 80
+TESTS = ("tests", "examples/selfchal-library/tests", "examples/selfchal-reinforce/tests")
 NOT_RESULTS = (".", ":(exclude)docs/results")
 
 
@@ -47,7 +48,8 @@ STEPS = (
     Step(
         "tests",
         "every test, the slow ones too",
-        ("{python}", "-m", "pytest", "-q", "tests", "examples/selfchal-library/tests"),
+        ("{python}", "-m", "pytest", "-q", *TESTS),
+    ),
     ),
     Step(
         "fuzz",

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any, cast, overload
 
+from selfchal.api.arguments import expect, list_wanted
 from selfchal.api.opening import (
     EnvironmentLike,
     Named,
@@ -87,6 +88,8 @@ def judge(
     ``open_environment`` and ``open_sandbox`` raise.
     """
     alone = isinstance(tasks, Task | Mapping)
+    if isinstance(tasks, str):
+        raise TypeError("a task or a list of tasks is needed; the rows of a file are one JSON object a line")
     several = [tasks] if alone else cast(Sequence[TaskRow], tasks)
     verdicts = [
         verdict
@@ -123,6 +126,10 @@ def _judge_each(
     processes: int | None,
     secret: str | None,
 ) -> Iterator[tuple[str, Verdict]]:
+    expect(tasks, (Sequence,), "a task, or a list of tasks,")
+    expect(limits or Limits(), (Limits,), "a selfchal.Limits for limits")
+    expect(secret or "", (str,), "a text for secret")
+    expect(processes or 0, (int,), "a number of processes, or None,")
     cores = os.cpu_count() or 1
     if processes is None:
         named = isinstance(environment, str | Mapping) and isinstance(sandbox, str | Mapping)
@@ -131,7 +138,7 @@ def _judge_each(
         partial(open_part, "environment", environment, {}),
         partial(open_part, "sandbox", sandbox, {}),
         limits or Limits(),
-        tuple(choice.make for choice in _choose_checks(checks)),
+        tuple(choice.make for choice in _choose_checks(list_wanted(checks, "checks"))),
         secret or secrets.token_hex(16),
     )
     made = open_environment(environment)
@@ -147,6 +154,8 @@ def _judge_each(
 
 def _choose_checks(wanted: Sequence[CheckLike]) -> Iterator[Choice]:
     """All checks that judge; a class takes the place of the check that has its name."""
+    for one in wanted:
+        expect(one, (str, Mapping, type), "the name of a check, a section or a class")
     sections = [{"name": one} if isinstance(one, str) else one for one in wanted if not isinstance(one, type)]
     parsed = [parse_config(CheckSection, one, f"checks.{i}") for i, one in enumerate(sections)]
     named = {choice.name: choice for choice in choose_checks(load_plugins(), parsed, "checks")}

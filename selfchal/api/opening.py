@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from selfchal.api.arguments import expect
 from selfchal.core.environment import Environment
+from selfchal.core.errors import PluginError
 from selfchal.core.model import Model
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.watcher import Watcher
@@ -78,6 +80,8 @@ def open_part(kind: Kind, wanted: Any, options: Mapping[str, Json]) -> Any:
     """The plugin of this kind that is meant by a name, a section or a class; an instance as it is."""
     if isinstance(wanted, str | Mapping | type):
         return choose_part(kind, wanted, options).make()
+    if wanted is None or isinstance(wanted, int | float | bytes | Sequence):
+        expect(wanted, (Mapping,), f"a name, a section, a class or an instance of {kind}")
     if options:
         given = ", ".join(options)
         raise TypeError(f"{given}: options go with a {kind}'s name or class; this one is made already")
@@ -87,6 +91,10 @@ def open_part(kind: Kind, wanted: Any, options: Mapping[str, Json]) -> Any:
 def choose_part(kind: Kind, wanted: Named | type[Any], options: Mapping[str, Json]) -> Choice:
     """The plugin class of this kind and its validated options. Raises PluginError, ManifestError."""
     if isinstance(wanted, type):
+        if not {"name", "Config"} <= {part for base in wanted.__mro__ for part in vars(base)}:
+            raise PluginError(
+                f"{wanted.__name__} is no {kind}: its class needs name and Config (docs/plugins.md)"
+            )
         return Choice(wanted.name, wanted, parse_config(wanted.Config, options, wanted.name))
     section = {"name": wanted} if isinstance(wanted, str) else wanted
     chosen = parse_config(PluginSection, {**section, **options}, kind)

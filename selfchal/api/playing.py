@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
+from selfchal.api.arguments import expect, expect_at_least
 from selfchal.api.opening import (
     EnvironmentLike,
     ModelLike,
@@ -15,9 +16,12 @@ from selfchal.api.opening import (
 )
 from selfchal.core.arena import Arena
 from selfchal.core.episode import Episode
+from selfchal.core.errors import ManifestError
 from selfchal.core.model import Sampling
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task, TestTask
+from selfchal.core.world import Json
+from selfchal.judging.rows import read_row
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.context import chat_of, scene_of_task, scene_of_test
 from selfchal.rollout.actions import STOPS
@@ -27,7 +31,7 @@ from selfchal.rollout.given_turns import play_turns
 
 
 def play(
-    task: Task | TestTask,
+    task: Task | TestTask | Mapping[str, Json],
     environment: EnvironmentLike,
     agent: ModelLike | Sequence[str],
     sandbox: SandboxLike = "process",
@@ -40,6 +44,7 @@ def play(
 ) -> Episode:
     """One episode of an agent at work on a task, with its reward.
 
+    ``task`` is a task, a held-out test task, or a row with a task's parts as for ``judge``.
     ``agent`` is a model (a name, a section, a class, or one that ``open_model`` opened), or a list of the
     agent's turns as texts, each an action or an answer as a model writes them; an environment's ``oracle``
     gives those that solve a held-out task. Agents act in code.
@@ -51,10 +56,15 @@ def play(
     ``max_steps`` is turns, ``max_tokens`` tokens of one turn; ``temperature`` 0 is greedy, and equal seeds
     give equal episodes. ``limits`` hold for one execution, as for ``judge``.
 
-    Raises ModelError where the first prompt and one turn are longer than the model's context, and what
-    ``open_environment``, ``open_sandbox`` and ``open_model`` raise.
+    Raises ManifestError for a row that is no task and for a task of another environment, ModelError where
+    the first prompt and one turn are longer than the model's context, and what ``open_environment``,
+    ``open_sandbox`` and ``open_model`` raise.
     """
+    expect_at_least(max_steps, 1, "max_steps")
+    expect_at_least(max_tokens, 1, "max_tokens")
+    expect_at_least(temperature, 0, "temperature")
     made = open_environment(environment)
+    task = _read_task(task, made.name)
     with open_sandbox(sandbox) as opened, ExitStack() as closing:
         arena = Arena(made, opened, limits or Limits())
         if isinstance(agent, Sequence) and not isinstance(agent, str):
@@ -65,6 +75,16 @@ def play(
         sampling = Sampling(temperature, max_tokens=max_tokens, stop=STOPS, seed=seed)
         (episode,) = Engine(model, sampling).roll([_make_scene(task, config)])
         return episode
+
+
+def _read_task(task: Task | TestTask | Mapping[str, Json], environment: str) -> Task | TestTask:
+    expect(task, (Task, TestTask, Mapping), "a task, a held-out test task or a row with a task's parts")
+    read = task if isinstance(task, Task | TestTask) else read_row(task)
+    if isinstance(read, str):
+        raise ManifestError(f"this row is no task: {read}")
+    if read.environment not in ("", environment):
+        raise ManifestError(f"the task is for environment {read.environment!r}, not for {environment!r}")
+    return read
 
 
 def _make_scene(task: Task | TestTask, config: AgentConfig) -> AgentScene:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from selfchal.api.arguments import expect
 from selfchal.core.world import Json
 from selfchal.pipeline.store import Store
 
@@ -18,6 +19,7 @@ def open_run(directory: str | Path) -> RunView:
 
     Raises StoreError where there is no run.
     """
+    expect(directory, (str, Path), "the directory of a run")
     view = RunView(Path(directory))
     view.manifest()
     return view

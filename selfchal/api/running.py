@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from selfchal.api.arguments import expect, list_wanted
 from selfchal.api.opening import WatcherLike, open_part
 from selfchal.core.errors import ManifestError
 from selfchal.core.world import Json
@@ -23,6 +24,7 @@ from selfchal.plugins import load_plugins
 ManifestLike = Manifest | str | Path | Mapping[str, Any]  # validated, a file, or a file's sections
 Policy = Literal["model", "oracle", "nothing"]
 START = "start"
+_MANIFESTS = (Manifest, str, Path, Mapping)
 
 
 def load_manifest(source: ManifestLike, overrides: Sequence[str] = ()) -> Manifest:
@@ -122,6 +124,13 @@ def evaluate(
     """
     from selfchal.pipeline import measure  # imports numpy
 
+    expect(target, _MANIFESTS, "a run's directory or a manifest")
+    if policy not in get_args(Policy):
+        raise ManifestError(f"there is no policy {policy!r}; there are: {', '.join(get_args(Policy))}")
+    if checkpoint is not None and policy != "model":
+        raise ManifestError(
+            f"a checkpoint is of a model, and {policy!r} acts without one; leave out checkpoint"
+        )
     loads_model = policy == "model"
     chosen = _load(_find_sections(target, policy), overrides, trains=False, loads_model=loads_model)
     watchers = _gather_watchers(watch)
@@ -137,6 +146,12 @@ def evaluate(
 def _load(
     source: ManifestLike, overrides: Sequence[str], *, trains: bool = True, loads_model: bool = True
 ) -> Manifest:
+    expect(
+        source,
+        (Manifest, str, Path, Mapping),
+        "a manifest: a file, a mapping of sections or a validated one,",
+    )
+    overrides = list_wanted(overrides, "overrides")
     if isinstance(source, Manifest):
         if not overrides:
             return source
@@ -193,7 +208,7 @@ def _find_weights(target: ManifestLike, checkpoint: str | None) -> Path | None:
 def _gather_watchers(watch: Sequence[WatcherLike]) -> Watchers:
     """The installed plugins' watchers, and these."""
     watchers = load_plugins().watchers()
-    for wanted in watch:
+    for wanted in list_wanted(watch, "watch"):
         watcher = open_part("watcher", wanted, {})
         watchers.add(watcher, f"the watcher {type(watcher).__name__}")
     return watchers

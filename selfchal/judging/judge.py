@@ -92,7 +92,7 @@ class Judge:
         except (PluginError, ModelError):  # of what a check was given and not of the task: no task is judged
             raise
         except Exception as error:  # noqa: BLE001 — a mistake of the judge's own must not end a run of thousands
-            reason = f"the judge itself failed, please report it: {type(error).__name__}: {error}"
+            reason = f"{case.asked or 'the judge itself'} failed: {type(error).__name__}: {error}"
             told = traceback.format_exc(limit=-8)
             verdict = Verdict(Outcome.COULD_NOT_CHECK, case.stage, reason, told, case.diagnostics)
         return replace(verdict, diagnostics={**verdict.diagnostics, "executions": counting.runs})
@@ -131,7 +131,10 @@ class Judge:
                 return case.verdict(finding)
         for check in self._checks_of_one:
             case.stage = check.stage
+            case.asked = f"the check {check.name!r} ({type(check).__module__})"
             finding = check.check(case.task, case.runner, case.evidence)
+            if not isinstance(finding, Finding):
+                raise TypeError(f"it gave {finding!r}, which is no Finding")
             case.diagnostics |= {check.name: dict(finding.diagnostics)} if finding.diagnostics else {}
             if finding.outcome is not Outcome.PASSED:
                 return case.verdict(finding)
@@ -172,6 +175,7 @@ class _Case:
     secret: str
     diagnostics: dict[str, Json]
     stage: Stage = Stage.PROPOSED
+    asked: str = ""  # the check that is at work
     evidence: Evidence = field(init=False)  # there once the stage "ran" was tried
 
     def verdict(self, finding: Finding) -> Verdict:

@@ -38,7 +38,7 @@ def finish(state: dict[str, Any], title: str) -> str:
 
 
 START = {"todos": [{"title": title, "done": False} for title in ("buy milk", "call Emma", "water plants")]}
-Desk = small_environment("desk", start=START, reads=[todos], writes=[add, finish])
+TodoList = small_environment("todo_list", start=START, reads=[todos], writes=[add, finish])
 EMMA = {
     "instruction": "Mark the to-do 'call Emma' as done.",
     "evaluate": "def evaluate():\n    return [t['title'] for t in todos() if t['done']] == ['call Emma']",
@@ -62,7 +62,7 @@ BOTH = {
 
 @pytest.mark.parametrize("task", [EMMA, COUNT, BOTH], ids=["state", "answer", "both"])
 def test_sound_tasks_of_each_kind_are_kept(task: dict[str, Any]) -> None:
-    verdict = judge(task, Desk)
+    verdict = judge(task, TodoList)
     assert verdict.passed, verdict.reason
 
 
@@ -70,6 +70,6 @@ def test_a_verifier_that_takes_another_record_falls() -> None:
     lax = "def evaluate():\n    return any(t['done'] for t in todos())"
     failures = ["add('x')", "add('y')", "add('call Emma')"]
     task = {**EMMA, "evaluate": lax, "solution": "print(todos())\nfinish('call Emma')", "failures": failures}
-    verdict = judge(task, Desk)
+    verdict = judge(task, TodoList)
     assert not verdict.passed
     assert "evaluate accepts" in verdict.reason
