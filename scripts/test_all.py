@@ -50,7 +50,6 @@ STEPS = (
         "every test, the slow ones too",
         ("{python}", "-m", "pytest", "-q", *TESTS),
     ),
-    ),
     Step(
         "fuzz",
         "the tests by random examples, with fifty times as many of them",
