@@ -53,7 +53,9 @@ def overhear(runner: TaskRunner, verifier: str, world: World, answers: Sequence[
     """Texts and numbers that the verifier compares such answers with. Raises SandboxError."""
     told = [json.dumps(answer) for answer in answers]
     found = run_batch(runner, "overheard", [verifier, told], lambda: [world], len(told)).value
-    return found if isinstance(found, list) else []
+    heard: list[Json] = found if isinstance(found, list) else []
+    # a verifier may turn an answer round before it compares it
+    return [*heard, *(value[::-1] for value in heard if isinstance(value, str))]
 
 
 def tool_names(runner: TaskRunner) -> tuple[list[str], list[str]]:

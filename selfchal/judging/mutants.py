@@ -98,9 +98,11 @@ def altered_answers(
 ) -> Iterator[Mutant]:
     """The solution's world with another answer: a constant of the verifier, a value met on the way to the
     right answer, and many that are drawn."""
-    answer, world = evidence.solution.execution.value, evidence.solution.world
-    for other in draw_wrong_answers(draw, answer, tolerance, (*constants, *_list_met(evidence))):
-        yield Mutant(f"the answer {other!r} instead of {answer!r}", "answer", world, other)
+    answer = evidence.solution.execution.value
+    worlds = (evidence.solution.world, evidence.nothing.world)  # an agent may guess without a look
+    wrong = draw_wrong_answers(draw, answer, tolerance, (*constants, *_list_met(evidence)))
+    for number, other in enumerate(wrong):
+        yield Mutant(f"the answer {other!r} instead of {answer!r}", "answer", worlds[number % 2], other)
 
 
 _SCALARS = frozenset({str, int, float, bool})

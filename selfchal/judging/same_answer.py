@@ -16,6 +16,7 @@ from selfchal.core.world import Json
 
 RELATIVE = 0.01  # where the instruction states no tolerance: one per cent of the value,
 ABSOLUTE = 0.01  # or this much, whichever is more
+_LONGEST_UNORDERED = 200  # members of a list; trying all pairs of a longer one takes seconds
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _WITHIN = re.compile(
@@ -25,6 +26,11 @@ _DECIMALS = re.compile(r"(\d+|one|two|three|four)\s+(?:decimal|digits? after)", 
 _NEAREST = re.compile(rf"nearest\s+(?:{_NUMBER}|(whole|integer|ten|hundred|thousand|cent))", re.I)
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4}
 _UNITS = {"whole": 1.0, "integer": 1.0, "ten": 10.0, "hundred": 100.0, "thousand": 1000.0, "cent": 0.01}
+_LEADING_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
+_NUMBER_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
+_MEASURED = re.compile(r"(?:[$€£]|[a-z]{3} )?\s*([-+]?\d+(?:\.\d+)?)\s*(?:[$€£%]|[a-z]+)?")
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
     "november", "december",
@@ -83,8 +89,14 @@ def read_number(value: Json) -> float | None:
     """The number that this is, or that its text writes; None for anything else, truth values included."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    if isinstance(value, str):
+        plain = value.replace(",", "").strip().casefold()
+        if plain in _NUMBER_WORDS:
+            return float(_NUMBER_WORDS.index(plain))
+        measured = _MEASURED.fullmatch(plain)  # "$710", "710 dollars", "USD 710"
+        value = measured[1] if measured else plain
     try:
-        return float(value.replace(",", "").strip().lstrip("$") if isinstance(value, str) else value)
+        return float(value)
     except (ValueError, OverflowError):
         return None
 
@@ -117,15 +129,18 @@ def _squeeze(text: str) -> str:
 
 
 def _split_words(text: str) -> list[str]:
-    """Words without the marks around them and the s of a plural. A text of marks alone is itself."""
-    words = [word.strip(".,;:!?\"'()") for word in text.casefold().split()]
+    """Words without the marks around them, the s of a plural, and zeros in front of a number. A text of marks
+    alone is itself."""
+    words = [word.strip(".,;:!?\"'()") for word in _LEADING_ZEROS.sub("", text.casefold()).split()]
     return [word.rstrip("s") or word for word in words if word] or [text.strip()]
 
 
 def _is_same_list(
     one: list[Json] | tuple[Json, ...], other: list[Json] | tuple[Json, ...], tolerance: Tolerance
 ) -> bool:
-    """The same members in any order."""
+    """The same members in any order. Long lists must be equal as they stand."""
+    if len(one) != len(other) or len(one) > _LONGEST_UNORDERED:
+        return list(one) == list(other)
     left = list(other)
     for member in one:
         found = next(
@@ -134,4 +149,4 @@ def _is_same_list(
         if found is None:
             return False
         del left[found]
-    return not left
+    return True

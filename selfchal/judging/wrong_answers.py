@@ -21,6 +21,7 @@ COUNT = 100  # answers drawn for a task
 _ATTEMPTS = 6  # draws for each one that is wanted: some repeat, some are the right answer said otherwise
 _FACTORS = (10, 100, 1000, 0.1, 0.01, 12, 60, 1 / 12, 1 / 60, 1.609344, 0.453592, -1)
 _LONGEST_WORD = 11
+_LARGEST = 1e300
 _SENTENCES = ("the answer is {}", "{} it is", "not {}", "{} or {word}", "{word} {}", "{} {word}")
 
 
@@ -44,9 +45,15 @@ def draw_wrong_answers(
 
 def _draw_each_form(draw: Random, answer: Json) -> Iterator[Json]:
     """One of each form of answer, so that no verifier is asked about none of a form by bad luck."""
-    yield from ("", None, [], {})
-    yield from (_join_words(draw, 1), _join_words(draw, 8), _join_words(draw, 40))
-    yield from (_draw_number(draw), str(_draw_number(draw)), [_draw_word(draw)], [_draw_number(draw)])
+    word = _draw_word(draw, draw.randint(3, 9))
+    yield from ("", None, [], {}, True, False, 10 ** draw.randint(8, 12), -draw.randint(1, 999))
+    yield from (_join_words(draw, count) for count in (1, draw.randint(2, 7), 8, 40, 150))
+    yield from (word + word[-2::-1], word.upper(), word.title(), f"{word}é", f"{word}{draw.randint(10, 99)}")
+    yield from (str(draw.randint(10**7, 10**8 - 1)), _draw_number(draw), str(_draw_number(draw)))
+    yield from ([word], [_draw_number(draw)], [[_draw_number(draw)]], [_draw_number(draw) for _ in range(9)])
+    yield {name: _draw_word(draw) for name in ("answer", "result", "value", "status")}
+    if isinstance(answer, str) and answer:  # longer and shorter ones of the same letters
+        yield from ("".join(draw.choices(answer, k=max(1, len(answer) + by))) for by in (-2, -1, 0, 3, 9))
     yield from _list_hedges(draw, answer)
 
 
@@ -79,6 +86,8 @@ def _draw_one(draw: Random, answer: Json) -> Json:
 
 def _draw_near(draw: Random, answer: int | float) -> int | float:
     """A number at some distance: two per cent off to a hundred times too large, in another unit, rounded."""
+    if abs(answer) > _LARGEST:  # too large for a float; nothing about it is near
+        return draw.choice((answer + 1, answer - 1, -answer, answer // 10, draw.randint(0, 99)))
     kind = draw.randrange(5)
     if kind == 0:
         return answer * draw.choice(_FACTORS)

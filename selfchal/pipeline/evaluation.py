@@ -7,6 +7,7 @@ skill.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -88,7 +89,9 @@ def evaluate(context: RunContext, when: str, modes: Sequence[Mode]) -> dict[Mode
 
 
 def _format_rates(scores: Mapping[Mode, Score]) -> dict[str, int]:
-    return {f"{mode}, per cent": round(100 * score.rate) for mode, score in scores.items()}
+    """Of the modes in which anything could be judged."""
+    rates = {mode: score.rate for mode, score in scores.items()}
+    return {f"{mode}, per cent": round(100 * rate) for mode, rate in rates.items() if not math.isnan(rate)}
 
 
 def _count_samples(context: RunContext, mode: Mode) -> int:

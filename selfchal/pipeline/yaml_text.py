@@ -67,6 +67,7 @@ _Dumper.add_representer(str, _write_text)
 def read_yaml(text: str) -> Any:
     """The value of one document. Raises YamlTextError."""
     try:
+        _refuse_deep_flow(text)
         value = yaml.load(text, _Loader)
         _count(value, {}, 0)
     except (yaml.YAMLError, ValueError) as error:
@@ -74,6 +75,15 @@ def read_yaml(text: str) -> Any:
     except RecursionError:
         raise YamlTextError(f"it is nested too deeply, {_DEEPEST} levels are allowed") from None
     return value
+
+
+def _refuse_deep_flow(text: str) -> None:
+    """Brackets beyond any manifest's: PyYAML takes seconds until it finds them too deep."""
+    depth = 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if depth > _DEEPEST:
+            raise RecursionError
 
 
 def write_yaml(value: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from selfchal.judging.source.parse import takes_answer
 from selfchal.judging.wording import Wording
 
 _ENOUGH_NUMBERS = 2
+_CHOICES = frozenset({"yes", "no", "true", "false"})
 _SHORTEST = 3  # characters of an answer that cannot stand in an instruction by chance
 
 
@@ -119,6 +120,8 @@ def _gives_answer_away(task: Task, evidence: Evidence) -> bool:
     """
     answer = evidence.solution.execution.value
     if isinstance(answer, bool) or not isinstance(answer, str | int | float):
+        return False
+    if str(answer).strip().casefold() in _CHOICES:  # of a question that offers both
         return False
     said, wanted = _squeeze(task.instruction), _squeeze(answer)
     if len(wanted) < _SHORTEST or wanted not in said:

@@ -35,6 +35,9 @@ class ListeningText(str):
     def __str__(self) -> str:
         return self
 
+    def __getitem__(self, part: Any) -> str:
+        return ListeningText(str.__getitem__(self, part))
+
 
 class ListeningInteger(int):
     __hash__ = int.__hash__
