@@ -20,8 +20,8 @@ from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.batch import Ending, evaluate_many, overhear, tool_names
-from selfchal.judging.checks.foreign_constants import first_foreign_constant
 from selfchal.judging.checks.unchecked_values import first_said, first_unchecked
+from selfchal.judging.checks.unrelated_constants import first_unrelated_constant
 from selfchal.judging.guest.runs import RAISED, RAN_OUT
 from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, other_records
 from selfchal.judging.runner import changed_rows
@@ -79,11 +79,11 @@ class Strength:
                 *other_records(evidence, constants, draw),
                 *altered_arguments(evidence),
             ]
-            foreign = first_foreign_constant(task, runner, evidence)
-            if foreign is not None:
+            unrelated = first_unrelated_constant(task, runner, evidence)
+            if unrelated is not None:
                 return Finding.failed(
-                    f"evaluate compares with {foreign!r}, which nothing in the task has to do with",
-                    f"evaluate compares with {foreign!r}, which no instruction says and no tool knows.",
+                    f"evaluate compares with {unrelated!r}, which nothing in the task has to do with",
+                    f"evaluate compares with {unrelated!r}, which no instruction says and no tool knows.",
                     **diagnostics,
                 )
         return self._measure(task, runner, evidence, mutants, diagnostics)

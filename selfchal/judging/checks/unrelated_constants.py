@@ -20,7 +20,7 @@ _SMALL = 10  # numbers up to it count things
 _SHORTEST = 2  # characters of a text that cannot stand everywhere by chance
 
 
-def first_foreign_constant(task: Task, runner: TaskRunner, evidence: Evidence) -> Json:
+def first_unrelated_constant(task: Task, runner: TaskRunner, evidence: Evidence) -> Json:
     """The first such constant; None where there is none."""
     known = _squeeze("\n".join(_list_known(task, runner, evidence)))
     for forms in _list_compared(task.evaluate):
