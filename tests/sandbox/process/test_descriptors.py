@@ -74,7 +74,9 @@ def test_a_host_with_very_few_descriptors_works_or_says_so(limit: int) -> None:
     outcomes = _run(str(limit), "few")
     for status, error in outcomes:
         assert status == "ok" or (status != "exception" and "EMFILE" in error), (status, error)
-    if limit == 64:
+    # Linux counts what all processes of this user are sending, so other tests may leave none to this one.
+    taken = any("Too many references" in error for _, error in outcomes)
+    if limit == 64 and not taken:
         assert outcomes[:3] == [("ok", "")] * 3
         assert "infra_error" in dict(outcomes[3:-1])
         assert outcomes[-1] == ("ok", "")
