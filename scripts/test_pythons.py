@@ -3,9 +3,8 @@
 python scripts/test_pythons.py [--list] [arguments for pytest]
 
 Each environment has the package, what it asks for and the test tools, and nothing else; it is made anew in a
-temporary folder. All tests run that take seconds. On a Python other than the one that runs this program the
-slow ones of the sandbox run too, which depend most on the Python. Arguments for pytest choose other tests.
-Pythons are looked for on PATH and among pyenv's. Stops at the first whose tests fail, with their exit code.
+temporary folder. The tests that take seconds run; arguments for pytest choose others. Pythons are looked for on
+PATH and among pyenv's. Stops at the first whose tests fail, with their exit code.
 """
 
 from __future__ import annotations
@@ -21,11 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 MINORS = (11, 12, 13)
 PYTEST = ("-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider")
-# Each is a call of pytest.
-CHOSEN = (
-    ("-m", "not slow", "tests", "examples/selfchal-library/tests"),
-    ("-m", "slow", "tests/sandbox", "tests/testing"),
-)
+CHOSEN = ("-m", "not slow", "tests", "examples/selfchal-library/tests")
 
 
 def find_pythons() -> dict[int, Path]:
@@ -54,19 +49,15 @@ def _runs(python: Path, minor: int) -> bool:
 
 
 def run_tests(python: Path, pytest_arguments: list[str]) -> int:
-    """Make the environment and run the tests in it; the first exit code of pytest that is not 0."""
+    """Make the environment and run the tests in it; pytest's exit code."""
     with tempfile.TemporaryDirectory(prefix="selfchal-light-") as directory:
         subprocess.run([python, "-m", "venv", directory], check=True)
         light = Path(directory) / "bin" / "python"
         install: list[str | Path] = [light, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         library = ROOT / "examples" / "selfchal-library"
         subprocess.run([*install, "-e", f"{ROOT}[test]", "-e", library], check=True)
-        chosen = CHOSEN if python != Path(sys.executable) else CHOSEN[:1]  # `make test` runs the rest there
-        for arguments in [pytest_arguments] if pytest_arguments else chosen:
-            code = subprocess.run([light, *PYTEST, *arguments], cwd=ROOT, check=False).returncode
-            if code != 0:
-                return code
-        return 0
+        command = [light, *PYTEST, *(pytest_arguments or CHOSEN)]
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def main() -> int:
