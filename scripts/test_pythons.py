@@ -3,8 +3,8 @@
 python scripts/test_pythons.py [--list] [arguments for pytest]
 
 Each environment has the package, what it asks for and the test tools, and nothing else; it is made anew in a
-temporary folder. The tests that take seconds run; arguments for pytest choose others. Pythons are looked for on
-PATH and among pyenv's. Stops at the first whose tests fail, with their exit code.
+temporary folder. The tests that take seconds run; arguments for pytest choose others. Pythons are looked for
+on PATH and among pyenv's. Stops at the first whose tests fail, with their exit code.
 """
 
 from __future__ import annotations
