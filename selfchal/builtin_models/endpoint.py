@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -111,7 +111,7 @@ class Endpoint:
         content = None if body is None else json.dumps(body).encode()
         for attempt in range(self._patience.retries + 1):
             try:
-                answer = self._transport.request(method, url, content, limit)
+                answer = self._hide_key(self._transport.request(method, url, content, limit))
                 self._check_status(url, answer)
                 return read(self._decode(url, answer.body) if is_json else None)
             except RetryableError as error:
@@ -151,6 +151,12 @@ class Endpoint:
                 ) from error
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             raise RetryableError(f"broken JSON ({reason}): {read_message(body)}") from error
+
+    def _hide_key(self, answer: Answer) -> Answer:
+        """The answer without the key, should it tell it back: what a model says is stored and shown."""
+        if self._key is None or self._key.encode() not in answer.body:
+            return answer
+        return replace(answer, body=answer.body.replace(self._key.encode(), b"[key]"))
 
     def _clean(self, text: str) -> str:
         """An endpoint's words as they may be shown: without the key, and then cut to one short line."""

@@ -237,6 +237,18 @@ def test_the_key_comes_from_the_environment(moody: str, monkeypatch: pytest.Monk
     model.close()
 
 
+def test_a_key_that_an_endpoint_tells_back_is_not_what_the_model_said(
+    moody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFCHAL_TEST_KEY", "sesame-123")
+    said = {"choices": [{"message": {"content": "Answer: Bearer sesame-123"}, "finish_reason": "stop"}]}
+    Moody.script = [(200, {**GOOD, **said})]
+    model = OpenAIModel(OpenAIConfig(base_url=moody, model="m", api_key_env="SELFCHAL_TEST_KEY"))
+    (generation,) = model.generate([model.render_prompt([Message("user", "x")])], Sampling())
+    assert generation.text == "Answer: Bearer [key]"
+    model.close()
+
+
 @pytest.mark.torch
 def test_a_server_without_token_ids_is_refused_by_ids(moody: str, tiny_path: Any) -> None:
     Moody.script = [(200, {"choices": [{"text": "hi", "finish_reason": "stop"}]})]
