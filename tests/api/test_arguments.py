@@ -20,6 +20,9 @@ TASK = {
 MANIFEST = {"environment": {"name": "calculation"}, "model": {"name": "seedling"}}
 
 
+OPENAI = {"name": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m"}
+
+
 class Nameless:
     pass
 
@@ -54,7 +57,7 @@ class Nameless:
         (lambda: selfchal.load_manifest(3), "a manifest: a file"),
         (lambda: selfchal.load_manifest(MANIFEST, "x"), "section.key=value"),
         (lambda: selfchal.open_run(4), "the directory of a run is needed"),
-        (lambda: selfchal.run(MANIFEST, watch=3), "a list for watch, or one name"),
+        (lambda: selfchal.run({**MANIFEST, "model": OPENAI}, watch=3), "a list for watch, or one name"),
     ],
 )
 def test_a_wrong_argument_is_a_sentence(
@@ -66,6 +69,7 @@ def test_a_wrong_argument_is_a_sentence(
     assert said in str(caught.value)
 
 
+@pytest.mark.torch
 def test_one_thing_needs_no_list_around_it() -> None:
     assert selfchal.judge(TASK, "calculation", checks={"name": "novelty", "enabled": False}).passed
     manifest = selfchal.load_manifest(MANIFEST, "evaluation.tasks=3")

@@ -28,6 +28,7 @@ SMALL: dict[str, Any] = {
 }
 
 
+@pytest.mark.torch
 def test_a_manifest_is_loaded_from_a_file_or_a_mapping_which_stays_as_it_is() -> None:
     assert selfchal.load_manifest(str(QUICKSTART)).resolved() == selfchal.load_manifest(QUICKSTART).resolved()
     rows = copy.deepcopy(SMALL)
@@ -36,6 +37,7 @@ def test_a_manifest_is_loaded_from_a_file_or_a_mapping_which_stays_as_it_is() ->
     assert rows == SMALL
 
 
+@pytest.mark.torch
 def test_a_loaded_manifest_can_be_loaded_again_with_overrides() -> None:
     manifest = selfchal.load_manifest(SMALL)
     assert selfchal.load_manifest(manifest) is manifest
@@ -56,6 +58,7 @@ def test_the_oracle_solves_what_doing_nothing_does_not() -> None:
     assert (nothing["pass@1"], len(nothing["failed"])) == (0.0, 5)
 
 
+@pytest.mark.torch
 def test_a_manifest_has_no_checkpoint() -> None:
     with pytest.raises(ManifestError, match="is no run directory, so it has no checkpoint 'round_1/final'"):
         selfchal.evaluate(QUICKSTART, checkpoint="round_1/final")

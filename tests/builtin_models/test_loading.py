@@ -29,6 +29,8 @@ from selfchal.core.errors import ModelError
 from selfchal.core.model import Message
 from tests.builtin_models.tiny import CHATML, tokenizer, write_model
 
+pytestmark = pytest.mark.torch
+
 ROOT = Path(__file__).parents[2]
 LLAMA_DATE = "{%- if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
 

@@ -47,6 +47,7 @@ def test_extra_fields_are_sent_as_they_are() -> None:
     assert "max_tokens" not in body
 
 
+@pytest.mark.torch
 def test_by_ids_they_are_left_out_and_added_too(tiny_path: Any) -> None:
     tokens = {"token_ids": [5, 2], "logprobs": {"token_logprobs": [-0.1, -0.2]}, "finish_reason": "stop"}
     with serving(answer({"choices": [tokens]})) as server:
@@ -99,6 +100,7 @@ ODD_TOKENS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("odd", ODD_TOKENS)
 def test_ids_and_log_probabilities_that_cannot_be_trained_on_are_a_sentence(odd: str, tiny_path: Any) -> None:
     with serving(answer({"choices": [ODD_TOKENS[odd]]})) as server:
@@ -109,6 +111,7 @@ def test_ids_and_log_probabilities_that_cannot_be_trained_on_are_a_sentence(odd:
         model.close()
 
 
+@pytest.mark.torch
 def test_by_ids_a_refused_prompt_costs_one_generation(tiny_path: Any) -> None:
     fault = {"error": {"message": "This model's maximum context length is 8 tokens."}}
     with serving(answer(fault, 400)) as server:

@@ -61,6 +61,7 @@ def test_another_host_is_asked_through_the_proxy(monkeypatch: pytest.MonkeyPatch
         assert proxy.requests[0].path == "http://api.example.invalid/v1/x"
 
 
+@pytest.mark.torch
 def test_a_local_model_needs_no_proxy_either(monkeypatch: pytest.MonkeyPatch, make_model: object) -> None:
     for name, value in {
         "ALL_PROXY": "socks5://127.0.0.1:9",

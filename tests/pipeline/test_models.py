@@ -91,6 +91,7 @@ def test_the_oracle_meets_the_users_that_the_manifest_names(process_sandbox: San
     assert measure_policy(manifest, Policy.ORACLE, Watchers())["tasks"] == 4
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(("judge", "reward"), [({"name": "actor"}, 1.0), (None, 0.0)])
 def test_tasks_without_evaluate_are_rated_by_the_model_of_judge_else_by_the_policy(
     tmp_path: Path, process_sandbox: Sandbox, judge: Any, reward: float

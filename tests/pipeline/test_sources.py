@@ -59,6 +59,7 @@ def start(manifest: Manifest, directory: Path, watchers: Watchers | None = None)
         return run(manifest, store, watchers or Watchers())
 
 
+@pytest.mark.torch
 def test_tasks_of_a_file_are_judged_and_trained_on(tmp_path: Path, process_sandbox: Sandbox) -> None:
     source = write_tasks(tmp_path / "tasks.jsonl", ROWS)
     manifest = manifest_of(process_sandbox, synthesizer=None, challenge=None, tasks={"from": str(source)})
@@ -85,6 +86,7 @@ def test_tasks_of_a_file_are_judged_and_trained_on(tmp_path: Path, process_sandb
     assert results["per_kept_task"] is None, "nothing was proposed, so nothing was spent on it"
 
 
+@pytest.mark.torch
 def test_the_kept_tasks_of_a_run_are_a_source_and_join_those_that_are_proposed(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:
@@ -104,6 +106,7 @@ def test_the_kept_tasks_of_a_run_are_a_source_and_join_those_that_are_proposed(
     assert results["per_kept_task"]["tokens"] > 0
 
 
+@pytest.mark.torch
 def test_stopped_while_it_judges_it_goes_on_and_ends_alike(
     tmp_path: Path, process_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

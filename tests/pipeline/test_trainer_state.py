@@ -12,6 +12,8 @@ import torch
 
 from selfchal.pipeline.trainer_state import find_unloadable
 
+pytestmark = pytest.mark.torch
+
 
 @dataclass
 class Stand:

@@ -65,6 +65,7 @@ def test_the_same_call_gives_what_is_stored(tmp_path: Path, process_sandbox: San
     run_with(collect_the_same_again, tmp_path / "run", process_sandbox)
 
 
+@pytest.mark.torch
 def test_a_state_that_could_not_be_read_back_is_refused_when_it_is_saved(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:

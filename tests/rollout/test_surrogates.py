@@ -29,6 +29,8 @@ from tests.support.misbehaving import answer, chat_answer, serving
 from tests.support.scripted import ScriptedModel
 from tests.support.shop import Shop, ShopEnvironment
 
+pytestmark = pytest.mark.torch
+
 LONE = "\ud800"
 ACT = "Action:\n{}\nEnd Action"
 

@@ -129,7 +129,7 @@ def test_what_is_nested_deep_is_refused_in_milliseconds(
             "it would take more than 50,000 instructions",
             "it is nested too deep to be compiled",
         )
-    assert min(seconds) < 0.05
+    assert min(seconds) < 0.2
 
 
 def test_the_host_stays_small_whatever_it_is_asked(own: CompileService) -> None:
