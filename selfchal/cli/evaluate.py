@@ -8,7 +8,7 @@ import click
 
 from selfchal.api import running
 from selfchal.cli.manifest import set_option
-from selfchal.cli.outcome import describe_unjudged, exit_where_too_many_unjudged, interval, percent
+from selfchal.cli.outcome import exit_where_too_many_unjudged, format_unjudged, interval, percent
 from selfchal.cli.progress import progress_on
 from selfchal.cli.terminal import say, say_json
 from selfchal.core.world import Json
@@ -61,5 +61,5 @@ def _print(found: Mapping[str, Json]) -> None:
         say(f"pass@1 {percent(found['pass@1'])} {told} of {found['tasks']} tasks")
         if found["failed"]:
             say(f"not solved: {', '.join(found['failed'][:10])}")
-    if said := describe_unjudged(found):
+    if said := format_unjudged(found):
         say(said)

@@ -26,7 +26,7 @@ def interval(bounds: list[float] | None, warning: str = "") -> str:
     return f"[{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]{said}" if bounds else ""
 
 
-def describe_unjudged(rates: Mapping[str, Json]) -> str:
+def format_unjudged(rates: Mapping[str, Json]) -> str:
     """How much of a score could not be judged, and why; empty where everything was."""
     if not rates["could_not_judge"]:
         return ""
@@ -84,7 +84,7 @@ def _list_changes(results: Mapping[str, Json]) -> Iterator[str]:
 def _list_context(results: Mapping[str, Json]) -> Iterator[str]:
     yield f"doing nothing scores {percent(results['do_nothing'])}"
     for when in ("before", "after"):
-        if said := describe_unjudged(results.get(when, {"could_not_judge": 0})):
+        if said := format_unjudged(results.get(when, {"could_not_judge": 0})):
             yield f"{when}: {said}"
     funnel = results["funnel"]
     yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"

@@ -16,7 +16,7 @@ from selfchal.core.evidence import TaskRunner
 from selfchal.core.sandbox import Program, Status
 from selfchal.core.world import Json, World
 from selfchal.judging.guest_program import MAIN, guest_program
-from selfchal.judging.source.perturb import perturbed
+from selfchal.judging.source.perturb import makes_sets, perturbed
 from selfchal.judging.switchboard import Switchboard
 
 _PATIENCE = 3  # a batch may take so many times the time of one run
@@ -43,9 +43,10 @@ def evaluate_many(
     answers = [json.dumps(ending.answer) for ending in endings]
     worlds = [ending.world for ending in endings]
     runs = len(endings) * (1 + variants)
-    (turned,), turns = perturbed([verifier])
-    entry, source = ("turned_evaluations", turned) if turns > 1 else ("evaluations", verifier)
-    found = run_batch(runner, entry, [source, answers, 1 + variants], lambda: worlds, runs).value
+    entry = "evaluations"
+    if makes_sets(verifier):
+        entry, ((verifier,), _) = "turned_evaluations", perturbed([verifier])
+    found = run_batch(runner, entry, [verifier, answers, 1 + variants], lambda: worlds, runs).value
     return found if isinstance(found, list) and len(found) == len(endings) else None
 
 

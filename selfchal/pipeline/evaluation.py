@@ -126,7 +126,7 @@ def _evaluate_slice(
         episodes = played
         context.store.put_episodes("evaluate", key, episodes)
     context.watch.episodes_finished("evaluate", played)
-    return list(context.store.episodes("evaluate", key))
+    return episodes
 
 
 def _make_engine(context: RunContext, mode: Mode, start: int) -> Engine:

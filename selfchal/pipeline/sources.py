@@ -84,12 +84,14 @@ def read_lines(path: Path) -> list[tuple[int, Json | UnreadableRow]]:
 def _parse_row(line: bytes) -> Json | UnreadableRow:
     if len(line) > MOST_BYTES:
         return UnreadableRow(f"the line has {len(line):,} bytes; {MOST_BYTES:,} are the most that are read")
-    text = line.decode("utf-8", "replace")
     try:
-        line.decode("utf-8")
-        return json.loads(text, parse_constant=_refuse_constant)
+        text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        return UnreadableRow(f"byte {error.start + 1} of the line is no UTF-8", text)
+        return UnreadableRow(
+            f"byte {error.start + 1} of the line is no UTF-8", line.decode("utf-8", "replace")
+        )
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         return UnreadableRow(f"the line is no JSON: {reason}", text)

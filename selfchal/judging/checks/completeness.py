@@ -27,13 +27,12 @@ from selfchal.core.world import Json
 from selfchal.judging.checks.derived import is_derived, literals
 from selfchal.judging.checks.hidden_values import hidden_values
 from selfchal.judging.checks.lookups import blurred, strayed
-from selfchal.judging.checks.needs import Need, is_counted, is_told, needs_of
+from selfchal.judging.checks.needs import Need, counts_answer, is_counted, is_told, needs_of
 from selfchal.judging.checks.undetermined import find_undetermined
 from selfchal.judging.reading.attempts import decide_by_attempts
 from selfchal.judging.reading.model_reader import ModelReader
 from selfchal.judging.reading.question import Question, Reader, Reading
 from selfchal.judging.reading.sentences import PACKAGE, SentenceReader
-from selfchal.judging.source.parse import takes_answer
 from selfchal.judging.wording import Wording
 
 _MOST_NUMBERS = 100  # different ones in a solution; to look for one takes as long as the results are
@@ -83,7 +82,7 @@ class Completeness:
             f"{task.instruction}\n{told}\n{environment.initial_observation(task.context)}",
             task.instruction,
         )
-        by_answer = environment.answer_required and takes_answer(task.evaluate)
+        by_answer = counts_answer(task, environment)
         needs = needs_of(environment, evidence.solution.execution.calls, by_answer)
         is_said = is_told if by_answer else is_counted
         open_needs = [need for need in needs if not is_said(need, wording)]

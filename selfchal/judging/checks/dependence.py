@@ -20,9 +20,9 @@ from selfchal.core.sandbox import Program
 from selfchal.core.task import Task
 from selfchal.core.world import Json, ToolHost, ToolResult
 from selfchal.judging.checks.derived import is_derived
+from selfchal.judging.checks.needs import counts_answer
 from selfchal.judging.mutants import placed
 from selfchal.judging.same_answer import is_same_answer, read_number, read_tolerance
-from selfchal.judging.source.parse import takes_answer
 from selfchal.judging.wording import Wording
 
 _ENOUGH_NUMBERS = 2
@@ -50,8 +50,7 @@ class Dependence:
                 "the solution calls no tool",
                 "The solution calls no tool of the environment. Write a task that needs them.",
             )
-        by_answer = runner.environment.answer_required and takes_answer(task.evaluate)
-        if not by_answer or execution.value is None:
+        if not counts_answer(task, runner.environment) or execution.value is None:
             return Finding.passed()
         if _gives_answer_away(task, evidence):
             return Finding.failed(

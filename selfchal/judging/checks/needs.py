@@ -16,6 +16,11 @@ from selfchal.judging.state_explorer import ReadToolExplorer, is_id
 from selfchal.judging.wording import Wording, features
 
 
+def counts_answer(task: Task, environment: Environment) -> bool:
+    """Is the task judged by the agent's answer, or by the final state alone?"""
+    return environment.answer_required and takes_answer(task.evaluate)
+
+
 @dataclass(frozen=True)
 class Need:
     """One value that the solution handed over: in which call, where, under which parameter."""
@@ -68,10 +73,14 @@ class Documents:
 
     environment: Environment
 
+    @property
+    def text(self) -> str:
+        tools = " ".join(f"{tool.description} {tool.parameters}" for tool in self.environment.tools)
+        return f"{self.environment.policy} {tools}"
+
     @cached_property
     def wording(self) -> Wording:
-        tools = " ".join(f"{tool.description} {tool.parameters}" for tool in self.environment.tools)
-        return _make_wording(f"{self.environment.policy} {tools}")
+        return _make_wording(self.text)
 
     def action(self, tool: str) -> str:
         """What a tool does, in the words of its description."""
@@ -94,8 +103,7 @@ def _make_wording(text: str) -> Wording:
 
 def explore(task: Task, runner: TaskRunner, calls: Sequence[Call]) -> StateExplorer:
     """What can be read from the ids of the context and of a solution's needs on."""
-    by_answer = runner.environment.answer_required and takes_answer(task.evaluate)
-    needs = needs_of(runner.environment, calls, by_answer)
+    needs = needs_of(runner.environment, calls, counts_answer(task, runner.environment))
     explorer = ReadToolExplorer(runner.environment.open(task.context), runner.environment.tools)
     named: dict[str, set[Json]] = {}
     for need in needs:

@@ -20,6 +20,7 @@ from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.batch import Ending, evaluate_many, overhear, tool_names
+from selfchal.judging.checks.needs import counts_answer
 from selfchal.judging.checks.unchecked_values import first_said, first_unchecked
 from selfchal.judging.checks.unrelated_constants import first_unrelated_constant
 from selfchal.judging.guest.runs import RAISED, RAN_OUT
@@ -28,7 +29,7 @@ from selfchal.judging.runner import changed_rows
 from selfchal.judging.same_answer import read_tolerance
 from selfchal.judging.source.drop_conditions import weakened
 from selfchal.judging.source.except_hooks import hook_excepts
-from selfchal.judging.source.parse import nodes_of, parse_evaluate, takes_answer
+from selfchal.judging.source.parse import nodes_of, parse_evaluate
 from selfchal.judging.source.purity import all_pure
 
 _ALONE = 2  # refused outcomes that are asked again in a process of their own,
@@ -58,7 +59,7 @@ class Strength:
 
     def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
         diagnostics: dict[str, Json] = {"footprint": changed_rows(evidence.solution.world)}
-        by_answer = runner.environment.answer_required and takes_answer(task.evaluate)
+        by_answer = counts_answer(task, runner.environment)
         idle = [n for n, trial in enumerate(evidence.failures, 1) if not _is_acting(trial, by_answer)]
         diagnostics["noop_failures"] = idle
         if evidence.failures and len(idle) == len(evidence.failures) and not self.config.noop_failures:
@@ -74,11 +75,6 @@ class Strength:
             given = [*constants, *overhear(runner, task.evaluate, evidence.solution.world, _PROBES)]
             mutants = list(altered_answers(evidence, given, tolerance, draw))
         else:
-            mutants = [
-                *left_out(evidence),
-                *other_records(evidence, constants, draw),
-                *altered_arguments(evidence),
-            ]
             unrelated = first_unrelated_constant(task, runner, evidence)
             if unrelated is not None:
                 return Finding.failed(
@@ -86,6 +82,11 @@ class Strength:
                     f"evaluate compares with {unrelated!r}, which no instruction says and no tool knows.",
                     **diagnostics,
                 )
+            mutants = [
+                *left_out(evidence),
+                *other_records(evidence, constants, draw),
+                *altered_arguments(evidence),
+            ]
         return self._measure(task, runner, evidence, mutants, diagnostics)
 
     def _measure(

@@ -10,10 +10,12 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 
 from selfchal.core.evidence import Evidence, TaskRunner
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+from selfchal.judging.checks.needs import Documents
 from selfchal.judging.source.parse import nodes_of, parse_evaluate
 
 _SMALL = 10  # numbers up to it count things
@@ -22,11 +24,22 @@ _SHORTEST = 2  # characters of a text that cannot stand everywhere by chance
 
 def first_unrelated_constant(task: Task, runner: TaskRunner, evidence: Evidence) -> Json:
     """The first such constant; None where there is none."""
+    compared = list(_list_compared(task.evaluate))
+    if not compared:
+        return None
     known = _squeeze("\n".join(_list_known(task, runner, evidence)))
-    for forms in _list_compared(task.evaluate):
-        if not any(all(word in known for word in map(_squeeze, str(value).split())) for value in forms):
+    signatures = " ".join(tool.signature for tool in runner.environment.tools)
+    documents = _squeeze_documents(f"{Documents(runner.environment).text} {signatures}")
+    for forms in compared:
+        if not any(_is_known(value, known, documents) for value in forms):
             return forms[0]
     return None
+
+
+def _is_known(value: Json, *texts: str) -> bool:
+    """Does each word of it stand in one of these squeezed texts?"""
+    words = map(_squeeze, str(value).split())
+    return all(any(word in text for text in texts) for word in words)
 
 
 def _list_compared(evaluate: str) -> Iterator[list[Json]]:
@@ -49,13 +62,9 @@ def _is_telling(value: object) -> bool:
 
 
 def _list_known(task: Task, runner: TaskRunner, evidence: Evidence) -> Iterator[str]:
-    """All that was said, handed over, read or documented."""
-    environment = runner.environment
-    yield from (task.instruction, json.dumps(task.context), environment.policy)
-    yield environment.initial_observation(task.context)
-    yield from (
-        f"{tool.signature} {tool.description} {json.dumps(tool.parameters)}" for tool in environment.tools
-    )
+    """All that was said, handed over or read."""
+    yield from (task.instruction, json.dumps(task.context))
+    yield runner.environment.initial_observation(task.context)
     for trial in (evidence.solution, *evidence.failures, evidence.nothing):
         executions = [trial.execution, *([trial.evaluation] if trial.evaluation else [])]
         for call in (call for execution in executions for call in execution.calls):
@@ -67,3 +76,9 @@ def _list_known(task: Task, runner: TaskRunner, evidence: Evidence) -> Iterator[
 def _squeeze(text: str) -> str:
     """Letters, digits and points alone: forms of writing do not matter here."""
     return "".join(one for one in text.casefold() if one.isalnum() or one == ".")
+
+
+@lru_cache(maxsize=8)
+def _squeeze_documents(text: str) -> str:
+    """Every task of an environment has the same documents."""
+    return _squeeze(text)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from selfchal.judging.guest.evaluations import evaluations
-from selfchal.judging.guest.turned_sets import TURNED_NAMES, Order
-
-_TURNS = 3
+from selfchal.judging.guest.turned_sets import TURNED_NAMES, TURNS, Order
 
 
 def turned_evaluations(
@@ -26,4 +24,4 @@ def turned_evaluations(
 
 
 def _turn_sets(index: int) -> None:
-    Order.turn = index % _TURNS
+    Order.turn = index % TURNS

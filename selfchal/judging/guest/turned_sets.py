@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+TURNS = 3
+
 
 class Order:
     """Which turn sets iterate in. There is one order for a process at a time."""

@@ -11,6 +11,8 @@ from itertools import accumulate
 
 from selfchal.sandbox.compiling import Refused, parse_tree
 
+_EVALUATE = "the evaluation function"
+
 
 class SourceError(ValueError):
     """The source cannot be used; the message is for the one who wrote it."""
@@ -68,27 +70,29 @@ def by_lines(source: str) -> tuple[bytes, list[int]]:
 
 def parse_evaluate(source: str) -> ast.Module:
     """Parse ``evaluate``'s source as above; it must define the function with 0 or 1 parameters."""
-    what = "the evaluation function"
-    tree = parse_source(source, what)
-    defined = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "evaluate"
-    ]
-    if not defined:
-        raise SourceError(f"{what} must define a function named evaluate at its top level")
-    function = defined[-1]
+    tree = parse_source(source, _EVALUATE)
+    function = _find_evaluate(tree)
     if isinstance(function, ast.AsyncFunctionDef):
-        raise SourceError(f"{what} must be a plain function, not async")
+        raise SourceError(f"{_EVALUATE} must be a plain function, not async")
     arguments = function.args
-    count = len(arguments.posonlyargs) + len(arguments.args)
-    if count > 1 or arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
-        raise SourceError(f"{what} must be evaluate() or evaluate(answer), with no other parameter")
+    if _count_parameters(function) > 1 or arguments.vararg or arguments.kwarg or arguments.kwonlyargs:
+        raise SourceError(f"{_EVALUATE} must be evaluate() or evaluate(answer), with no other parameter")
     return tree
 
 
 def takes_answer(evaluate: str) -> bool:
-    """Does this evaluate, parsed before, look at an answer? Otherwise the final state alone counts."""
-    defined = [node for node in parse_evaluate(evaluate).body if isinstance(node, ast.FunctionDef)]
-    function = next(node for node in reversed(defined) if node.name == "evaluate")
-    return bool(function.args.posonlyargs or function.args.args)
+    """Does this evaluate, checked before, look at an answer? Otherwise the final state alone counts."""
+    return _count_parameters(_find_evaluate(parse_source(evaluate, _EVALUATE))) > 0
+
+
+def _find_evaluate(tree: ast.Module) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    """The last definition of it, which is the one that counts. Raises SourceError."""
+    for node in reversed(tree.body):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "evaluate":
+            return node
+    raise SourceError(f"{_EVALUATE} must define a function named evaluate at its top level")
+
+
+def _count_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Those that an answer can be given to by its place."""
+    return len(function.args.posonlyargs) + len(function.args.args)

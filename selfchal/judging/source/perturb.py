@@ -9,15 +9,18 @@ Here the sources are written so that their sets can be turned, once for each of 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 
+from selfchal.judging.guest.turned_sets import TURNS
 from selfchal.judging.source.parse import copy_tree, nodes_of, parse_source
 from selfchal.judging.source.purity import SET_OPERATORS
 
-TURNS = 3
 _MAKERS = frozenset(
     {"set", "frozenset", "keys", "union", "intersection", "difference", "symmetric_difference"}
 )
+# Without one of these in its text no source makes a set.
+_SIGNS = re.compile("|".join(("{", *sorted(_MAKERS))))
 
 
 class _SetTurner(ast.NodeTransformer):
@@ -49,7 +52,13 @@ def perturbed(sources: Sequence[str]) -> tuple[list[str], int]:
         ast.unparse(_SetTurner().visit(copy_tree(source, "code"))) if any(map(_is_turned, inside)) else source
         for source, inside in zip(sources, nodes, strict=True)
     ]
-    return turned, TURNS if any(_makes_set(node) for inside in nodes for node in inside) else 1
+    return turned, TURNS if any(any(map(_makes_set, inside)) for inside in nodes) else 1
+
+
+def makes_sets(source: str) -> bool:
+    """Whether ``perturbed`` would find more than one turn worth trying. Most sources need not be parsed for
+    the answer."""
+    return bool(_SIGNS.search(source)) and any(map(_makes_set, nodes_of(parse_source(source, "code"))))
 
 
 def _is_turned(node: ast.AST) -> bool:
