@@ -27,25 +27,14 @@ class LoraConfig(BaseModel):
     )
 
 
-class TransformersConfig(BaseModel):
-    """Options of every model that runs through transformers."""
+class WeightsConfig(BaseModel):
+    """What the models share that are made of a directory of weights."""
 
     model_config = ConfigDict(extra="forbid")
 
     path: str = Field(description="A directory written by save_pretrained, or a hub name (org/name).")
-    device: str = Field("auto", description="auto (a GPU if there is one), cpu, cuda, cuda:1, …")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="Precision of the weights; auto is float32 on CPUs, bfloat16 on GPUs."
-    )
-    threads: int | None = Field(
-        None, ge=1, description="CPU threads of torch; by default what torch takes (OMP_NUM_THREADS, cores)."
-    )
     context: int | None = Field(
         None, ge=8, description="The most tokens of a conversation; by default the model's own limit."
-    )
-    batch: int = Field(256, ge=1, description="The most conversations that are generated at a time.")
-    prefix_cache_mb: int = Field(
-        256, ge=0, description="Memory for the caches of conversations that may go on, in MiB."
     )
     chat_template: str | None = Field(
         None, description="A Jinja template instead of the tokenizer's own; empty for plain text."
@@ -55,6 +44,22 @@ class TransformersConfig(BaseModel):
         description="The date, as 2026-11-28, for a chat template that writes today's date into prompts.",
     )
     lora: LoraConfig | None = Field(None, description="Train low-rank adapters instead of all weights.")
+
+
+class TransformersConfig(WeightsConfig):
+    """Options of every model that runs through transformers."""
+
+    device: str = Field("auto", description="auto (a GPU if there is one), cpu, cuda, cuda:1, …")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="Precision of the weights; auto is float32 on CPUs, bfloat16 on GPUs."
+    )
+    threads: int | None = Field(
+        None, ge=1, description="CPU threads of torch; by default what torch takes (OMP_NUM_THREADS, cores)."
+    )
+    batch: int = Field(256, ge=1, description="The most conversations that are generated at a time.")
+    prefix_cache_mb: int = Field(
+        256, ge=0, description="Memory for the caches of conversations that may go on, in MiB."
+    )
     quantization: Literal["4bit", "8bit"] | None = Field(
         None, description="Load the weights quantised (bitsandbytes, GPU only); with lora this is QLoRA."
     )
@@ -63,12 +68,11 @@ class TransformersConfig(BaseModel):
     )
 
 
-class VllmConfig(BaseModel):
+class VllmConfig(WeightsConfig):
     """What is sampled from, where, and what of it is trained here."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
-    path: str = Field(description="A directory written by save_pretrained, or a hub name (org/name).")
     server: str | None = Field(
         None,
         description="Address of a running server, as http://127.0.0.1:8000. To be trained with, it must run "
@@ -87,18 +91,7 @@ class VllmConfig(BaseModel):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Precision here and in vLLM; auto is float32 on CPUs, bfloat16 on GPUs."
     )
-    context: int | None = Field(
-        None, ge=8, description="The most tokens of a conversation; by default the model's own limit."
-    )
-    chat_template: str | None = Field(
-        None, description="A Jinja template instead of the tokenizer's own; empty for plain text."
-    )
-    template_date: date | None = Field(
-        None,
-        description="The date, as 2026-11-28, for a chat template that writes today's date into prompts.",
-    )
     concurrency: int = Field(128, ge=1, description="The most requests to a server under way at a time.")
-    lora: LoraConfig | None = Field(None, description="Train low-rank adapters instead of all weights.")
     quantization: Literal["4bit", "8bit"] | None = Field(
         None, description="Hold the weights here quantised (bitsandbytes, GPU only); with lora this is QLoRA."
     )
