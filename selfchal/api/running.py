@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from selfchal.api.arguments import expect, list_wanted
 from selfchal.api.opening import WatcherLike, open_part
@@ -21,6 +21,9 @@ from selfchal.pipeline.store import MANIFEST, Store
 from selfchal.pipeline.training import Rewrite
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
+
+if TYPE_CHECKING:
+    from selfchal.pipeline.pilot import Pilot
 
 ManifestLike = Manifest | str | Path | Mapping[str, Any]  # validated, a file, or a file's sections
 Policy = Literal["model", "oracle", "nothing"]
@@ -77,6 +80,16 @@ def run(
         results = loop.run(chosen, store, _gather_watchers(watch), rewrite)
         write_report(directory)
     return results
+
+
+def run_pilot(manifest: ManifestLike, proposals: int, *, watch: Sequence[WatcherLike] = ()) -> Pilot:
+    """A few proposals and tasks of a manifest tried out, as ``selfchal run --dry-run --pilot N`` does.
+
+    Raises what ``run`` raises.
+    """
+    from selfchal.pipeline import pilot  # imports numpy
+
+    return pilot.run_pilot(load_manifest(manifest), proposals, _gather_watchers(watch))
 
 
 def directory_of(manifest: Manifest, out: str | Path | None = None) -> Path:

@@ -81,16 +81,18 @@ def end_of_step(
     metrics: dict[str, float],
     optimizer: Stateful,
     *parts: nn.Module,
-) -> None:
-    """The end of an update: report it; where a checkpoint is due, validate and save.
+) -> bool:
+    """The end of an update: report it; where a checkpoint is due, validate and save. Was it the last one?
 
     Raises TrainingError when training ends without a single update that had a signal; a policy that
-    learnt until nothing was left to learn from stops early instead, with a note.
+    learnt until nothing was left to learn from stops early instead, with a note. So does a run whose budget
+    is used up.
     """
     step, progress = state.step, training.progress
     gave_up = state.zero_signal == options.patience
-    last = gave_up or step == options.steps
-    if last and not state.learnt:
+    done = gave_up or step == options.steps
+    last = done or progress.is_over()
+    if done and not state.learnt:
         raise TrainingError(f"no update had any signal to learn from: {explain_zero_signal(metrics)}")
     if gave_up:
         progress.note(f"training ends at update {step} of {options.steps}: {explain_zero_signal(metrics)}")
@@ -99,6 +101,7 @@ def end_of_step(
     progress.log(step, {**metrics, **checked})
     if due:
         progress.save(step, pack(state, optimizer, *parts))
+    return last
 
 
 def pack(state: TrainState, optimizer: Stateful, *parts: nn.Module) -> dict[str, Any]:

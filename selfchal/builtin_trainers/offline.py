@@ -34,9 +34,11 @@ class OfflineOptions(Protocol):
 
 
 def roll_out_all(training: Training, sampler: TaskSampler, options: OfflineOptions) -> list[Group]:
-    """Every training task once, with the weights that training begins with."""
+    """Every training task once, with the weights that training begins with; as many as the budget allows."""
     tasks, groups = training.tasks, list[Group]()
     for first in range(0, len(tasks), options.tasks_per_step):
+        if groups and training.progress.is_over():
+            break
         some = tasks[first : first + options.tasks_per_step]
         groups += training.collect(some, options.group_size, seed=sampler.next_seed())
     if training.off_policy:
@@ -106,10 +108,11 @@ class CheckpointCallback:
     options: Any  # with checkpoint_every and validation_samples
     steps: int
 
-    def __call__(self, metrics: dict[str, float], optimizer: Any) -> None:
+    def __call__(self, metrics: dict[str, float], optimizer: Any, *, last: bool = False) -> None:
+        """``last``: no further update is made, although not all have been."""
         state, network = self.state, self.training.model.network
         state.step += 1
-        due = state.step == self.steps or state.step % self.options.checkpoint_every == 0
+        due = last or state.step == self.steps or state.step % self.options.checkpoint_every == 0
         if due and not self.training.off_policy:
             network.eval()
             self.training.model.on_weights_updated()

@@ -159,9 +159,10 @@ def train(algorithm: Algorithm[P], training: Training) -> None:
 
     progress.total(options.steps)
     with team.led():
-        while state.step < options.steps and state.zero_signal < options.patience:
+        over = state.step >= options.steps or state.zero_signal >= options.patience
+        while not over:
             metrics = _make_step(algorithm, training, state, learn)
-            end_of_step(training, state, options, metrics, optimizer, *extra)
+            over = end_of_step(training, state, options, metrics, optimizer, *extra)
     state.best.restore(network)
     model.on_weights_updated()
 

@@ -43,6 +43,10 @@ class RolloutOptions(Options):
     group_size: int = Field(8, ge=2)
     """Episodes a task: the group whose mean reward is the baseline."""
 
+    def count_episodes(self, tasks: int) -> int:
+        """Rolled out for the updates where there are so many tasks; validation comes on top."""
+        return self.steps * min(tasks, self.tasks_per_step) * self.group_size
+
 
 class CheckpointOptions(Options):
     """When the weights are saved, and which of them are kept in the end."""
@@ -94,6 +98,7 @@ class OfflineOptions(OptimizerOptions, CheckpointOptions):
     """Episodes a task."""
     steps: int | None = Field(None, ge=1)
     """Updates; null: as many as ``epochs`` passes over the examples take."""
+
     epochs: int = Field(6, ge=1)
     """Passes over the examples, where ``steps`` does not say how many updates to make."""
     batch_size: int = Field(8, ge=1)
@@ -103,3 +108,7 @@ class OfflineOptions(OptimizerOptions, CheckpointOptions):
     validation_samples: int = Field(2, ge=0)
     """Episodes a validation task at each checkpoint. The weights kept are those with the highest mean
     validation reward, the later of equals. 0, or a teacher: no validation, the last weights are kept."""
+
+    def count_episodes(self, tasks: int) -> int:
+        """Rolled out for the updates where there are so many tasks; validation comes on top."""
+        return tasks * self.group_size

@@ -43,6 +43,9 @@ class Grpo:
     def group_size(self) -> int:
         return self.config.group_size
 
+    def count_episodes(self, tasks: int) -> int:
+        return self.config.count_episodes(tasks)
+
     def one_pass(self, groups: int) -> Trainer:
         return Grpo(_one_pass(self.config, groups))
 
@@ -66,6 +69,9 @@ class Ppo:
 
     def group_size(self) -> int:
         return self.config.group_size
+
+    def count_episodes(self, tasks: int) -> int:
+        return self.config.count_episodes(tasks)
 
     def one_pass(self, groups: int) -> Trainer:
         return Ppo(_one_pass(self.config, groups))
@@ -95,6 +101,9 @@ class Rft:
     def group_size(self) -> int:
         return self.config.group_size
 
+    def count_episodes(self, tasks: int) -> int:
+        return self.config.count_episodes(tasks)
+
     def one_pass(self, groups: int) -> Trainer:
         return self  # every task is rolled out once as it is
 
@@ -119,6 +128,9 @@ class Dpo:
     def group_size(self) -> int:
         return self.config.group_size
 
+    def count_episodes(self, tasks: int) -> int:
+        return self.config.count_episodes(tasks)
+
     def one_pass(self, groups: int) -> Trainer:
         return self  # every task is rolled out once as it is
 
@@ -142,6 +154,9 @@ class TrlGrpo:
 
     def group_size(self) -> int:
         return self.config.group_size
+
+    def count_episodes(self, tasks: int) -> int:
+        return self.config.count_episodes(tasks)
 
     def one_pass(self, groups: int) -> Trainer:
         return TrlGrpo(_one_pass(self.config, groups))

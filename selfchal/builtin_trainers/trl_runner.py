@@ -48,6 +48,7 @@ class Job:
     state: TrainState
     options: TrlOptions
     steps: int
+    rolls_out: bool = False  # for each update, so that the run's budget may end the training
     extra: dict[str, float] = field(default_factory=dict)  # metrics to log beside TRL's
 
 
@@ -135,7 +136,9 @@ class _Reports(TrainerCallback):
         logs = kwargs["logs"]
         if "loss" in logs:  # the summary at the end has none
             numbers = {name: float(value) for name, value in logs.items() if isinstance(value, (int, float))}
-            self.callback(numbers | self.job.extra, kwargs["optimizer"])
+            over = self.job.rolls_out and self.job.training.progress.is_over()
+            control.should_training_stop = control.should_training_stop or over
+            self.callback(numbers | self.job.extra, kwargs["optimizer"], last=over)
 
 
 @contextmanager

@@ -8,8 +8,11 @@ from pathlib import Path
 from selfchal.cli.manifest import describe
 from selfchal.cli.terminal import say, say_json
 from selfchal.core.environment import Environment
+from selfchal.core.trainer import Trainer
+from selfchal.core.world import Json
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
+from selfchal.pipeline.pilot import Pilot, advise, count_evaluation_episodes, forecast
 from selfchal.pipeline.test_sets import list_test_tasks
 
 
@@ -33,9 +36,7 @@ def estimate_cost(manifest: Manifest) -> Cost:
     section = settings.evaluation
     tasks = len(list_test_tasks(environment, section.split, section.tasks))
     exam = section.exam or 0
-    # sampled and greedy at each moment; before, also greedy with the first action forced
-    moments = 2 if manifest.trainer else 1
-    evaluation = (tasks + exam) * (moments * (section.samples + 1) + section.baselines)
+    evaluation = count_evaluation_episodes(manifest, tasks + exam)
     rounds = settings.rounds if manifest.synthesizer else 0
     proposals = settings.challenge.most_proposals * rounds + PROPOSALS_A_TASK * exam
     rollout = settings.rollout
@@ -66,10 +67,13 @@ def _describe_challenge(cost: Cost, rounds: int) -> str:
     )
 
 
-def print_cost(manifest: Manifest, directory: Path, cost: Cost, as_json: bool) -> None:
-    """What would happen, stage by stage."""
+def print_cost(
+    manifest: Manifest, directory: Path, cost: Cost, as_json: bool, pilot: Pilot | None = None
+) -> None:
+    """What would happen, stage by stage; and what a pilot makes of it."""
     if as_json:
-        say_json({**asdict(cost), "out": str(directory), "manifest": manifest.resolved()})
+        tried = {"pilot": describe_pilot(manifest, cost, pilot)} if pilot else {}
+        say_json({**asdict(cost), **tried, "out": str(directory), "manifest": manifest.resolved()})
         return
     settings = manifest.settings
     options = ", ".join(f"{key} {value}" for key, value in cost.training.items())
@@ -82,6 +86,58 @@ def print_cost(manifest: Manifest, directory: Path, cost: Cost, as_json: bool) -
         *([_describe_challenge(cost, settings.rounds)] if manifest.synthesizer else []),
         f"  train      {trained}",
         f"  at most    {cost.sampled_tokens:,} sampled tokens, training rollouts not counted",
-        "Nothing was run. Leave --dry-run away to run it.",
+        *(list_pilot_lines(manifest, cost, pilot) if pilot else ["Nothing was run; --pilot 8 tries it out."]),
+        "Leave --dry-run away to run it.",
     ]
     say("\n".join(lines))
+
+
+def describe_pilot(manifest: Manifest, cost: Cost, pilot: Pilot) -> dict[str, Json]:
+    """The pilot and the forecast as JSON."""
+    expected = forecast(manifest, pilot, cost.held_out_tasks)
+    return {
+        **asdict(pilot),
+        "forecast": asdict(expected),
+        "advice": advise(pilot, _find_group_size(manifest)),
+    }
+
+
+def list_pilot_lines(manifest: Manifest, cost: Cost, pilot: Pilot) -> list[str]:
+    """What was tried, what the whole would take, and whether it is worth it."""
+    expected = forecast(manifest, pilot, cost.held_out_tasks)
+    rates = ", ".join(f"{rate:.0%}" for rate in pilot.rates)
+    lines = []
+    if pilot.proposed:
+        took = pilot.proposing_seconds / pilot.proposed
+        lines += [f"Pilot: {pilot.kept} of {pilot.proposed} proposals kept, {took:.1f} s each"]
+        lines += [f"  {count} {outcome}" for outcome, count in sorted(pilot.outcomes.items())]
+    if pilot.rates:
+        lines += [f"Pilot: tasks solved in {rates} of {pilot.samples} episodes each"]
+    lines += ["Expected from that, a trainer's updates not counted:"]
+    for purpose, usage in expected.usage.items():
+        if usage.episodes:
+            lines += [
+                f"  {purpose:10} {usage.episodes:,} episodes, {usage.sampled:,} tokens sampled, "
+                f"{usage.read:,} read, {_format_range(*expected.seconds[purpose])}"
+            ]
+    least, most = (sum(bounds) for bounds in zip(*expected.seconds.values(), strict=True))
+    total = f"  in all     {_format_range(least, most)}"
+    lines += [total if expected.money is None else f"{total}, {expected.money:.4g} in money"]
+    return lines + advise(pilot, _find_group_size(manifest))
+
+
+def _find_group_size(manifest: Manifest) -> int | None:
+    if manifest.trainer is None:
+        return None
+    trainer: Trainer = manifest.trainer.make()
+    return trainer.group_size()
+
+
+def _format_range(least: float, most: float) -> str:
+    return f"{_format_duration(least)} to {_format_duration(most)}"
+
+
+def _format_duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -108,7 +108,19 @@ def _list_costs(results: Mapping[str, Json]) -> Iterator[str]:
     yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"
     if cost := results.get("per_kept_task"):
         each = f"{cost['tokens']:.0f} tokens, {cost['seconds']:.2f} s, {cost['executions']:.0f} executions"
-        yield f"a kept task took {each}"
+        yield f"a kept task took {each}{_format_money(cost)}"
+    if cost := results.get("per_point"):
+        each = f"{cost['tokens']:,.0f} tokens, {cost['seconds']:.1f} s{_format_money(cost)}"
+        yield f"a point of pass@1 gained took {each}"
+    every = results["costs"]["all"]
+    yield (
+        f"in all: {every['episodes']:,} episodes, {every['sampled']:,} tokens sampled and "
+        f"{every['read']:,} read, {every['seconds']:.0f} s{_format_money(every)}"
+    )
+
+
+def _format_money(cost: Mapping[str, Json]) -> str:
+    return f", {cost['money']:.4g} in money" if "money" in cost else ""
 
 
 def points(value: float) -> str:

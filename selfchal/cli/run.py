@@ -29,6 +29,12 @@ INTERRUPTED = 130
 @click.option("--resume", is_flag=True, help="Go on with the run in that directory, or start it.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen and what it would cost, and stop.")
 @click.option(
+    "--pilot",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --dry-run: make N proposals, play some of the tasks, and estimate the run from that.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print results.json at the end; progress goes to stderr."
 )
 @click.pass_context
@@ -39,6 +45,7 @@ def run(
     out: Path | None,
     resume: bool,
     dry_run: bool,
+    pilot: int | None,
     as_json: bool,
 ) -> None:
     """Run a manifest: challenge, judge, train, evaluate, report.
@@ -48,8 +55,11 @@ def run(
     """
     manifest = running.load_manifest(file, overrides)
     directory = running.directory_of(manifest, out)
+    if pilot and not dry_run:
+        raise click.UsageError("--pilot is for --dry-run: it tries the run out and makes no run directory")
     if dry_run:
-        print_cost(manifest, directory, estimate_cost(manifest), as_json)
+        tried = running.run_pilot(manifest, pilot, watch=progress_on("stderr")) if pilot else None
+        print_cost(manifest, directory, estimate_cost(manifest), as_json, tried)
         return
     if is_follower():
         running.run(manifest)

@@ -46,6 +46,9 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """A sentence for the person, such as why training ends early."""
 
+    def is_over(self) -> bool:
+        """Is the run's budget used up? Asked after each update; training then ends with its best weights."""
+
 
 @dataclass(frozen=True)
 class Training:
@@ -75,6 +78,9 @@ class Trainer(Protocol):
 
     def group_size(self) -> int:
         """How many episodes of one task this trainer compares with each other; 1 where it compares none."""
+
+    def count_episodes(self, tasks: int) -> int:
+        """How many episodes it rolls out at most where it trains on so many tasks, for an estimate."""
 
     def one_pass(self, groups: int) -> Trainer:
         """This trainer with its options set so that it learns from each of so many groups once.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest, Synthesizer
 from selfchal.judging.coverage import focus
+from selfchal.pipeline.budget import find_exhausted
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.exam import draw_seed, judge_fully, set_exam_apart
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
@@ -136,12 +137,16 @@ def _count_kept(proposals: Sequence[Proposal]) -> int:
 
 
 def _has_proposed_enough(context: RunContext, started: float) -> bool:
-    """Are the minutes or tokens over that the manifest gives to a challenge?"""
+    """Are the minutes or tokens over that the manifest gives to a challenge, or to the run?"""
     limits = context.manifest.settings.challenge
     if limits.minutes is not None and time.monotonic() - started > 60 * limits.minutes:
         context.watch.note(f"{limits.minutes:g} minutes of challenge are over; going on with what there is")
         return True
     if limits.tokens is not None:
-        purposes = ("exam", "challenge")
-        return sum(sum(e.mask) for p in purposes for e in context.store.episodes(p)) > limits.tokens
-    return False
+        sampled = sum(context.ledger.total(purpose).sampled for purpose in ("exam", "challenge"))
+        if sampled > limits.tokens:
+            context.watch.note(f"{sampled:,} tokens of challenge are sampled; going on with what there is")
+            return True
+    if exhausted := find_exhausted(context):
+        context.watch.note(f"{exhausted}; going on with what there is")
+    return bool(exhausted)

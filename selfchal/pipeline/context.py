@@ -23,6 +23,7 @@ from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json, World
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
+from selfchal.pipeline.costs import Clock, Ledger
 from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, RolloutSection
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watch, Watchers, watching
@@ -64,6 +65,8 @@ class RunContext:
     challenger: Model
     teacher: Model | None
     synthesizer: Synthesizer | None
+    ledger: Ledger
+    clock: Clock
 
     @property
     def sole(self) -> EnvironmentContext:
@@ -145,7 +148,18 @@ def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterat
         teacher = open_model(manifest.teacher, closing) if manifest.teacher else None
         secret = _keep_secret(store)
         environments = {environment.name: _make_environment(manifest, arena, model, user, judge, secret)}
-        yield RunContext(manifest, store, watch, environments, model, challenger, teacher, synthesizer)
+        yield RunContext(
+            manifest,
+            store,
+            watch,
+            environments,
+            model,
+            challenger,
+            teacher,
+            synthesizer,
+            Ledger(store),
+            Clock.start(store),
+        )
 
 
 def _make_environment(

@@ -88,3 +88,6 @@ class _Helping:
 
     def note(self, text: str) -> None:
         raise AssertionError("a follower's trainer reported")
+
+    def is_over(self) -> bool:
+        raise AssertionError("a follower's trainer asked for the budget")

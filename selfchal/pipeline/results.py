@@ -14,6 +14,7 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
 from selfchal.judging.coverage import coverage
 from selfchal.pipeline.context import RunContext, describe_versions
+from selfchal.pipeline.costs import compute_money, describe_spent
 from selfchal.pipeline.evaluation import Measured, Mode, Score, do_nothing
 from selfchal.pipeline.exam import describe_exam, do_nothing_in_exam
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
@@ -44,7 +45,9 @@ def write_results(context: RunContext, before: Measured, after: Measured | None)
         **({"exam": describe_exam(context) | exam} if exam else {}),
         "funnel": funnel(proposals, context),
         "coverage": asdict(coverage(context.sole.environment, trained)),
+        "costs": describe_spent(context.manifest, context.ledger, context.clock.seconds),
         "per_kept_task": per_kept_task([p for p in proposals if p.round != SOURCE_ROUND], context),
+        "per_point": per_point(context, scores),
         "seconds": context.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),
         "seeds": {"run": settings.run.seed},
@@ -149,12 +152,29 @@ def per_kept_task(proposals: Sequence[Proposal], context: RunContext) -> dict[st
     """What a kept task cost: tokens that the challenger sampled, seconds of challenge, executions."""
     kept = sum(proposal.verdict.passed for proposal in proposals)
     seconds = context.store.fact("seconds", {})
+    usage = context.ledger.total("challenge")
     spent = {
-        "tokens": sum(sum(episode.mask) for episode in context.store.episodes("challenge")),
+        "tokens": usage.sampled,
         "seconds": sum(value for stage, value in seconds.items() if stage.startswith("challenge")),
         "executions": sum(int(proposal.diagnostics.get("executions", 0)) for proposal in proposals),
     }
-    return {name: round(total / kept, 2) for name, total in spent.items()} if kept else None
+    money = compute_money(context.manifest, {"challenge": usage})
+    if not kept:
+        return None
+    priced = {} if money is None else {"money": round(money / kept, 6)}
+    return {name: round(total / kept, 2) for name, total in spent.items()} | priced
+
+
+def per_point(context: RunContext, scores: Mapping[SetName, Mapping[str, Json]]) -> dict[str, float] | None:
+    """What a percentage point of pass@1 cost that was gained on the first test set: tokens and seconds of the
+    whole run, evaluations included. None where nothing was gained."""
+    gains = [part["difference"]["mean"] for part in scores.values() if "difference" in part]
+    if not gains or not gains[0] > 0:
+        return None
+    everything = describe_spent(context.manifest, context.ledger, context.clock.seconds)["all"]
+    spent = {"tokens": everything["sampled"], "seconds": everything["seconds"]}
+    spent |= {"money": everything["money"]} if "money" in everything else {}
+    return {name: round(total / (100 * gains[0]), 4) for name, total in spent.items()}
 
 
 def peak_memory() -> int:

@@ -13,6 +13,7 @@ from selfchal.core.errors import TrainingError
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
 from selfchal.core.trainer import Collect, Trainer, Training
+from selfchal.pipeline.budget import find_exhausted
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
 from selfchal.pipeline.trainer_state import find_unloadable
@@ -123,6 +124,12 @@ class Recorder:
 
     def note(self, text: str) -> None:
         self.context.watch.note(text)
+
+    def is_over(self) -> bool:
+        exhausted = find_exhausted(self.context)
+        if exhausted:
+            self.note(f"{exhausted}; training ends here")
+        return bool(exhausted)
 
     def log(self, step: int, metrics: Metrics) -> None:
         self.context.store.put_metrics(self.stage, step, metrics)

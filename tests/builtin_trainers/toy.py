@@ -109,6 +109,8 @@ class ToyProgress:
     kept: list[tuple[int, Any, Any]] = field(default_factory=list)
     logged: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    over_after: int | None = None
+    asked: int = 0
     stop_after: int | None = None  # the update after whose report the process "dies"
 
     def log(self, step: int, metrics: Any) -> None:
@@ -131,6 +133,11 @@ class ToyProgress:
 
     def total(self, steps: int) -> None:
         self.steps = steps
+
+    def is_over(self) -> bool:
+        """The budget is used up when that is asked for the ``over_after``th time."""
+        self.asked += 1
+        return self.over_after is not None and self.asked >= self.over_after
 
 
 def training(

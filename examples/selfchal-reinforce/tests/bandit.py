@@ -112,6 +112,9 @@ class MemoryProgress:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    def is_over(self) -> bool:
+        return False
+
 
 def training(model: TinyModel, progress: MemoryProgress, played: list[Episode] | None = None) -> Training:
     """Eight tasks; the episodes that are collected are also put into ``played``."""

@@ -15,6 +15,7 @@ class GrpoConfig(ClippedOptions):
     resample: int = Field(1, ge=0)
     """Dynamic sampling: how many times groups without signal (all rewards equal) are replaced by
     groups of further tasks before the update is made with what there is. 0: never."""
+
     advantage: Literal["normalised", "centred"] = "normalised"
     """normalised: (reward - group mean) / group deviation. centred: reward - group mean (Dr. GRPO)."""
     loss: Literal["token", "sequence", "constant"] = "token"
@@ -22,3 +23,7 @@ class GrpoConfig(ClippedOptions):
     then over episodes (the original). constant: sum over tokens / (episodes * length_budget) (Dr. GRPO)."""
     length_budget: int = Field(1024, ge=1)
     """The constant of ``loss: constant``, in agent tokens an episode."""
+
+    def count_episodes(self, tasks: int) -> int:
+        """At most: as if every group were replaced as often as it may be."""
+        return (1 + self.resample) * super().count_episodes(tasks)

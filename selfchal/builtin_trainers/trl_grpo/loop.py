@@ -52,7 +52,7 @@ def train(config: TrlGrpoConfig, training: Training) -> None:
         shuffle_dataset=False,
         **config.trl,
     )
-    job = Job(training, state, config, config.steps)
+    job = Job(training, state, config, config.steps, rolls_out=True)
     parts = {"reward_funcs": _get_stored_reward, "rollout_func": _make_rollouts(job, config)}
     with preserving_network(training.model.network):
         checkpoint = training.progress.latest()

@@ -23,6 +23,7 @@ def list_conflicts(manifest: Manifest) -> Iterator[str]:
             "other model that writes the tasks"
         )
     yield from _list_source_faults(manifest)
+    yield from _list_missing_prices(manifest)
 
 
 def _list_unfit_for(trainer: Choice, manifest: Manifest) -> Iterator[str]:
@@ -66,6 +67,18 @@ def _list_useless_without_synthesizer(manifest: Manifest) -> Iterator[str]:
             f"{', '.join(useless)}: nothing is proposed where tasks are given and no synthesizer is named; "
             "name a synthesizer, or leave that out"
         )
+
+
+def _list_missing_prices(manifest: Manifest) -> Iterator[str]:
+    settings = manifest.settings
+    if settings.budget.money is None:
+        return
+    for role in ("model", "challenger", "teacher"):
+        if getattr(manifest, role) and getattr(settings.prices, role) is None:
+            yield (
+                f"budget.money needs the price of each model; give prices.{role} (input and output, 0 where "
+                "it costs nothing)"
+            )
 
 
 def _list_source_faults(manifest: Manifest) -> Iterator[str]:

@@ -53,6 +53,34 @@ class ChallengeSection(Section):
         return self.proposals or PROPOSALS_A_TASK * self.tasks
 
 
+class BudgetSection(Section):
+    """What a run may spend in all its stages together. What the last evaluation will take is kept back."""
+
+    minutes: float | None = Field(None, gt=0)
+    """Wall time, over all attempts of a run that was interrupted."""
+    tokens: int | None = Field(None, ge=1)
+    """Tokens that the models sample: proposing, rolling out, evaluating."""
+    money: float | None = Field(None, gt=0)
+    """What these tokens cost, in the currency of ``prices``."""
+
+
+class PriceSection(Section):
+    """What an endpoint asks for, in whatever currency."""
+
+    input: float = Field(0.0, ge=0)
+    """A million tokens that the model reads. A conversation is read again at every turn."""
+    output: float = Field(0.0, ge=0)
+    """A million tokens that the model samples."""
+
+
+class PricesSection(Section):
+    """Prices of the models that are paid for; what simulated users and a judge model take is not counted."""
+
+    model: PriceSection | None = None
+    challenger: PriceSection | None = None
+    teacher: PriceSection | None = None
+
+
 class RolloutSection(Section):
     batch: int = Field(128, ge=1)
     """How many episodes are under way at once."""
@@ -171,6 +199,8 @@ class ManifestModel(Section):
     tasks: TasksSection | None = None
     """Tasks that are there already, beside those that are proposed or in their place."""
     challenge: ChallengeSection = ChallengeSection()
+    budget: BudgetSection = BudgetSection()
+    prices: PricesSection = PricesSection()
     sandbox: PluginSection = PluginSection(name="process")
     """Where the code of tasks and agents runs."""
     trainer: PluginSection | None = None

@@ -42,6 +42,9 @@ class Reinforce:
     def group_size(self) -> int:
         return self.config.group_size
 
+    def count_episodes(self, tasks: int) -> int:
+        return self.config.count_episodes(tasks)
+
     def one_pass(self, groups: int) -> Trainer:
         steps = max(1, groups // self.config.tasks_per_step)
         return Reinforce(self.config.model_copy(update={"steps": steps}))

@@ -1,0 +1,120 @@
+"""What a run has spent: tokens of its models by purpose, seconds, and money where prices are given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from selfchal.core.episode import Episode
+from selfchal.core.world import Json
+from selfchal.pipeline.manifest import Manifest
+from selfchal.pipeline.manifest.sections import PriceSection
+from selfchal.pipeline.store import Store
+
+PURPOSES = ("exam", "challenge", "train", "evaluate")
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Episodes and their tokens. ``read`` counts a conversation anew at every turn, as endpoints bill it."""
+
+    episodes: int = 0
+    sampled: int = 0
+    read: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.episodes + other.episodes, self.sampled + other.sampled, self.read + other.read)
+
+    def scale(self, episodes: float) -> Usage:
+        """What so many episodes of this kind take."""
+        factor = episodes / self.episodes if self.episodes else 0.0
+        return Usage(round(episodes), round(self.sampled * factor), round(self.read * factor))
+
+    def price(self, prices: PriceSection) -> float:
+        return (self.read * prices.input + self.sampled * prices.output) / _MILLION
+
+
+def measure_usage(episodes: Iterable[Episode]) -> Usage:
+    """From the stored masks: a turn is a run of sampled tokens, and all that stands before it was read."""
+    count = sampled = read = 0
+    for episode in episodes:
+        mask = bytes(episode.mask)
+        count, sampled = count + 1, sampled + mask.count(1)
+        start = mask.find(b"\x00\x01")
+        while start >= 0:
+            read += start + 1
+            start = mask.find(b"\x00\x01", start + 1)
+    return Usage(count, sampled, read)
+
+
+@dataclass
+class Ledger:
+    """The usage of every stored batch; each is counted once, however often it is asked for."""
+
+    store: Store
+    _batches: dict[tuple[str, str], Usage] = field(default_factory=dict)
+
+    def total(self, purpose: str, prefix: str = "") -> Usage:
+        """Of the batches of a purpose whose key begins so."""
+        keys = [key for key in self.store.keys(purpose) if key.startswith(prefix)]
+        for key in keys:
+            if (purpose, key) not in self._batches:
+                self._batches[purpose, key] = measure_usage(self.store.episodes(purpose, key))
+        return sum((self._batches[purpose, key] for key in keys), Usage())
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Wall time of a run, over all its attempts."""
+
+    earlier: float
+    opened: float
+
+    @classmethod
+    def start(cls, store: Store) -> Clock:
+        return cls(sum(store.fact("seconds", {}).values()), time.monotonic())
+
+    @property
+    def seconds(self) -> float:
+        return self.earlier + time.monotonic() - self.opened
+
+
+def find_prices(manifest: Manifest, purpose: str) -> PriceSection | None:
+    """The prices of the model whose episodes these are; None where the manifest does not say them."""
+    prices = manifest.settings.prices
+    if purpose in ("exam", "challenge") and manifest.challenger:
+        return prices.challenger
+    if purpose == "train" and manifest.teacher:
+        return prices.teacher
+    return prices.model
+
+
+def compute_money(manifest: Manifest, spent: Mapping[str, Usage]) -> float | None:
+    """Of usage by purpose; None where a price is missing."""
+    total = 0.0
+    for purpose, usage in spent.items():
+        prices = find_prices(manifest, purpose)
+        if prices is None:
+            if usage.episodes:
+                return None
+            continue
+        total += usage.price(prices)
+    return total
+
+
+def describe_spent(manifest: Manifest, ledger: Ledger, seconds: float) -> dict[str, Json]:
+    """What results say of it: by purpose and in all."""
+    spent = {purpose: ledger.total(purpose) for purpose in PURPOSES}
+    rows: dict[str, Json] = {
+        p: _describe(manifest, {p: usage}) for p, usage in spent.items() if usage.episodes
+    }
+    return rows | {"all": {**_describe(manifest, spent), "seconds": round(seconds, 1)}}
+
+
+def _describe(manifest: Manifest, spent: Mapping[str, Usage]) -> dict[str, Json]:
+    usage = sum(spent.values(), Usage())
+    money = compute_money(manifest, spent)
+    row: dict[str, Json] = {"episodes": usage.episodes, "sampled": usage.sampled, "read": usage.read}
+    return row if money is None else {**row, "money": round(money, 4)}
