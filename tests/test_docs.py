@@ -52,6 +52,7 @@ def test_links_and_files_that_are_named_exist(page: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_the_snippets_of_the_python_page_run_in_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from selfchal.core.arguments import find_mismatch, fits, spread
 from selfchal.core.tools import tool
-
-ANY_PACE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
 def book(place: str, *wishes: str, nights: int = 1, kind: Literal["a", "b"] = "a") -> str:
@@ -87,7 +85,6 @@ _JSON = st.recursive(
 )
 
 
-@settings(**ANY_PACE)
 @given(
     st.lists(_JSON, max_size=4), st.dictionaries(st.sampled_from(["place", "wishes", "nights", "x"]), _JSON)
 )
@@ -100,7 +97,6 @@ def test_any_call_either_fits_or_is_named(args: list[Any], kwargs: dict[str, Any
         assert isinstance(book(*given_args, **given_kwargs), str)
 
 
-@settings(**ANY_PACE)
 @given(_JSON)
 def test_everything_fits_a_schema_without_a_type(value: Any) -> None:
     assert fits(value, {})

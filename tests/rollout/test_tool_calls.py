@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from selfchal.core.tools import tool
@@ -104,7 +104,6 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=5)), max_size=8).map("".join))
 def test_any_text_is_a_call_a_reply_or_gets_a_reminder(text: str) -> None:
     assert isinstance(parse_tool_turn(text), Invoke | Say | Malformed)

@@ -232,7 +232,6 @@ def test_random_calls(name: str, profile: str) -> None:
 
     @settings(
         max_examples=SEQUENCES,
-        deadline=None,
         database=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
