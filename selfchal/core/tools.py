@@ -43,7 +43,7 @@ class Tool:
         lead = (world,) if self.bound else ()
         try:
             return ToolResult(self.function(*lead, *own_args, **own_kwargs))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 — what a tool raises is an observation (invariant 3)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 — what a tool raises is an observation (CONTRIBUTING.md#invariant-3)
             return ToolResult(f"{type(error).__name__}: {error}", ok=False, raises=True)
 
 
