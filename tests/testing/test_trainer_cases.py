@@ -56,6 +56,9 @@ class Nudge:
     def group_size(self) -> int:
         return 16
 
+    def count_episodes(self, tasks: int) -> int:
+        return self.config.groups * self.group_size()
+
     def one_pass(self, groups: int) -> Trainer:
         return type(self)(Options(groups=groups))
 
@@ -144,6 +147,10 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "trains alike with the same seed": ({"train": _random}, "the same seed gave other weights"),
     "stopped and resumed it ends in the same weights": ({"train": _forgetful}, "it went on with update 1"),
     "moves the agent's tokens alone": ({"_step": _learn_the_prompt}, "did not write carry gradient"),
+    "rolls out no more than it says": (
+        {"count_episodes": lambda self, tasks: tasks},
+        "count_episodes(8) is 8, and it rolled out 128",
+    ),
     "takes each group once in one pass": ({"one_pass": _greedy}, "one pass over 8 groups asked for 16"),
 }
 

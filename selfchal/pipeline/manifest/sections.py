@@ -77,8 +77,11 @@ class PricesSection(Section):
     """Prices of the models that are paid for; what simulated users and a judge model take is not counted."""
 
     model: PriceSection | None = None
+    """Of the policy: ``{input: 0.15, output: 0.6}``, each for a million tokens, read and sampled."""
     challenger: PriceSection | None = None
+    """Of the model that writes the tasks, where the manifest names another one."""
     teacher: PriceSection | None = None
+    """Of the model that makes the training rollouts, where the manifest names one."""
 
 
 class RolloutSection(Section):

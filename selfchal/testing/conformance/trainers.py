@@ -36,6 +36,7 @@ def trainer_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
         Case("stopped and resumed it ends in the same weights", kit.resumes),
         Case("moves the agent's tokens alone", kit.moves_own_tokens),
         Case("takes each group once in one pass", kit.takes_each_group_once),
+        Case("rolls out no more than it says", kit.rolls_out_what_it_says),
         Case("ends where nothing could be judged", kit.ends_without_rewards),
     ]
 
@@ -112,6 +113,14 @@ class _Kit:
         trainer.one_pass(TASKS).train(training(model, MemoryProgress(model), played))
         groups = len(played) / trainer.group_size()
         demand(groups <= TASKS, f"one pass over {TASKS} groups asked for {groups:g}")
+
+    def rolls_out_what_it_says(self) -> None:
+        from selfchal.testing.conformance.game import TASKS, MemoryProgress, training
+
+        model, played = _new_model(), list[Episode]()
+        self.trainer().train(training(model, MemoryProgress(model), played))
+        said = self.trainer().count_episodes(TASKS)
+        demand(len(played) <= said, f"count_episodes({TASKS}) is {said}, and it rolled out {len(played)}")
 
     def ends_without_rewards(self) -> None:
         from selfchal.testing.conformance.game import MemoryProgress, training
