@@ -50,6 +50,14 @@ def is_run(directory: Path) -> bool:
     return (directory / DATABASE).exists()
 
 
+def _has_begun(directory: Path) -> bool:
+    """Did the run there store anything but facts about itself?"""
+    with _boundary(directory, "read"), contextlib.closing(_connect_to_read(directory)) as database:
+        if database.execute("SELECT 1 FROM sqlite_master WHERE name='batches'").fetchone() is None:
+            return False  # killed before its tables were made
+        return database.execute("SELECT 1 FROM batches").fetchone() is not None
+
+
 class Store:
     """Opened by ``create``, ``resume`` (both lock the directory) or ``read``."""
 
@@ -60,21 +68,26 @@ class Store:
 
     @classmethod
     def create(cls, directory: Path, resolved: Mapping[str, Json]) -> Self:
-        """A new run in ``directory``. Raises StoreError where there is one already."""
-        if is_run(directory):
+        """A new run in ``directory``. Raises StoreError where there is one already.
+
+        A run that stored nothing, because its start failed, is none: the corrected command takes its place.
+        """
+        if is_run(directory) and _has_begun(directory):
             raise StoreError(
                 f"{directory} already holds a run; go on with it (--resume) or choose another place (--out)"
             )
         with _boundary(directory, "create"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what agents saw is for its owner alone
             lock = _lock(directory)
+            for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+                (directory / name).unlink(missing_ok=True)
             _write_manifest(directory / MANIFEST, resolved)
             return cls(directory, _connect(directory), lock)
 
     @classmethod
     def resume(cls, directory: Path, resolved: Mapping[str, Json]) -> Self:
         """Go on with a run. Raises StoreError if there is none or it was made by another manifest."""
-        if not is_run(directory):
+        if not is_run(directory) or not _has_begun(directory):
             return cls.create(directory, resolved)
         with _boundary(directory, "resume"):
             before = read_yaml((directory / MANIFEST).read_text(encoding="utf-8"))
@@ -95,9 +108,7 @@ class Store:
         if not is_run(directory):
             raise StoreError(f"{directory} is no run directory: it has no {DATABASE}")
         with _boundary(directory, "read"):
-            database = sqlite3.connect(f"file:{directory / DATABASE}?mode=ro", uri=True)
-            database.row_factory = sqlite3.Row
-            return cls(directory, database)
+            return cls(directory, _connect_to_read(directory))
 
     def manifest(self) -> dict[str, Any]:
         """The resolved manifest that the run was made by."""
@@ -256,6 +267,12 @@ def _list_differences(path: str, before: Json, now: Json) -> Iterator[str]:
             yield from _list_differences(f"{path}.{key}" if path else key, before.get(key), now.get(key))
     elif before != now:
         yield f"{path} is {json.dumps(before)[:80]} there and {json.dumps(now)[:80]} here"
+
+
+def _connect_to_read(directory: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(f"file:{directory / DATABASE}?mode=ro", uri=True)
+    database.row_factory = sqlite3.Row
+    return database
 
 
 def _connect(directory: Path) -> sqlite3.Connection:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,17 +88,43 @@ def test_metrics_of_updates_that_are_made_again_are_forgotten(tmp_path: Path) ->
         assert [row["step"] for row in store.metrics()] == [1]
 
 
+def begin(directory: Path) -> None:
+    """A run that stored something and stopped."""
+    with Store.create(directory, RESOLVED) as store:
+        store.put_episodes("evaluate", "before/sampled/000000", [episode()])
+
+
 def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
-    Store.create(tmp_path, RESOLVED).close()
+    begin(tmp_path)
     with pytest.raises(StoreError, match="--resume"):
         Store.create(tmp_path, RESOLVED)
 
 
 def test_a_run_of_another_manifest_is_not_resumed(tmp_path: Path) -> None:
-    Store.create(tmp_path, RESOLVED).close()
+    begin(tmp_path)
     with pytest.raises(StoreError, match=r"another manifest: rounds is 1 there and 2 here"):
         Store.resume(tmp_path, {**RESOLVED, "rounds": 2})
     Store.resume(tmp_path, RESOLVED).close()
+
+
+@pytest.mark.parametrize("open_again", [Store.create, Store.resume])
+def test_a_start_that_failed_blocks_no_other(tmp_path: Path, open_again: Any) -> None:
+    with Store.create(tmp_path, RESOLVED) as store:
+        store.put_fact("secret", "of the start that failed")
+    with open_again(tmp_path, {**RESOLVED, "rounds": 2}) as store:
+        assert store.fact("secret") is None
+        assert store.manifest()["rounds"] == 2
+
+
+def test_a_start_that_was_killed_before_its_tables_were_made_blocks_no_other(tmp_path: Path) -> None:
+    Store.create(tmp_path, RESOLVED).close()
+    (tmp_path / "store.sqlite").write_bytes(b"")
+    Store.create(tmp_path, RESOLVED).close()
+
+
+def test_a_start_that_goes_on_elsewhere_is_not_overwritten(tmp_path: Path) -> None:
+    with Store.create(tmp_path, RESOLVED), pytest.raises(StoreError, match="in use"):
+        Store.create(tmp_path, RESOLVED)
 
 
 def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
