@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from selfchal.builtin_models.addresses import check_address, check_variable_name
 from selfchal.builtin_models.packages import TRAIN
-from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.model import Capability, Generation, Message, Prices, Sampling
 from selfchal.core.requirement import Requirement
 from selfchal.core.turns import TurnStream
 
@@ -72,8 +72,12 @@ class OpenAIConfig(BaseModel):
         description="Fields added to each request for text, such as reasoning_effort: low, enable_thinking: "
         "false, or chat_template_kwargs.",
     )
-    price_in: float = Field(0.0, ge=0, description="Price of a million prompt tokens, for the ledger.")
-    price_out: float = Field(0.0, ge=0, description="Price of a million sampled tokens, for the ledger.")
+    price_in: float = Field(
+        0.0, ge=0, description="Price of a million prompt tokens, for budgets and the ledger."
+    )
+    price_out: float = Field(
+        0.0, ge=0, description="Price of a million sampled tokens, for budgets and the ledger."
+    )
     ledger: Path | None = Field(
         None, description="File that keeps the sums of requests, tokens and cost across runs."
     )
@@ -114,6 +118,12 @@ class OpenAIModel:
     requires: ClassVar[tuple[Requirement, ...]] = tuple(
         replace(one, when=lambda config: config.tokenizer is not None) for one in TRAIN
     )
+
+    @classmethod
+    def prices(cls, config: OpenAIConfig) -> Prices | None:
+        """None where neither price is said, for an endpoint whose tokens cost nothing needs no budget."""
+        prices = Prices(config.price_in, config.price_out)
+        return None if prices == Prices() else prices
 
     @classmethod
     def provides(cls, config: OpenAIConfig) -> frozenset[Capability]:

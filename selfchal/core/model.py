@@ -63,6 +63,18 @@ class Generation:
         object.__setattr__(self, "text", replace_surrogates(self.text))
 
 
+@dataclass(frozen=True)
+class Prices:
+    """Of a million tokens that a model reads and samples, in its own currency.
+
+    A model class whose tokens are paid for has a class method ``prices(config)`` that gives them, or None
+    where the config does not say them. Without that method its tokens cost nothing.
+    """
+
+    input: float = 0.0
+    output: float = 0.0
+
+
 class Capability(StrEnum):
     """What a model can give; a trainer states what it needs, and validation compares the two."""
 

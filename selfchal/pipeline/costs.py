@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from selfchal.core.episode import Episode
+from selfchal.core.model import Prices
 from selfchal.core.world import Json
-from selfchal.pipeline.manifest import Manifest
-from selfchal.pipeline.manifest.sections import PriceSection
+from selfchal.pipeline.manifest import Choice, Manifest
+from selfchal.pipeline.requirements import find_prices
 from selfchal.pipeline.store import Store
 
 PURPOSES = ("exam", "challenge", "train", "evaluate")
@@ -32,7 +33,7 @@ class Usage:
         factor = episodes / self.episodes if self.episodes else 0.0
         return Usage(round(episodes), round(self.sampled * factor), round(self.read * factor))
 
-    def price(self, prices: PriceSection) -> float:
+    def price(self, prices: Prices) -> float:
         return (self.read * prices.input + self.sampled * prices.output) / _MILLION
 
 
@@ -81,27 +82,21 @@ class Clock:
         return self.earlier + time.monotonic() - self.opened
 
 
-def find_prices(manifest: Manifest, purpose: str) -> PriceSection | None:
-    """The prices of the model whose episodes these are; None where the manifest does not say them."""
-    prices = manifest.settings.prices
-    if purpose in ("exam", "challenge") and manifest.challenger:
-        return prices.challenger
-    if purpose == "train" and manifest.teacher:
-        return prices.teacher
-    return prices.model
-
-
 def compute_money(manifest: Manifest, spent: Mapping[str, Usage]) -> float | None:
-    """Of usage by purpose; None where a price is missing."""
-    total = 0.0
-    for purpose, usage in spent.items():
-        prices = find_prices(manifest, purpose)
-        if prices is None:
-            if usage.episodes:
-                return None
-            continue
-        total += usage.price(prices)
-    return total
+    """What usage by purpose cost; None where that of a model is not known, or none costs anything."""
+    choices = {purpose: _find_model(manifest, purpose) for purpose, usage in spent.items() if usage.episodes}
+    prices = {purpose: find_prices(choice.plugin, choice.config) for purpose, choice in choices.items()}
+    known = {purpose: price for purpose, price in prices.items() if price is not None}
+    if len(known) < len(prices) or not any(price != Prices() for price in known.values()):
+        return None
+    return sum(spent[purpose].price(price) for purpose, price in known.items())
+
+
+def _find_model(manifest: Manifest, purpose: str) -> Choice:
+    """The model whose episodes these are."""
+    if purpose in ("exam", "challenge"):
+        return manifest.challenger or manifest.model
+    return (manifest.teacher if purpose == "train" else None) or manifest.model
 
 
 def describe_spent(manifest: Manifest, ledger: Ledger, seconds: float) -> dict[str, Json]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from selfchal.core.errors import PluginError
+from selfchal.core.model import Prices
 from selfchal.core.requirement import Requirement
 
 
@@ -22,6 +23,13 @@ def find_needed(plugin: type[Any], config: Any) -> list[Requirement]:
 def find_missing(plugin: type[Any], config: Any) -> list[Requirement]:
     """What the plugin needs with these options and this Python does not have."""
     return [one for one in find_needed(plugin, config) if not one.installed]
+
+
+def find_prices(plugin: type[Any], config: Any) -> Prices | None:
+    """What a model's tokens cost: nothing where its class has no ``prices``, None where it is not known."""
+    find = getattr(plugin, "prices", None)  # a model need not have it
+    prices: Prices | None = Prices() if find is None else find(config)
+    return prices
 
 
 def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:

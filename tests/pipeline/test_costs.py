@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ManifestError
 from selfchal.core.hookspecs import hookimpl
+from selfchal.core.model import Prices
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.watcher import RunInfo
 from selfchal.core.world import Json
 from selfchal.pipeline.costs import Ledger, Usage, measure_usage
 from selfchal.pipeline.loop import run
-from selfchal.pipeline.manifest.sections import PriceSection
 from selfchal.pipeline.pilot import Pilot, advise, forecast, run_pilot, share_without_signal
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watchers
-from tests.pipeline.learner import manifest_of
+from tests.pipeline.learner import Learner, Own, manifest_of
 
 
 def episode(mask: list[int]) -> Episode:
@@ -42,7 +43,33 @@ def test_usage_equals_a_count_turn_by_turn(masks: list[list[int]]) -> None:
 
 
 def test_prices_are_for_a_million_tokens() -> None:
-    assert Usage(1, sampled=500_000, read=2_000_000).price(PriceSection(input=0.5, output=4)) == 3.0
+    assert Usage(1, sampled=500_000, read=2_000_000).price(Prices(input=0.5, output=4)) == 3.0
+
+
+class Paid(Learner):
+    """The learner at an endpoint that asks for money."""
+
+    name: ClassVar[str] = "paid"
+
+    @classmethod
+    def prices(cls, config: BaseModel) -> Prices | None:
+        return Prices(input=1.0, output=10.0)
+
+
+class Unknown(Learner):
+    """The same without anybody knowing what it costs."""
+
+    name: ClassVar[str] = "unknown"
+
+    @classmethod
+    def prices(cls, config: BaseModel) -> Prices | None:
+        return None
+
+
+@pytest.fixture(autouse=True)
+def _models(monkeypatch: pytest.MonkeyPatch) -> None:
+    for model in (Paid, Unknown):
+        monkeypatch.setitem(Own.own, model.name, model)
 
 
 class Notes:
@@ -63,11 +90,11 @@ def run_with(directory: Path, sandbox: Sandbox, **changes: Any) -> tuple[dict[st
         return run(manifest, store, watchers), notes.said
 
 
-PRICES = {"model": {"input": 1.0, "output": 10.0}}
+PAID = {"name": "paid"}
 
 
 def test_results_say_what_was_spent_on_what_and_for_what(tmp_path: Path, process_sandbox: Sandbox) -> None:
-    results, _ = run_with(tmp_path, process_sandbox, prices=PRICES)
+    results, _ = run_with(tmp_path, process_sandbox, model=PAID)
     costs = results["costs"]
     assert costs["challenge"]["episodes"] == 12
     assert costs["evaluate"]["episodes"] == 4 * (2 + 1) * 2 + 4
@@ -84,8 +111,9 @@ def test_results_say_what_was_spent_on_what_and_for_what(tmp_path: Path, process
     assert results["per_point"]["tokens"] == pytest.approx(costs["all"]["sampled"] / gain, rel=1e-3)
 
 
-def test_without_prices_no_money_is_named(tmp_path: Path, process_sandbox: Sandbox) -> None:
-    results, _ = run_with(tmp_path, process_sandbox)
+@pytest.mark.parametrize("model", ["learner", "unknown"])
+def test_without_prices_no_money_is_named(tmp_path: Path, process_sandbox: Sandbox, model: str) -> None:
+    results, _ = run_with(tmp_path, process_sandbox, model={"name": model})
     assert "money" not in results["costs"]["all"]
     assert "money" not in results["per_kept_task"]
 
@@ -107,17 +135,15 @@ def test_a_budget_of_tokens_holds_for_all_stages_and_the_run_is_measured_to_its_
 
 
 def test_a_budget_of_money_needs_prices(process_sandbox: Sandbox) -> None:
-    with pytest.raises(
-        ManifestError, match=r"budget\.money needs the price of each model; give prices\.model"
-    ):
-        manifest_of(process_sandbox, budget={"money": 1.0})
-    manifest_of(process_sandbox, budget={"money": 1.0}, prices=PRICES)
+    with pytest.raises(ManifestError, match=r"budget\.money needs to know what model 'unknown' costs"):
+        manifest_of(process_sandbox, budget={"money": 1.0}, model={"name": "unknown"})
+    manifest_of(process_sandbox, budget={"money": 1.0}, model=PAID)
 
 
 def test_a_budget_that_is_used_up_at_once_still_gives_results(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:
-    results, said = run_with(tmp_path, process_sandbox, budget={"money": 1e-9}, prices=PRICES)
+    results, said = run_with(tmp_path, process_sandbox, budget={"money": 1e-9}, model=PAID)
     assert results["funnel"]["proposed"] == 0
     assert results["after"]["pass@1"] == results["before"]["pass@1"]
     assert any("in money is used up" in text for text in said)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from selfchal.core.model import Capability
 from selfchal.pipeline.manifest.choices import PROPOSING, Choice, Manifest
+from selfchal.pipeline.requirements import find_prices
 from selfchal.pipeline.store import DATABASE
 
 
@@ -73,11 +74,15 @@ def _list_missing_prices(manifest: Manifest) -> Iterator[str]:
     settings = manifest.settings
     if settings.budget.money is None:
         return
-    for role in ("model", "challenger", "teacher"):
-        if getattr(manifest, role) and getattr(settings.prices, role) is None:
+    for section, choice in (
+        ("model", manifest.model),
+        ("challenger", manifest.challenger),
+        ("teacher", manifest.teacher),
+    ):
+        if choice and find_prices(choice.plugin, choice.config) is None:
             yield (
-                f"budget.money needs the price of each model; give prices.{role} (input and output, 0 where "
-                "it costs nothing)"
+                f"budget.money needs to know what {section} {choice.name!r} costs; give {section}.price_in "
+                f"and {section}.price_out, of which one is above 0"
             )
 
 

@@ -61,27 +61,7 @@ class BudgetSection(Section):
     tokens: int | None = Field(None, ge=1)
     """Tokens that the models sample: proposing, rolling out, evaluating."""
     money: float | None = Field(None, gt=0)
-    """What these tokens cost, in the currency of ``prices``."""
-
-
-class PriceSection(Section):
-    """What an endpoint asks for, in whatever currency."""
-
-    input: float = Field(0.0, ge=0)
-    """A million tokens that the model reads. A conversation is read again at every turn."""
-    output: float = Field(0.0, ge=0)
-    """A million tokens that the model samples."""
-
-
-class PricesSection(Section):
-    """Prices of the models that are paid for; what simulated users and a judge model take is not counted."""
-
-    model: PriceSection | None = None
-    """Of the policy: ``{input: 0.15, output: 0.6}``, each for a million tokens, read and sampled."""
-    challenger: PriceSection | None = None
-    """Of the model that writes the tasks, where the manifest names another one."""
-    teacher: PriceSection | None = None
-    """Of the model that makes the training rollouts, where the manifest names one."""
+    """What these tokens cost, by ``price_in`` and ``price_out`` of the endpoints, in their currency."""
 
 
 class RolloutSection(Section):
@@ -203,7 +183,6 @@ class ManifestModel(Section):
     """Tasks that are there already, beside those that are proposed or in their place."""
     challenge: ChallengeSection = ChallengeSection()
     budget: BudgetSection = BudgetSection()
-    prices: PricesSection = PricesSection()
     sandbox: PluginSection = PluginSection(name="process")
     """Where the code of tasks and agents runs."""
     trainer: PluginSection | None = None
