@@ -28,6 +28,7 @@ from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.builtin_models.malloc import keep_freed_memory
 from selfchal.builtin_models.rendering import Renderer
 from selfchal.builtin_models.streaming import ContinuousStream
+from selfchal.builtin_models.weight_sources import check_source
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling, Stream
 from selfchal.core.turns import Generate, TurnStream
@@ -95,7 +96,7 @@ def load_model(config: TransformersConfig, path: str) -> LoadedModel:
     """Load the tokenizer and the network of ``path``. Raises ModelError."""
     loading.silence_transformers()
     path = loading.expand_home(path)
-    loading.check_source(path)
+    check_source(path)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     tokenizer = loading.load_tokenizer(path)

@@ -19,6 +19,7 @@ from selfchal.builtin_models import loading
 from selfchal.builtin_models.config import TransformersConfig, VllmConfig
 from selfchal.builtin_models.loaded_model import load_into
 from selfchal.builtin_models.rendering import Renderer
+from selfchal.builtin_models.weight_sources import check_source
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling
 
@@ -127,7 +128,7 @@ class LoadedVllm:
 def open_vllm(config: VllmConfig) -> LoadedVllm:
     loading.silence_transformers()
     path = loading.expand_home(config.path)
-    loading.check_source(path)
+    check_source(path)
     tokenizer = loading.load_tokenizer(path)
     ends = loading.end_ids(path, tokenizer)
     renderer = Renderer(tokenizer, ends, config.chat_template, config.template_date)

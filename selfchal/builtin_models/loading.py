@@ -30,7 +30,6 @@ from transformers.utils import logging as transformers_logging
 from selfchal.builtin_models.config import LoraConfig, TransformersConfig
 from selfchal.core.errors import ModelError
 
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -39,27 +38,6 @@ def silence_transformers() -> None:
     if "TRANSFORMERS_VERBOSITY" not in os.environ:
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
-
-
-def check_source(path: str) -> None:
-    """Raise ModelError where ``path`` is meant as a directory and holds no transformers model."""
-    directory = Path(path).expanduser()
-    if not directory.exists():
-        if path.startswith((".", "/", "~")) or path.count("/") > 1:
-            raise ModelError(
-                f"model.path: no directory {path!r}. Check the path, or give a hub name (org/name)."
-            )
-        return
-    if not (directory / "config.json").is_file():
-        raise ModelError(
-            f"model.path: {path!r} has no config.json, so it is no transformers model. "
-            "Point to the directory that save_pretrained wrote."
-        )
-    if not any(file for pattern in WEIGHTS for file in directory.glob(pattern)):
-        raise ModelError(
-            f"model.path: {path!r} has no weights (*.safetensors). Download them into it, "
-            "or, if they are Git LFS pointers, run `git lfs pull` there."
-        )
 
 
 def expand_home(path: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from selfchal.builtin_models.addresses import check_address, check_variable_name
 from selfchal.builtin_models.packages import TRAIN
+from selfchal.builtin_models.weight_sources import find_source_obstacle
 from selfchal.core.model import Capability, Generation, Message, Prices, Sampling
 from selfchal.core.requirement import Requirement
 from selfchal.core.turns import TurnStream
@@ -118,6 +120,12 @@ class OpenAIModel:
     requires: ClassVar[tuple[Requirement, ...]] = tuple(
         replace(one, when=lambda config: config.tokenizer is not None) for one in TRAIN
     )
+
+    @classmethod
+    def find_obstacle(cls, config: OpenAIConfig) -> str:
+        if config.api_key_env is not None and not os.environ.get(config.api_key_env):
+            return f"api_key_env: the environment variable {config.api_key_env} is not set; put the key there"
+        return find_source_obstacle(config.tokenizer) if config.tokenizer is not None else ""
 
     @classmethod
     def prices(cls, config: OpenAIConfig) -> Prices | None:

@@ -44,6 +44,10 @@ class SeedlingModel(TransformersModel):
     requires: ClassVar[tuple[Requirement, ...]] = TRAIN
 
     @classmethod
+    def find_obstacle(cls, config: BaseModel) -> str:
+        return ""  # its weights come in the package
+
+    @classmethod
     def provides(cls, config: BaseModel) -> frozenset[Capability]:
         return frozenset(Capability)
 

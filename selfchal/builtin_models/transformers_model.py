@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from selfchal.builtin_models.config import TransformersConfig
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN
+from selfchal.builtin_models.weight_sources import find_source_obstacle
 from selfchal.core.model import Capability, Generation, Message, Sampling, Stream
 from selfchal.core.requirement import Requirement
 
@@ -25,6 +26,10 @@ class TransformersModel:
     name: ClassVar[str] = "transformers"
     Config: ClassVar[type[BaseModel]] = TransformersConfig
     requires: ClassVar[tuple[Requirement, ...]] = (*TRAIN, LORA, QUANTISED)
+
+    @classmethod
+    def find_obstacle(cls, config: TransformersConfig) -> str:
+        return find_source_obstacle(config.path)
 
     @classmethod
     def provides(cls, config: TransformersConfig) -> frozenset[Capability]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from selfchal.builtin_models.config import VllmConfig
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
+from selfchal.builtin_models.weight_sources import find_source_obstacle
 from selfchal.core.model import Capability, Generation, Message, Sampling
 from selfchal.core.requirement import Requirement
 from selfchal.core.turns import TurnStream
@@ -27,6 +28,10 @@ class VllmModel:
     name: ClassVar[str] = "vllm"
     Config: ClassVar[type[BaseModel]] = VllmConfig
     requires: ClassVar[tuple[Requirement, ...]] = (*TRAIN, VLLM, LORA, QUANTISED)
+
+    @classmethod
+    def find_obstacle(cls, config: VllmConfig) -> str:
+        return find_source_obstacle(config.path)
 
     @classmethod
     def provides(cls, config: VllmConfig) -> frozenset[Capability]:

@@ -96,6 +96,10 @@ class Rft:
     needs: ClassVar[frozenset[Capability]] = OFFLINE
     requires: ClassVar[tuple[Requirement, ...]] = TRL
 
+    @classmethod
+    def find_obstacle(cls, config: RftConfig) -> str:
+        return _find_process_obstacle(cls.name)
+
     def __init__(self, config: RftConfig) -> None:
         self.config = config
 
@@ -122,6 +126,10 @@ class Dpo:
     Config: ClassVar[type[BaseModel]] = DpoConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
     requires: ClassVar[tuple[Requirement, ...]] = TRL
+
+    @classmethod
+    def find_obstacle(cls, config: DpoConfig) -> str:
+        return _find_process_obstacle(cls.name)
 
     def __init__(self, config: DpoConfig) -> None:
         self.config = config
@@ -150,6 +158,10 @@ class TrlGrpo:
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
     requires: ClassVar[tuple[Requirement, ...]] = TRL
 
+    @classmethod
+    def find_obstacle(cls, config: TrlGrpoConfig) -> str:
+        return _find_process_obstacle(cls.name)
+
     def __init__(self, config: TrlGrpoConfig) -> None:
         self.config = config
 
@@ -177,11 +189,15 @@ def _one_pass(options: C, groups: int) -> C:
     return options.model_copy(update={"steps": max(1, groups // options.tasks_per_step)})
 
 
-def _refuse_several_processes(name: str) -> None:
+def _find_process_obstacle(name: str) -> str:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise PluginError(
-            f"trainer {name!r} trains in one process; start it without torchrun, or take grpo or ppo"
-        )
+        return f"{name} trains in one process; start it without torchrun, or take grpo or ppo"
+    return ""
+
+
+def _refuse_several_processes(name: str) -> None:
+    if obstacle := _find_process_obstacle(name):
+        raise PluginError(obstacle)
 
 
 @hookimpl

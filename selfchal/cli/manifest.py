@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from selfchal.api.running import load_manifest
 from selfchal.cli.terminal import say, say_json
 from selfchal.pipeline.manifest import Manifest, manifest_schema
+from selfchal.pipeline.startable import check_startable
 from selfchal.plugins import load_plugins
 
 
@@ -31,8 +32,13 @@ def set_option(command: click.decorators.FC) -> click.decorators.FC:
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest with every default filled in.")
 def validate_file(file: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check a manifest without loading a model."""
+    """Check whether a manifest would start here, without loading a model.
+
+    Everything that would stop its run is looked for: options, packages, paths, hub names, keys, the data of
+    the environment, the sandbox.
+    """
     manifest = load_manifest(file, overrides)
+    check_startable(manifest)
     if as_json:
         say_json(manifest.resolved(), indent=2)
     else:

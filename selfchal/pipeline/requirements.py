@@ -25,6 +25,12 @@ def find_missing(plugin: type[Any], config: Any) -> list[Requirement]:
     return [one for one in find_needed(plugin, config) if not one.installed]
 
 
+def find_obstacle(plugin: type[Any], config: Any) -> str:
+    """What will stop this plugin when it is made, as far as its class can tell; empty where nothing will."""
+    find = getattr(plugin, "find_obstacle", None)  # a plugin need not have it
+    return "" if find is None else str(find(config))
+
+
 def find_prices(plugin: type[Any], config: Any) -> Prices | None:
     """What a model's tokens cost: nothing where its class has no ``prices``, None where it is not known."""
     find = getattr(plugin, "prices", None)  # a model need not have it

@@ -1,0 +1,48 @@
+"""Will this manifest start here? Everything that would stop a run is asked for, short of loading a model.
+
+The environment and the sandbox are made and closed again, since only that tells whether they can be. Models
+and trainers say what is in their way (``find_obstacle``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from selfchal.core.environment import Environment
+from selfchal.core.errors import ManifestError, SelfchalError
+from selfchal.pipeline.manifest import Manifest
+from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Choice
+from selfchal.pipeline.requirements import find_obstacle
+from selfchal.pipeline.test_sets import list_test_tasks
+
+
+def check_startable(manifest: Manifest) -> None:
+    """Raise one ManifestError that lists every obstacle with its section."""
+    found = list(_list_obstacles(manifest))
+    if found:
+        raise ManifestError("; ".join(found))
+
+
+def _list_obstacles(manifest: Manifest) -> Iterator[str]:
+    for section in PLUGIN_KINDS:
+        choice: Choice | None = getattr(manifest, section)
+        if choice and (obstacle := find_obstacle(choice.plugin, choice.config)):
+            yield f"{section} {choice.name!r}: {obstacle}"
+    yield from _try_environment(manifest)
+    yield from _try_sandbox(manifest)
+
+
+def _try_environment(manifest: Manifest) -> Iterator[str]:
+    section = manifest.settings.evaluation
+    try:
+        environment: Environment = manifest.environment.make()
+        list_test_tasks(environment, section.split, section.tasks)
+    except SelfchalError as error:
+        yield f"environment {manifest.environment.name!r}: {error}"
+
+
+def _try_sandbox(manifest: Manifest) -> Iterator[str]:
+    try:
+        manifest.sandbox.make().close()
+    except SelfchalError as error:
+        yield f"sandbox {manifest.sandbox.name!r}: {error}"
