@@ -84,6 +84,21 @@ def _propose(context: RunContext, synthesizer: Synthesizer, plan: _Plan) -> list
     return proposals
 
 
+def check_challenger(context: RunContext) -> None:
+    """Raise ModelError where the challenger's first prompt does not fit: now, and not after an evaluation."""
+    if context.synthesizer is None:
+        return
+    request = ProposalRequest(0, 1, context.seed("challenge", 1, 0))
+    scene = context.synthesizer.scene(request, ProposalContext(context.sole.arena, context.sole.judge))
+    _make_engine(context, context.seed("check")).check(scene)
+
+
+def _make_engine(context: RunContext, seed: int) -> Engine:
+    rollout = context.manifest.settings.rollout
+    sampling = context.sampling(rollout.temperature, seed, challenge=True)
+    return Engine(context.challenger, sampling, rollout.batch, rollout.lockstep)
+
+
 def _make_proposals(
     context: RunContext, synthesizer: Synthesizer, plan: _Plan, indices: Sequence[int]
 ) -> list[Proposal]:
@@ -93,11 +108,7 @@ def _make_proposals(
         for i in indices
     ]
     scenes = [synthesizer.scene(request, proposal_context) for request in requests]
-    rollout = context.manifest.settings.rollout
-    sampling = context.sampling(
-        rollout.temperature, context.seed("proposals", plan.round, indices[0]), challenge=True
-    )
-    engine = Engine(context.challenger, sampling, rollout.batch, rollout.lockstep)
+    engine = _make_engine(context, context.seed("proposals", plan.round, indices[0]))
     episodes = engine.roll(scenes, list(indices), lambda ended: context.watch.count(indices[0] + ended))
     made = [_name_environment(scene.proposal, scene.environment) for scene in scenes]
     if plan.round == EXAM_ROUND:

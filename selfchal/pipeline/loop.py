@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.pipeline.challenge import challenge, make_exam
+from selfchal.pipeline.challenge import challenge, check_challenger, make_exam
 from selfchal.pipeline.challenger_training import train_challenger
 from selfchal.pipeline.context import RunContext, open_context
 from selfchal.pipeline.distributed import END, signal_workers
@@ -53,6 +53,7 @@ def run(
 def begin(context: RunContext) -> Measured:
     """Judge the tasks that are there already, set an exam apart where one is asked for, and measure the
     weights that the run begins with."""
+    check_challenger(context)
     context.store.put_fact("guarantees", context.describe_sandbox())
     if context.manifest.settings.tasks is not None:
         with _time_stage(context, "judge tasks"):

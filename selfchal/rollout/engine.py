@@ -113,14 +113,22 @@ class Engine:
         if self.opening:
             episode.ids += self.model.encode(self.opening)
             live.forced = self.opening
-        needed = len(episode.ids) + self.sampling.max_tokens
-        if needed > self.model.context_length:
-            raise ModelError(
-                f"the first prompt of {live.scene.name!r} and one turn need {needed} tokens, and the model "
-                f"has {self.model.context_length}: use a longer context, or lower rollout.max_tokens"
-            )
+        self._require_context(live.scene.name, len(episode.ids))
         _pad(episode)
         return True
+
+    def check(self, scene: Scene) -> None:
+        """Raise ModelError where the scene's first prompt and one turn do not fit into the context."""
+        self._require_context(scene.name, len(self.model.render_prompt(scene.start())))
+
+    def _require_context(self, name: str, prompt: int) -> None:
+        needed = prompt + self.sampling.max_tokens
+        if needed > self.model.context_length:
+            raise ModelError(
+                f"the first prompt of {name!r} and one turn need {needed} tokens, and the model has "
+                f"{self.model.context_length}: use a longer context, or lower rollout.max_tokens (of a "
+                "challenger rollout.challenge_tokens)"
+            )
 
     def _hear(self, live: _Live, message: Message) -> bool:
         """Append the message; False, and nothing appended, where the agent could not answer it any more."""

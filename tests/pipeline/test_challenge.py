@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from selfchal.core.episode import End, Episode
+from selfchal.core.errors import ModelError
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Sandbox
@@ -80,6 +81,21 @@ def test_the_core_says_how_much_is_proposed_and_names_the_environment(
         {p.environment for p in proposals} == {p.task.environment for p in proposals if p.task} == {"counter"}
     )
     assert {episode.environment for episode in episodes} == {"counter"}
+
+
+def test_a_challenger_whose_prompt_does_not_fit_is_found_before_anything_is_measured(
+    tmp_path: Path, process_sandbox: Sandbox
+) -> None:
+    manifest = manifest_of(process_sandbox, rollout={"challenge_tokens": 100_000, "max_tokens": 16})
+    with (
+        Store.create(tmp_path, manifest.resolved()) as store,
+        pytest.raises(
+            ModelError, match=r"'proposal-1-0' and one turn need .*of a challenger rollout\.challenge"
+        ),
+    ):
+        run(manifest, store, Watchers())
+    with Store.read(tmp_path) as store:
+        assert not store.keys("evaluate")
 
 
 def test_where_it_is_not_said_25_proposals_are_made_for_each_wanted_task(process_sandbox: Sandbox) -> None:
