@@ -53,6 +53,10 @@ def results(funnel: dict[str, int]) -> dict[str, Any]:
         },
         "do_nothing": 0.0,
         "held_out_tasks": 200,
+        "costs": {
+            "challenge": {"episodes": 64, "sampled": 9_000, "read": 40_000, "money": 0.31},
+            "all": {"episodes": 64, "sampled": 9_000, "read": 40_000, "money": 0.31, "seconds": 173.6},
+        },
         "funnel": funnel,
         "peak_memory_bytes": 1_234_567_890,
         "versions": {"python": "3.11.7", "vllm": None, "selfchal": "0.1.0"},
