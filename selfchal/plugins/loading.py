@@ -8,9 +8,10 @@ import os
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
 
 import pluggy
+from packaging.requirements import Requirement
 
 from selfchal.core import hookspecs
 from selfchal.pipeline.hooks import find_hook_fault
@@ -90,6 +91,8 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) 
     """Import one plugin and register it; what is wrong with it, or nothing."""
     named = f"its entry point {entry.name} = {entry.value!r} names"
     anew = f"correct its pyproject.toml and install {source.package} anew."
+    if unmet := _find_unmet_version(entry):
+        return f"{unmet} {_suggest_cure(source)}"
     try:
         plugin = importlib.import_module(entry.module)
     except ModuleNotFoundError as error:
@@ -113,6 +116,17 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) 
     if fault := find_hook_fault(plugin):
         return f"{fault} {_suggest_cure(source)}"
     manager.register(plugin, name=source.id)
+    return ""
+
+
+def _find_unmet_version(entry: EntryPoint) -> str:
+    """Does its package ask for another version of selfchal? pip says so and installs it all the same."""
+    for text in (entry.dist and entry.dist.requires) or ():
+        asked = Requirement(text)
+        if asked.name == hookspecs.PROJECT and (asked.marker is None or asked.marker.evaluate({"extra": ""})):
+            here = version(hookspecs.PROJECT)
+            if not asked.specifier.contains(here, prereleases=True):
+                return f"it needs {hookspecs.PROJECT} {asked.specifier}, and this is {here}."
     return ""
 
 

@@ -256,6 +256,32 @@ def test_a_module_behind_two_entry_points_is_registered_once(install: Install) -
     assert plugins.find("check", "own")
 
 
+@pytest.mark.parametrize(
+    ("asks", "fits"),
+    [
+        ("selfchal>=9", False),
+        ("selfchal<0.1", False),
+        ("selfchal>=0.1,<1", True),
+        ("selfchal", True),
+        ("selfchal>=9; extra == 'later'", True),
+        ("selfchal-other>=9", True),
+    ],
+)
+def test_a_plugin_for_another_version_of_selfchal_is_left_out_and_says_so(
+    install: Install, asks: str, fits: bool
+) -> None:
+    install("own-pack", CHECK.format(name="own"))
+    info = next(Path(sys.path[0]).glob("own_pack-*.dist-info"))
+    with (info / "METADATA").open("a") as metadata:
+        metadata.write(f"Requires-Dist: {asks}\n")
+    plugins = load_plugins()
+    assert ("own" in plugins.names("check")) == fits
+    if not fits:
+        assert f"it needs selfchal {asks.removeprefix('selfchal')}, and this is" in _failure(
+            plugins, "own_pack"
+        )
+
+
 def _write_entry_point(module: str, line: str) -> None:
     info = next(Path(sys.path[0]).glob(f"{module}-*.dist-info"))
     (info / "entry_points.txt").write_text(f"[selfchal]\n{line}\n")
