@@ -10,8 +10,8 @@ from random import Random
 
 from selfchal.core.evidence import Evidence, StateExplorer
 from selfchal.core.world import Call, Json, World
-from selfchal.judging.same_answer import Tolerance
 from selfchal.judging.wrong_answers import draw_wrong_answers
+from selfchal.same_answer import Tolerance
 
 _MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
 _SIBLINGS = 12  # ids beside one that are tried in its place

@@ -10,9 +10,9 @@ import pytest
 from pydantic import BaseModel
 
 from selfchal.core.judge import Finding, Stage
-from selfchal.core.small_environment import HeldOut, SmallWorld, small_environment
 from selfchal.core.world import ToolResult
 from selfchal.plugins import load_plugins
+from selfchal.small_envs.environment import HeldOut, SmallWorld, small_environment
 from selfchal.testing.conformance import Case, check_cases, environment_cases, sandbox_cases
 
 

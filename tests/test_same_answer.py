@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from selfchal.core.world import Json
-from selfchal.judging.same_answer import Tolerance, is_same_answer, read_tolerance
+from selfchal.same_answer import Tolerance, is_same_answer, read_tolerance
 
 SAME: list[tuple[Json, Json]] = [
     ("Tenalp", " tenalp "),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from selfchal.core.arguments import find_mismatch, fits, spread
-from selfchal.core.tools import tool
+from selfchal.tools.arguments import find_mismatch, fits, spread
+from selfchal.tools.tool import tool
 
 ANY_PACE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 

@@ -20,12 +20,12 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from selfchal.core.arguments import find_mismatch
 from selfchal.core.environment import Chat, User
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask, task_id
-from selfchal.core.tools import Tool, tool
 from selfchal.core.world import Change, Json, ToolResult, ToolSpec
+from selfchal.tools.arguments import find_mismatch
+from selfchal.tools.tool import Tool, tool
 
 State = dict[str, Any]
 ToolFunction = Callable[..., Json]
