@@ -1,1 +1,1 @@
-"""Tools out of typed Python functions: what a model is told of them, and how a call's arguments reach them."""
+"""Tools out of typed Python functions: what a model is told of them, and how they are called."""

@@ -1,4 +1,4 @@
-"""The arguments of a tool call: bound to the function's parameters, checked, and turned into what it declares.
+"""The arguments of a tool call: bound to the function's parameters, checked, and given the declared types.
 
 A variadic parameter (``*args``) may also be given by its name, as a list, and one that is positional only by
 its name: that is how a native tool call, which has no positional arguments, writes them.
@@ -53,9 +53,9 @@ class _Form(NamedTuple):
 def spread(
     function: Callable[..., Any], args: Sequence[Json], kwargs: Mapping[str, Json]
 ) -> tuple[tuple[Json, ...], dict[str, Json]]:
-    """The same call with the parameters that were given by name, but have none in Python, put in their places.
+    """The same call with the arguments put in their places that Python takes by place alone.
 
-    Calls that name no such parameter come back as they are.
+    Calls that give none of these by name come back as they are.
     """
     form = _describe_form(function)
     variadic = form.variadic if isinstance(kwargs.get(form.variadic or ""), list | tuple) else None

@@ -122,42 +122,47 @@ def _read_note(note: Any) -> str:
     return note.documentation if isinstance(note, Doc) else ""
 
 
-def _tidy(
-    schema: Mapping[str, Json], definitions: Mapping[str, Json], inside: tuple[str, ...]
-) -> dict[str, Json]:
+Schema = Mapping[str, Json]
+
+
+def _tidy(schema: Schema, definitions: Schema, inside: tuple[str, ...]) -> dict[str, Json]:
     """The schema without titles and references. ``inside`` names the definitions around it: a type that
     holds itself stands for any object there."""
-    reference = schema.get("$ref")
-    if reference is not None:
-        name = reference.rpartition("/")[2]
-        if name in inside:
-            return {"type": "object"}
-        whole = _tidy(definitions[name], definitions, (*inside, name))
-        whole.pop("description", None)
-        beside = {key: value for key, value in schema.items() if key != "$ref"}
-        return {**whole, **_tidy(beside, definitions, inside)}
-
-    def tidy(inner: Mapping[str, Json]) -> dict[str, Json]:
-        return _tidy(inner, definitions, inside)
-
-    made = {key: value for key, value in schema.items() if key not in ("title", "$defs", "discriminator")}
-    if "const" in made:
-        made["enum"] = [made.pop("const")]
-    if made.get("additionalProperties") is True:
-        del made["additionalProperties"]
-    for key in ("items", "additionalProperties"):
-        if isinstance(made.get(key), Mapping):
-            made[key] = tidy(made[key])
-    for key in ("prefixItems", "anyOf", "oneOf", "allOf"):
-        if key in made:
-            made[key] = [tidy(inner) for inner in made[key]]
-    if "oneOf" in made:
-        made["anyOf"] = made.pop("oneOf")
+    if "$ref" in schema:
+        return _resolve(schema, definitions, inside)
+    left_out = ("title", "$defs", "discriminator")
+    made = {_rename_key(key): value for key, value in schema.items() if key not in left_out}
+    if "const" in schema:
+        made["enum"] = [schema["const"]]
+    for key, value in list(made.items()):
+        made[key] = _tidy_part(key, value, definitions, inside)
     if "properties" in made:
-        made["properties"] = {name: tidy(inner) for name, inner in made["properties"].items()}
         made["required"] = sorted(made.get("required", ()))
-    if made.get("items") == {}:
-        del made["items"]
-    return {
-        key: made[key] for key in (*(k for k in _FIRST if k in made), *(k for k in made if k not in _FIRST))
-    }
+    says_nothing = [key for key in ("items", "additionalProperties") if made.get(key) in ({}, True)]
+    known = [key for key in _FIRST if key in made] + [key for key in made if key not in _FIRST]
+    return {key: made[key] for key in known if key not in says_nothing}
+
+
+def _resolve(schema: Schema, definitions: Schema, inside: tuple[str, ...]) -> dict[str, Json]:
+    """What the reference stands for, with what is said beside it."""
+    name = schema["$ref"].rpartition("/")[2]
+    if name in inside:
+        return {"type": "object"}
+    whole = _tidy(definitions[name], definitions, (*inside, name))
+    whole.pop("description", None)  # of the class; what the field says stands beside the reference
+    beside = {key: value for key, value in schema.items() if key != "$ref"}
+    return {**whole, **_tidy(beside, definitions, inside)}
+
+
+def _rename_key(key: str) -> str:
+    return {"oneOf": "anyOf", "const": "enum"}.get(key, key)
+
+
+def _tidy_part(key: str, value: Json, definitions: Schema, inside: tuple[str, ...]) -> Json:
+    if key in ("items", "additionalProperties") and isinstance(value, Mapping):
+        return _tidy(value, definitions, inside)
+    if key in ("prefixItems", "anyOf", "allOf"):
+        return [_tidy(inner, definitions, inside) for inner in value]
+    if key == "properties":
+        return {name: _tidy(inner, definitions, inside) for name, inner in value.items()}
+    return value

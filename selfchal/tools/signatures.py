@@ -56,7 +56,7 @@ def write_type(schema: Mapping[str, Json]) -> str:
         return _write_object(schema)
     if kind == "string":
         return _FORMATS.get(schema.get("format", ""), "str")
-    return _NAMES[kind] if kind in _NAMES else "Any"
+    return _NAMES.get(str(kind), "Any")
 
 
 def _write_array(schema: Mapping[str, Json]) -> str:

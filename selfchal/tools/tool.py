@@ -134,8 +134,8 @@ def _read_hints(function: Callable[..., Any]) -> Mapping[str, Any]:
         return typing.get_type_hints(function, include_extras=True)
     except NameError as error:
         raise EnvironmentDataError(
-            f"{function.__name__}: a type of its signature cannot be looked up ({error}); import it where the "
-            "module is run, not under TYPE_CHECKING alone"
+            f"{function.__name__}: a type of its signature cannot be looked up ({error}); import it where "
+            "the module is run, not under TYPE_CHECKING alone"
         ) from error
 
 
@@ -159,8 +159,8 @@ def _make_schema(hint: Any, where: str) -> dict[str, Json]:
         return make_schema(hint)
     except NoSchemaError as error:
         raise EnvironmentDataError(
-            f"{where} has a type that JSON has no values for: {error}. Use str, int, float, bool, list, dict, "
-            "Literal, Enum, date, a dataclass, a TypedDict or a pydantic model"
+            f"{where} has a type that JSON has no values for: {error}. Use str, int, float, bool, list, "
+            "dict, Literal, Enum, date, a dataclass, a TypedDict or a pydantic model"
         ) from error
 
 
