@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from selfchal.core.watcher import Watcher
     from selfchal.core.world import ToolResult, ToolSpec, World
     from selfchal.pipeline.manifest import Manifest
-    from selfchal.small_envs.environment import HeldOut, small_environment
+    from selfchal.small_envs.environment import small_environment
+    from selfchal.small_envs.held_out import HeldOut
     from selfchal.tools.tool import Tool, tool
 
 __version__: str
@@ -90,7 +91,8 @@ _NAMES_BY_MODULE = {
     "selfchal.core.judge": ("Check", "ComparingCheck", "Finding", "Outcome", "Stage", "Verdict"),
     "selfchal.core.model": ("Model",),
     "selfchal.core.sandbox": ("Limits", "Program", "Sandbox"),
-    "selfchal.small_envs.environment": ("HeldOut", "small_environment"),
+    "selfchal.small_envs.environment": ("small_environment",),
+    "selfchal.small_envs.held_out": ("HeldOut",),
     "selfchal.core.synthesizer": ("Synthesizer",),
     "selfchal.core.task": ("Task", "TestTask"),
     "selfchal.tools.tool": ("Tool", "tool"),

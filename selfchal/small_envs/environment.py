@@ -6,15 +6,12 @@
 Each tool is a typed, documented function whose first parameter is the state, a dict of JSON values. A
 held-out task names the calls that solve it: it is solved when the final state equals the state that
 those calls leave (tau-bench's rule) and the answer is the expected one. For states of up to some
-thousand values: a world copies its state; larger ones want a World of their own (invariant 9).
+thousand values: a call copies the state; larger ones want a World of their own (invariant 9).
 """
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,101 +19,20 @@ from pydantic import BaseModel, ConfigDict
 
 from selfchal.core.environment import Chat, User
 from selfchal.core.errors import EnvironmentDataError
-from selfchal.core.task import TestTask, task_id
-from selfchal.core.world import Change, Json, ToolResult, ToolSpec
-from selfchal.tools.arguments import find_mismatch
-from selfchal.tools.tool import Tool, tool
-
-State = dict[str, Any]
-ToolFunction = Callable[..., Json]
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """A held-out test task: the tool calls that solve it, and the answer where one is asked for."""
-
-    instruction: str
-    calls: Sequence[tuple[str, Mapping[str, Json]]] = ()
-    answer: str | None = None
-    family: str = ""
+from selfchal.core.task import TestTask
+from selfchal.core.world import Json, ToolSpec, World
+from selfchal.small_envs.checks import ToolFunction, check_explore, check_start, make_tools, try_readers
+from selfchal.small_envs.held_out import HeldOut, make_test_task, write_oracle
+from selfchal.small_envs.matching import is_in_reply, is_match
+from selfchal.small_envs.users import USER_KINDS, MakeUser, UserKind, make_user
+from selfchal.small_envs.world import SmallWorld, State
+from selfchal.tools.tool import Tool
 
 
 class NoOptions(BaseModel):
     """A manifest section that holds a name only."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class SmallWorld:
-    """A private copy of the state. A writing tool that raises leaves the state as it was."""
-
-    def __init__(self, start: State, tools: Mapping[str, Tool]) -> None:
-        self._start = start
-        self._tools = tools
-        self._state = copy.deepcopy(start)
-        self._ended = False
-
-    @property
-    def tool_names(self) -> Sequence[str]:
-        return tuple(self._tools)
-
-    @property
-    def ended(self) -> bool:
-        return self._ended
-
-    def call(self, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
-        if name not in self._tools:
-            return ToolResult(f"no tool named {name!r}", ok=False, raises=True)
-        used = self._tools[name]
-        wrong = find_mismatch(used.function, used.spec, (None, *args), kwargs)  # None stands for the state
-        if wrong:
-            return ToolResult(wrong, ok=False, raises=True)
-        state = copy.deepcopy(self._state)
-        result = used.call(state, args, kwargs)
-        if not result.ok:
-            return result
-        try:
-            value = json.loads(json.dumps(result.value, allow_nan=False))
-        except (TypeError, ValueError) as error:
-            return ToolResult(f"the tool {name} gave no JSON value: {error}", ok=False, raises=True)
-        if used.spec.writes:
-            self._state = state
-        self._ended = self._ended or used.spec.ends_episode
-        return ToolResult(value)
-
-    def show(self, result: ToolResult) -> str:
-        return result.value if isinstance(result.value, str) else json.dumps(result.value)
-
-    def digest(self) -> str:
-        return _compute_sha256(self._state)
-
-    def canonical_sha256(self) -> str:
-        return _compute_sha256(self._state)
-
-    def difference(self) -> tuple[Change, ...]:
-        return tuple(_find_changes((), self._start, self._state))
-
-    def fork(self) -> SmallWorld:
-        twin = SmallWorld(self._start, self._tools)
-        twin._state = copy.deepcopy(self._state)
-        twin._ended = self._ended
-        return twin
-
-    def reset(self) -> None:
-        self._state = copy.deepcopy(self._start)
-        self._ended = False
-
-
-def _compute_sha256(state: State) -> str:
-    return hashlib.sha256(json.dumps(state, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _find_changes(path: tuple[str | int, ...], before: Json, after: Json) -> Iterator[Change]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted({*before, *after}):
-            yield from _find_changes((*path, key), before.get(key), after.get(key))
-    elif json.dumps(before, sort_keys=True) != json.dumps(after, sort_keys=True):
-        yield Change(path, before, after)
 
 
 def small_environment(
@@ -128,18 +44,26 @@ def small_environment(
     test_tasks: Sequence[HeldOut] = (),
     policy: str = "",
     explore: Callable[[int], Mapping[str, Json]] = lambda seed: {},
+    user: UserKind | MakeUser | None = None,
 ) -> type[Any]:
-    """An Environment class over ``start``. ``explore`` gives a challenger's context for a seed (a member
-    to serve, say), which is shown to it and to agents before their first action.
+    """An Environment class over ``start``.
 
-    Raises TypeError for a tool whose types have no JSON schema.
+    ``explore`` gives a challenger's context for a seed (a member to serve, say), which is shown to it and to
+    agents before their first action. With a ``user`` the agent talks to somebody who wants what the
+    instruction says: ``scripted`` (needs no model), ``llm`` or ``react`` (played by a model), or a function
+    of instruction, context and model that makes one. The expected answer must then be said to the user.
+
+    Raises EnvironmentDataError for what can be seen to be wrong now: a state that is no JSON, a parameter
+    without a type, a tool that is listed as a reader and changes the state.
     """
-    tools = {
-        function.__name__: tool(function, writes=writing, bound=True)
-        for writing, functions in ((False, reads), (True, writes))
-        for function in functions
-    }
-    parts = _Parts(name, start, tools, tuple(test_tasks), policy, explore)
+    if user is not None and not callable(user) and user not in USER_KINDS:
+        raise EnvironmentDataError(
+            f"{name}: user={user!r} is none of {', '.join(USER_KINDS)}, nor a function that makes a user"
+        )
+    tools = make_tools(name, reads, writes)
+    parts = _Parts(name, check_start(name, start), tools, tuple(test_tasks), policy, explore, user)
+    try_readers(name, parts.start, tools)
+    check_explore(name, explore)
     made = type(_make_class_name(name), (_SmallEnvironment,), {"name": name, "parts": parts})
     made.__doc__ = policy.partition("\n")[0] or f"The environment {name}."
     return made
@@ -157,6 +81,7 @@ class _Parts:
     test_tasks: tuple[HeldOut, ...]
     policy: str
     explore: Callable[[int], Mapping[str, Json]]
+    user: UserKind | MakeUser | None
 
 
 class _SmallEnvironment:
@@ -167,7 +92,15 @@ class _SmallEnvironment:
     parts: ClassVar[_Parts]
 
     def __init__(self, config: NoOptions) -> None:
-        self._truths = {task.id: task for task in map(self._make_test_task, self.parts.test_tasks)}
+        self._tasks: dict[str, TestTask] = {}
+        self._held_out: dict[str, HeldOut] = {}
+        for held_out in self.parts.test_tasks:
+            task = make_test_task(self.name, self.open({}), held_out)
+            if task.id in self._tasks:
+                raise EnvironmentDataError(
+                    f"{self.name}: two held-out tasks are the same, {held_out.instruction[:60]!r}; leave one out"
+                )
+            self._tasks[task.id], self._held_out[task.id] = task, held_out
 
     @property
     def tools(self) -> Sequence[ToolSpec]:
@@ -179,7 +112,7 @@ class _SmallEnvironment:
 
     @property
     def answer_required(self) -> bool:
-        return True
+        return self.parts.user is None
 
     def open(self, context: Mapping[str, Json]) -> SmallWorld:
         return SmallWorld(self.parts.start, self.parts.tools)
@@ -197,43 +130,22 @@ class _SmallEnvironment:
         return ("test",)
 
     def test_tasks(self, split: str) -> Sequence[TestTask]:
-        return tuple(self._truths.values()) if split == "test" else ()
+        return tuple(self._tasks.values()) if split == "test" else ()
 
-    def grade(self, task: TestTask, world: Any, answer: str | None, replies: Sequence[str]) -> bool:
-        expected = task.truth["answer"]
-        said_it = expected is None or _copy_plain(answer or "") == _copy_plain(expected)
-        return said_it and world.digest() == task.truth["digest"]
+    def grade(self, task: TestTask, world: World, answer: str | None, replies: Sequence[str]) -> bool:
+        if world.digest() != task.truth["digest"]:
+            return False
+        held_out = self._held_out[task.id]
+        if not held_out.asks:
+            return True
+        if self.parts.user is None:
+            return is_match(held_out.answer, answer or "", held_out.match)
+        return any(is_in_reply(held_out.answer, reply, held_out.match) for reply in replies)
 
     def oracle(self, task: TestTask) -> Sequence[str]:
-        lines = [
-            f"print({name}({', '.join(f'{key}={value!r}' for key, value in kwargs.items())}))"
-            for name, kwargs in task.truth["calls"]
-        ]
-        action = ["Action:\n" + "\n".join(lines) + "\nEnd Action"] if lines else []
-        return [*action, f"Answer: {task.truth['answer'] or 'done'}"]
+        return write_oracle(task)
 
     def user(self, instruction: str, context: Mapping[str, Json], chat: Chat | None) -> User | None:
-        return None
-
-    def _make_test_task(self, held_out: HeldOut) -> TestTask:
-        """Replay the solving calls, so that a task which cannot be solved is found at once."""
-        world = self.open({})
-        for name, kwargs in held_out.calls:
-            result = world.call(name, (), kwargs)
-            if not result.ok:
-                raise EnvironmentDataError(
-                    f"{self.name}: the held-out task {held_out.instruction[:60]!r} is not solved by its own "
-                    f"calls: {name}({dict(kwargs)}) gives {result.value}"
-                )
-        truth = {
-            "calls": [(name, dict(kwargs)) for name, kwargs in held_out.calls],
-            "answer": held_out.answer,
-            "digest": world.digest(),
-        }
-        id_ = task_id({}, held_out.instruction, json.dumps(truth["calls"]), str(held_out.answer))
-        return TestTask(id_, held_out.instruction, {}, truth, held_out.family)
-
-
-def _copy_plain(text: str) -> str:
-    """How answers are compared: without case, surrounding blanks, quotes and a final full stop."""
-    return text.strip().strip("\"'").rstrip(".").casefold()
+        if self.parts.user is None:
+            return None
+        return make_user(self.name, self.parts.user, instruction, context, chat)

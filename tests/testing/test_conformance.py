@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.world import ToolResult
 from selfchal.plugins import load_plugins
-from selfchal.small_envs.environment import HeldOut, SmallWorld, small_environment
+from selfchal.small_envs.environment import small_environment
+from selfchal.small_envs.held_out import HeldOut
+from selfchal.small_envs.world import SmallWorld
 from selfchal.testing.conformance import Case, check_cases, environment_cases, sandbox_cases
 
 
