@@ -19,7 +19,7 @@ AUTHORS_SLIPS = ("NameError", "UnboundLocalError", "ImportError", "ModuleNotFoun
 
 
 def check_start(name: str, start: State) -> State:
-    """A copy of the state that worlds start from. Raises EnvironmentDataError for one that JSON cannot hold."""
+    """A copy of the state that worlds start from. Raises EnvironmentDataError for one that is no JSON."""
     if not isinstance(start, dict):
         raise EnvironmentDataError(
             f"{name}: start is a {type(start).__name__}; it is a dict whose keys name the parts of the state"
@@ -38,8 +38,8 @@ def make_tools(name: str, reads: Sequence[ToolFunction], writes: Sequence[ToolFu
         _check_function(name, function)
         if function.__name__ in tools:
             raise EnvironmentDataError(
-                f"{name}: two tools are called {function.__name__}; a tool is listed once, under writes= if it "
-                "changes anything"
+                f"{name}: two tools are called {function.__name__}; a tool is listed once, under writes= "
+                "if it changes anything"
             )
         try:
             tools[function.__name__] = tool(function, writes=writing, bound=True)
@@ -52,8 +52,8 @@ def _check_function(name: str, function: ToolFunction) -> None:
     called = getattr(function, "__name__", None)  # a partial or an object that can be called has none
     if not inspect.isfunction(function) or called is None or not called.isidentifier():
         raise EnvironmentDataError(
-            f"{name}: {function!r} cannot be a tool, for a tool is called by its name; write it as a function "
-            "with def"
+            f"{name}: {function!r} cannot be a tool, for a tool is called by its name; write it as a "
+            "function with def"
         )
     if inspect.iscoroutinefunction(function):
         raise EnvironmentDataError(
@@ -87,7 +87,7 @@ def check_explore(name: str, explore: Callable[[int], Mapping[str, Json]]) -> No
     context: Any = explore(0)
     if not isinstance(context, Mapping):
         raise EnvironmentDataError(
-            f"{name}: explore(0) gave a {type(context).__name__}; it gives a dict, such as {{'member': 'Ann'}}"
+            f"{name}: explore(0) gave a {type(context).__name__}; it gives a dict, as {{'member': 'Ann'}}"
         )
     if odd := find_odd(dict(context)):
         raise EnvironmentDataError(f"{name}: explore(0) gave {odd.replace('state[', 'context[', 1)}")

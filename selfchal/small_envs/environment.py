@@ -98,7 +98,7 @@ class _SmallEnvironment:
             task = make_test_task(self.name, self.open({}), held_out)
             if task.id in self._tasks:
                 raise EnvironmentDataError(
-                    f"{self.name}: two held-out tasks are the same, {held_out.instruction[:60]!r}; leave one out"
+                    f"{self.name}: two held-out tasks are the same: {held_out.instruction[:60]!r}"
                 )
             self._tasks[task.id], self._held_out[task.id] = task, held_out
 

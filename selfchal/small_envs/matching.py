@@ -26,7 +26,7 @@ _YES, _NO = ("true", "yes"), ("false", "no")
 
 
 def is_match(expected: Json, answer: str, match: Match | None = None) -> bool:
-    """Is this answer the expected one? ``match`` says how to compare; None: as the expected value's type asks."""
+    """Is this answer the expected one? Compared as ``match`` says, or as the type of what is expected asks."""
     if callable(match):
         return bool(match(answer, expected))
     kind = match or choose_kind(expected)
@@ -122,7 +122,7 @@ def _fold(text: Json) -> str:
 
 
 def is_in_reply(expected: Json, reply: str, match: Match | None = None) -> bool:
-    """Does this sentence to a user say what is expected? Each part of it stands there as a word of its own."""
+    """Does this sentence to a user say what is expected? A list is said where all of its parts are."""
     if callable(match):
         return bool(match(reply, expected))
     parts = expected if isinstance(expected, list | tuple) else [expected]

@@ -30,7 +30,7 @@ def make_user(
         return ScriptedUser(instruction)
     if chat is None:
         raise EnvironmentDataError(
-            f"{environment} was made with user={chosen!r}, which needs a model to play the user, and there is "
-            "none here; name one, or make the environment with user='scripted'"
+            f"{environment} was made with user={chosen!r}, which needs a model to play the user, and there "
+            "is none here; name one, or make the environment with user='scripted'"
         )
     return ModelUser(instruction, chat, thinks=chosen == "react")

@@ -59,15 +59,17 @@ class SmallWorld:
 
     def _find_fault(self, tool: ToolSpec, state: State) -> ToolResult | None:
         """What the tool did to its copy of the state that it may not do."""
-        if tool.writes:
-            return _refuse(STATE_NOT_JSON, f"{tool.name} left {odd}") if (odd := find_odd(state)) else None
-        if state == self._state:
+        try:
+            odd, same = find_odd(state), state == self._state
+        except RecursionError:
+            odd, same = "the state nested too deep, or as a part of itself", False
+        if odd:
+            return _refuse(STATE_NOT_JSON, f"{tool.name} left {odd}")
+        if tool.writes or same:
             return None
         changed = ", ".join(format_path(change.path) for change in _find_changes((), self._state, state))
-        return _refuse(
-            READER_WROTE,
-            f"{tool.name} changed {changed}, and it is listed under reads=; list it under writes=",
-        )
+        said = f"{tool.name} is listed under reads= and changed {changed}; list it under writes="
+        return _refuse(READER_WROTE, said)
 
     def show(self, result: ToolResult) -> str:
         if result.raises:
@@ -114,9 +116,7 @@ def find_odd(value: Any, path: tuple[str | int, ...] = ()) -> str | None:
             if odd := find_odd(inner, (*path, key)):
                 return odd
         return None
-    cure = {tuple: "a list", set: "a list", frozenset: "a list"}.get(
-        type(value), "its text, or a dict of its parts"
-    )
+    cure = "a list" if isinstance(value, tuple | set | frozenset) else "its text, or a dict of its parts"
     return f"{where} a {type(value).__name__}, which JSON does not have; keep {cure}"
 
 
