@@ -89,5 +89,5 @@ def check_explore(name: str, explore: Callable[[int], Mapping[str, Json]]) -> No
         raise EnvironmentDataError(
             f"{name}: explore(0) gave a {type(context).__name__}; it gives a dict, as {{'member': 'Ann'}}"
         )
-    if odd := find_odd(dict(context)):
-        raise EnvironmentDataError(f"{name}: explore(0) gave {odd.replace('state[', 'context[', 1)}")
+    if odd := find_odd(dict(context), "context"):
+        raise EnvironmentDataError(f"{name}: explore(0) gave {odd}")

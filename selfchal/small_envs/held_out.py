@@ -59,8 +59,8 @@ def make_test_task(environment: str, world: World, held_out: HeldOut) -> TestTas
 
 
 def _check_answer(where: str, held_out: HeldOut) -> None:
-    if odd := find_odd(held_out.answer):
-        raise EnvironmentDataError(f"{where} expects {odd.replace('the state as', 'the answer')}")
+    if odd := find_odd(held_out.answer, "answer"):
+        raise EnvironmentDataError(f"{where} has {odd}")
     if held_out.match is not None and not callable(held_out.match) and held_out.match not in MATCH_KINDS:
         raise EnvironmentDataError(
             f"{where}: match={held_out.match!r} is none of {', '.join(MATCH_KINDS)}, nor a function of the "

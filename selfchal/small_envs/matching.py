@@ -26,7 +26,7 @@ _YES, _NO = ("true", "yes"), ("false", "no")
 
 
 def is_match(expected: Json, answer: str, match: Match | None = None) -> bool:
-    """Is this answer the expected one? Compared as ``match`` says, or as the type of what is expected asks."""
+    """Is this answer the expected one? Compared as ``match`` says, or as the type of the expected asks."""
     if callable(match):
         return bool(match(answer, expected))
     kind = match or choose_kind(expected)

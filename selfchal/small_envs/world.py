@@ -60,12 +60,14 @@ class SmallWorld:
     def _find_fault(self, tool: ToolSpec, state: State) -> ToolResult | None:
         """What the tool did to its copy of the state that it may not do."""
         try:
-            odd, same = find_odd(state), state == self._state
+            if state == self._state:
+                return None
+            odd = find_odd(state)
         except RecursionError:
-            odd, same = "the state nested too deep, or as a part of itself", False
+            odd = "the state nested too deep, or as a part of itself"
         if odd:
             return _refuse(STATE_NOT_JSON, f"{tool.name} left {odd}")
-        if tool.writes or same:
+        if tool.writes:
             return None
         changed = ", ".join(format_path(change.path) for change in _find_changes((), self._state, state))
         said = f"{tool.name} is listed under reads= and changed {changed}; list it under writes="
@@ -100,29 +102,29 @@ def _refuse(kind: str, text: str) -> ToolResult:
     return ToolResult(f"{kind}: {text}", ok=False, raises=True, error=kind)
 
 
-def find_odd(value: Any, path: tuple[str | int, ...] = ()) -> str | None:
+def find_odd(value: Any, name: str = "state", path: tuple[str | int, ...] = ()) -> str | None:
     """Where the value holds something that JSON does not, and what to write instead; None if nowhere."""
-    where = f"{format_path(path)} as" if path else "the state as"
+    where = f"{format_path(path, name)} as"
     if value is None or type(value) in (bool, int, str):
         return None
     if type(value) is float:
         return None if math.isfinite(value) else f"{where} {value}, a number that JSON does not have"
     if type(value) is list:
-        return next(filter(None, (find_odd(inner, (*path, i)) for i, inner in enumerate(value))), None)
+        return next(filter(None, (find_odd(inner, name, (*path, i)) for i, inner in enumerate(value))), None)
     if type(value) is dict:
         for key, inner in value.items():
             if not isinstance(key, str):
                 return f"{where} a dict with the key {key!r}; the keys of JSON are texts: {str(key)!r}"
-            if odd := find_odd(inner, (*path, key)):
+            if odd := find_odd(inner, name, (*path, key)):
                 return odd
         return None
     cure = "a list" if isinstance(value, tuple | set | frozenset) else "its text, or a dict of its parts"
     return f"{where} a {type(value).__name__}, which JSON does not have; keep {cure}"
 
 
-def format_path(path: Sequence[str | int]) -> str:
+def format_path(path: Sequence[str | int], name: str = "state") -> str:
     """As Python writes it: state['books'][0]."""
-    return "state" + "".join(f"[{key!r}]" for key in path)
+    return name + "".join(f"[{key!r}]" for key in path)
 
 
 def _find_changes(path: tuple[str | int, ...], before: Json, after: Json) -> Iterator[Change]:
