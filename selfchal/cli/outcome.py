@@ -10,6 +10,7 @@ from rich.table import Table
 
 from selfchal.cli.terminal import say, say_on
 from selfchal.core.world import Json
+from selfchal.judging.tool_errors import describe_errors
 from selfchal.pipeline.unjudged import BOUND, LEAST, has_too_many_unjudged
 
 TOO_MANY_UNJUDGED = 3
@@ -88,6 +89,7 @@ def _list_context(results: Mapping[str, Json]) -> Iterator[str]:
             yield f"{when}: {said}"
     funnel = results["funnel"]
     yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"
+    yield from describe_errors(results.get("tool_calls", {}))
     if cost := results.get("per_kept_task"):
         each = f"{cost['tokens']:.0f} tokens, {cost['seconds']:.2f} s, {cost['executions']:.0f} executions"
         yield f"a kept task took {each}"

@@ -13,6 +13,7 @@ from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
 from selfchal.judging.coverage import coverage
+from selfchal.judging.tool_errors import Counts, add_counts
 from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, held_out
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
@@ -40,6 +41,7 @@ def write_results(context: RunContext, before: Scores, after: Scores | None) -> 
         "do_nothing": estimate(do_nothing(context.sole.environment, tasks)).mean,
         "held_out_tasks": len(tasks),
         "funnel": funnel(proposals, context),
+        "tool_calls": add_counts(map(_read_tool_calls, proposals)),
         "coverage": asdict(coverage(context.sole.environment, (task for task, _ in context.store.tasks()))),
         "per_kept_task": per_kept_task([p for p in proposals if p.round != SOURCE_ROUND], context),
         "seconds": context.store.fact("seconds", {}),
@@ -123,6 +125,12 @@ def funnel(proposals: Sequence[Proposal], context: RunContext) -> dict[str, int]
     kept = sum(proposal.verdict.passed for proposal in proposals) - aside
     counts[Stage.IN_BAND] = counts[Stage.KEPT] = kept
     return counts
+
+
+def _read_tool_calls(proposal: Proposal) -> Counts:
+    """The calls of exploring and judging; of a task that was given, and so not explored, those of judging."""
+    made: Counts = proposal.diagnostics.get("tool_calls", proposal.verdict.diagnostics.get("tool_calls", {}))
+    return made
 
 
 def per_kept_task(proposals: Sequence[Proposal], context: RunContext) -> dict[str, float] | None:

@@ -54,6 +54,7 @@ def results(funnel: dict[str, int]) -> dict[str, Any]:
         "do_nothing": 0.0,
         "held_out_tasks": 200,
         "funnel": funnel,
+        "tool_calls": {"convert": {"calls": 7, "errors": {"NameError": 7}}},
         "peak_memory_bytes": 1_234_567_890,
         "versions": {"python": "3.11.7", "vllm": None, "selfchal": "0.1.0"},
     }

@@ -67,6 +67,7 @@ def test_a_run_under_way_has_a_report_too(run: Path) -> None:
     page = write_report(run).read_text()
     assert "has not ended" in page
     assert "why the others fell" in page.lower()
+    assert "convert raised in 7 of 7 calls (NameError 7)" in page
 
 
 def test_an_improvement_that_is_none_is_called_so(run: Path) -> None:
