@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from selfchal.builtin_synthesizers.answer import Draft, Refusal, looks_like_answer, parse_answer
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
+from selfchal.builtin_synthesizers.exemplar import Exemplar
 from selfchal.builtin_synthesizers.prompting import (
     advice,
     describe_start,
     describe_tools,
-    example,
     fill,
     prompt_sections,
+    write_example,
 )
 from selfchal.core.environment import Environment
 from selfchal.core.episode import End, Episode
@@ -54,6 +55,7 @@ class ChallengeScene:
     request: ProposalRequest
     proposal_context: ProposalContext
     config: CodeAsTaskConfig
+    exemplar: Exemplar | None = None  # for an environment that nobody wrote an example for
     world: World = field(init=False)
     session: Session | None = field(init=False, default=None)
     context: dict[str, Json] = field(init=False)
@@ -95,7 +97,7 @@ class ChallengeScene:
             "failure_form": FAILURE_FORM if config.failures else "",
             "failure_rule": FAILURE_RULE if config.failures else "",
             "advice": advice(environment.name),
-            "example": example(environment.name, config.failures),
+            "example": write_example(environment.name, self.exemplar, config.failures),
         }
         focus = ", ".join(self.request.focus)
         first = {

@@ -215,10 +215,8 @@ class _Case:
             tool.name: list(tool.parameters.get("properties", {})) for tool in runner.environment.tools
         }
         self.diagnostics["uses"] = uses(solution.execution, parameters)
-        trials = (solution, *self.evidence.failures)
-        self.diagnostics["tool_calls"] = count_calls(
-            call for trial in trials for call in trial.execution.calls
-        )
+        runs = [solution.execution, *(trial.execution for trial in self.evidence.failures)]
+        self.diagnostics["tool_calls"] = count_calls(call for run in runs for call in run.calls)
         for what, trial in self._name_trials():
             fault = _find_fault(what, trial)
             if fault:
