@@ -147,8 +147,8 @@ class _Maker:
         return {name: call.kwargs[name] for name in required} if call.kwargs.keys() >= set(required) else None
 
     def _find_failures(self, call: Call, reading: Reading) -> tuple[str, ...]:
-        """Calls that change something, after which the reading is not the wanted one; and calls that only look,
-        where there are too few of them."""
+        """Calls that change something, after which the reading is not the wanted one; where they are too few,
+        also calls that only look."""
         found: dict[str, None] = {}
         writers = [tool for tool in self.tools.values() if not tool.only_reads and not tool.ends_episode]
         others = [tool for tool in writers if tool.name != call.name]

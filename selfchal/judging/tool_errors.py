@@ -15,7 +15,7 @@ from selfchal.core.world import Call, Json
 Counts = Mapping[str, Mapping[str, Json]]
 
 # Raised by code that is broken, hardly ever on purpose.
-_SLIPS = frozenset(["NameError", "UnboundLocalError", "AttributeError", "ImportError", "ModuleNotFoundError"])
+SLIPS = frozenset(["NameError", "UnboundLocalError", "AttributeError", "ImportError", "ModuleNotFoundError"])
 
 
 def count_calls(calls: Iterable[Call]) -> dict[str, dict[str, Json]]:
@@ -51,7 +51,7 @@ def describe_errors(counts: Counts) -> Iterator[str]:
 def _describe(tool: str, calls: int, errors: Mapping[str, int]) -> str:
     kinds = ", ".join(f"{kind} {count}" for kind, count in errors.items())
     said = f"{tool} raised in {sum(errors.values())} of {calls} calls ({kinds})"
-    slips = [kind for kind in errors if kind in _SLIPS]
+    slips = [kind for kind in errors if kind in SLIPS]
     if slips:
         return f"{said}: {slips[0]} is a slip in the tool's own code"
     return f"{said}: no call of it has worked, so look at its code" if sum(errors.values()) == calls else said
