@@ -8,10 +8,13 @@ from selfchal.builtin_envs.calculation.environment import Calculation
 from selfchal.builtin_envs.web_browsing.environment import WebBrowsing
 from selfchal.testing.conformance import Case, environment_cases
 
+# Tools that no held-out task uses, and whose arguments no random call finds.
+NUCLEOTIDES = [("find_max_nucleotide", {"args": ["A", 3, "C", 5]})]
+SUM = [("calculator", {"expression": "2 + 3"})]
 CASES = [
-    *environment_cases(Calculation, calls=150),
-    *environment_cases(WebBrowsing, calls=150),
-    *environment_cases(WebBrowsing, {"profile": "compat"}, calls=150),
+    *environment_cases(Calculation, calls=150, examples=NUCLEOTIDES),
+    *environment_cases(WebBrowsing, calls=150, examples=SUM),
+    *environment_cases(WebBrowsing, {"profile": "compat"}, calls=150, examples=SUM),
 ]
 
 

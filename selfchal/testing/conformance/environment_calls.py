@@ -35,6 +35,7 @@ JUNK: tuple[Json, ...] = (
 )
 ORACLE_TASKS = 25  # of each split: enough to find a wrong oracle, quick enough to run at every change
 _LENGTH = 40  # random calls on one world
+Calls = Sequence[tuple[str, Mapping[str, Json]]]  # tools with arguments by name
 Arguments = tuple[str, list[Json], dict[str, Json]]  # a call: the tool, by place, by name
 
 
@@ -133,7 +134,9 @@ def _play(environment: Environment, sandbox: RecordingSandbox, task: TestTask) -
     return Played(task, episode, tuple(sandbox.calls), scene.world)
 
 
-def make_fitting(environment: Environment, played: Sequence[Played], count: int, seed: int = 0) -> list[Call]:
+def make_fitting(
+    environment: Environment, played: Sequence[Played], examples: Calls, count: int, seed: int = 0
+) -> list[Call]:
     """Random calls that fit the tools' schemas. Their arguments are what was seen before, in the calls that
     solve held-out tasks and in what those gave."""
     caller = RandomCaller(environment.tools, seed, list_vocabulary(environment))
@@ -141,7 +144,8 @@ def make_fitting(environment: Environment, played: Sequence[Played], count: int,
         caller.learn(call.name, call.value)
         for name, value in call.kwargs.items():
             caller.learn(name, value)
-    made: list[Call] = []
+    specs, world = {tool.name: tool for tool in environment.tools}, environment.open({})
+    made = [caller.call(world, specs[name], kwargs) for name, kwargs in examples]
     while len(made) < count:  # anew every so often, or everything would soon be lent, sold or cancelled
         made += caller.explore(environment.open({}), _LENGTH)
     return made
