@@ -24,6 +24,12 @@ def find_missing(plugin: type[Any], config: Any) -> list[Requirement]:
     return [one for one in find_needed(plugin, config) if not one.installed]
 
 
+def find_known_environments(plugin: type[Any], config: Any) -> frozenset[str] | None:
+    """The environments that a model can act in with these options; None where it says nothing of it."""
+    knows = getattr(plugin, "knows", None)  # a model need not have it
+    return None if knows is None else frozenset(knows(config))
+
+
 def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:
     """Raise PluginError if one of these plugins, each with its config, needs what is not installed.
 
