@@ -39,7 +39,7 @@ from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.challenge import challenge
 from selfchal.pipeline.context import limits_of
-from selfchal.pipeline.evaluation import Mode, evaluate
+from selfchal.pipeline.evaluation import Mode, measure
 from selfchal.pipeline.manifest import Manifest, read_manifest
 from selfchal.pipeline.selection import select
 from selfchal.pipeline.statistics import Rows, estimate, paired_difference
@@ -95,7 +95,7 @@ def propose(job: Job) -> None:
     """What all filters of a seed share: the score before, and the proposals, none of them refused."""
     manifest = job.manifest()
     with selfchal.open_context(manifest, job.proposals) as context:
-        evaluate(context, "before", (Mode.SAMPLED,))
+        measure(context, "before", (Mode.SAMPLED,))
         challenge(context, 1)
 
 
@@ -161,7 +161,7 @@ def learn(job: Job) -> None:
     manifest, proposals = job.manifest(), kept(job)
     with selfchal.open_context(manifest, job.trained) as context:
         train(context, 1, *select(context, 1, proposals), None)
-        evaluate(context, "after", (Mode.SAMPLED,))
+        measure(context, "after", (Mode.SAMPLED,))
 
 
 # The table

@@ -31,7 +31,7 @@ from selfchal.core.episode import Episode
 from selfchal.core.model import Generation, Sampling
 from selfchal.core.scene import Scene
 from selfchal.pipeline.context import RunContext
-from selfchal.pipeline.evaluation import held_out
+from selfchal.pipeline.test_sets import held_out
 from selfchal.rollout.engine import Engine
 
 Play = Callable[[list[Scene]], object]
@@ -53,7 +53,7 @@ def measure(context: RunContext, tasks: int, samples: int, single: int, repeats:
             torch.manual_seed(0)
             chosen = [task for task in held_out(context)[:tasks] for _ in range(samples)][:episodes]
             started = time.perf_counter()
-            play([context.test_scene(task) for task in chosen])
+            play([context.scene(task) for task in chosen])
             rates[name] = max(rates[name], episodes / (time.perf_counter() - started))
     return rates
 

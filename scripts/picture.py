@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from selfchal.pipeline.test_sets import count_tasks, list_measured
 from selfchal.report.charts import CURVE_HEIGHT, CURVE_WIDTH, Bar, Curve, curves_of, score_bars
 from selfchal.report.gather import Findings, gather
 
@@ -28,9 +29,10 @@ text { font: 14px system-ui, sans-serif; fill: #1b1f24 } .dim { fill: #5b6470; f
 
 def picture(run: Findings) -> str:
     """The whole SVG."""
-    bars = score_bars(run.results)
+    ((name, results),) = list_measured(run.results)
+    bars = score_bars(results)
     height = 70 + ROW * len(bars)
-    title = f"{run.results['held_out_tasks']} held-out tasks, share solved (95 % intervals)"
+    title = f"{count_tasks(name, run.results)} {name}, share solved (95 % intervals)"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -6 {WIDTH + 20} {height + 6}" role="img" '
         f'aria-label="Before and after training, and the reward over updates">',

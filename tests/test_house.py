@@ -51,7 +51,6 @@ RETIRED_EVERYWHERE = frozenset(
         "Commission",
         "Recipe",
         "Setting",
-        "exam",
         "examine",
         "Survey",
         "foreign",

@@ -11,7 +11,7 @@ from selfchal.core.world import Json
 from selfchal.pipeline.store import Store
 
 Row = dict[str, Json]
-PURPOSES = ("challenge", "train", "evaluate")
+PURPOSES = ("exam", "challenge", "train", "evaluate")
 
 
 def open_run(directory: str | Path) -> RunView:
@@ -52,7 +52,8 @@ class RunView:
 
     def tasks(self) -> list[Row]:
         """The tasks that were kept: ``round``, ``status`` (train, validation, too easy, too hard), and the
-        task's parts. One that a round set aside has a row in the next round again."""
+        task's parts. Those of an exam have the status ``exam`` and the round -1. One that a round set aside
+        has a row in the next round again."""
         with Store.read(self.directory) as store:
             return [
                 {"round": round_, "status": status, **task.to_json()}
@@ -88,11 +89,11 @@ class RunView:
     def episodes(self, purpose: str | None = None, task: str | None = None) -> Iterator[Row]:
         """Episodes batch by batch, so that a large run need not fit into memory.
 
-        ``purpose`` is challenge, train or evaluate (default: all of them), ``task`` a task's id. Each row has
-        ``purpose``, ``batch`` (``before/sampled/000000``: the evaluation before training; ``1/…``: a batch
-        of round 1) and the episode's ``task``, ``sample``, ``reward`` (None: could not be judged),
-        ``reason``, ``end``, ``answer``, ``messages``, counts and ``seconds``; ``ids``, ``mask`` and
-        ``logprobs`` have an entry a token. Raises ValueError for a purpose that there is not.
+        ``purpose`` is exam (its making), challenge, train or evaluate (default: all of them), ``task`` the id
+        of a task. Each row has ``purpose``, ``batch`` (``before/sampled/000000``: the evaluation before
+        training; ``1/…``: a batch of round 1) and the episode's ``task``, ``sample``, ``reward`` (None: could
+        not be judged), ``reason``, ``end``, ``answer``, ``messages``, counts and ``seconds``; ``ids``,
+        ``mask`` and ``logprobs`` have an entry a token. Raises ValueError for a purpose that there is not.
         """
         if purpose not in (None, *PURPOSES):
             raise ValueError(f"no episodes are for {purpose!r}; they are for {', '.join(PURPOSES)}")

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from selfchal.api.arguments import expect, list_wanted
 from selfchal.api.opening import WatcherLike, open_part
 from selfchal.core.errors import ManifestError
+from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.pipeline import context
 from selfchal.pipeline.distributed import follow, is_follower
@@ -117,7 +118,8 @@ def evaluate(
     Of the model come ``pass@1``, ``pass@K``, ``pass^K`` and ``greedy`` in 0 to 1 with their 95 % intervals
     (``intervals``) and ``could_not_judge``, a count of episodes. ``checkpoint`` is a directory below
     ``checkpoints`` of a run, or ``"start"`` for the untrained model (default: the last). Of the others come
-    ``split``, ``pass@1``, ``interval``, ``tasks``, ``failed`` (ids) and ``could_not_judge``.
+    ``split``, ``pass@1``, ``interval``, ``tasks``, ``failed`` (ids) and ``could_not_judge``. A run's exam of
+    self-made tasks is measured too, and what comes of it stands under ``exam``.
 
     Raises what ``load_manifest`` raises, ManifestError for a run without such a checkpoint, and ModelError,
     EnvironmentDataError or SandboxUnavailableError where a part cannot be used.
@@ -137,10 +139,11 @@ def evaluate(
     if policy != "model":
         return measure.measure_policy(chosen, measure.Policy(policy), watchers)
     weights = _find_weights(target, checkpoint)
+    exam = _read_exam(target)
     # in a store of its own, so that no earlier measurement with other settings is taken for this one
     with tempfile.TemporaryDirectory(prefix="selfchal-eval-") as directory:  # noqa: SIM117 — one resource a line
         with Store.create(Path(directory), chosen.resolved()) as store:
-            return measure.measure_model(chosen, store, watchers, weights)
+            return measure.measure_model(chosen, store, watchers, weights, exam)
 
 
 def _load(
@@ -182,6 +185,16 @@ def _find_sections(target: ManifestLike, policy: Policy) -> ManifestLike:
     if path.exists() or policy == "model" or path.suffix:
         return path
     return {**never_made, "environment": {"name": str(target)}}
+
+
+def _read_exam(target: ManifestLike) -> list[Task]:
+    """The tasks that a run set apart; none of a manifest."""
+    from selfchal.pipeline.test_sets import EXAM_ROUND
+
+    if not isinstance(target, str | Path) or not Path(target).is_dir():
+        return []
+    with Store.read(Path(target)) as store:
+        return [task for task, _ in store.tasks(EXAM_ROUND)]
 
 
 def _find_weights(target: ManifestLike, checkpoint: str | None) -> Path | None:

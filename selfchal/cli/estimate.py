@@ -9,6 +9,8 @@ from selfchal.cli.manifest import describe
 from selfchal.cli.terminal import say, say_json
 from selfchal.core.environment import Environment
 from selfchal.pipeline.manifest import Manifest
+from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
+from selfchal.pipeline.test_sets import list_test_tasks
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Cost:
     """Upper bounds: episodes may end early, proposals stop when enough are kept."""
 
     held_out_tasks: int
+    exam_tasks: int
     evaluation_episodes: int
     proposals: int
     wanted_tasks: int
@@ -27,17 +30,19 @@ def estimate_cost(manifest: Manifest) -> Cost:
     """Load the environment (not the model) and count. Raises EnvironmentDataError."""
     settings = manifest.settings
     environment: Environment = manifest.environment.make()
-    split = settings.evaluation.split or environment.splits()[0]
-    tasks = len(list(environment.test_tasks(split))[: settings.evaluation.tasks])
+    section = settings.evaluation
+    tasks = len(list_test_tasks(environment, section.split, section.tasks))
+    exam = section.exam or 0
     # sampled and greedy at each moment; before, also greedy with the first action forced
     moments = 2 if manifest.trainer else 1
-    evaluation = tasks * (moments * (settings.evaluation.samples + 1) + settings.evaluation.baselines)
+    evaluation = (tasks + exam) * (moments * (section.samples + 1) + section.baselines)
     rounds = settings.rounds if manifest.synthesizer else 0
-    proposals = settings.challenge.most_proposals * rounds
+    proposals = settings.challenge.most_proposals * rounds + PROPOSALS_A_TASK * exam
     rollout = settings.rollout
     tokens = rollout.max_steps * (evaluation * rollout.max_tokens + proposals * rollout.challenge_tokens)
     return Cost(
         held_out_tasks=tasks,
+        exam_tasks=exam,
         evaluation_episodes=evaluation,
         proposals=proposals,
         wanted_tasks=settings.challenge.tasks * rounds,
@@ -46,10 +51,18 @@ def estimate_cost(manifest: Manifest) -> Cost:
     )
 
 
+def _describe_tests(cost: Cost, moments: str) -> str:
+    if not cost.evaluation_episodes:
+        return "nothing: the environment has no held-out tasks, and no exam is set apart (evaluation.exam)"
+    sets = [f"{cost.held_out_tasks} held-out tasks"] if cost.held_out_tasks else []
+    sets += [f"an exam of {cost.exam_tasks} self-made tasks"] if cost.exam_tasks else []
+    return f"{' and '.join(sets)} {moments}, at most {cost.evaluation_episodes} episodes"
+
+
 def _describe_challenge(cost: Cost, rounds: int) -> str:
     return (
         f"  challenge  until {cost.wanted_tasks} tasks are kept, at most {cost.proposals} proposals "
-        f"in {rounds} round(s)"
+        f"in {rounds} round{'s' if rounds > 1 else ''}"
     )
 
 
@@ -64,8 +77,7 @@ def print_cost(manifest: Manifest, directory: Path, cost: Cost, as_json: bool) -
     moments = "before and after" if manifest.trainer else "once"
     lines = [
         f"This would run {describe(manifest)}, into {directory}:",
-        f"  evaluate   {cost.held_out_tasks} held-out tasks {moments}, at most "
-        f"{cost.evaluation_episodes} episodes",
+        f"  evaluate   {_describe_tests(cost, moments)}",
         *([f"  judge      the tasks of {settings.tasks.source}"] if settings.tasks else []),
         *([_describe_challenge(cost, settings.rounds)] if manifest.synthesizer else []),
         f"  train      {trained}",

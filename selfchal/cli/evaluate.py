@@ -52,6 +52,14 @@ def evaluate(
 
 
 def _print(found: Mapping[str, Json]) -> None:
+    if "intervals" in found or "interval" in found:
+        _print_rates(found)
+    if "exam" in found:
+        say("self-made exam:")
+        _print_rates(found["exam"])
+
+
+def _print_rates(found: Mapping[str, Json]) -> None:
     if "intervals" in found:
         for name, bounds in found["intervals"].items():
             told = interval(bounds, found["warnings"].get(name, ""))

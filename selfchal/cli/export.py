@@ -11,6 +11,7 @@ from pathlib import Path
 from selfchal.api.reading import Row, RunView
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
+from selfchal.pipeline.test_sets import EXAM_STATUS
 
 Rows = Iterable[Row]
 CARD = """---
@@ -27,9 +28,18 @@ Columns: `id`, `environment`, `context`, `instruction`, `evaluate`, `solution`, 
 
 
 def task_rows(view: RunView) -> Iterator[Row]:
-    """Every kept task once, with its status in the last round that saw it."""
-    last = {row["id"]: {key: value for key, value in row.items() if key != "round"} for row in view.tasks()}
+    """Every kept task once, with its status in the last round that saw it. The tasks of an exam are left out:
+    whoever trains on these rows must not see them."""
+    rows = [row for row in view.tasks() if row["status"] != EXAM_STATUS]
+    last = {row["id"]: {key: value for key, value in row.items() if key != "round"} for row in rows}
     yield from last.values()
+
+
+def exam_rows(view: RunView) -> Iterator[Row]:
+    """The tasks of the exam."""
+    for row in view.tasks():
+        if row["status"] == EXAM_STATUS:
+            yield {key: value for key, value in row.items() if key != "round"}
 
 
 def messages_rows(view: RunView) -> Iterator[Row]:
@@ -106,6 +116,7 @@ def describe_origin(manifest: Row) -> str:
 Writer = Callable[[Rows, RunView, Path], int]
 FORMATS: Mapping[str, tuple[Callable[[RunView], Rows], Writer]] = {
     "jsonl": (task_rows, _write_jsonl),
+    "exam": (exam_rows, _write_jsonl),
     "parquet": (task_rows, _write_parquet),
     "messages": (messages_rows, _write_jsonl),
     "sft": (sft_rows, _write_jsonl),

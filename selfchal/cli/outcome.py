@@ -11,6 +11,7 @@ from rich.table import Table
 from selfchal.cli.terminal import say, say_on
 from selfchal.core.world import Json
 from selfchal.judging.tool_errors import describe_errors
+from selfchal.pipeline.test_sets import count_tasks, list_measured
 from selfchal.pipeline.unjudged import BOUND, LEAST, has_too_many_unjudged
 
 TOO_MANY_UNJUDGED = 3
@@ -50,17 +51,27 @@ def exit_where_too_many_unjudged(ctx: click.Context, results: Mapping[str, Json]
 
 
 def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
-    """Every rate before and, where something was trained, after; and what the score must be held against."""
-    moments = [when for when in ("before", "after") if when in results]
-    table = Table(title=f"Held-out tasks: {results['held_out_tasks']}", title_justify="left")
+    """For each test set every rate before and, where something was trained, after, and what the score must be
+    held against; then what the tasks cost."""
+    measured = list_measured(results)
+    for name, part in measured:
+        _print_scores(console, f"{name[0].upper()}{name[1:]}: {count_tasks(name, results)}", part)
+    if not measured:
+        say_on(console, "Nothing was measured: there are no held-out tasks and no exam.")
+    for row in _list_costs(results):
+        say_on(console, row)
+
+
+def _print_scores(console: Console, title: str, part: Mapping[str, Json]) -> None:
+    moments = [when for when in ("before", "after") if when in part]
+    table = Table(title=title, title_justify="left")
     table.add_column("")
     for when in moments:
         table.add_column(when, justify="right")
-    for name in results["before"]["intervals"]:
-        parts = [results[when] for when in moments]
-        table.add_row(name, *(_format_rate(part, name) for part in parts))
+    for name in part["before"]["intervals"]:
+        table.add_row(name, *(_format_rate(part[when], name) for when in moments))
     console.print(table)
-    for row in (*_list_changes(results), *_list_context(results)):
+    for row in (*_list_changes(part), *_list_context(part)):
         say_on(console, row)
 
 
@@ -69,11 +80,11 @@ def _format_rate(rates: Mapping[str, Json], name: str) -> str:
     return f"{percent(rates[name])} {bounds}"
 
 
-def _list_changes(results: Mapping[str, Json]) -> Iterator[str]:
-    if difference := results.get("difference"):
+def _list_changes(part: Mapping[str, Json]) -> Iterator[str]:
+    if difference := part.get("difference"):
         bounds = interval([difference["low"], difference["high"]], difference["warning"])
         yield f"pass@1 changed by {points(difference['mean'])}, 95 % interval {bounds}"
-    elicitation = results["elicitation"]
+    elicitation = part["elicitation"]
     best = elicitation["baselines"][elicitation["best"]]
     said = f"best without training: {elicitation['best'].replace('_', ' ')} {percent(best['mean'])}"
     if gain := elicitation.get("difference"):
@@ -82,11 +93,18 @@ def _list_changes(results: Mapping[str, Json]) -> Iterator[str]:
     yield said
 
 
-def _list_context(results: Mapping[str, Json]) -> Iterator[str]:
-    yield f"doing nothing scores {percent(results['do_nothing'])}"
+def _list_context(part: Mapping[str, Json]) -> Iterator[str]:
+    yield f"doing nothing scores {percent(part['do_nothing'])}"
     for when in ("before", "after"):
-        if said := format_unjudged(results.get(when, {"could_not_judge": 0})):
+        if said := format_unjudged(part.get(when, {"could_not_judge": 0})):
             yield f"{when}: {said}"
+    if note := part.get("note"):
+        yield note
+    if part.get("shared_contexts"):
+        yield f"{part['shared_contexts']} of its tasks begin in a context in which training tasks begin too"
+
+
+def _list_costs(results: Mapping[str, Json]) -> Iterator[str]:
     funnel = results["funnel"]
     yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"
     yield from describe_errors(results.get("tool_calls", {}))

@@ -22,6 +22,7 @@ from selfchal.core.world import Json
 from selfchal.judging.coverage import coverage
 from selfchal.judging.rows import UnreadableRow
 from selfchal.pipeline.sources import read_lines
+from selfchal.pipeline.test_sets import EXAM_STATUS
 
 _LONGEST_ID = 80  # characters of an id that are shown
 
@@ -100,6 +101,7 @@ def export(run: Path, form: str, out: Path) -> None:
 
     \b
     jsonl    one task a line, as `selfchal tasks judge` reads them
+    exam     the same of the tasks that were set apart to measure with
     parquet  the same in a folder with a data set card
     messages TRL: every solved training episode as one conversation
     sft      TRL: prompt and completion of every solved training episode
@@ -115,7 +117,7 @@ def export(run: Path, form: str, out: Path) -> None:
 def show_coverage(run: Path, as_json: bool) -> None:
     """Show which tools, arguments and tables the kept tasks touch, and what they leave out."""
     view = open_run(run)
-    kept = {row["id"]: Task.from_json(row) for row in view.tasks()}
+    kept = {row["id"]: Task.from_json(row) for row in view.tasks() if row["status"] != EXAM_STATUS}
     seen = coverage(open_environment(view.manifest()["environment"]), list(kept.values()))
     if as_json:
         say_json(asdict(seen), indent=2)

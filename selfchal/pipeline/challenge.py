@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest, Synthesizer
 from selfchal.judging.coverage import focus
 from selfchal.pipeline.context import RunContext
-from selfchal.pipeline.evaluation import held_out
+from selfchal.pipeline.exam import draw_seed, judge_fully, set_exam_apart
+from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
 from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.sources import source_tasks
+from selfchal.pipeline.test_sets import EXAM_ROUND, held_out
 from selfchal.rollout.engine import Engine
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be proposed, and how it is stored."""
+
+    round: int
+    stage: str
+    purpose: str  # of the stored episodes
+    tasks: int  # kept tasks wanted
+    proposals: int  # at most
+    tools: tuple[str, ...]  # which the challenger is asked to use
+    alike: int = 1  # proposals in a row that share their seed, and with it their context
 
 
 def challenge(context: RunContext, round_: int) -> list[Proposal]:
@@ -20,65 +35,86 @@ def challenge(context: RunContext, round_: int) -> list[Proposal]:
 
     The challenger is asked for what the tasks so far leave out, once there are any.
     """
-    settings = context.manifest.settings
+    section = context.manifest.settings.challenge
     if context.synthesizer is None:
         return []
-    wanted, most = settings.challenge.tasks, settings.challenge.most_proposals
-    with context.watch.stage(f"challenge {round_}", most, "proposals"):
-        return _propose(context, context.synthesizer, round_, wanted, most)
-
-
-def _propose(
-    context: RunContext, synthesizer: Synthesizer, round_: int, wanted: int, most: int
-) -> list[Proposal]:
-    """Proposals until ``wanted`` are kept, at most ``most``; those that are stored count."""
-    proposals = list(context.store.proposals(round_))
-    context.watch.progress(len(proposals), count_outcomes(proposals))
-    if context.store.has("tasks", str(round_)):
-        return proposals  # the stage ended before, by its time perhaps: a resumed run makes no more
     earlier = [task for past in range(1, round_) for task, _ in context.store.tasks(past)]
-    wanted_tools = focus(context.sole.environment, [*source_tasks(context), *earlier])
-    before = context.store.fact("seconds", {}).get(f"challenge {round_}", 0.0)  # of interrupted attempts
-    started, batch = time.monotonic() - before, context.manifest.settings.rollout.batch
-    while (
-        len(proposals) < most
-        and _count_kept(proposals) < wanted
-        and not _has_proposed_enough(context, started)
-    ):
-        indices = range(len(proposals), min(most, len(proposals) + batch))
-        proposals += _make_proposals(context, synthesizer, round_, indices, wanted_tools)
+    # a challenger that is trained is compared with itself, on one and the same context
+    trains = context.manifest.settings.curriculum.train_challenger
+    plan = _Plan(
+        round_,
+        f"challenge {round_}",
+        "challenge",
+        section.tasks,
+        section.most_proposals,
+        focus(context.sole.environment, [*source_tasks(context), *earlier]),
+        context.trainer.make().group_size() if trains else 1,
+    )
+    return _propose(context, context.synthesizer, plan)
+
+
+def make_exam(context: RunContext) -> None:
+    """Propose the exam's tasks, judge them, and set them apart; a stored exam is not made again."""
+    wanted = context.manifest.settings.evaluation.exam
+    if context.synthesizer is None or not wanted:
+        return
+    plan = _Plan(EXAM_ROUND, "make the exam", "exam", wanted, PROPOSALS_A_TASK * wanted, ())
+    proposals = _propose(context, context.synthesizer, plan)
+    set_exam_apart(context, [p.task for p in proposals if p.task and p.verdict.passed], wanted)
+
+
+def _propose(context: RunContext, synthesizer: Synthesizer, plan: _Plan) -> list[Proposal]:
+    """Proposals until as many are kept as wanted, or no more may be made; those that are stored count."""
+    proposals = list(context.store.proposals(plan.round))
+    with context.watch.stage(plan.stage, plan.proposals, "proposals"):
         context.watch.progress(len(proposals), count_outcomes(proposals))
+        if context.store.has("tasks", str(plan.round)):
+            return proposals  # the stage ended before, by its time perhaps: a resumed run makes no more
+        before = context.store.fact("seconds", {}).get(plan.stage, 0.0)  # of interrupted attempts
+        started, batch = time.monotonic() - before, context.manifest.settings.rollout.batch
+        while (
+            len(proposals) < plan.proposals
+            and _count_kept(proposals) < plan.tasks
+            and not _has_proposed_enough(context, started)
+        ):
+            indices = range(len(proposals), min(plan.proposals, len(proposals) + batch))
+            proposals += _make_proposals(context, synthesizer, plan, indices)
+            context.watch.progress(len(proposals), count_outcomes(proposals))
     return proposals
 
 
 def _make_proposals(
-    context: RunContext,
-    synthesizer: Synthesizer,
-    round_: int,
-    indices: Sequence[int],
-    tools: Sequence[str],
+    context: RunContext, synthesizer: Synthesizer, plan: _Plan, indices: Sequence[int]
 ) -> list[Proposal]:
     proposal_context = ProposalContext(context.sole.arena, context.sole.judge)
-    # a challenger that is trained is compared with itself, on one and the same context
-    trains = context.manifest.settings.curriculum.train_challenger
-    alike = context.trainer.make().group_size() if trains else 1
-    seeds = [context.seed("challenge", round_, index // alike) for index in indices]
     requests = [
-        ProposalRequest(i, round_, seed, tuple(tools)) for i, seed in zip(indices, seeds, strict=True)
+        ProposalRequest(i, plan.round, _draw_seed(context, plan, i // plan.alike), plan.tools)
+        for i in indices
     ]
     scenes = [synthesizer.scene(request, proposal_context) for request in requests]
     rollout = context.manifest.settings.rollout
     sampling = context.sampling(
-        rollout.temperature, context.seed("proposals", round_, indices[0]), challenge=True
+        rollout.temperature, context.seed("proposals", plan.round, indices[0]), challenge=True
     )
     engine = Engine(context.challenger, sampling, rollout.batch, rollout.lockstep)
     episodes = engine.roll(scenes, list(indices), lambda ended: context.watch.count(indices[0] + ended))
     made = [_name_environment(scene.proposal, scene.environment) for scene in scenes]
+    if plan.round == EXAM_ROUND:
+        made = [judge_fully(context, proposal) for proposal in made]
     proposals = _compare(context, made)
-    context.store.put_proposals(round_, f"{round_}/{indices[0]:06d}", proposals, episodes)
+    key = f"{plan.round}/{indices[0]:06d}"
+    context.store.put_proposals(plan.round, key, proposals, episodes, plan.purpose)
     context.watch.proposals_judged(proposals)
-    context.watch.episodes_finished("challenge", episodes)
+    context.watch.episodes_finished(plan.purpose, episodes)
     return proposals
+
+
+def _draw_seed(context: RunContext, plan: _Plan, number: int) -> int:
+    """The seed of a proposal. Where there is an exam, its contexts and those of the rounds are kept apart."""
+    seed = context.seed("challenge", plan.round, number)
+    if not context.manifest.settings.evaluation.exam:
+        return seed
+    return draw_seed(context.sole.environment, seed, for_exam=plan.round == EXAM_ROUND)
 
 
 def _name_environment(proposal: Proposal, name: str) -> Proposal:
@@ -106,6 +142,6 @@ def _has_proposed_enough(context: RunContext, started: float) -> bool:
         context.watch.note(f"{limits.minutes:g} minutes of challenge are over; going on with what there is")
         return True
     if limits.tokens is not None:
-        sampled = sum(sum(episode.mask) for episode in context.store.episodes("challenge"))
-        return sampled > limits.tokens
+        purposes = ("exam", "challenge")
+        return sum(sum(e.mask) for p in purposes for e in context.store.episodes(p)) > limits.tokens
     return False

@@ -98,8 +98,10 @@ class RunContext:
         of = self.environments[task.environment]
         return scene_of_task(task, of.agent_config, of.runner)
 
-    def test_scene(self, task: TestTask) -> AgentScene:
-        """An agent at work on a held-out task, graded by the environment."""
+    def scene(self, task: TestTask | Task) -> AgentScene:
+        """An agent at work on a held-out task, graded by the environment, or on a synthetic one."""
+        if isinstance(task, Task):
+            return self.task_scene(task)
         return scene_of_test(task, self.environments[task.environment].agent_config)
 
 

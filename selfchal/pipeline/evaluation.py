@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
-from selfchal.core.task import TestTask
+from selfchal.core.task import Task, TestTask
 from selfchal.pipeline.context import GREEDY, RunContext
-from selfchal.pipeline.drawing import draw_tasks
 from selfchal.pipeline.statistics import Rows, estimate
+from selfchal.pipeline.test_sets import SetName, TestSet, list_test_sets
 from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import ActionFormat
 
@@ -56,22 +56,17 @@ class Score:
         return estimate(self.rows).mean
 
 
-def held_out(context: RunContext) -> list[TestTask]:
-    """The test tasks that the manifest asks for, of every environment."""
-    return [
-        task for of in context.environments.values() for task in _list_test_tasks(context, of.environment)
-    ]
+Measured = Mapping[SetName, Mapping[Mode, Score]]  # of one moment: each test set's score in each mode
 
 
-def _list_test_tasks(context: RunContext, environment: Environment) -> list[TestTask]:
-    section = context.manifest.settings.evaluation
-    tasks = environment.test_tasks(section.split or environment.splits()[0])
-    return [replace(task, environment=environment.name) for task in draw_tasks(tasks, section.tasks)]
+def measure(context: RunContext, when: str, modes: Sequence[Mode]) -> Measured:
+    """Measure the present weights on every test set that there is."""
+    return {one.name: evaluate(context, when, modes, one) for one in list_test_sets(context)}
 
 
-def evaluate(context: RunContext, when: str, modes: Sequence[Mode]) -> dict[Mode, Score]:
+def evaluate(context: RunContext, when: str, modes: Sequence[Mode], on: TestSet) -> dict[Mode, Score]:
     """Measure the present weights in each mode; what was stored under ``when`` is not measured again."""
-    tasks = held_out(context)
+    tasks, when = on.tasks, on.name_moment(when)
     counts = {mode: _count_samples(context, mode) for mode in modes}
     scores: dict[Mode, Score] = {}
     with context.watch.stage(f"evaluate {when}", len(tasks) * sum(counts.values()), "episodes"):
@@ -99,7 +94,7 @@ def _count_samples(context: RunContext, mode: Mode) -> int:
 
 
 def _evaluate_slice(
-    context: RunContext, when: str, mode: Mode, tasks: Sequence[TestTask], start: int, done: int
+    context: RunContext, when: str, mode: Mode, tasks: Sequence[TestTask | Task], start: int, done: int
 ) -> list[Episode]:
     """One stored batch of a measurement; ``done`` episodes of its stage came before.
 
@@ -113,7 +108,7 @@ def _evaluate_slice(
     missing = [i for i in range(len(wanted)) if not episodes or episodes[i].reward is None]
     if not missing:
         return episodes
-    scenes = [context.test_scene(wanted[i][0]) for i in missing]
+    scenes = [context.scene(wanted[i][0]) for i in missing]
     before = done + len(wanted) - len(missing)
     played = _make_engine(context, mode, start).roll(
         scenes, [wanted[i][1] for i in missing], lambda ended: context.watch.count(before + ended)

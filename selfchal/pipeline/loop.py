@@ -11,16 +11,17 @@ from contextlib import contextmanager
 
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.pipeline.challenge import challenge
+from selfchal.pipeline.challenge import challenge, make_exam
 from selfchal.pipeline.challenger_training import train_challenger
 from selfchal.pipeline.context import RunContext, open_context
 from selfchal.pipeline.distributed import END, signal_workers
-from selfchal.pipeline.evaluation import Mode, Score, evaluate
+from selfchal.pipeline.evaluation import Measured, Mode, measure
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import write_results
 from selfchal.pipeline.selection import select
 from selfchal.pipeline.sources import judge_source
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.test_sets import list_test_sets
 from selfchal.pipeline.training import Rewrite, train
 from selfchal.pipeline.watch import Watchers
 
@@ -49,16 +50,23 @@ def run(
         return results
 
 
-def begin(context: RunContext) -> dict[Mode, Score]:
-    """Judge the tasks that are there already, and measure the weights that the run begins with."""
+def begin(context: RunContext) -> Measured:
+    """Judge the tasks that are there already, set an exam apart where one is asked for, and measure the
+    weights that the run begins with."""
     context.store.put_fact("guarantees", context.describe_sandbox())
     if context.manifest.settings.tasks is not None:
         with _time_stage(context, "judge tasks"):
             judge_source(context)
-    with _time_stage(context, "evaluate before"):
-        return evaluate(
-            context, "before", SCORES + BASELINES * context.manifest.settings.evaluation.baselines
+    if context.manifest.settings.evaluation.exam:
+        with _time_stage(context, "make the exam"):
+            make_exam(context)
+    if not list_test_sets(context):
+        context.watch.note(
+            f"nothing will be measured: {context.sole.environment.name} has no held-out tasks, and no exam "
+            "is set apart (evaluation.exam: 40 does that)"
         )
+    with _time_stage(context, "evaluate before"):
+        return measure(context, "before", SCORES + BASELINES * context.manifest.settings.evaluation.baselines)
 
 
 def make_tasks(context: RunContext, round_: int) -> tuple[list[Task], list[Task]]:
@@ -83,10 +91,10 @@ def _train_round(
         train(context, round_, tasks, validation, rewrite)
 
 
-def _measure_again(context: RunContext) -> dict[Mode, Score]:
-    """The trained weights on held-out tasks that nobody has seen (section 5)."""
+def _measure_again(context: RunContext) -> Measured:
+    """The trained weights on tasks that neither synthesizer nor trainer has seen (section 5)."""
     with _time_stage(context, "evaluate after"):
-        return evaluate(context, "after", SCORES)
+        return measure(context, "after", SCORES)
 
 
 @contextmanager

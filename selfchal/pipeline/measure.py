@@ -11,10 +11,10 @@ from pathlib import Path
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
-from selfchal.core.errors import ModelError
+from selfchal.core.errors import ManifestError, ModelError
 from selfchal.core.model import TrainableModel
 from selfchal.core.sandbox import Sandbox
-from selfchal.core.task import TestTask
+from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
 from selfchal.pipeline.context import (
     agent_config_of,
@@ -24,12 +24,12 @@ from selfchal.pipeline.context import (
     open_model,
     scene_of_test,
 )
-from selfchal.pipeline.drawing import draw_tasks
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import summary
 from selfchal.pipeline.statistics import estimate
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.test_sets import SetName, TestSet, held_out, list_test_tasks
 from selfchal.pipeline.unjudged import describe_unjudged
 from selfchal.pipeline.watch import Watchers, watching
 from selfchal.rollout.agent import AgentConfig
@@ -45,12 +45,17 @@ class Policy(StrEnum):
 
 
 def measure_model(
-    manifest: Manifest, store: Store, watchers: Watchers, checkpoint: Path | None = None
+    manifest: Manifest,
+    store: Store,
+    watchers: Watchers,
+    checkpoint: Path | None = None,
+    exam: Sequence[Task] = (),
 ) -> dict[str, Json]:
     """pass@1, pass@k and greedy of the manifest's model, or of a checkpoint of it.
 
-    The watchers that the manifest names are for runs, and hear nothing of it.
-    Raises ModelError for a checkpoint that is none.
+    On the held-out tasks, and under ``exam`` on these self-made ones, where there are any. The watchers that
+    the manifest names are for runs, and hear nothing of it.
+    Raises ModelError for a checkpoint that is none, ManifestError where there is nothing to measure with.
     """
     if checkpoint is not None and not checkpoint.is_dir():
         raise ModelError(f"{checkpoint} is no checkpoint: a directory of weights is needed")
@@ -59,16 +64,27 @@ def measure_model(
             model: TrainableModel = context.model  # type: ignore[assignment]  # a checkpoint is of such a model
             model.load(checkpoint)
         when = str(checkpoint.resolve()) if checkpoint else "start"
-        scores = evaluate(context, when, (Mode.SAMPLED, Mode.GREEDY))
-        return summary(scores, manifest.settings.evaluation.samples)
+        sets = [TestSet(SetName.HELD_OUT, held_out(context)), TestSet(SetName.EXAM, exam)]
+        samples = manifest.settings.evaluation.samples
+        found = {
+            one.name: summary(evaluate(context, when, (Mode.SAMPLED, Mode.GREEDY), one), samples)
+            for one in sets
+            if one.tasks
+        }
+        if not found:
+            raise ManifestError(_describe_nothing(context.sole.environment))
+        of_exam = found.get(SetName.EXAM)
+        return found.get(SetName.HELD_OUT, {}) | ({"exam": of_exam} if of_exam else {})
 
 
 def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> dict[str, Json]:
     """What the oracle or doing nothing scores. Loads no model but ``user``, where the manifest names one."""
     environment: Environment = manifest.environment.make()
     section = manifest.settings.evaluation
+    tasks = list_test_tasks(environment, section.split, section.tasks)
+    if not tasks:
+        raise ManifestError(_describe_nothing(environment))
     split = section.split or environment.splits()[0]
-    tasks = draw_tasks(environment.test_tasks(split), section.tasks)
     if policy is Policy.NOTHING:
         return _summarize(Score(do_nothing(environment, tasks)), split)
     with ExitStack() as closing:
@@ -82,6 +98,13 @@ def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> di
         with watch.stage("oracle", len(tasks), "episodes"):
             episodes = play_oracle(agent_config, tasks, watch.progress)
     return _summarize(score_of(episodes), split)
+
+
+def _describe_nothing(environment: Environment) -> str:
+    return (
+        f"{environment.name} has no held-out tasks in that split, so there is nothing to measure with; give "
+        "it some (test_tasks), or measure a run that set an exam apart (evaluation.exam)"
+    )
 
 
 def play_oracle(

@@ -15,34 +15,37 @@ from selfchal.core.world import Json
 from selfchal.judging.coverage import coverage
 from selfchal.judging.tool_errors import Counts, add_counts
 from selfchal.pipeline.context import RunContext, describe_versions
-from selfchal.pipeline.evaluation import Mode, Score, do_nothing, held_out
+from selfchal.pipeline.evaluation import Measured, Mode, Score, do_nothing
+from selfchal.pipeline.exam import describe_exam, do_nothing_in_exam
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
 from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
 from selfchal.pipeline.statistics import estimate, paired_difference, pass_at_k, pass_hat_k
 from selfchal.pipeline.store import RESULTS
+from selfchal.pipeline.test_sets import EXAM_ROUND, EXAM_STATUS, SetName, TestSet, held_out, list_test_sets
 from selfchal.pipeline.unjudged import describe_unjudged
 from selfchal.write_whole import write_whole
 
 Scores = Mapping[Mode, Score]
 
 
-def write_results(context: RunContext, before: Scores, after: Scores | None) -> dict[str, Json]:
-    """Assemble, store next to the run, and return the results. ``after``: None where nothing was trained."""
+def write_results(context: RunContext, before: Measured, after: Measured | None) -> dict[str, Json]:
+    """Assemble, store next to the run, and return the results. ``after``: None where nothing was trained.
+
+    What was measured on held-out tasks stands at the top, an exam's scores in a part of their own.
+    """
     settings = context.manifest.settings
-    samples = settings.evaluation.samples
-    proposals = list(context.store.proposals())
-    tasks = held_out(context)
+    proposals = [p for p in context.store.proposals() if p.round != EXAM_ROUND]
+    trained = [task for task, status in context.store.tasks() if status != EXAM_STATUS]
+    scores = {one.name: _describe_scores(context, one, before, after) for one in list_test_sets(context)}
+    exam = scores.get(SetName.EXAM)
     results: dict[str, Json] = {
         "name": settings.run.name,
-        "before": summary(before, samples),
-        **(_compare(before, after, samples) if after else {}),
-        "elicitation": elicitation(before, after),
-        "by_family": by_family({task.id: task.family for task in tasks}, before, after),
-        "do_nothing": estimate(do_nothing(context.sole.environment, tasks)).mean,
-        "held_out_tasks": len(tasks),
+        **scores.get(SetName.HELD_OUT, {}),
+        "held_out_tasks": len(held_out(context)),
+        **({"exam": describe_exam(context) | exam} if exam else {}),
         "funnel": funnel(proposals, context),
         "tool_calls": add_counts(map(_read_tool_calls, proposals)),
-        "coverage": asdict(coverage(context.sole.environment, (task for task, _ in context.store.tasks()))),
+        "coverage": asdict(coverage(context.sole.environment, trained)),
         "per_kept_task": per_kept_task([p for p in proposals if p.round != SOURCE_ROUND], context),
         "seconds": context.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),
@@ -53,6 +56,23 @@ def write_results(context: RunContext, before: Scores, after: Scores | None) -> 
     text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
     write_whole(context.store.directory / RESULTS, lambda part: part.write_text(text, encoding="utf-8"))
     return results
+
+
+def _describe_scores(
+    context: RunContext, on: TestSet, before: Measured, after: Measured | None
+) -> dict[str, Json]:
+    """All that is said of one test set: rates, differences, and what the untrained model gets anyway."""
+    samples = context.manifest.settings.evaluation.samples
+    first, last = before[on.name], after[on.name] if after else None
+    is_exam = on.name is SetName.EXAM
+    idle = do_nothing_in_exam(context) if is_exam else do_nothing(context.sole.environment, held_out(context))
+    return {
+        "before": summary(first, samples),
+        **(_compare(first, last, samples) if last else {}),
+        "elicitation": elicitation(first, last),
+        "by_family": by_family(on.families, first, last),
+        "do_nothing": estimate(idle).mean,
+    }
 
 
 def _compare(before: Scores, after: Scores, samples: int) -> dict[str, Json]:
@@ -120,8 +140,8 @@ def funnel(proposals: Sequence[Proposal], context: RunContext) -> dict[str, int]
     """
     reached = [FUNNEL.index(Stage.KEPT if p.verdict.passed else p.verdict.reached) for p in proposals]
     counts = {str(stage): sum(r >= i for r in reached) for i, stage in enumerate(FUNNEL)}
-    last_fates = {task.id: status for task, status in context.store.tasks()}
-    aside = sum(status in (TOO_EASY, TOO_HARD) for status in last_fates.values())
+    last_statuses = {task.id: status for task, status in context.store.tasks()}
+    aside = sum(status in (TOO_EASY, TOO_HARD) for status in last_statuses.values())
     kept = sum(proposal.verdict.passed for proposal in proposals) - aside
     counts[Stage.IN_BAND] = counts[Stage.KEPT] = kept
     return counts

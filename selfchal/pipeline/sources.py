@@ -25,9 +25,9 @@ from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
 from selfchal.judging.rows import UnreadableRow, read_row
 from selfchal.pipeline.context import EnvironmentContext, RunContext
-from selfchal.pipeline.evaluation import held_out
 from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.test_sets import EXAM_STATUS, held_out
 
 ROUND = 0
 BATCH = 64  # rows stored at once: what a kill can cost
@@ -102,11 +102,11 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _read_source(path: Path) -> Sequence[Json | UnreadableRow]:
-    """The rows of a file, or the kept tasks of a run, each once."""
+    """The rows of a file, or the kept tasks of a run, each once and without its exam."""
     if path.is_file():
         return [row for _, row in read_lines(path)]
     with Store.read(path) as store:
-        return list({task.id: task.to_json() for task, _ in store.tasks()}.values())
+        return list({t.id: t.to_json() for t, status in store.tasks() if status != EXAM_STATUS}.values())
 
 
 def _compare_with_held_out(

@@ -33,5 +33,6 @@ def describe_unjudged(scores: Sequence[Score]) -> dict[str, Json]:
 
 def has_too_many_unjudged(results: Mapping[str, Json]) -> bool:
     """Of the results of a run, or of one measurement."""
-    parts = [results[when] for when in ("before", "after") if when in results] or [results]
-    return any(part["too_many_not_judged"] for part in parts)
+    sets = [results, *([results["exam"]] if "exam" in results else [])]
+    parts = [part for one in sets for part in (one, one.get("before", {}), one.get("after", {}))]
+    return any(part.get("too_many_not_judged", False) for part in parts)

@@ -39,19 +39,16 @@ class Curve:
     first_rank: bool
 
 
-def score_bars(results: Mapping[str, Json]) -> list[Bar]:
-    """Doing nothing, every way to use the untrained model, and the trained one."""
-    if not results:
-        return []
-    bars = [Bar("doing nothing", "none", results["do_nothing"])]
-    bars.append(_format_rate("before, sampled", "before", results["before"], "pass@1"))
-    baselines = (results.get("elicitation") or {}).get("baselines", {})
-    for mode, part in baselines.items():
+def score_bars(part: Mapping[str, Json]) -> list[Bar]:
+    """Doing nothing, every way to use the untrained model, and the trained one, on one test set."""
+    bars = [Bar("doing nothing", "none", part["do_nothing"])]
+    bars.append(_format_rate("before, sampled", "before", part["before"], "pass@1"))
+    for mode, rates in part["elicitation"]["baselines"].items():
         label = f"before, {mode.replace('_', ', ').replace('forced', 'first action forced')}"
-        bars.append(Bar(label, "before", part["mean"], part["low"], part["high"]))
-    if "after" in results:
-        bars.append(_format_rate("after, sampled", "after", results["after"], "pass@1"))
-        bars.append(_format_rate("after, greedy", "after", results["after"], "greedy"))
+        bars.append(Bar(label, "before", rates["mean"], rates["low"], rates["high"]))
+    if "after" in part:
+        bars.append(_format_rate("after, sampled", "after", part["after"], "pass@1"))
+        bars.append(_format_rate("after, greedy", "after", part["after"], "greedy"))
     return bars
 
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from selfchal.core.world import Json
 from selfchal.judging.tool_errors import describe_errors
+from selfchal.pipeline.test_sets import count_tasks, list_measured
 from selfchal.report.charts import curves_of, score_bars
 from selfchal.report.gather import Findings, gather
 from selfchal.write_whole import write_whole
@@ -42,7 +43,10 @@ def render(findings: Findings) -> str:
     return _load_template().render(
         run=findings,
         results=findings.results,
-        bars=score_bars(findings.results),
+        measured=[
+            (name, count_tasks(name, findings.results), part, score_bars(part))
+            for name, part in list_measured(findings.results)
+        ],
         curves={stage: curves_of(metrics) for stage, metrics in findings.curves.items()},
         manifest=yaml.safe_dump(dict(findings.manifest), sort_keys=False, allow_unicode=True),
         tasks_json=_dump_script_json(list(findings.tasks)),
@@ -86,24 +90,25 @@ def _list_warnings(findings: Findings) -> list[str]:
     weak = [name for name, level in findings.guarantees.get("levels", {}).items() if level != "full"]
     if weak:
         found.append(f"The sandbox did not fully guarantee: {', '.join(w.replace('_', ' ') for w in weak)}.")
-    return found + _list_doubts(findings.results)
+    for name, part in list_measured(findings.results):
+        count = count_tasks(name, findings.results)
+        found += [f"{name[0].upper()}{name[1:]}: {doubt}" for doubt in _list_doubts(part, count)]
+    return found
 
 
-def _list_doubts(results: Mapping[str, Json]) -> list[str]:
+def _list_doubts(part: Mapping[str, Json], tasks: int) -> list[str]:
     found = []
-    if "difference" in results and results["difference"]["low"] <= 0:
+    if "difference" in part and part["difference"]["low"] <= 0:
         found.append("The interval of the difference reaches 0: no improvement is shown.")
-    elicitation = results.get("elicitation", {})
+    elicitation = part["elicitation"]
     if "difference" in elicitation and elicitation["difference"]["low"] <= 0:
         found.append(
             "The trained model does not clearly beat the best way to use the untrained one "
             f"({elicitation['best'].replace('_', ' ')}): the gain may be elicitation, not skill."
         )
-    moments = [results[when] for when in ("before", "after") if when in results]
+    moments = [part[when] for when in ("before", "after") if when in part]
     warnings = sorted({text for moment in moments for text in moment.get("warnings", {}).values()})
-    found += [
-        f"{results['held_out_tasks']} held-out tasks: {text} to rely on intervals." for text in warnings
-    ]
+    found += [f"{tasks} tasks: {text} to rely on intervals." for text in warnings]
     unjudged = sum(moment["could_not_judge"] for moment in moments)
     if unjudged:
         share = max(moment.get("share_not_judged", 0.0) for moment in moments)

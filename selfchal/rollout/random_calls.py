@@ -67,7 +67,7 @@ class RandomCaller:
         return {
             name: self.draw_value(name, schema)
             for name, schema in tool.parameters.get("properties", {}).items()
-            if name in required or self._rng.random() < 0.3
+            if name in required or self._rng.random() < (0.3 if "default" in schema else 0.7)
         }
 
     def draw_value(self, name: str, schema: Mapping[str, Json]) -> Json:

@@ -78,7 +78,9 @@ def test_episodes_are_chosen_by_purpose_and_task_and_come_in_order(store: Store)
     assert [row["purpose"] for row in view.episodes()] == ["train", "evaluate", "evaluate"]
     assert len(list(view.episodes("train", task="cancel"))) == 1
     assert list(view.episodes("train", task="other")) == []
-    with pytest.raises(ValueError, match="no episodes are for 'training'; they are for challenge, train"):
+    with pytest.raises(
+        ValueError, match="no episodes are for 'training'; they are for exam, challenge, train"
+    ):
         list(view.episodes("training"))
 
 

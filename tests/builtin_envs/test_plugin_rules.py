@@ -10,11 +10,15 @@ from selfchal.testing.conformance import Case, environment_cases
 
 # Tools that no held-out task uses, and whose arguments no random call finds.
 NUCLEOTIDES = [("find_max_nucleotide", {"args": ["A", 3, "C", 5]})]
-SUM = [("calculator", {"expression": "2 + 3"})]
+PAGES = [
+    ("calculator", {"expression": "2 + 3"}),
+    ("click_url", {"url": "/market"}),
+    ("go_to_previous_page", {}),
+]
 CASES = [
     *environment_cases(Calculation, calls=150, examples=NUCLEOTIDES),
-    *environment_cases(WebBrowsing, calls=150, examples=SUM),
-    *environment_cases(WebBrowsing, {"profile": "compat"}, calls=150, examples=SUM),
+    *environment_cases(WebBrowsing, calls=150, examples=PAGES),
+    *environment_cases(WebBrowsing, {"profile": "compat"}, calls=150, examples=PAGES),
 ]
 
 

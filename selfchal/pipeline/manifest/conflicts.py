@@ -74,6 +74,7 @@ def _list_useless_without_synthesizer(manifest: Manifest) -> Iterator[str]:
     useless = [section for section in PROPOSING if section in settings.model_fields_set]
     useless += ["challenger"] if manifest.challenger else []
     useless += ["curriculum.train_challenger"] if settings.curriculum.train_challenger else []
+    useless += ["evaluation.exam"] if settings.evaluation.exam else []
     if useless:
         yield (
             f"{', '.join(useless)}: nothing is proposed where tasks are given and no synthesizer is named; "

@@ -117,6 +117,9 @@ class EvaluationSection(Section):
     tasks: int | None = Field(None, ge=1)
     """How many of the held-out tasks are used, at most: a draw that is always the same, each family of tasks
     with its share."""
+    exam: int | None = Field(None, ge=1)
+    """So many tasks that the challenger writes before anything is trained are set apart to measure with: an
+    exam, for environments without held-out tasks or beside them."""
     baselines: bool = True
     """Also measure the untrained model with its first action forced, which shows what elicitation alone
     gives."""
