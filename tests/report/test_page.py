@@ -39,6 +39,7 @@ def test_the_page_shows_scores_funnel_curves_and_sandbox(run: Path) -> None:
     assert "did not fully guarantee: determinism" in page
     assert page.count('class="curve') >= 3
     assert "demo &lt;b&gt;run&lt;/b&gt;" in page
+    assert "convert raised in 7 of 7 calls (NameError 7)" in page
 
 
 def test_no_text_of_a_model_becomes_an_element(run: Path) -> None:
@@ -67,7 +68,6 @@ def test_a_run_under_way_has_a_report_too(run: Path) -> None:
     page = write_report(run).read_text()
     assert "has not ended" in page
     assert "why the others fell" in page.lower()
-    assert "convert raised in 7 of 7 calls (NameError 7)" in page
 
 
 def test_an_improvement_that_is_none_is_called_so(run: Path) -> None:
