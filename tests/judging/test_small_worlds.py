@@ -201,6 +201,7 @@ def broken(sound: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
 
 BROKEN: list[tuple[type[Any], str, dict[str, Any]]] = [
     (TodoList, "any to-do will do", broken(EMMA, evaluate="def evaluate():\n    return any(t['done'] for t in todos())",
+                                           solution="print(todos())\nfinish('call Emma')",
                                            failures=["add('x')", "add('y')", "remove('call Emma')"])),
     (TodoList, "true from the start", broken(EMMA, evaluate="def evaluate():\n    return len(todos()) == 5")),
     (TodoList, "always true", broken(EMMA, evaluate="def evaluate():\n    return True")),
@@ -222,6 +223,7 @@ BROKEN: list[tuple[type[Any], str, dict[str, Any]]] = [
                                            "    return answer == 'Mina' and random.random() < 0.5")),
     (Calendar, "any day will do", broken(MOVE, evaluate="def evaluate():\n"
                                          "    return find_event('Chess club')['day'] != '2026-05-05'",
+                                         solution="print(find_event('Yoga'))\nmove('Chess club', '2026-05-07')",
                                          failures=["cancel('Yoga')", "move('Yoga', '2026-05-07')",
                                                    "schedule('Chess', '2026-05-07', 17, 'attic')"])),
     (Calendar, "the day is not said", broken(MOVE, instruction="Move the chess club to another day.")),
