@@ -114,7 +114,9 @@ def find_event(state: State, title: str) -> dict[str, Any]:
     raise ValueError(f"there is no event {title!r}")
 
 
-def schedule(state: State, title: str, day: dt.date, hour: int, room: Literal["attic", "hall"] = "hall") -> str:
+def schedule(
+    state: State, title: str, day: dt.date, hour: int, room: Literal["attic", "hall"] = "hall"
+) -> str:
     """Put an event into the calendar."""
     state["events"].append({"title": title, "day": day.isoformat(), "hour": hour, "room": room})
     return "scheduled"

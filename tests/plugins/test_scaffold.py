@@ -70,7 +70,11 @@ PROPOSAL = {
     "instruction": "Dracula comes back, and Ann takes it along.",
     "evaluate": "def evaluate():\n    return find_book('Dracula')['lent_to'] == 'Ann'",
     "solution": "take_back('Dracula')\nlend('Dracula', 'Ann')",
-    "failures": ["take_back('Dracula')", "lend('Emma', 'Ann')", "take_back('Dracula')\nlend('Dracula', 'Mina')"],
+    "failures": [
+        "take_back('Dracula')",
+        "lend('Emma', 'Ann')",
+        "take_back('Dracula')\nlend('Dracula', 'Mina')",
+    ],
 }
 
 
