@@ -7,14 +7,16 @@
 # make docs         the pages of the documentation that the program writes itself
 #
 # PYTHON=python3.12 chooses the interpreter (3.11 to 3.13), VENV=/some/where the place of its environment,
-# STEPS="soak fuzz" the steps of test-all, WORKERS=4 how many processes run tests side by side.
+# STEPS="soak fuzz" the steps of test-all, WORKERS=4 how many processes run tests side by side,
+# PYTHONS=--others keeps test-pythons from the version that `make test` runs on.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Two are right for two cores: the tests of the sandboxes start processes of their own and watch the clock.
 WORKERS ?= 2
-PYTEST := -m pytest -n $(WORKERS) --dist loadfile
+# A process takes the next file when it is done with one; tests/conftest.py puts those with long tests first.
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # pytest rewrites the assertions of test files and of its plugins when it first imports them, and keeps what it
 # wrote unless this forbids it; without that, collecting takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,7 +33,7 @@ test-fast: $(VENV)/installed-dev
 	$(BIN)/python $(PYTEST) -q -m "not slow and not torch" tests examples/selfchal-library/tests
 
 test-pythons: $(VENV)/installed-dev
-	$(BIN)/python scripts/test_pythons.py
+	$(BIN)/python scripts/test_pythons.py $(PYTHONS)
 
 test-all: lint
 	$(BIN)/python scripts/test_all.py $(STEPS)

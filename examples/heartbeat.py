@@ -1,5 +1,6 @@
 """Two watchers: a function that hears of every run, and a class that a manifest asks for."""
 
+from collections import Counter
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -17,17 +18,25 @@ class HeartbeatConfig(BaseModel, extra="forbid"):
 
 
 class Heartbeat:
-    """Keeps a line in a file that says where the run is."""
+    """Keeps lines in a file that say where the run is, and at which checks its tasks fell."""
 
     name = "heartbeat"
     Config = HeartbeatConfig
 
     def __init__(self, config):
         self.file = config.file
+        self.fallen = Counter()
+
+    @hookimpl
+    def task_judged(self, verdict):
+        if not verdict.passed:
+            self.fallen[verdict.check or verdict.stage] += 1
 
     @hookimpl
     def stage_progressed(self, run, stage, done, total):
-        self.file.write_text(f"{run.name}: {stage}, {done} of {total or 'unknown'}\n")
+        lines = [f"{run.name}: {stage}, {done} of {total or 'unknown'}"]
+        lines += [f"{where}: {count}" for where, count in self.fallen.most_common()]
+        self.file.write_text("\n".join(lines) + "\n")
 
 
 @hookimpl

@@ -1,3 +1,5 @@
+"""Judges a task, plays an episode, runs a small manifest and plots its curve, cell by cell."""
+
 # %% [markdown]
 # # selfchal from a notebook
 #

@@ -20,8 +20,7 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from selfchal.builtin_models.config import TransformersConfig
-from selfchal.builtin_models.transformers_model import TransformersModel
+from selfchal import Model, open_model
 from selfchal.core.model import Generation, Message, Sampling
 
 GATHER = 0.01  # seconds to wait for requests that come together
@@ -37,7 +36,7 @@ class Job:
 class Batcher(threading.Thread):
     """Generates for all waiting requests of the same settings at once."""
 
-    def __init__(self, model: TransformersModel) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__(daemon=True)
         self.model = model
         self.jobs: queue.Queue[Job] = queue.Queue()
@@ -148,9 +147,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(
-        self, model: TransformersModel, name: str, port: int = 0, handler: type[Handler] = Handler
-    ) -> None:
+    def __init__(self, model: Model, name: str, port: int = 0, handler: type[Handler] = Handler) -> None:
         super().__init__(("127.0.0.1", port), handler)
         self.name = name
         self.batcher = Batcher(model)
@@ -183,9 +180,10 @@ def main() -> None:
     parser.add_argument("path", help="model directory or hub name")
     parser.add_argument("--port", type=int, default=8011)
     options = parser.parse_args()
-    server = Server(TransformersModel(TransformersConfig(path=options.path)), options.path, options.port)
-    print(f"{options.path} at {server.url}", flush=True)
-    server.serve_forever()
+    with open_model("transformers", path=options.path) as model:
+        server = Server(model, options.path, options.port)
+        print(f"{options.path} at {server.url}", flush=True)
+        server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -124,9 +124,10 @@ def _default(field: Any) -> str:
 
 
 def _kind(annotation: Any) -> str:
+    """The type without its module, which differs from Python to Python (pathlib._local.Path in 3.13)."""
     if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
         return annotation.__name__
-    return str(annotation).replace("typing.", "").replace("selfchal.", "").replace("pathlib.", "")
+    return _MODULES.sub("", str(annotation))
 
 
 def names_table() -> str:
@@ -189,6 +190,7 @@ def _cut_out(code: str, names: list[str]) -> str:
 
 ROOT = Path(__file__).parents[1]
 NAMES = "names"  # stands for the table of public names where a file would be named
+_MODULES = re.compile(r"(?<![\w'])(?:\w+\.)+(?=[A-Za-z_])")  # what a quote begins is a value of a Literal
 _EXAMPLE = re.compile(r"<!-- begin (\S+) -->.*?<!-- end -->", re.DOTALL)
 PAGES: dict[Path, Callable[[], str]] = {
     ROOT / "docs" / "cli.md": cli_page,

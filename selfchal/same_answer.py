@@ -124,7 +124,7 @@ def _is_same_text(one: str, other: str) -> bool:
 
 
 def _squeeze(text: str) -> str:
-    """Without space and hyphens: a telephone number is written in many ways."""
+    """The text without spaces and hyphens, since a telephone number is written in many ways."""
     return re.sub(r"[\s-]+", "", text.casefold())
 
 

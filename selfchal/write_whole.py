@@ -1,4 +1,7 @@
-"""Writes a file or a directory so that after a kill it is there whole or not at all (invariant 5)."""
+"""Writes a file or a directory so that after a kill it is there whole or not at all.
+
+CONTRIBUTING.md#invariant-5 needs this.
+"""
 
 from __future__ import annotations
 

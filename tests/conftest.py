@@ -1,4 +1,4 @@
-"""What all tests share: the embedded sandbox, and the marker ``torch``.
+"""What all tests share: the embedded sandbox, the marker ``torch``, and the order of tests side by side.
 
 A test that needs torch is marked ``torch``, alone or with its whole file (``pytestmark = pytest.mark.torch``).
 Without torch, and under ``-m "not torch"``, a file that is marked as a whole is not imported: importing
@@ -7,7 +7,9 @@ torch, transformers and TRL takes several times as long as collecting all other 
 
 from __future__ import annotations
 
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,6 +46,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marked = [item for item in items if item.get_closest_marker("torch")]
         items[:] = [item for item in items if item not in marked]
         config.hook.pytest_deselected(items=marked)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        _put_longest_files_first(items)
+
+
+def _put_longest_files_first(items: list[pytest.Item]) -> None:
+    """So that the processes end at about the same time, and none is left with the quick start alone.
+
+    How long a file may take is the sum of the timeouts of its slow tests.
+    """
+    seconds: Counter[Path] = Counter()
+    for item in items:
+        if item.get_closest_marker("slow"):
+            timeout = item.get_closest_marker("timeout")
+            seconds[item.path] += timeout.args[0] if timeout else int(item.config.getini("timeout"))
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 @pytest.fixture(scope="session")

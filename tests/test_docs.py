@@ -53,7 +53,19 @@ def test_links_and_files_that_are_named_exist(page: Path) -> None:
         assert (ROOT / named).exists(), f"{page.name} names {named}"
 
 
+def test_every_invariant_that_the_code_names_has_an_anchor() -> None:
+    anchors = set(re.findall(r'<a id="(invariant-\d+)">', (ROOT / "CONTRIBUTING.md").read_text()))
+    named = {}
+    for path in (ROOT / "selfchal").rglob("*.py"):
+        text = path.read_text()
+        assert not re.findall(r"(?i)\binvariant \d", text), f"{path} names an invariant without its anchor"
+        named |= dict.fromkeys(re.findall(r"CONTRIBUTING\.md#(invariant-\d+)", text), path)
+    assert named.keys() <= anchors
+    assert len(anchors) == 9
+
+
 @pytest.mark.slow
+@pytest.mark.torch
 def test_the_snippets_of_the_python_page_run_in_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -117,6 +117,7 @@ selfchal.run(3)
 
 @pytest.mark.slow
 def test_a_type_checker_sees_real_types_and_refuses_unknown_names(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
     program = tmp_path / "program.py"
     program.write_text(TYPED)
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(program)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -54,17 +55,25 @@ def test_every_manifest_is_valid_and_its_cost_known(path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["paper", "one_gpu"])
-def test_the_algorithm_is_one_line(folder: str) -> None:
-    siblings: dict[str, dict[str, list[str]]] = defaultdict(dict)
+def test_the_algorithm_is_one_section(folder: str) -> None:
+    siblings: dict[str, dict[str, str]] = defaultdict(dict)
     for path in (EXAMPLES / folder).glob("*.yaml"):
         environment, _, algorithm = path.stem.rpartition("_")
-        siblings[environment][algorithm] = path.read_text().splitlines()
+        siblings[environment][algorithm] = path.read_text()
     assert set(siblings) == {"calculation", "web_browsing", "retail", "airline"}
     for found in siblings.values():
         assert set(found) == {"rft", "dpo", "ppo", "grpo"}
-        for algorithm, lines in found.items():
-            for line, other in zip(lines, found["grpo"], strict=True):
-                assert line == other or line.startswith(f"trainer: {{name: {algorithm}")
+        sections = {
+            name: re.split(r"^trainer:\n((?:  .*\n)+)", text, flags=re.M) for name, text in found.items()
+        }
+        for algorithm, (before, trainer, after) in sections.items():
+            assert [before, after] == [sections["grpo"][0], sections["grpo"][2]]
+            assert f"  name: {algorithm}\n" in trainer
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=_name)
+def test_every_manifest_has_one_option_a_line(path: Path) -> None:
+    assert not re.findall(r"^[^#\n]*\{", path.read_text(), flags=re.M)
 
 
 def test_the_papers_hyperparameters_are_what_a_manifest_resolves_to() -> None:

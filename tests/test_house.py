@@ -148,7 +148,7 @@ def test_no_import_runs_in_a_circle() -> None:
 
 
 def identifiers(path: Path) -> Iterator[tuple[int, str]]:
-    for token in tokenize.generate_tokens(io.StringIO(sources()[path]).readline):
+    for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
         if token.type == tokenize.NAME:
             yield token.start[0], token.string
 
@@ -160,6 +160,18 @@ def test_no_retired_word_is_an_identifier() -> None:
         retired = RETIRED_EVERYWHERE | RETIRED_IN.get(room, frozenset())
         found += [f"{path}:{line} {word}" for line, word in identifiers(path) if word in retired]
         if path.stem in retired:
+            found.append(str(path))
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", ["tests", "examples", "benchmarks", "scripts"])
+def test_no_retired_word_is_an_identifier_beside_the_package(folder: str) -> None:
+    found = []
+    for path in sorted((PACKAGE.parent / folder).rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).parts
+        retired = RETIRED_EVERYWHERE | RETIRED_IN.get(parts[1], frozenset())
+        found += [f"{path}:{line} {word}" for line, word in identifiers(path) if word in retired]
+        if path.stem.removeprefix("test_") in retired:
             found.append(str(path))
     assert found == []
 

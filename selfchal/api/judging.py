@@ -19,6 +19,7 @@ from selfchal.api.opening import (
     open_part,
     open_sandbox,
 )
+from selfchal.core.errors import PluginError
 from selfchal.core.judge import AnyCheck, Verdict
 from selfchal.core.sandbox import Limits
 from selfchal.core.synthesizer import Judging
@@ -111,7 +112,8 @@ def judge_rows(
     """``judge`` for many tasks: a plain row for each as soon as it is there, in order.
 
     A row has ``id``, ``outcome`` (passed, failed, could_not_check), ``stage`` (where it fell; ``kept`` when
-    it passed), ``reason``, ``feedback`` and ``diagnostics``. Arguments and errors are those of ``judge``.
+    it passed), ``check`` (the one that refused it; empty where the paper's filter did), ``reason``,
+    ``feedback`` and ``diagnostics``. Arguments and errors are those of ``judge``.
     """
     for name, verdict in _judge_each(rows, environment, sandbox, checks, limits, processes, secret):
         yield format_verdict(name, verdict)
@@ -153,11 +155,22 @@ def _judge_each(
 
 
 def _choose_checks(wanted: Sequence[CheckLike]) -> Iterator[Choice]:
-    """All checks that judge; a class takes the place of the check that has its name."""
+    """All checks that judge. Raises PluginError for a class that has the name of another one that judges."""
     for one in wanted:
         expect(one, (str, Mapping, type), "the name of a check, a section or a class")
     sections = [{"name": one} if isinstance(one, str) else one for one in wanted if not isinstance(one, type)]
     parsed = [parse_config(CheckSection, one, f"checks.{i}") for i, one in enumerate(sections)]
     named = {choice.name: choice for choice in choose_checks(load_plugins(), parsed, "checks")}
-    own = [choose_part("check", one, {}) for one in wanted if isinstance(one, type)]
-    yield from (named | {choice.name: choice for choice in own}).values()
+    for choice in (choose_part("check", one, {}) for one in wanted if isinstance(one, type)):
+        other = named.setdefault(choice.name, choice)
+        if other.plugin is not choice.plugin:
+            raise PluginError(
+                f"checks: {_locate_class(choice.plugin)} has the name {choice.name!r} of a check that judges "
+                f"already, {_locate_class(other.plugin)}. Give it a name of its own, or switch the other one "
+                f"off: {{'name': {choice.name!r}, 'enabled': False}}."
+            )
+    yield from named.values()
+
+
+def _locate_class(cls: type[Any]) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

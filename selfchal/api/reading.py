@@ -64,10 +64,10 @@ class RunView:
     def proposals(self) -> Iterator[Row]:
         """Everything that the challenger proposed, in order, whatever became of it.
 
-        ``round``, ``index``, ``outcome`` and ``stage`` of its verdict (``kept`` when it passed), ``reason``,
-        ``feedback`` (what the challenger was told, with the traceback), ``revisions``, the task's parts
-        (``instruction`` is the raw text where no task could be read) and ``diagnostics``, which are the
-        judge's.
+        ``round``, ``index``, ``outcome`` and ``stage`` of its verdict (``kept`` when it passed), ``check``
+        (the one that refused it; empty where the paper's filter did), ``reason``, ``feedback`` (what the
+        challenger was told, with the traceback), ``revisions``, the task's parts (``instruction`` is the raw
+        text where no task could be read) and ``diagnostics``, which are the judge's.
         """
         with Store.read(self.directory) as store:
             for proposal in store.proposals():
@@ -79,6 +79,7 @@ class RunView:
                     "index": proposal.index,
                     "outcome": str(verdict.outcome),
                     "stage": "kept" if verdict.passed else str(verdict.stage),
+                    "check": verdict.check,
                     "reason": verdict.reason,
                     "feedback": verdict.feedback,
                     "revisions": proposal.revisions,

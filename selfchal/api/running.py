@@ -17,7 +17,8 @@ from selfchal.core.world import Json
 from selfchal.pipeline import context
 from selfchal.pipeline.distributed import follow, is_follower
 from selfchal.pipeline.manifest import Manifest, apply_overrides, read_manifest, validate
-from selfchal.pipeline.store import MANIFEST, Store
+from selfchal.pipeline.missing import describe_missing, is_manifest
+from selfchal.pipeline.store import MANIFEST, Store, is_run
 from selfchal.pipeline.training import Rewrite
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
@@ -182,8 +183,11 @@ def _find_sections(target: ManifestLike, policy: Policy) -> ManifestLike:
     path = Path(target)
     if path.is_dir():
         return path / MANIFEST
-    if path.exists() or policy == "model" or path.suffix:
+    if path.exists():
         return path
+    if policy == "model" or path.suffix:
+        wanted = "run directory or manifest"
+        raise ManifestError(describe_missing(path, wanted, lambda near: is_manifest(near) or is_run(near)))
     return {**never_made, "environment": {"name": str(target)}}
 
 

@@ -1,7 +1,7 @@
 """Tool calls on the trusted side: find the tool, copy and check the arguments, run it, tidy the result.
 
-``Toolset`` is the mended way to answer a call, shared by environments whose tools raise in the calling
-code when they cannot do what is asked. Nothing escapes, whatever is called with whatever (invariant 3).
+Environments share ``Toolset`` whose tools raise in the calling code when they cannot do what is asked. No
+exception leaves it, whatever is called with whatever arguments (CONTRIBUTING.md#invariant-3).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Toolset:
             return answered(tool.function(*given, **named))
         except Said as said:
             return ToolResult(str(said), ok=False)
-        except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (invariant 3)
+        except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (CONTRIBUTING.md#invariant-3)
             return refused(str(error) or type(error).__name__)
 
 

@@ -1,4 +1,4 @@
-"""Messages to token ids, by appending only (invariant 4).
+"""Messages to token ids, by appending only (CONTRIBUTING.md#invariant-4).
 
 ``prompt`` renders the start of a conversation with the tokenizer's chat template. ``turn`` gives the ids
 between what the agent sampled and its next turn, as the difference of two renderings of the template
@@ -9,7 +9,7 @@ Three kinds of template:
 - append-only (ChatML, Llama 3, Mistral, Lfm2, …): the ids are those of rendering the whole conversation;
 - not append-only (Qwen3 and others drop the thinking of earlier turns when a later one comes): the
   conversation stays as it was sampled, so the model sees more of its own past than a re-rendering would
-  show it. ``append_only`` tells which it is; nothing is ever removed, as that would break invariant 4;
+  show it. ``append_only`` tells which it is; nothing is ever removed (CONTRIBUTING.md#invariant-4);
 - none, or one that cannot hold a user's turn after the agent's: a plain-text protocol, ``User: …``,
   ``Assistant: …``, which any base model can follow.
 """

@@ -25,13 +25,17 @@ class CodeAsTask:
     Config: ClassVar[type[BaseModel]] = CodeAsTaskConfig
 
     def scene(self, request: ProposalRequest, proposal_context: ProposalContext) -> ChallengeScene:
-        exemplar = self._find_exemplar(proposal_context.arena.environment)
+        exemplar = self._find_exemplar(proposal_context)
         return ChallengeScene(request, proposal_context, self.config, exemplar)
 
-    def _find_exemplar(self, environment: Environment) -> Exemplar | None:
+    def _find_exemplar(self, context: ProposalContext) -> Exemplar | None:
         """Made once for each environment, which is kept beside it so that no other one gets its id."""
+        environment = context.arena.environment
         if has_own_example(environment.name):
             return None
         if id(environment) not in self._exemplars:
-            self._exemplars[id(environment)] = environment, make_exemplar(environment)
+            self._exemplars[id(environment)] = (
+                environment,
+                make_exemplar(environment, context.solves_held_out),
+            )
         return self._exemplars[id(environment)][1]

@@ -7,7 +7,7 @@ a reader shows. Calls that solve a held-out task are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -23,6 +23,9 @@ _CONTEXTS = 10  # whose values are tried as arguments
 _CANDIDATES = 20
 _TRIES = 60  # of calls for failure cases
 _LONGEST_ARGUMENT = 60  # characters; longer ones make no readable example
+
+
+SolvesHeldOut = Callable[[str, Mapping[str, Json]], bool]  # of a tool and its arguments by name
 
 
 @dataclass(frozen=True)
@@ -45,20 +48,20 @@ class Exemplar:
         return "\n".join([*parts, *(f"<failure_case>\n{case}\n</failure_case>" for case in cases)])
 
 
-def make_exemplar(environment: Environment) -> Exemplar | None:
+def make_exemplar(environment: Environment, solves_held_out: SolvesHeldOut) -> Exemplar | None:
     """The exemplar; None where no call worked that one could be made of."""
-    maker = _Maker(environment)
+    maker = _Maker(environment, solves_held_out)
     return maker.make_about_state() or (maker.make_about_answer() if environment.answer_required else None)
 
 
 @dataclass
 class _Maker:
     environment: Environment
+    solves_held_out: SolvesHeldOut
     tools: Mapping[str, ToolSpec] = field(init=False)
     caller: RandomCaller = field(init=False)
     calls: list[Call] = field(init=False)
     start: World = field(init=False)
-    held_out: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         environment = self.environment
@@ -70,13 +73,6 @@ class _Maker:
         self.start = environment.open(context)
         explored = self.caller.explore(self.start.fork(), _CALLS)
         self.calls = [call for call in explored if call.ok and _is_short(call)]
-        self.held_out = [
-            line
-            for split in environment.splits()
-            for task in environment.test_tasks(split)
-            for turn in environment.oracle(task)
-            for line in turn.splitlines()
-        ]
 
     def make_about_state(self) -> Exemplar | None:
         """About the call whose change is shown by the shortest condition."""
@@ -95,7 +91,7 @@ class _Maker:
     def _list_shown(self) -> Iterator[tuple[Call, Reading]]:
         """The calls that change something by themselves, and what reading shows of it."""
         for call in self._list_distinct(self.calls):
-            if self.tools[call.name].only_reads or self._solves_held_out(call):
+            if self.tools[call.name].only_reads or self.solves_held_out(call.name, call.kwargs):
                 continue
             world = self.start.fork()
             changed = self.caller.call(world, self.tools[call.name], call.kwargs).changed
@@ -104,7 +100,7 @@ class _Maker:
 
     def make_about_answer(self) -> Exemplar | None:
         for call in self._list_distinct(self.calls):
-            if not self.tools[call.name].only_reads or self._solves_held_out(call):
+            if not self.tools[call.name].only_reads or self.solves_held_out(call.name, call.kwargs):
                 continue
             made = self.start.fork().call(call.name, (), call.kwargs)
             leaves = [(path, leaf) for path, leaf in list_leaves(made.value) if _is_scalar(leaf)]
@@ -162,13 +158,6 @@ class _Maker:
                 return tuple(found)
         looks = [_write_call(read) for read in self.calls if self.tools[read.name].only_reads]
         return tuple(dict.fromkeys([*found, *looks]))[:MIN_FAILURES] if found else ()
-
-    def _solves_held_out(self, call: Call) -> bool:
-        """Does an agent that solves a held-out task make this call?"""
-        values = [repr(value) for value in call.kwargs.values()]
-        return any(
-            f"{call.name}(" in line and all(value in line for value in values) for line in self.held_out
-        )
 
     def _list_distinct(self, calls: Sequence[Call]) -> Iterator[Call]:
         """Each call once, those with arguments first."""

@@ -33,6 +33,7 @@ class MicroBatch:
 
 
 def agent_tokens(episode: Episode) -> int:
+    """How many tokens of the episode the agent wrote; they alone carry gradient."""
     return sum(episode.mask)
 
 

@@ -1,9 +1,9 @@
 """The on-policy loop: roll out, make a batch, step, look, keep the best. An algorithm fills in the rest.
 
-Public, for whoever writes an algorithm of this kind: docs/write_a_trainer.md shows how, and
-examples/selfchal-reinforce is one. An ``Algorithm`` says which episodes an update is made on and what they
-are worth, and gives the loss of a micro-batch. Everything else is here: resuming, processes of a team,
-validation, checkpoints, and the end of a training that has nothing left to learn from.
+``selfchal.on_policy`` gives its names to whoever writes an algorithm of this kind: docs/write_a_trainer.md
+shows how, and examples/selfchal-reinforce is one. An ``Algorithm`` says which episodes an update is made on
+and what they are worth, and gives the loss of a micro-batch. Everything else is here: resuming, processes
+of a team, validation, checkpoints, and the end of a training that has nothing left to learn from.
 """
 
 from __future__ import annotations

@@ -24,6 +24,11 @@ WAIT = timedelta(days=7)  # followers wait while the leader rolls out and evalua
 
 
 class Team:
+    """The processes that train one network together, as ``torchrun`` started them; one where it did not.
+
+    The first one (rank 0) leads: it rolls out, reports and saves, and the others follow what it asks for.
+    """
+
     def __init__(self) -> None:
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         if self.size > 1 and not dist.is_initialized():

@@ -44,7 +44,8 @@ class Grpo:
         return self.config.group_size
 
     def one_pass(self, groups: int) -> Trainer:
-        return Grpo(_one_pass(self.config, groups))
+        # a group without signal has no replacement but one that is learnt from already, or will be
+        return Grpo(_one_pass(self.config, groups).model_copy(update={"resample": 0}))
 
     def train(self, training: Training) -> None:
         from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm

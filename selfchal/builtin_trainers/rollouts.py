@@ -72,7 +72,7 @@ def collect_groups(
 
 
 def judged(groups: Sequence[Group]) -> list[Episode]:
-    """The episodes that have a reward; the others are left out of everything (invariant 2)."""
+    """The episodes that have a reward; all others are left out (CONTRIBUTING.md#invariant-2)."""
     return [episode for group in groups for episode in group.episodes if episode.reward is not None]
 
 

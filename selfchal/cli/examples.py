@@ -1,32 +1,37 @@
-"""``selfchal examples``: the manifests that come with the package, to begin with."""
+"""``selfchal examples``: the manifests and Python files that come with the package, to begin with."""
 
 from __future__ import annotations
 
+import difflib
+import shutil
+import textwrap
 from pathlib import Path
 
 import click
 
-import selfchal
 from selfchal.cli.terminal import say
 from selfchal.core.errors import ManifestError
+from selfchal.pipeline.examples import find_examples, group_examples, read_summary
+
+_NARROWEST = 40  # columns of a description; a narrower terminal wraps by itself
 
 
 @click.command()
 @click.argument("name", default="")
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write (default: print it).")
 def examples(name: str, out: Path | None) -> None:
-    """List the example manifests, or write one.
+    """List the examples, manifests and Python files, or write one.
 
     For example: selfchal examples quickstart --out quickstart.yaml
     """
-    known = _find_examples()
+    known = find_examples()
     if not name:
-        width = max(map(len, known))
-        for each, path in known.items():
-            say(f"{each:{width}}  {_read_first_line(path)}")
+        _list(known)
         return
     if name not in known:
-        raise ManifestError(f"there is no example {name!r}; there are: {', '.join(known)}")
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise ManifestError(f"there is no example {name!r}; {meant}See them with: selfchal examples")
     text = known[name].read_text(encoding="utf-8")
     if out is None:
         say(text, nl=False)
@@ -34,21 +39,16 @@ def examples(name: str, out: Path | None) -> None:
     if out.exists():
         raise ManifestError(f"{out} is there already; choose another place with --out")
     out.write_text(text, encoding="utf-8")
-    say(f"Wrote {out}. Now:\n  selfchal run {out}")
+    say(f"Wrote {out}" if known[name].suffix == ".py" else f"Wrote {out}. Now:\n  selfchal run {out}")
 
 
-def _find_examples() -> dict[str, Path]:
-    """Name, as in ``paper/retail_grpo``, and file of each."""
-    package = Path(selfchal.__file__).parent
-    installed, checkout = package / "examples", package.parent / "examples"
-    folder = installed if installed.is_dir() else checkout
-    files = [
-        path for pattern in ("*.yaml", "one_gpu/*.yaml", "paper/*.yaml") for path in folder.glob(pattern)
-    ]
-    return {str(path.relative_to(folder).with_suffix("")): path for path in sorted(files)}
-
-
-def _read_first_line(path: Path) -> str:
-    """What it says of itself in its first comment."""
-    first = path.read_text(encoding="utf-8").partition("\n")[0]
-    return first.removeprefix("#").strip()
+def _list(known: dict[str, Path]) -> None:
+    """Every example below its heading, with all that it says of itself, wrapped to the terminal."""
+    groups = list(group_examples(known))
+    width = max(len(name) for _, group in groups for name in group)
+    columns = max(shutil.get_terminal_size().columns, width + 4 + _NARROWEST)
+    for heading, group in groups:
+        say(heading, bold=True)
+        for name, path in group.items():
+            first, later = f"  {name:{width}}  ", " " * (width + 4)
+            say(textwrap.fill(read_summary(path), columns, initial_indent=first, subsequent_indent=later))

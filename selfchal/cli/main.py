@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("selfchal.cli.run:run", "Run a manifest: challenge, judge, train, evaluate, report."),
     "examples": (
         "selfchal.cli.examples:examples",
-        "List the example manifests, or write one.",
+        "List the examples, manifests and Python files, or write one.",
     ),
     "validate": ("selfchal.cli.manifest:validate_file", "Check a manifest without loading a model."),
     "eval": ("selfchal.cli.evaluate:evaluate", "Measure a run's model on the held-out test tasks."),

@@ -21,6 +21,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.coverage import coverage
 from selfchal.judging.rows import UnreadableRow
+from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.sources import read_lines
 from selfchal.pipeline.test_sets import EXAM_STATUS
 
@@ -182,7 +183,8 @@ def judge(
 
 def _format_verdict(number: int, verdict: Mapping[str, Json]) -> str:
     """One line, whatever the row holds."""
-    where = "" if verdict["outcome"] == Outcome.PASSED else f" at '{verdict['stage']}'"
+    fell = verdict["outcome"] != Outcome.PASSED
+    where = f" at '{verdict['stage']}'{name_check(verdict['check'])}" if fell else ""
     why = f": {verdict['reason']}" if verdict["reason"] else ""
     name = " ".join(verdict["id"].split())[:_LONGEST_ID] or "-"
     return f"{number}  {name}  {verdict['outcome']}{where}{' '.join(why.split())}"
@@ -204,7 +206,8 @@ def _list_rejected(view: RunView) -> Iterator[Row]:
     for row in view.proposals():
         if row["outcome"] != Outcome.PASSED:
             parts = _drop(row, "round", "index", "outcome", "stage", "revisions")
-            yield {"id": f"proposal-{row['round']}-{row['index']}", **parts, "status": f"not {row['stage']}"}
+            status = f"not {row['stage']}{name_check(row['check'])}"
+            yield {"id": f"proposal-{row['round']}-{row['index']}", **parts, "status": status}
 
 
 def _drop(row: Row, *keys: str) -> Row:

@@ -28,8 +28,8 @@ class Episode:
     """One rollout of one task. ``ids``, ``mask`` and ``logprobs`` have one entry a token of the conversation.
 
     ``mask`` is 1 on the tokens that the agent sampled and 0 elsewhere; ``logprobs`` is 0.0 where the
-    mask is 0. ``reward`` is None when the episode could not be judged (invariant 2). ``environment`` is the
-    name of the environment that it was played in.
+    mask is 0. ``reward`` is None when the episode could not be judged (CONTRIBUTING.md#invariant-2).
+    ``environment`` is the name of the environment that it was played in.
     """
 
     task: str
@@ -61,7 +61,7 @@ class Episode:
 
 @dataclass(frozen=True)
 class Reward:
-    """``value`` is None when it could not be judged (an infrastructure failure, invariant 2)."""
+    """``value`` is None when the infrastructure failed (CONTRIBUTING.md#invariant-2)."""
 
     value: float | None
     reason: str = ""

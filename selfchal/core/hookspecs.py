@@ -5,8 +5,8 @@ of these with ``@selfchal.hookimpl``. Registered classes are asked for in a mani
 their ``name``; whatever is heavy is imported inside their methods, never when the module loads.
 
 The hooks that watch are called from the run's main thread between batches of work, never inside a rollout
-(invariant 7). An implementation takes those of the arguments that it wants, by name. One that raises
-does not end the run: it is left out from then on, and the run says so once.
+(CONTRIBUTING.md#invariant-7). An implementation takes those of the arguments that it wants, by name. One
+that raises does not end the run: it is left out from then on, and the run says so once.
 """
 
 from __future__ import annotations
@@ -34,37 +34,37 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def register_environments() -> Iterable[type[Environment]] | None:
+def register_environments() -> Iterable[type[Environment]]:
     """Environment classes that this plugin adds."""
 
 
 @hookspec
-def register_synthesizers() -> Iterable[type[Synthesizer]] | None:
+def register_synthesizers() -> Iterable[type[Synthesizer]]:
     """Synthesizer classes that this plugin adds."""
 
 
 @hookspec
-def register_sandboxes() -> Iterable[type[Sandbox]] | None:
+def register_sandboxes() -> Iterable[type[Sandbox]]:
     """Sandbox classes that this plugin adds."""
 
 
 @hookspec
-def register_models() -> Iterable[type[Model]] | None:
+def register_models() -> Iterable[type[Model]]:
     """Model classes that this plugin adds."""
 
 
 @hookspec
-def register_trainers() -> Iterable[type[Trainer]] | None:
+def register_trainers() -> Iterable[type[Trainer]]:
     """Trainer classes that this plugin adds."""
 
 
 @hookspec
-def register_checks() -> Iterable[type[AnyCheck]] | None:
+def register_checks() -> Iterable[type[AnyCheck]]:
     """Checks of the judge, past the paper's filter, that this plugin adds."""
 
 
 @hookspec
-def register_watchers() -> Iterable[type[Watcher]] | None:
+def register_watchers() -> Iterable[type[Watcher]]:
     """Watcher classes that this plugin adds, for a manifest to name under ``watchers``."""
 
 

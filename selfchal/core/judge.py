@@ -68,14 +68,15 @@ class Outcome(StrEnum):
 @dataclass(frozen=True)
 class Verdict:
     """What the judge found on a task. ``stage`` names the stage that was not reached (passed: the last one
-    reached); ``feedback`` is what the challenger is told (a traceback, the failure case that passed);
-    ``diagnostics`` what was measured."""
+    reached), ``check`` the check that decided so; the paper's filter and what passed name none. ``feedback``
+    is what the challenger is told (a traceback, the failure case that passed)."""
 
     outcome: Outcome
     stage: str
     reason: str = ""
     feedback: str = ""
-    diagnostics: Mapping[str, Json] = field(default_factory=dict)
+    diagnostics: Mapping[str, Json] = field(default_factory=dict)  # what was measured
+    check: str = ""
 
     @property
     def passed(self) -> bool:
@@ -116,10 +117,8 @@ class Check(Protocol):
     def __init__(self, config: Any) -> None: ...
 
     def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
-        """Raises SandboxError where the sandbox failed: the verdict is then could-not-check.
-
-        Called from several threads at once.
-        """
+        """Called from several threads at once. Raises SandboxError where the sandbox failed: the verdict is
+        then could-not-check."""
 
 
 @runtime_checkable

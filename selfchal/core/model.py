@@ -1,4 +1,4 @@
-"""The model contract: token ids are the truth (invariant 4).
+"""The model contract: token ids are the truth (CONTRIBUTING.md#invariant-4).
 
 A conversation grows by appending ids only: ``render_prompt`` gives the ids of its start,
 ``render_turn`` the ids that follow the agent's sampled ones (whatever closes the agent's turn, the

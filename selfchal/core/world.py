@@ -2,7 +2,7 @@
 
 A World is one private, resettable state. Tool calls go in by name, JSON values come out. It knows
 its digest and its difference from the start, and both cost what was touched, not what the database
-weighs (invariant 9). Worlds live on the trusted side only; untrusted code reaches them by call.
+weighs (CONTRIBUTING.md#invariant-9). Worlds live on the trusted side only. Untrusted code calls them.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def refuse_alike(
                 verdicts[i] = replace(verdicts[i], diagnostics=diagnostics)
             else:
                 verdicts[i] = Verdict(
-                    finding.outcome, check.stage, finding.reason, finding.feedback, diagnostics
+                    finding.outcome, check.stage, finding.reason, finding.feedback, diagnostics, check.name
                 )
     return verdicts
 

@@ -86,16 +86,16 @@ class Judge:
         try:
             verdict = self._judge(case, filters, needed)
         except SandboxError as error:
-            verdict = Verdict(Outcome.COULD_NOT_CHECK, case.stage, str(error), diagnostics=case.diagnostics)
+            verdict = case.verdict(Finding(Outcome.COULD_NOT_CHECK, str(error)))
         except (RecursionError, MemoryError, SourceError) as error:  # of taking the task's code apart
             reason = f"the task's code is too complex to be judged: {type(error).__name__}"
-            verdict = Verdict(Outcome.FAILED, case.stage, reason, reason, case.diagnostics)
+            verdict = case.verdict(Finding.failed(reason))
         except (PluginError, ModelError):  # of what a check was given and not of the task: no task is judged
             raise
         except Exception as error:  # noqa: BLE001 — a mistake of the judge's own must not end a run of thousands
             reason = f"{case.asked or 'the judge itself'} failed: {type(error).__name__}: {error}"
             told = traceback.format_exc(limit=-8)
-            verdict = Verdict(Outcome.COULD_NOT_CHECK, case.stage, reason, told, case.diagnostics)
+            verdict = case.verdict(Finding(Outcome.COULD_NOT_CHECK, reason, told))
         return replace(verdict, diagnostics={**verdict.diagnostics, "executions": counting.runs})
 
     def compare(
@@ -131,7 +131,7 @@ class Judge:
             if stage is last:
                 return case.verdict(finding)
         for check in self._checks_of_one:
-            case.stage = check.stage
+            case.stage, case.check = check.stage, check.name
             case.asked = f"the check {check.name!r} ({type(check).__module__})"
             finding = check.check(case.task, case.runner, case.evidence)
             if not isinstance(finding, Finding):
@@ -176,11 +176,15 @@ class _Case:
     secret: str
     diagnostics: dict[str, Json]
     stage: Stage = Stage.PROPOSED
-    asked: str = ""  # the check that is at work
+    check: str = ""  # the name of the check that is at work
+    asked: str = ""  # the same, with its module, as words
     evidence: Evidence = field(init=False)  # there once the stage "ran" was tried
 
     def verdict(self, finding: Finding) -> Verdict:
-        return Verdict(finding.outcome, self.stage, finding.reason, finding.feedback, dict(self.diagnostics))
+        """The finding as a verdict; the check that is at work is named unless the task passed."""
+        check = "" if finding.outcome is Outcome.PASSED else self.check
+        diagnostics = dict(self.diagnostics)
+        return Verdict(finding.outcome, self.stage, finding.reason, finding.feedback, diagnostics, check)
 
     def parse(self, needed: int) -> Finding:
         task = self.task

@@ -27,7 +27,7 @@ _MOST_CHANGES = 40
 
 
 def grade(task: Task, world: World, answer: str | None, chat: Chat) -> bool:
-    """The model's opinion; anything but a yes is a no."""
+    """Whether the model says yes. Any other answer counts as a no."""
     question = _QUESTION.format(
         instruction=task.instruction,
         changes=_list_changes(world.difference()) or "nothing",

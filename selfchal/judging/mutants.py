@@ -129,7 +129,7 @@ def with_argument(call: Call, where: tuple[str | int, ...], value: Json) -> Call
 
 
 def _replace_at(whole: Json, where: tuple[str | int, ...], value: Json) -> Json:
-    """A copy along the path alone: what is beside it is shared, for worlds copy what they are given."""
+    """Copy only the containers on the path. The rest is shared, because worlds copy what they are given."""
     if not where:
         return value
     part: Json = dict(whole) if isinstance(whole, Mapping) else list(whole)

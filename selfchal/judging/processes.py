@@ -47,7 +47,7 @@ class JudgeSpec:
         return Judge(runner, self.make_checks(), self.secret)
 
     def make_checks(self) -> list[AnyCheck]:
-        """One of each."""
+        """Make one check of each kind."""
         return [make() for make in self.checks]
 
 
@@ -60,7 +60,7 @@ class JudgeProcesses:
     """Called as ``Judge`` is, from as many threads as there are processes; close it at the end."""
 
     def __init__(self, spec: JudgeSpec, count: int) -> None:
-        """The processes start when they are first asked."""
+        """Start no process yet: each starts when it is first asked."""
         self.count = count
         self._spec = spec
         self._pool = _start_pool(count)
@@ -106,7 +106,7 @@ _made: list[Judge] = []  # this process's own
 
 
 def _judge(spec: JudgeSpec, task: Task, filters: Filter, min_failures: int) -> Verdict:
-    """In a process of the pool, which serves one spec for all its life and runs one task at a time."""
+    """Judge in a process of the pool. It serves one spec all its life, and judges one task at a time."""
     if not _made:
         environment, sandbox = spec.environment(), spec.sandbox()
         atexit.register(sandbox.close)

@@ -13,7 +13,7 @@ from selfchal.core.world import Call, Json, World
 
 
 class Replays:
-    """Of one solution's recorded calls, each on a world of its own."""
+    """Makes one solution's recorded calls again, each time on a world of its own."""
 
     def __init__(self, opened: Callable[[], World], calls: Sequence[Call], reading: Collection[str]) -> None:
         """``reading``: the names of the tools that only read."""

@@ -54,12 +54,14 @@ def judge_each(
 
 
 def format_verdict(name: str, verdict: Verdict) -> dict[str, Json]:
-    """A verdict as a row: ``id``, ``outcome``, ``stage`` (where it fell; ``kept`` when it passed),
-    ``reason``, ``feedback`` and ``diagnostics``."""
+    """A verdict as a row: ``id``, ``outcome``, ``stage`` (where it fell; ``kept`` when it passed), ``check``
+    (the one that refused it; empty where the paper's filter did), ``reason``, ``feedback`` and
+    ``diagnostics``."""
     return {
         "id": name,
         "outcome": str(verdict.outcome),
         "stage": str(Stage.KEPT if verdict.passed else verdict.stage),
+        "check": verdict.check,
         "reason": verdict.reason,
         "feedback": verdict.feedback,
         "diagnostics": dict(verdict.diagnostics),

@@ -1,4 +1,4 @@
-"""The bench: where a task's code is tried on fresh worlds, and episodes get their reward."""
+"""Runs a task's code on fresh worlds, and gives episodes their reward."""
 
 from __future__ import annotations
 
@@ -79,8 +79,9 @@ class SandboxTaskRunner:
     def reward(self, task: Task, world: World, answer: str | None) -> Reward:
         """The reward of an agent's episode: ``evaluate`` on its final world and its final answer.
 
-        An answer is text, the solution's was a value: the text is read as the type of value that the
-        judge saw (``diagnostics["answer_type"]``). No reward where the sandbox failed (invariant 2).
+        An agent's answer is text, and the solution's was a value. The text is read as the type of value that
+        the judge saw (``diagnostics["answer_type"]``). The reward is None where the sandbox failed
+        (CONTRIBUTING.md#invariant-2).
         """
         if not task.evaluate:
             if self.chat is None:
@@ -105,7 +106,7 @@ class SandboxTaskRunner:
         return [row for row in changed_rows(world) if row not in allowed]
 
     def run(self, program: Program, world: ToolHost, limits: Limits | None = None) -> Execution:
-        """Raises SandboxError when the sandbox failed."""
+        """Run a program, and raise SandboxError where the sandbox failed."""
         execution = self.sandbox.run(program, world, limits or self.limits)
         if execution.status is Status.INFRA_ERROR:
             raise SandboxError(f"the sandbox {self.sandbox.guarantees.sandbox} failed: {execution.error}")

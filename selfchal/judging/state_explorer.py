@@ -1,4 +1,4 @@
-"""A survey of what an agent could read: read tools called on ids, starting from what a task is about.
+"""Finds what an agent could read by calling read tools on ids, starting from what a task is about.
 
 It runs on the trusted side, on a throw-away world. From each observation come ids to read next, and what
 describes each id: the record that it stands in, and what reading it shows.
@@ -179,7 +179,7 @@ class ReadToolExplorer:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a survey takes from one reading. ``groups`` are the ids that stand together, each with the
+    """What is taken from one reading. ``groups`` are the ids that stand together, each with the
     scalars of its record; ``fields`` the texts by the names that they have there."""
 
     leaves: tuple[Json, ...]
@@ -192,7 +192,7 @@ class Observation:
 
 @lru_cache(maxsize=4096)
 def _observe(data: bytes) -> Observation:
-    """Many tasks read the same rows, so what is in a reading is kept."""
+    """What one reading shows. It is cached, because many tasks read the same rows."""
     value = marshal.loads(data)
     scalars = list(leaves(value))
     within: dict[int, tuple[Json, ...]] = {}  # the scalars of a record, by its identity

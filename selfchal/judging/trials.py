@@ -86,7 +86,7 @@ def _run_together(
 
 
 def _reorder(verdicts: Verdicts) -> Verdicts:
-    """The solution's, which came after the failure cases, before them."""
+    """Put the solution's verdict, which came after the failure cases, before them."""
     *failures, solution, nothing = verdicts
     return [solution, *failures, nothing]
 

@@ -123,7 +123,7 @@ def _draw_text(draw: Random, answer: str) -> str:
 
 
 def _edit(draw: Random, answer: str) -> str:
-    """One character changed, dropped, doubled, or changed places with its neighbour."""
+    """The text with one character changed, dropped, doubled, or swapped with the next one."""
     if not answer:
         return _draw_word(draw)
     at = draw.randrange(len(answer))
@@ -163,14 +163,14 @@ def _draw_container(draw: Random) -> Json:
 
 
 def _list_hedges(draw: Random, answer: Json) -> list[Json]:
-    """Two answers in one: a list, an object, a text."""
+    """Answers that hold two answers at once, as a list, an object or a text."""
     other = _draw_number(draw) if isinstance(answer, int | float) else _draw_word(draw)
     first, second = draw.sample((answer, other), 2)
     return [[first, second], {_draw_word(draw): first, _draw_word(draw): second}, f"{first} or {second}"]
 
 
 def _draw_list(draw: Random, answer: list[Json]) -> Json:
-    """A member changed, one missing, one more."""
+    """The list with a member changed, left out or added."""
     if not answer:
         return [_draw_word(draw)]
     at = draw.randrange(len(answer))
@@ -179,7 +179,7 @@ def _draw_list(draw: Random, answer: list[Json]) -> Json:
 
 
 def _draw_object(draw: Random, answer: dict[str, Json]) -> Json:
-    """A value changed, a key missing, one more."""
+    """The object with a value changed, or a key left out or added."""
     if not answer:
         return {_draw_word(draw): _draw_word(draw)}
     key = draw.choice(list(answer))

@@ -31,13 +31,13 @@ def is_follower() -> bool:
 
 
 def signal_workers(order: str) -> None:
-    """The first process's word to all others; they hear it in ``follow``."""
+    """Send a value from the first process to all others, which wait for it in ``follow``."""
     if several():
         _broadcast(order)
 
 
 def follow(manifest: Manifest) -> None:
-    """A follower's whole run."""
+    """Run as a follower: do what the first process asks for until the run ends."""
     import torch
 
     if torch.cuda.is_available():

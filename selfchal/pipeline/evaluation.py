@@ -84,7 +84,7 @@ def evaluate(context: RunContext, when: str, modes: Sequence[Mode], on: TestSet)
 
 
 def _format_rates(scores: Mapping[Mode, Score]) -> dict[str, int]:
-    """Of the modes in which anything could be judged."""
+    """The rates of the modes in which at least one episode could be judged."""
     rates = {mode: score.rate for mode, score in scores.items()}
     return {f"{mode}, per cent": round(100 * rate) for mode, rate in rates.items() if not math.isnan(rate)}
 

@@ -22,7 +22,7 @@ Interval = tuple[float, float]
 
 
 def interval_of_mean(values: Values) -> Interval:
-    """Of the mean of values from 0 to 1. Shape [tasks].
+    """The interval of the mean of values from 0 to 1. Shape [tasks].
 
     Clopper and Pearson's interval (1934) on effective counts, as Korn and Graubard (1998, "Confidence
     intervals for proportions with small expected number of positive counts estimated from survey data")
@@ -54,7 +54,7 @@ def _estimate_clustering(values: Values) -> float:
 
 
 def interval_of_difference(values: Values) -> Interval:
-    """Of the mean of paired differences from -1 to 1. Shape [tasks].
+    """The interval of the mean of paired differences from -1 to 1. Shape [tasks].
 
     Gains and losses each have an interval of their own, and these are put together by the method of variance
     estimates recovery (Zou and Donner 2008; Newcombe 1998 for two proportions), with their correlation,
@@ -84,7 +84,8 @@ def interval_over_seeds(values: Values) -> Interval:
 
 
 def _correlate(gains: Values, losses: Values) -> float:
-    """Of changes that no task has both of, whose covariance is minus the product of their means."""
+    """The correlation of gains and losses. No task has both, so that their covariance is minus the product
+    of their means."""
     deviation = float(gains.std() * losses.std())
     return -float(gains.mean() * losses.mean()) / deviation if deviation > 0 else 0.0
 

@@ -50,8 +50,8 @@ def _distribution(x: float, a: float, b: float) -> float:
 
 
 def _continued_fraction(x: float, a: float, b: float) -> float:
-    """Of the incomplete beta function (Abramowitz and Stegun 26.5.8), by Lentz's method (Numerical Recipes,
-    section 6.4)."""
+    """The continued fraction of the incomplete beta function (Abramowitz and Stegun 26.5.8), by Lentz's
+    method (Numerical Recipes, section 6.4)."""
     up, down = 1.0, 1.0 / _avoid_zero(1 - (a + b) * x / (a + 1))
     value, m, change = down, 0, 0.0
     while abs(change - 1) > ACCURACY / 10:

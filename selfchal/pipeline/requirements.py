@@ -1,4 +1,4 @@
-"""Is what the chosen plugins need installed here? Asked before anything is loaded."""
+"""Checks before anything is loaded that the packages which the chosen plugins need are installed."""
 
 from __future__ import annotations
 

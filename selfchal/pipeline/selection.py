@@ -65,5 +65,5 @@ def _decide_statuses(context: RunContext, round_: int, tasks: Sequence[Task]) ->
 
 
 def _draw_share(task: Task, validation: float) -> str:
-    """By the task's own id, so that a task never changes sides."""
+    """Draw by the task's own id, so that a task stays in training or in validation in every round."""
     return VALIDATION if seed_of("validation", task.id) / 2**31 < validation else TRAIN

@@ -25,6 +25,7 @@ from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
 from selfchal.judging.rows import UnreadableRow, read_row
 from selfchal.pipeline.context import EnvironmentContext, RunContext
+from selfchal.pipeline.missing import describe_missing
 from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import EXAM_STATUS, held_out
@@ -76,6 +77,8 @@ def read_lines(path: Path) -> list[tuple[int, Json | UnreadableRow]]:
     read costs no other one. Raises ManifestError for a file that cannot be read."""
     try:
         lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
+    except FileNotFoundError:
+        raise ManifestError(describe_missing(path, "file of tasks", Path.is_file)) from None
     except OSError as error:
         raise ManifestError(f"cannot read {path}: {error}") from error
     return [(number, _parse_row(line)) for number, line in enumerate(lines, start=1) if line.strip()]

@@ -1,4 +1,4 @@
-"""The store: one SQLite file in the run directory, the only memory of a run (invariant 5).
+"""The store: one SQLite file in the run directory, the only memory of a run (CONTRIBUTING.md#invariant-5).
 
 Work is stored in batches: a batch's rows and its completion mark go in with one transaction, so after a
 kill at any instant a batch is either there whole or not at all, and resuming asks ``has`` before doing it.
@@ -23,6 +23,7 @@ from selfchal.core.model import Metrics
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+from selfchal.pipeline.missing import describe_missing
 from selfchal.pipeline.yaml_text import YamlTextError, read_yaml, write_yaml
 
 SCHEMA = """
@@ -44,6 +45,11 @@ CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, body TEXT);
 MANIFEST, DATABASE, LOCK, RESULTS = "manifest.yaml", "store.sqlite", ".lock", "results.json"
 
 
+def is_run(directory: Path) -> bool:
+    """Does this directory hold a run?"""
+    return (directory / DATABASE).exists()
+
+
 class Store:
     """Opened by ``create``, ``resume`` (both lock the directory) or ``read``."""
 
@@ -55,7 +61,7 @@ class Store:
     @classmethod
     def create(cls, directory: Path, resolved: Mapping[str, Json]) -> Self:
         """A new run in ``directory``. Raises StoreError where there is one already."""
-        if (directory / DATABASE).exists():
+        if is_run(directory):
             raise StoreError(
                 f"{directory} already holds a run; go on with it (--resume) or choose another place (--out)"
             )
@@ -68,7 +74,7 @@ class Store:
     @classmethod
     def resume(cls, directory: Path, resolved: Mapping[str, Json]) -> Self:
         """Go on with a run. Raises StoreError if there is none or it was made by another manifest."""
-        if not (directory / DATABASE).exists():
+        if not is_run(directory):
             return cls.create(directory, resolved)
         with _boundary(directory, "resume"):
             before = read_yaml((directory / MANIFEST).read_text(encoding="utf-8"))
@@ -84,7 +90,9 @@ class Store:
     @classmethod
     def read(cls, directory: Path) -> Self:
         """Look at a run, under way or ended. Raises StoreError where there is none."""
-        if not (directory / DATABASE).exists():
+        if not directory.exists():
+            raise StoreError(describe_missing(directory, "run directory", is_run))
+        if not is_run(directory):
             raise StoreError(f"{directory} is no run directory: it has no {DATABASE}")
         with _boundary(directory, "read"):
             database = sqlite3.connect(f"file:{directory / DATABASE}?mode=ro", uri=True)
@@ -235,7 +243,7 @@ class Store:
 
 
 def _write_manifest(path: Path, resolved: Mapping[str, Json]) -> None:
-    """Readable by its owner alone, also before it holds anything and where an older file stands."""
+    """Write a file that its owner alone can read, from the moment at which it is made."""
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text(write_yaml(resolved), encoding="utf-8")
@@ -280,7 +288,7 @@ def _unpack(body: bytes) -> Any:
 
 @contextlib.contextmanager
 def _boundary(directory: Path, doing: str) -> Iterator[None]:
-    """Disk full, no permission, a corrupt file: a StoreError that says so."""
+    """Turn errors of the disk, of permissions and of a corrupt file into a StoreError that says so."""
     try:
         yield
     except (OSError, sqlite3.Error, zlib.error, YamlTextError) as error:

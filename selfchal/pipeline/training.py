@@ -107,7 +107,7 @@ class Collector:
 
 @dataclass(frozen=True)
 class Recorder:
-    """Metrics into the store, checkpoints into the run directory; each is whole or absent after a kill."""
+    """Writes metrics to the store and checkpoints to the run directory, whole or absent after a kill."""
 
     context: RunContext
     stage: str
@@ -164,10 +164,10 @@ class Recorder:
         return step, torch.load(steps[-1] / STATE, weights_only=True)
 
     def _discard_updates(self, after: int) -> None:
-        """Updates that a killed process made after its last checkpoint are made again."""
+        """Forget the updates that a killed process made after its last checkpoint; they are made again."""
         self.context.store.drop_metrics_after(self.stage, after)
         self.context.watch.updates_discarded(self.stage, after)
 
     def _list_steps(self) -> list[Path]:
-        """Whole checkpoints alone: one that a kill cut short does not end in its number."""
+        """The updates with a whole checkpoint: the name of one that a kill cut short has another ending."""
         return sorted(self.directory.glob("step_*[0-9]"))

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits: where compiled code is interrupted, it may end the whole process without a word."""
+"""Delays Ctrl-C while compiled code runs, which may end the whole process when it is interrupted."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def describe_unjudged(scores: Sequence[Score]) -> dict[str, Json]:
 
 
 def has_too_many_unjudged(results: Mapping[str, Json]) -> bool:
-    """Of the results of a run, or of one measurement."""
+    """Whether the results of a run, or of one measurement, are not to be relied upon."""
     sets = [results, *([results["exam"]] if "exam" in results else [])]
     parts = [part for one in sets for part in (one, one.get("before", {}), one.get("after", {}))]
     return any(part.get("too_many_not_judged", False) for part in parts)

@@ -22,6 +22,7 @@ from selfchal.core.model import Metrics
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.watcher import RunInfo
 from selfchal.core.world import Json
+from selfchal.pipeline.hooks import find_hook_fault
 from selfchal.pipeline.manifest import Manifest
 
 _log = logging.getLogger("selfchal.watchers")
@@ -38,14 +39,12 @@ class Watchers:
     def add(self, watcher: object, owner: str) -> None:
         """Let an object or module with hooks listen; ``owner`` says whose it is, should it fail.
 
-        Raises PluginError for a hook that there is not, or an argument that the hook has not.
+        Raises PluginError where it implements no hook, one that there is not, or one with wrong arguments.
         """
+        if fault := find_hook_fault(watcher):
+            raise PluginError(f"{owner} cannot watch: {fault}")
         name = f"{len(self._owners)}: {owner}"
-        try:
-            self._manager.register(watcher, name)
-            self._manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
-            raise PluginError(f"{owner} cannot watch: {error}") from error
+        self._manager.register(watcher, name)
         self._owners[name] = owner
 
     def copy(self) -> Watchers:
@@ -65,7 +64,7 @@ class Watchers:
                 self._leave_out(implementation, hook, error, run)
 
     def _leave_out(self, implementation: Any, hook: str, error: Exception, run: RunInfo) -> None:
-        """Tell the others; the log, where nobody listens to notes."""
+        """Remove a watcher and say so in a note, or in the log where nobody listens to notes."""
         self._manager.unregister(name=implementation.plugin_name)
         owner = self._owners[implementation.plugin_name]
         text = f"{owner}: its hook {hook} raised {type(error).__name__}: {error}; it is left out now"

@@ -52,7 +52,7 @@ def _read_integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
 
 
 def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    """In double quotes where PyYAML would write a line break that it reads as a space."""
+    """Write a text in double quotes where PyYAML would write a line break that it reads as a space."""
     style = '"' if any(one in text for one in "\x85\u2028\u2029") else None
     return dumper.represent_scalar(_PREFIX + "str", text, style)
 
@@ -92,7 +92,7 @@ def write_yaml(value: Mapping[str, Any]) -> str:
 
 
 def _count(value: Any, counted: dict[int, int], depth: int) -> int:
-    """How many values it holds, those that are used several times counted each time."""
+    """Count the values in it. One that is used several times counts each time."""
     if depth > _DEEPEST:
         raise RecursionError
     if not isinstance(value, dict | list):

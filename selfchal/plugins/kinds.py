@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pluggy
 from pydantic import BaseModel
 
-from selfchal.core import environment, hookspecs, judge, model, sandbox, synthesizer, trainer, watcher
+from selfchal.core import environment, judge, model, sandbox, synthesizer, trainer, watcher
 from selfchal.core.requirement import Requirement
+from selfchal.pipeline.hooks import WATCHING, find_hook_fault
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,6 @@ KINDS = (
     Kind("watcher", "register_watchers", watcher.Watcher),
 )
 
-# The hooks that watch, by name.
-_WATCHING = {
-    name: hook
-    for name, hook in vars(hookspecs).items()
-    if inspect.isfunction(hook) and not name.startswith("register_")
-}
 _NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
@@ -66,7 +59,9 @@ def fault(kind: Kind, offered: object) -> str:
     missing = [member for member in members(protocol) if member not in attributes]
     if missing:
         return f"{offered.__name__} lacks {', '.join(missing)}; see {protocol.__name__} in the docs."
-    return _find_hook_fault(offered) if kind.protocol is watcher.Watcher else ""
+    if kind.protocol is watcher.Watcher and (wrong := find_hook_fault(offered, WATCHING)):
+        return f"{offered.__name__} cannot watch: {wrong}"
+    return ""
 
 
 def _choose_protocol(kind: Kind, attributes: Mapping[str, Any]) -> type[Any]:
@@ -75,26 +70,6 @@ def _choose_protocol(kind: Kind, attributes: Mapping[str, Any]) -> type[Any]:
         return kind.protocol
     own = set(members(kind.alternative)) - set(members(kind.protocol))
     return kind.alternative if own & attributes.keys() else kind.protocol
-
-
-def _find_hook_fault(cls: type[Any]) -> str:
-    """Why a class cannot watch: no method is marked as a hook, or one as a hook that there is not."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    marked = [name for name in vars_of(cls) if manager.parse_hookimpl_opts(cls, name) is not None]
-    if not marked:
-        return f"{cls.__name__} marks no method with hookimpl; the hooks that watch: {', '.join(_WATCHING)}."
-    for name in marked:
-        if name not in _WATCHING:
-            near = difflib.get_close_matches(name, _WATCHING, n=1)
-            meant = f" Did it mean {near[0]}?" if near else ""
-            return f"{cls.__name__}.{name} is marked as a hook that watches, and there is none.{meant}"
-        known = inspect.signature(_WATCHING[name]).parameters
-        unknown = [
-            each for each in list(inspect.signature(vars_of(cls)[name]).parameters)[1:] if each not in known
-        ]
-        if unknown:
-            return f"{cls.__name__}.{name} takes {', '.join(unknown)}; the hook gives {', '.join(known)}."
-    return ""
 
 
 def members(protocol: type[Any]) -> list[str]:

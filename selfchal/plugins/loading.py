@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
+import importlib
 import inspect
 import os
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -12,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 import pluggy
 
 from selfchal.core import hookspecs
+from selfchal.pipeline.hooks import find_hook_fault
 
 DISABLE_VARIABLE = "SELFCHAL_DISABLED_PLUGINS"
 
@@ -86,46 +88,46 @@ def _describe_source(entry: EntryPoint) -> Source:
 
 def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) -> str:
     """Import one plugin and register it; what is wrong with it, or nothing."""
+    named = f"its entry point {entry.name} = {entry.value!r} names"
+    anew = f"correct its pyproject.toml and install {source.package} anew."
     try:
-        plugin = entry.load()
+        plugin = importlib.import_module(entry.module)
     except ModuleNotFoundError as error:
+        if f"{entry.module}.".startswith(f"{error.name}."):
+            return f"{named} a module that is not there; {anew}"
         return (
             f"it needs the Python module {error.name!r}, which is not installed. "
             f"Install it, or reinstall {source.package} with what it needs."
         )
     except (Exception, SystemExit) as error:  # noqa: BLE001 — whatever a stranger's module does on import
-        return f"{entry.value} cannot be imported ({type(error).__name__}: {error}). {_suggest_cure(source)}"
+        return f"{entry.module} cannot be imported ({describe_error(error)}). {_suggest_cure(source)}"
+    for name in entry.attr.split(".") if entry.attr else ():
+        try:
+            plugin = getattr(plugin, name)
+        except AttributeError:
+            return f"{named} {name}, which {entry.module} does not have; {anew}"
     if inspect.isclass(plugin):
-        return f"the entry point names the class {plugin.__name__}; name the module that holds the hooks."
-    try:
-        manager.register(plugin, name=source.id)
-        manager.check_pending()
-    except (pluggy.PluginValidationError, ValueError) as error:
-        if manager.has_plugin(source.id):
-            manager.unregister(name=source.id)
-        return f"{_cut_last_line(error)}.{_find_nearest_hook(error)} {_suggest_cure(source)}"
-    if not manager.get_hookcallers(plugin):
-        manager.unregister(name=source.id)
-        return f"{entry.value} implements no hook; mark its functions with selfchal.hookimpl."
+        return f"{named} the class {plugin.__name__}; name the module that holds the hooks."
+    if other := manager.get_name(plugin):
+        return f"{named} what {other} named before; keep one of the two."
+    if fault := find_hook_fault(plugin):
+        return f"{fault} {_suggest_cure(source)}"
+    manager.register(plugin, name=source.id)
     return ""
+
+
+def describe_error(error: BaseException) -> str:
+    """Type and message of an error, and the line of code that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is selfchal's own
+    code = [frame for frame in frames if not frame.filename.startswith(("<frozen", importlib.__file__))]
+    where = f", line {code[-1].lineno} of {code[-1].filename}" if code else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def _suggest_cure(source: Source) -> str:
     return (
         f"Update or uninstall {source.package}, or set {DISABLE_VARIABLE}={source.plugin} to go on without."
     )
-
-
-def _cut_last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].rstrip(".")
-
-
-def _find_nearest_hook(error: Exception) -> str:
-    """pluggy says "unknown hook 'register_enviroments' in plugin …"; say which one was meant."""
-    words = str(error).split("'")
-    hooks = [name for name, value in vars(hookspecs).items() if inspect.isfunction(value)]
-    near = difflib.get_close_matches(words[1], hooks, n=1) if "unknown hook" in words[0] else []
-    return f" Did the plugin mean {near[0]}?" if near else ""
 
 
 def _find_unmet(unwanted: set[str], disabled: Iterable[Source]) -> Iterable[Failure]:

@@ -13,10 +13,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from selfchal.core import hookspecs
 from selfchal.core.errors import PluginError
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins.kinds import KINDS, Kind, fault
-from selfchal.plugins.loading import DISABLE_VARIABLE, Failure, Loaded, Source, load_entry_points
+from selfchal.plugins.loading import (
+    DISABLE_VARIABLE,
+    Failure,
+    Loaded,
+    Source,
+    describe_error,
+    load_entry_points,
+)
 
 
 @dataclass(frozen=True)
@@ -92,19 +100,19 @@ class Plugins:
             source = self._sources[implementation.plugin_name]
             try:
                 answer = implementation.function()
+                given = tuple(answer) if _is_listing(answer) else answer  # a generator may raise too
             except Exception as error:  # noqa: BLE001 — a stranger's hook must not take the run down
                 self._manager.unregister(name=source.id)
-                message = f"its hook {hook} raised {type(error).__name__}: {error}; it is left out now."
+                message = f"its hook {hook} raised {describe_error(error)}; it is left out now."
                 self._failures.append(source.failure(message))
             else:
-                yield source, answer
+                yield source, given
 
     def _check(self, kind: Kind, source: Source, classes: Any) -> Iterator[Registered]:
-        if classes is None:
-            return
-        if inspect.isclass(classes) or not isinstance(classes, Iterable):
-            message = f"{kind.hook} must return a list of classes, not {classes!r}."
-            self._failures.append(source.failure(message))
+        if not isinstance(classes, tuple):
+            message = f"its hook {kind.hook} must return a list of classes, not {classes!r}."
+            missing = " Does it lack a return? Where there is nothing to add, return []."
+            self._failures.append(source.failure(message + (missing if classes is None else "")))
             return
         for cls in classes:
             wrong = fault(kind, cls)
@@ -117,6 +125,11 @@ class Plugins:
                 )
 
 
+def _is_listing(answer: object) -> bool:
+    """Can it hold classes? A class that is returned bare may be iterable itself, as an enum is."""
+    return isinstance(answer, Iterable) and not isinstance(answer, type | str)
+
+
 def _read_summary(cls: type[Any]) -> str:
     """The first line of the class's docstring; what dataclass writes there by itself is none."""
     first = (inspect.getdoc(cls) or "").partition("\n")[0]
@@ -125,10 +138,12 @@ def _read_summary(cls: type[Any]) -> str:
 
 def _describe_clash(offers: list[Registered]) -> Failure:
     who = " and ".join(f"plugin {item.plugin!r} of package {item.package} {item.version}" for item in offers)
-    first, last = offers[0], offers[-1]
+    added = [item for item in offers if item.package != hookspecs.PROJECT]  # the built-in one has to stay
+    last = (added or offers)[-1]
+    rename = f" A {last.kind} of one's own needs a name of its own." if len(added) < len(offers) else ""
     message = (
-        f"{first.kind} {first.name!r} is offered twice, by {who}: neither is used. "
-        f"Uninstall one, or set {DISABLE_VARIABLE}={last.package}."
+        f"{last.kind} {last.name!r} is offered twice, by {who}: neither is used. "
+        f"Uninstall {last.package}, or set {DISABLE_VARIABLE}={last.package}.{rename}"
     )
     return Failure(last.plugin, last.package, last.version, message)
 

@@ -15,6 +15,7 @@ from selfchal.core.episode import Episode
 from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
+from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.store import Store
 
 EPISODES_A_GROUP = 40  # shown of each moment; the store keeps all
@@ -24,9 +25,11 @@ LONGEST_TEXT = 20_000  # characters of one message or source
 
 @dataclass(frozen=True)
 class Reasons:
-    """Why proposals fell at one stage: the commonest reasons with their counts."""
+    """Why proposals fell at one stage: the check that refused them (none: the paper's filter), and the
+    commonest reasons with their counts."""
 
     stage: str
+    check: str
     count: int
     commonest: tuple[tuple[str, int], ...]
 
@@ -73,13 +76,14 @@ def _count_funnel(proposals: Iterable[Proposal]) -> dict[str, int]:
 
 
 def _count_reasons(proposals: Iterable[Proposal]) -> Iterator[Reasons]:
-    fallen: dict[str, Counter[str]] = defaultdict(Counter)
+    fallen: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for proposal in proposals:
         if not proposal.verdict.passed:
-            fallen[proposal.verdict.stage][_cut_first_line(proposal.verdict.reason)] += 1
-    for stage in map(str, FUNNEL):
-        if stage in fallen:
-            yield Reasons(stage, fallen[stage].total(), tuple(fallen[stage].most_common(4)))
+            verdict = proposal.verdict
+            fallen[verdict.stage, verdict.check][_cut_first_line(verdict.reason)] += 1
+    for stage, check in sorted(fallen, key=lambda where: (FUNNEL.index(Stage(where[0])), where[1])):
+        reasons = fallen[stage, check]
+        yield Reasons(stage, check, reasons.total(), tuple(reasons.most_common(4)))
 
 
 def _cut_first_line(text: str) -> str:
@@ -109,7 +113,8 @@ def _list_rejected(proposals: Iterable[Proposal]) -> Iterator[dict[str, Json]]:
         if verdict.passed or shown[verdict.stage] > REJECTED_A_STAGE:
             continue
         body = proposal.task.to_json() if proposal.task else {"instruction": proposal.raw}
-        yield {**_cut(body), "status": f"not {verdict.stage}", "reason": verdict.reason[:LONGEST_TEXT]}
+        status = f"not {verdict.stage}{name_check(verdict.check)}"
+        yield {**_cut(body), "status": status, "reason": verdict.reason[:LONGEST_TEXT]}
 
 
 def _list_episodes(store: Store) -> Iterator[dict[str, Json]]:

@@ -34,7 +34,7 @@ class Say:
 
 @dataclass(frozen=True)
 class Malformed:
-    """Neither, or both: ``reminder`` is the observation that the agent gets."""
+    """A turn with neither an action nor an answer, or with both; ``reminder`` is what the agent is shown."""
 
     reminder: str
 

@@ -139,8 +139,8 @@ class AgentScene:
         """``refusal`` is what an endpoint said that would not go on with the conversation.
 
         Before the agent's first turn nothing of the agent can be the cause, so the episode is not judged
-        (invariant 2). Later its own words are part of what was refused: were such an episode not judged, an
-        agent could leave the score by provoking a filter or filling the context, so it has failed.
+        (CONTRIBUTING.md#invariant-2). Later its own words are part of what was refused, and the episode has
+        failed. Otherwise an agent could leave the score by provoking a filter or filling the context.
         """
         if end is End.INFRA:
             return Reward(None, self.failure)

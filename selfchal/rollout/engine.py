@@ -175,7 +175,7 @@ class _Live:
 
 
 def _pad(episode: Episode) -> None:
-    """Ids that the agent did not write carry no gradient."""
+    """Fill mask and log-probabilities up for ids that the agent did not write, which carry no gradient."""
     rest = len(episode.ids) - len(episode.mask)
     episode.mask += [0] * rest
     episode.logprobs += [0.0] * rest

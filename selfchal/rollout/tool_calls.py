@@ -50,7 +50,7 @@ def parse_tool_turn(text: str) -> Invoke | Say | Malformed:
 
 
 def _as_plain(text: str) -> str:
-    """The turn without its thinking block and without what a template closes it with."""
+    """The turn without its thinking block, and without the marks with which a template closes it."""
     body = text.rpartition(_THOUGHT_END)[2].strip()
     for closing in _CLOSINGS:
         body = body.removesuffix(closing).rstrip()

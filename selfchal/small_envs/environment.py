@@ -6,7 +6,7 @@
 Each tool is a typed, documented function whose first parameter is the state, a dict of JSON values. A
 held-out task names the calls that solve it: it is solved when the final state equals the state that
 those calls leave (tau-bench's rule) and the answer is the expected one. For states of up to some
-thousand values: a call copies the state; larger ones want a World of their own (invariant 9).
+thousand values: a call copies the state; larger ones want a World of their own (CONTRIBUTING.md#invariant-9).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Checks invariant 4 on a running trainer: only the tokens that the agent wrote carry gradient.
+"""Checks on a running trainer that only the tokens that the agent wrote carry gradient.
 
-It watches the last hidden states of the network while any trainer trains. The gradient there, at the
-place that predicts a token, is exactly that token's own share of the loss, whatever the loss is and
-however the trainer calls the network.
+That is CONTRIBUTING.md#invariant-4. It watches the last hidden states of the network while a trainer trains.
+The gradient at the position that predicts a token is exactly that token's own share of the loss, whatever the
+loss is and however the trainer calls the network.
 """
 
 from __future__ import annotations

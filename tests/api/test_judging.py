@@ -86,9 +86,25 @@ def test_a_standard_check_is_set_switched_off_or_replaced() -> None:
         def check(self, task: Any, runner: Any, evidence: Any) -> Finding:
             return Finding.passed(read="nothing")
 
-    assert judge(Lenient).diagnostics["completeness"] == {"read": "nothing"}
+    assert judge({"name": "completeness", "enabled": False}, Lenient).diagnostics["completeness"] == {
+        "read": "nothing"
+    }
     with pytest.raises(selfchal.SelfchalError, match=r"checks\.1\.name: check 'novelty' is named before"):
         judge("novelty", {"name": "novelty", "near": 0.5})
+
+
+def test_a_class_never_takes_the_place_of_a_standard_check_unasked() -> None:
+    class Completeness(Refusing):
+        name = "completeness"
+
+    with pytest.raises(
+        selfchal.SelfchalError, match=r"has the name 'completeness'.*'enabled': False"
+    ) as raised:
+        selfchal.judge(VAGUE, Shop(), Inline(), checks=[Completeness])
+    for cls in (Completeness, load_plugins().find("check", "completeness")):
+        assert f"{cls.__module__}.{cls.__qualname__}" in str(raised.value)
+    standard = load_plugins().find("check", "completeness")
+    assert selfchal.judge(VAGUE, Shop(), Inline(), checks=[standard]).check == "completeness"
 
 
 def test_what_a_comparing_check_finds_is_noted_under_its_name() -> None:

@@ -57,6 +57,7 @@ def test_a_sandbox_that_fails_gives_no_reward() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_equal_seeds_give_equal_episodes_of_a_model_that_samples() -> None:
     environment = selfchal.open_environment("calculation")
     task = environment.test_tasks("test")[0]

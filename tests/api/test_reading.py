@@ -19,7 +19,7 @@ from selfchal.pipeline.store import RESULTS, Store
 from tests.support.shop import CANCEL, COUNT
 
 MANIFEST: dict[str, Any] = {"run": {"name": "demo"}, "environment": {"name": "shop"}}
-FELL = Verdict(Outcome.FAILED, Stage.STRONG, "nothing changes", diagnostics={"mutants": 3})
+FELL = Verdict(Outcome.FAILED, Stage.STRONG, "nothing changes", diagnostics={"mutants": 3}, check="strength")
 
 
 def episode(reward: float | None) -> Episode:
@@ -63,9 +63,10 @@ def test_proposals_tell_what_became_of_them(store: Store) -> None:
     store.put_proposals(1, "1/0", proposals, [])
     fell, unread, kept = selfchal.open_run(store.directory).proposals()
     assert (fell["stage"], fell["reason"], fell["id"]) == ("strong", "nothing changes", "count")
+    assert fell["check"] == "strength"
     assert fell["diagnostics"] == {"mutants": 3}
     assert unread["instruction"] == "gibberish"
-    assert (kept["outcome"], kept["stage"]) == ("passed", "kept")
+    assert (kept["outcome"], kept["stage"], kept["check"]) == ("passed", "kept", "")
 
 
 def test_episodes_are_chosen_by_purpose_and_task_and_come_in_order(store: Store) -> None:

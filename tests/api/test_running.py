@@ -93,6 +93,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recorder, dic
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_a_run_tells_its_watcher_and_returns_what_it_wrote(
     ended: tuple[Path, Recorder, dict[str, Any]],
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_run_tells_its_watcher_and_returns_what_it_wrote(
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_a_run_is_gone_on_with_but_never_overwritten(ended: tuple[Path, Recorder, dict[str, Any]]) -> None:
     directory, _, results = ended
     with pytest.raises(StoreError, match="already holds a run"):
@@ -117,6 +119,7 @@ def test_a_run_is_gone_on_with_but_never_overwritten(ended: tuple[Path, Recorder
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_checkpoints_of_a_run_are_measured(ended: tuple[Path, Recorder, dict[str, Any]]) -> None:
     directory, _, results = ended
     assert selfchal.evaluate(directory)["pass@1"] == pytest.approx(results["after"]["pass@1"])
@@ -126,6 +129,7 @@ def test_checkpoints_of_a_run_are_measured(ended: tuple[Path, Recorder, dict[str
 
 
 @pytest.mark.slow
+@pytest.mark.torch
 def test_the_stages_of_a_run_can_be_called_one_by_one(tmp_path: Path) -> None:
     for _ in range(2):  # the second time it goes on, and finds the measurement there
         with selfchal.open_context(SMALL, tmp_path / "run") as context:

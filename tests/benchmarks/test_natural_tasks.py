@@ -17,13 +17,17 @@ EVERY = 8  # of the thirty tasks of an environment
 @pytest.mark.parametrize("environment", ["calculation", "web_browsing", "retail", "airline"])
 def test_a_sound_tasks_verdict_is_the_same_over_fifty_secrets(environment: str) -> None:
     tasks = list(load_benchmark("natural_tasks").read_tasks(environment))[::EVERY]
-    for number in range(SECRETS):
-        verdicts = selfchal.judge(tasks, environment, secret=f"secret {number}")
-        fell = [
-            (v.reason, task["instruction"]) for v, task in zip(verdicts, tasks, strict=True) if not v.passed
-        ]
-        assert fell == [], number
-        assert {verdict.outcome for verdict in verdicts} == {Outcome.PASSED}
+    opened = selfchal.open_environment(environment)
+    with selfchal.open_sandbox("process") as sandbox:
+        for number in range(SECRETS):
+            verdicts = selfchal.judge(tasks, opened, sandbox, secret=f"secret {number}")
+            fell = [
+                (v.reason, task["instruction"])
+                for v, task in zip(verdicts, tasks, strict=True)
+                if not v.passed
+            ]
+            assert fell == [], number
+            assert {verdict.outcome for verdict in verdicts} == {Outcome.PASSED}
 
 
 @pytest.mark.slow

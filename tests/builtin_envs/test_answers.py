@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from selfchal.builtin_envs.answers import same_answer
 from selfchal.core.world import Json
-
-ANY_PACE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
 @pytest.mark.parametrize(
@@ -82,13 +78,11 @@ _VALUES = st.recursive(
 )
 
 
-@settings(**ANY_PACE)
 @given(_VALUES, st.text())
 def test_never_raises(expected: Json, answer: str) -> None:
     assert same_answer(expected, answer) in (True, False)
 
 
-@settings(**ANY_PACE)
 @given(st.one_of(st.integers(-(10**12), 10**12), st.floats(-1e9, 1e9)))
 def test_a_number_is_its_own_answer(expected: float) -> None:
     assert same_answer(expected, repr(expected))

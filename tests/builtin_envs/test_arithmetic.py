@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfchal.builtin_envs.arithmetic import CalculatorError, evaluate, product
 from tests.support.fuzz import examples
-
-ANY_PACE: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 NUMBERS = st.one_of(
     st.integers(-999, 999).map(str),
@@ -41,7 +38,7 @@ def expressions() -> st.SearchStrategy[str]:
 
 
 @given(expressions())
-@settings(max_examples=examples(400), **ANY_PACE)
+@settings(max_examples=examples(400))
 def test_agrees_with_python(expression: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python warns of "1 (2)"

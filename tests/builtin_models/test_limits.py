@@ -68,7 +68,7 @@ def _decode(ids: object) -> str:
     return str(TOKENIZER.decode(ids, clean_up_tokenization_spaces=False))
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(
     st.lists(st.integers(5, len(TOKENIZER) - 1), min_size=1, max_size=12),
     st.lists(st.sampled_from(["End Action", "\n", "n\n", "é", " ", "Answer: ", "on"]), max_size=3),

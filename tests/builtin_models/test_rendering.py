@@ -60,7 +60,7 @@ def test_turns_add_up_to_the_whole(template: str, end: bool, answer: str) -> Non
     assert grown == list(view.prompt((*TALK, Message("user", answer))))
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(150))
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_turns_add_up_for_any_text(first: str, second: str) -> None:
     view = renderer(CHATML)

@@ -49,9 +49,9 @@ class DevServer:
                     return
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 outer.commands.append((self.path, body))
-                place = body.get("kwargs", {}).get("weights_path") or body.get("lora_path")
-                if place:
-                    model.load(Path(place))
+                directory = body.get("kwargs", {}).get("weights_path") or body.get("lora_path")
+                if directory:
+                    model.load(Path(directory))
                 self._answer(200, {})
 
         self.server = example.Server(model, "tiny", handler=Handler)

@@ -17,6 +17,8 @@ from selfchal.builtin_synthesizers.exemplar import Exemplar, make_exemplar
 from selfchal.core.arena import Arena
 from selfchal.core.sandbox import Limits
 from selfchal.core.synthesizer import ProposalContext, ProposalRequest
+from selfchal.pipeline.held_out_calls import HeldOutCalls
+from selfchal.testing.conformance import synthesizer_cases
 
 State = dict[str, Any]
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -52,6 +54,10 @@ def make(**changes: Any) -> Any:
     return open_environment(small_environment("inn", **{**parts, **changes}))
 
 
+def know_none(tool: str, arguments: Any) -> bool:
+    return False
+
+
 def task_of(exemplar: Exemplar) -> dict[str, Any]:
     return {
         "instruction": exemplar.instruction,
@@ -62,7 +68,7 @@ def task_of(exemplar: Exemplar) -> dict[str, Any]:
 
 
 def test_it_is_about_what_a_tool_changes_and_a_reader_shows() -> None:
-    exemplar = make_exemplar(make())
+    exemplar = make_exemplar(make(), know_none)
     assert exemplar is not None
     assert exemplar.evaluate.startswith("def evaluate():\n    return rooms()[")
     assert re.match(r"(book|close)\(", exemplar.solution)
@@ -72,17 +78,18 @@ def test_it_is_about_what_a_tool_changes_and_a_reader_shows() -> None:
 
 
 def test_it_is_the_same_each_time() -> None:
-    assert make_exemplar(make()) == make_exemplar(make())
+    assert make_exemplar(make(), know_none) == make_exemplar(make(), know_none)
 
 
 def test_it_never_solves_a_held_out_task() -> None:
-    exemplar = make_exemplar(make(writes=[close], test_tasks=HELD_OUT))
+    environment = make(writes=[close], test_tasks=HELD_OUT)
+    exemplar = make_exemplar(environment, HeldOutCalls(environment))
     assert exemplar is not None
     assert exemplar.solution == "close(room='attic')"
 
 
 def test_where_nothing_changes_it_is_about_what_a_reader_shows() -> None:
-    exemplar = make_exemplar(make(writes=[]))
+    exemplar = make_exemplar(make(writes=[]), know_none)
     assert exemplar is not None
     assert exemplar.evaluate.startswith("def evaluate(answer):\n    return answer == rooms()[")
     assert len(set(exemplar.failures)) == 3
@@ -93,7 +100,7 @@ def test_where_no_call_works_there_is_none() -> None:
         """Say nothing."""
         raise ValueError("never")
 
-    assert make_exemplar(make(reads=[broken], writes=[])) is None
+    assert make_exemplar(make(reads=[broken], writes=[]), know_none) is None
 
 
 @pytest.mark.parametrize("module", ["coffee_bar", "selfchal_library"])
@@ -102,7 +109,7 @@ def test_the_examples_get_one(module: str, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.syspath_prepend(str(folder))
     (cls,) = importlib.import_module(module).register_environments()
     sys.modules.pop(module)
-    exemplar = make_exemplar(open_environment(cls))
+    exemplar = make_exemplar(open_environment(cls), know_none)
     assert exemplar is not None
     assert len(exemplar.failures) == 3
 
@@ -115,10 +122,16 @@ def first_prompt(environment: Any) -> str:
 
 
 def test_the_challenger_is_shown_it() -> None:
-    exemplar = make_exemplar(make())
+    exemplar = make_exemplar(make(), know_none)
     assert exemplar is not None
     assert exemplar.write(failures=True) in first_prompt(make())
 
 
 def test_the_hand_written_ones_of_the_built_in_environments_stay() -> None:
     assert "A chair costs 80 euros." in first_prompt(open_environment("calculation"))
+
+
+def test_the_challenger_does_not_look_at_held_out_tasks_for_it() -> None:
+    inn = small_environment("inn", start=START, reads=[rooms], writes=[book, close], test_tasks=HELD_OUT)
+    (case,) = [case for case in synthesizer_cases(CodeAsTask, environment=inn) if "held-out" in case.rule]
+    case()

@@ -33,10 +33,10 @@ def mutants(module: ModuleType) -> Iterator[tuple[str, ModuleType]]:
     """Each mutant with the line and the text it was changed to."""
     assert module.__file__
     tree = ast.parse(Path(module.__file__).read_text())
-    for place, node in enumerate(ast.walk(tree)):
+    for index, node in enumerate(ast.walk(tree)):
         for change in _changes(node):
             mutated = copy.deepcopy(tree)
-            target = list(ast.walk(mutated))[place]
+            target = list(ast.walk(mutated))[index]
             change(target)
             made = ModuleType(f"{module.__name__}_mutant")
             source = ast.unparse(mutated)

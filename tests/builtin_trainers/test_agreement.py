@@ -170,8 +170,8 @@ def ppo_by_the_equations(
         for start in range(len(places)):
             total = 0.0
             for later in range(start, len(places)):
-                following = values[later + 1] if later + 1 < len(places) else 0.0
-                surprise = rewards[later] + config.gamma * following - values[later]
+                next_value = values[later + 1] if later + 1 < len(places) else 0.0
+                surprise = rewards[later] + config.gamma * next_value - values[later]
                 total += (config.gamma * config.gae_lambda) ** (later - start) * surprise
             advantages.append(total)
         told.append({"places": places, "ids": ids, "old": old_logprobs, "values": values, "raw": advantages})

@@ -203,9 +203,9 @@ def test_silent_groups_are_replaced_up_to_the_bound() -> None:
     def collect(tasks: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
         sizes.append(len(tasks))
         groups = given.collect(tasks, samples, seed=seed)
-        for place, group in enumerate(groups):
+        for index, group in enumerate(groups):
             for episode in group.episodes:
-                episode.reward = float(episode.sample == 0) if place % 2 else 0.0
+                episode.reward = float(episode.sample == 0) if index % 2 else 0.0
         return groups
 
     Grpo(Grpo.Config(steps=1, tasks_per_step=16, group_size=4, resample=3)).train(

@@ -38,7 +38,12 @@ def run(tmp_path: Path) -> Path:
             1, [(_task("abc1", "First\nline two"), "train"), (_task("abc2", "Second"), "validation")]
         )
         fell = Verdict(Outcome.FAILED, Stage.SOLUTION_PASSED, "evaluate returned False\nmore")
-        store.put_proposals(1, "1/0", [Proposal(0, 1, fell, _task("def3", "Third"))], [])
+        weak = Verdict(Outcome.FAILED, Stage.STRONG, "nothing changes", check="field_values")
+        proposals = [
+            Proposal(0, 1, fell, _task("def3", "Third")),
+            Proposal(1, 1, weak, _task("ghi4", "Fourth")),
+        ]
+        store.put_proposals(1, "1/0", proposals, [])
         episodes = [_episode("abc1", reward, f"said {i}") for i, reward in enumerate([1.0, 0.0, 1.0, None])]
         store.put_episodes("train", "1/0", [*episodes, _episode("abc2", 0.0, "no")])
     return directory
@@ -49,9 +54,10 @@ def test_list(selfchal: Any, run: Path) -> None:
         "abc1  train: First",
         "abc2  validation: Second",
     ]
-    (row,) = selfchal("tasks", "list", run, "--rejected", "--json").lines
-    assert (row["id"], row["status"]) == ("def3", "not solution passed")
-    assert row["reason"].startswith("evaluate returned False")
+    unsolved, weak = selfchal("tasks", "list", run, "--rejected", "--json").lines
+    assert (unsolved["id"], unsolved["status"]) == ("def3", "not solution passed")
+    assert unsolved["reason"].startswith("evaluate returned False")
+    assert (weak["id"], weak["status"]) == ("ghi4", "not strong (check 'field_values')")
 
 
 def test_show_takes_the_beginning_of_an_id(selfchal: Any, run: Path) -> None:
@@ -59,6 +65,8 @@ def test_show_takes_the_beginning_of_an_id(selfchal: Any, run: Path) -> None:
     for part in ("First\nline two", "def evaluate(a)", "result = 1", "failure case 3"):
         assert part in shown
     assert selfchal("tasks", "show", run, "d", "--json").json["status"] == "not solution passed"
+    assert selfchal("tasks", "show", run, "g", "--json").json["check"] == "field_values"
+    assert "not strong (check 'field_values')  nothing changes" in selfchal("tasks", "show", run, "g").out
     assert "2 tasks begin with 'abc'" in selfchal("tasks", "show", run, "abc").err
     missing = selfchal("tasks", "show", run, "zzz")
     assert (missing.code, "no task begins with" in missing.err) == (2, True)
@@ -227,7 +235,9 @@ def test_judge_takes_checks_as_a_manifest_has_them(selfchal: Any, tmp_path: Path
     file = tmp_path / "tasks.jsonl"
     file.write_text(f"{json.dumps(VAGUE)}\n{json.dumps({**VAGUE, 'id': 'again'})}\n")
     rows = selfchal("tasks", "judge", "calculation", file, "--json").lines
-    assert [row["stage"] for row in rows] == ["complete", "complete"]
+    assert [(row["stage"], row["check"]) for row in rows] == [("complete", "completeness")] * 2
+    shown = selfchal("tasks", "judge", "calculation", file).out
+    assert "failed at 'complete' (check 'completeness'): " in shown
     assert "near_duplicate_of" in rows[1]["diagnostics"]["novelty"]
     off = ["--check", "{name: completeness, enabled: false}", "--check", "{name: novelty, enabled: false}"]
     rows = selfchal("tasks", "judge", "calculation", file, "--json", *off).lines

@@ -46,7 +46,7 @@ def test_those_that_pass_are_compared_in_their_order() -> None:
     assert check.asked == ["a", "c"]
     assert [verdict.passed for verdict in verdicts] == [True, False, False, False]
     assert [verdict.reason for verdict in verdicts] == ["", "KeyError", "KeyError", "enough"]
-    assert verdicts[3].stage == Stage.COMPLETE
+    assert (verdicts[3].stage, verdicts[3].check) == (Stage.COMPLETE, "at_most")
     assert verdicts[0].diagnostics == {"uses": [], "at_most": {"left": 1}}
 
 

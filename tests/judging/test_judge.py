@@ -86,6 +86,7 @@ def test_each_fault_falls_at_its_stage(
     assert (verdict.outcome, verdict.stage) == (Outcome.FAILED, stage)
     assert reason in verdict.reason
     assert verdict.feedback
+    assert not verdict.check, "the paper's filter refused it"
 
 
 VAGUE = replace(CANCEL, instruction="You are Ann Lee. Cancel your order.")
@@ -128,8 +129,11 @@ def test_a_check_by_somebody_else_judges_beside_the_standard_ones_of_its_stage(j
     assert (rude.stage, rude.reason) == (Stage.COMPLETE, "the instruction is rude")
     assert polite.passed, polite.reason
     assert polite.diagnostics["polite"] == {"words": 18}
+    assert (rude.check, polite.check) == ("polite", "")
     assert both(VAGUE).reason == "the instruction is rude"
-    assert "does not say" in both(replace(VAGUE, instruction=f"Please! {VAGUE.instruction}")).reason
+    vague = both(replace(VAGUE, instruction=f"Please! {VAGUE.instruction}"))
+    assert (vague.stage, vague.check) == (Stage.COMPLETE, "completeness")
+    assert "does not say" in vague.reason
 
 
 def test_a_judge_compares_tasks_by_its_own_checks_alone(judge: Judge) -> None:

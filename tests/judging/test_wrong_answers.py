@@ -17,7 +17,7 @@ ANSWERS = st.recursive(
 )
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(200))
 @given(ANSWERS, st.integers())
 def test_no_wrong_answer_is_the_right_one(answer: Json, seed: int) -> None:
     for other in draw_wrong_answers(Random(seed), answer, Tolerance(), count=30):

@@ -308,7 +308,7 @@ def test_unreadable_manifests_say_why(tmp_path: Path, text: str, overrides: list
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match="cannot read the manifest"):
+    with pytest.raises(ManifestError, match="there is no manifest"):
         read_manifest(tmp_path / "none.yaml")
 
 

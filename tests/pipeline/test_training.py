@@ -20,7 +20,7 @@ from tests.pipeline.learner import Empty, Steps, manifest_of
 
 
 @dataclass
-class Position:
+class Marker:
     step: int
 
 
@@ -40,7 +40,7 @@ def collect_the_same_again(training: Training) -> None:
 
 
 def save_an_object(training: Training) -> None:
-    training.progress.save(1, {"position": Position(1)})
+    training.progress.save(1, {"marker": Marker(1)})
 
 
 def run_with(work: Callable[[Training], None], directory: Path, sandbox: Sandbox) -> dict[str, Any]:
@@ -69,6 +69,6 @@ def test_the_same_call_gives_what_is_stored(tmp_path: Path, process_sandbox: San
 def test_a_state_that_could_not_be_read_back_is_refused_when_it_is_saved(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:
-    with pytest.raises(TrainingError, match=r"state\['position'\] is a .*Position; a checkpoint holds"):
+    with pytest.raises(TrainingError, match=r"state\['marker'\] is a .*Marker; a checkpoint holds"):
         run_with(save_an_object, tmp_path / "run", process_sandbox)
     assert not list((tmp_path / "run" / "checkpoints").glob("**/step_*"))

@@ -19,8 +19,9 @@ from selfchal.core import hookspecs
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ManifestError, PluginError
 from selfchal.core.hookspecs import hookimpl
-from selfchal.core.judge import Verdict
+from selfchal.core.judge import Outcome, Verdict
 from selfchal.core.sandbox import Sandbox
+from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.core.watcher import RunInfo
 from selfchal.core.world import Json
@@ -31,6 +32,7 @@ from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watch, Watchers
 from tests.pipeline.learner import Own, manifest_of
 
+TASK = Task("t", "shop", {}, "do it", "def evaluate(): return True", "", ())
 DOCS = Path(__file__).parents[2] / "docs" / "plugins.md"
 
 
@@ -276,6 +278,29 @@ def test_an_object_with_a_hook_that_there_is_not_cannot_watch() -> None:
         watched_by(Misspelt())
 
 
+class Wrong:
+    @hookimpl
+    def note(self, txt: str) -> None: ...
+
+
+class Mute:
+    def note(self, text: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("watcher", "said"),
+    [
+        (Wrong(), "its hook note takes txt, which it is not given; the signature is note(run, text), any of"),
+        (Mute(), "it implements no hook; mark its functions with selfchal.hookimpl"),
+    ],
+)
+def test_an_object_whose_hooks_cannot_be_called_is_told_the_signature(watcher: object, said: str) -> None:
+    with pytest.raises(PluginError) as raised:
+        watched_by(watcher)
+    assert f"cannot watch: {said}" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 def test_the_watchers_of_the_documentation_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     block = re.search(r"<!-- begin examples/heartbeat.py -->\n```python\n(.*?)```", DOCS.read_text(), re.S)
     assert block, "docs/plugins.md has no example of a watcher"
@@ -286,7 +311,10 @@ def test_the_watchers_of_the_documentation_work(tmp_path: Path, capsys: pytest.C
     watchers, run = watched_by(module, heartbeat(heartbeat.Config(file=beat))), RunInfo("r", tmp_path, {})
     watch = Watch(run, watchers)
     with watch.stage("challenge 1", 8, "proposals"):
+        for stage, check in [("strong", "field_values"), ("strong", "field_values"), ("ran", "")]:
+            fell = Verdict(Outcome.FAILED, stage, check=check)
+            watch.proposals_judged([Proposal(0, 1, fell, TASK)])
         watch.progress(3)
     watchers.tell("run_ended", run, results={})
-    assert beat.read_text() == "r: challenge 1, 3 of 8\n"
+    assert beat.read_text() == "r: challenge 1, 3 of 8\nfield_values: 2\nran: 1\n"
     assert capsys.readouterr().out == "r is done\n"

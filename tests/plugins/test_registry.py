@@ -16,9 +16,10 @@ from pydantic import BaseModel
 from selfchal.core import hookspecs
 from selfchal.core.errors import PluginError
 from selfchal.core.hookspecs import hookimpl
-from selfchal.core.judge import Outcome, Verdict
+from selfchal.core.judge import STANDARD_CHECKS, Outcome, Verdict
 from selfchal.core.task import Task
 from selfchal.core.watcher import RunInfo
+from selfchal.pipeline.manifest import choose_checks
 from selfchal.pipeline.requirements import requirements_of
 from selfchal.plugins import Plugins, load_plugins
 from selfchal.plugins.kinds import KINDS, fault, members
@@ -80,11 +81,27 @@ def test_a_missing_dependency_names_plugin_package_module_and_spares_the_rest(in
     assert plugins.find("check", "sound")
 
 
-@pytest.mark.parametrize("source", ["1 / 0", "raise SystemExit(3)", "def broken(:"])
-def test_a_module_that_fails_on_import_is_a_failure_with_a_cure(install: Install, source: str) -> None:
+@pytest.mark.parametrize(
+    ("source", "raised"),
+    [
+        ("x = 0\n1 / x", "ZeroDivisionError: division by zero, line 2 of "),
+        ("raise SystemExit(3)", "SystemExit: 3, line 1 of "),
+        ("def broken(:", "SyntaxError: invalid syntax (bad_pack.py, line 1)"),
+        (
+            "from selfchal import no_such_name",
+            "ImportError: cannot import name 'no_such_name' from 'selfchal'",
+        ),
+        ("import json; json.loads('{')", "JSONDecodeError"),
+    ],
+)
+def test_a_module_that_fails_on_import_is_a_failure_with_a_cure(
+    install: Install, source: str, raised: str
+) -> None:
     install("bad-pack", source)
     message = _failure(load_plugins(), "bad_pack")
-    assert "cannot be imported" in message
+    assert f"bad-pack 1.0: bad_pack cannot be imported ({raised}" in message
+    assert "Traceback" not in message
+    assert "\n" not in message
     assert "uninstall bad-pack" in message
 
 
@@ -92,15 +109,35 @@ def test_a_misspelt_hook_names_the_nearest_and_does_not_stop_the_program(install
     install("typo-pack", CHECK.format(name="typo").replace("register_checks", "register_cheks"))
     plugins = load_plugins()
     message = _failure(plugins, "typo_pack")
-    assert "register_cheks" in message
-    assert "mean register_checks?" in message
+    assert message.startswith(
+        "plugin 'typo_pack' of package typo-pack 1.0: it implements the hook register_cheks"
+    )
+    assert "Did it mean register_checks()?" in message
+    assert "\n" not in message
     with pytest.raises(PluginError, match="register_cheks"):
         plugins.find("check", "typo")
 
 
 def test_a_hook_with_a_wrong_argument_is_a_failure(install: Install) -> None:
     install("arg-pack", CHECK.format(name="arg").replace("register_checks()", "register_checks(config)"))
-    assert "config" in _failure(load_plugins(), "arg_pack")
+    assert (
+        "arg-pack 1.0: its hook register_checks takes config, which it is not given; "
+        "the signature is register_checks()." in _failure(load_plugins(), "arg_pack")
+    )
+
+
+def test_a_hook_that_watches_with_a_wrong_argument_is_told_the_signature(install: Install) -> None:
+    install("arg-pack", WATCHER.replace("def task_judged(verdict)", "def task_judged(verdct, task)"))
+    assert (
+        "its hook task_judged takes verdct, which it is not given; the signature is "
+        "task_judged(run, task, verdict), any of which it may leave out."
+        in _failure(load_plugins(), "arg_pack")
+    )
+
+
+def test_a_hook_marked_as_a_wrapper_is_a_failure(install: Install) -> None:
+    install("wrap-pack", CHECK.format(name="wrap").replace("@hookimpl", "@hookimpl(wrapper=True)"))
+    assert "its hook register_checks is marked as a wrapper" in _failure(load_plugins(), "wrap_pack")
 
 
 def test_a_name_offered_by_two_packages_is_used_by_neither_and_names_both(install: Install) -> None:
@@ -108,11 +145,30 @@ def test_a_name_offered_by_two_packages_is_used_by_neither_and_names_both(instal
     install("second-pack", CHECK.format(name="twin"))
     install("third-pack", CHECK.format(name="single"))
     plugins = load_plugins()
-    with pytest.raises(PluginError, match=r"first-pack 1\.0.*second-pack 1\.0.*Uninstall one"):
+    with pytest.raises(PluginError, match=r"first-pack 1\.0.*second-pack 1\.0.*Uninstall second-pack"):
         plugins.find("check", "twin")
     assert "twin" not in plugins.names("check")
     assert "single" in plugins.names("check")
     assert any("'twin' is offered twice" in failure.message for failure in plugins.failures)
+
+
+@pytest.mark.parametrize("plugin", ["aaa", "zzz"])
+@pytest.mark.parametrize("name", STANDARD_CHECKS)
+def test_a_check_named_as_a_standard_one_replaces_nothing_and_names_both(
+    install: Install, name: str, plugin: str
+) -> None:
+    install("own-pack", CHECK.format(name=name), plugin=plugin)
+    plugins = load_plugins()
+    assert name not in plugins.names("check")
+    with pytest.raises(PluginError, match=r"is offered twice") as raised:
+        choose_checks(plugins, [], "checks")
+    for said in (
+        "own-pack 1.0",
+        "selfchal 0.",
+        "DISABLED_PLUGINS=own-pack. A check of one's own needs a name",
+    ):
+        assert said in str(raised.value)
+    assert "is offered twice" in _failure(plugins, plugin)
 
 
 def test_equal_entry_point_names_of_two_packages_load_both(install: Install) -> None:
@@ -140,6 +196,10 @@ def test_a_plugin_is_disabled_by_its_name_or_its_package(
         ("[Polite]", "[Polite(None)]", "not a class; return the class itself"),
         ("[Polite]", "Polite", "must return a list of classes"),
         ("[Polite]", "3", "must return a list of classes"),
+        ("[Polite]", "'polite'", "must return a list of classes, not 'polite'"),
+        ("return [Polite]", "[Polite]", "its hook register_checks must return a list of classes, not None."),
+        ("return [Polite]", "pass", "Does it lack a return? Where there is nothing to add, return []."),
+        ("return [Polite]", "yield 1 / 0", "its hook register_checks raised ZeroDivisionError"),
         ('name = "polite"', "pass", "has no name; add `name: ClassVar"),
         ('name = "polite"', 'name = "Very Polite"', "use lower-case letters"),
         ("Config = NoOp", "Config = dict", "has no Config; add `Config"),
@@ -164,9 +224,41 @@ def test_an_entry_point_that_implements_nothing_or_names_a_class_is_told_so(inst
     install("idle-pack", "x = 1")
     assert "implements no hook" in _failure(load_plugins(), "idle_pack")
     install("class-pack", "class Plugin: ...", plugin="cls")
-    info = next(Path(sys.path[0]).glob("class_pack-*.dist-info"))
-    (info / "entry_points.txt").write_text("[selfchal]\ncls = class_pack:Plugin\n")
+    _write_entry_point("class_pack", "cls = class_pack:Plugin")
     assert "names the class Plugin" in _failure(load_plugins(), "cls")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("own = own_pack:plugins", "names plugins, which own_pack does not have"),
+        ("own = own_pack:register_checks.inner", "names inner, which own_pack does not have"),
+        ("own = own_pak", "names a module that is not there"),
+        ("own = own_pak.plugin:hooks", "names a module that is not there"),
+    ],
+)
+def test_an_entry_point_that_names_what_is_not_there_is_told_so(
+    install: Install, line: str, said: str
+) -> None:
+    install("own-pack", CHECK.format(name="own"), plugin="own")
+    _write_entry_point("own_pack", line)
+    message = _failure(load_plugins(), "own")
+    value = line.partition(" = ")[2]
+    assert f"own-pack 1.0: its entry point own = {value!r} {said}; correct its pyproject.toml" in message
+    assert "\n" not in message
+
+
+def test_a_module_behind_two_entry_points_is_registered_once(install: Install) -> None:
+    install("own-pack", CHECK.format(name="own"))
+    _write_entry_point("own_pack", "first = own_pack\nsecond = own_pack")
+    plugins = load_plugins()
+    assert "names what own-pack:first named before; keep one" in _failure(plugins, "second")
+    assert plugins.find("check", "own")
+
+
+def _write_entry_point(module: str, line: str) -> None:
+    info = next(Path(sys.path[0]).glob(f"{module}-*.dist-info"))
+    (info / "entry_points.txt").write_text(f"[selfchal]\n{line}\n")
 
 
 def test_unknown_names_tell_what_exists_and_the_nearest(install: Install) -> None:
@@ -249,9 +341,21 @@ def test_a_watcher_with_options_is_found_by_its_name(install: Install) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("        @hookimpl\n        def update", "        def update", "Bell marks no method with hookimpl"),
-        ("update_finished(self", "updat_finished(self", "there is none. Did it mean update_finished?"),
-        ("(self, step)", "(self, number)", "takes number; the hook gives run, stage, step, metrics"),
+        (
+            "        @hookimpl\n        def update",
+            "        def update",
+            "Bell cannot watch: it implements no hook; mark its functions",
+        ),
+        (
+            "update_finished(self",
+            "updat_finished(self",
+            "there is not. Did it mean update_finished(run, stage, step, metrics)?",
+        ),
+        (
+            "(self, step)",
+            "(self, number)",
+            "takes number, which it is not given; the signature is update_finished(run, ",
+        ),
     ],
 )
 def test_a_watcher_that_would_hear_nothing_is_told_so(

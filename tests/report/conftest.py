@@ -124,7 +124,7 @@ def _fill(store: Store) -> None:
     passed = Verdict(Outcome.PASSED, Stage.KEPT)
     fell = [
         Verdict(Outcome.FAILED, Stage.SOLUTION_PASSED, f"evaluate returned False {EVIL}"),
-        Verdict(Outcome.FAILED, Stage.PARSED, "no <solution> part"),
+        Verdict(Outcome.FAILED, Stage.STRONG, "a value is not looked at", check="field_values"),
     ]
     proposals = [Proposal(i, 1, passed if i % 3 == 0 else fell[i % 3 - 1], _task(i)) for i in range(120)]
     store.put_proposals(1, "1/000000", proposals, [_episode(i, None) for i in range(120)])

@@ -34,7 +34,15 @@ def _outline(page: str) -> list[tuple[str, dict[str, str | None]]]:
 
 def test_the_page_shows_scores_funnel_curves_and_sandbox(run: Path) -> None:
     page = write_report(run).read_text()
-    for text in ("14.0 %", "41.0 %", "+27.0", "failure cases failed", "first action forced", "decoding"):
+    for text in (
+        "14.0 %",
+        "41.0 %",
+        "+27.0",
+        "failure cases failed",
+        "first action forced",
+        "decoding",
+        "field_values",
+    ):
         assert text in page
     assert "did not fully guarantee: determinism" in page
     assert page.count('class="curve') >= 3

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from selfchal.rollout.actions import Malformed, Say
@@ -104,17 +104,16 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=5)), max_size=8).map("".join))
 def test_any_text_is_a_call_a_reply_or_gets_a_reminder(text: str) -> None:
     assert isinstance(parse_tool_turn(text), Invoke | Say | Malformed)
 
 
-def book(place: str, *wishes: str, nights: int = 1) -> Any:
+def book(city: str, *wishes: str, nights: int = 1) -> Any:
     """Books a room.
 
     Args:
-        place: where
+        city: where
     """
 
 
@@ -123,5 +122,5 @@ def test_the_schema_is_one_line_of_json_as_native_templates_have_it() -> None:
     assert "\n" not in text
     function = json.loads(text)["function"]
     assert (function["name"], function["description"]) == ("book", "Books a room.")
-    assert function["parameters"]["required"] == ["place"]
+    assert function["parameters"]["required"] == ["city"]
     assert function["parameters"]["properties"]["wishes"] == {"type": "array", "items": {"type": "string"}}

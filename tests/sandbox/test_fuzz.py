@@ -10,7 +10,7 @@ import struct
 import time
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
@@ -56,7 +56,7 @@ def _answer_to(data: bytes) -> Execution | str:
         child.close()
 
 
-@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300))
 @given(FRAMES.map(_framed) | RAW)
 @example(b"\xff\xff\xff\xff")
 @example(_framed([b'["done", "ok", NaN, null]']))
@@ -143,7 +143,7 @@ PACKETS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3), st.binary(ma
 )
 
 
-@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100))
 @given(PACKETS | RAW)
 def test_a_relay_that_says_anything(data: bytes) -> None:
     link = Multiplexer(_Stream(data))

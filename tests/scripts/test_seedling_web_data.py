@@ -89,12 +89,12 @@ def test_the_islands_are_not_the_environments_own(conversations: list[str]) -> N
 
 def test_demonstrations_are_what_the_environment_shows(scripts: Any) -> None:
     """Played on the environment itself, where the site_facts is its own: same screens, and the answer is there."""
-    transcripts, place = scripts["transcripts"], scripts["facts"].make_place(41)
+    transcripts, made = scripts["transcripts"], scripts["facts"].make_place(41)
     environment, rng = WebBrowsing(WebBrowsingConfig()), random.Random(3)
-    assert place.site.pages == environment.open({}).browser.site.pages
-    for facts in place.facts.values():
-        way = ["/", *place.way(facts[-1])]
-        (opening, _), *rest = transcripts.agent(rng, place, facts[-1], way)
+    assert made.site.pages == environment.open({}).browser.site.pages
+    for facts in made.facts.values():
+        way = ["/", *made.way(facts[-1])]
+        (opening, _), *rest = transcripts.agent(rng, made, facts[-1], way)
         assert opening.endswith(f"\n\n{environment.initial_observation({})}<assistant>")
         world, seen = environment.open({}), ""
         for text, learnt in rest:

@@ -26,6 +26,14 @@ def test_the_pythons_that_are_found_are_of_the_versions_they_are_found_for(scrip
         assert int(done.stdout) == minor
 
 
+def test_others_are_all_but_the_version_that_runs_it(script: Any) -> None:
+    command = [sys.executable, script.__file__, "--others", "--list"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    listed = [line.partition(":")[0] for line in done.stdout.splitlines()]
+    others = [minor for minor in script.MINORS if minor != sys.version_info.minor]
+    assert listed == [f"Python 3.{minor}" for minor in others]
+
+
 def test_a_name_that_runs_nothing_is_passed_over(
     script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

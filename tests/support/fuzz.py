@@ -1,10 +1,10 @@
-"""How many random examples a test tries: as many as it says, or more of them where time is of no matter."""
+"""Random examples: how many of them a test tries, and that no clock decides about them."""
 
 from __future__ import annotations
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 FACTOR = int(os.environ.get("SELFCHAL_FUZZ_FACTOR", "1"))
 
@@ -15,6 +15,15 @@ def examples(count: int) -> int:
 
 
 def load_profile() -> None:
-    """The same for the tests that do not say how many."""
-    settings.register_profile("fuzz", max_examples=examples(settings.default.max_examples))
+    """The settings of all tests by random examples; a test's own ``@settings`` start from them.
+
+    Hypothesis fails an example that takes more than 200 ms, and a test whose examples are made slowly. On a
+    machine that does other work both happen to sound tests.
+    """
+    settings.register_profile(
+        "fuzz",
+        max_examples=examples(settings.default.max_examples),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     settings.load_profile("fuzz")

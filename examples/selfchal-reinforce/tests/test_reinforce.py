@@ -7,23 +7,31 @@ from pathlib import Path
 
 import pytest
 import torch
-from bandit import VOCABULARY, MemoryProgress, TinyModel, pass_rate, tiny_network, training
 from click.testing import CliRunner
 from selfchal_reinforce import Reinforce, ReinforceConfig
 from selfchal_reinforce.algorithm import ReinforceAlgorithm, RunningMean
 
-from selfchal.builtin_trainers.batch import micro_batches
-from selfchal.builtin_trainers.forward import score
-from selfchal.builtin_trainers.on_policy import Preparation
-from selfchal.builtin_trainers.parallel import Team
+from selfchal import SelfchalError
 from selfchal.cli.main import cli
 from selfchal.core.episode import Episode, Group
+from selfchal.on_policy import Preparation, Team, micro_batches, score
 from selfchal.plugins import load_plugins
+from selfchal.testing.conformance import Case, trainer_cases
+from selfchal.testing.conformance.game import (
+    VOCABULARY,
+    MemoryProgress,
+    TinyModel,
+    pass_rate,
+    tiny_network,
+    training,
+)
 from selfchal.testing.gradient_watch import watch_gradient
 
+torch.set_num_threads(1)  # the network is so small that threads would only wait for each other
 MANIFEST = Path(__file__).parents[1] / "manifest.yaml"
 OPTIONS = ReinforceConfig(steps=40, tasks_per_step=8, group_size=8, learning_rate=0.02)
 SHORT = OPTIONS.model_copy(update={"steps": 6, "checkpoint_every": 3})
+CONTRACT = {"steps": 6, "tasks_per_step": 4, "group_size": 8, "checkpoint_every": 2, "learning_rate": 0.02}
 
 
 def episode(reward: float | None, tokens: int = 1) -> Episode:
@@ -35,6 +43,11 @@ def choose(algorithm: ReinforceAlgorithm, *rewards: float | None) -> list[float]
     """The advantages of one update with these rewards."""
     batch = algorithm.choose([Group("t", tuple(map(episode, rewards)))])
     return None if batch is None or batch.advantages is None else batch.advantages.tolist()
+
+
+@pytest.mark.parametrize("case", trainer_cases(Reinforce, CONTRACT), ids=str)
+def test_the_trainer_keeps_the_contract(case: Case) -> None:
+    case()
 
 
 def test_it_learns_the_game() -> None:
@@ -132,6 +145,14 @@ def test_only_the_agents_tokens_carry_gradient() -> None:
 
 def test_one_pass_takes_each_group_once() -> None:
     assert Reinforce(ReinforceConfig(tasks_per_step=4)).one_pass(9).config.steps == 2
+
+
+def test_without_torch_validation_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfchal.core.requirement.find_spec", lambda module: None)
+    done = CliRunner().invoke(cli, ["validate", str(MANIFEST)])
+    assert isinstance(done.exception, SelfchalError)
+    assert "'reinforce'" in str(done.exception)
+    assert "pip install 'selfchal[train]'" in str(done.exception)
 
 
 def test_it_is_found_by_its_name_and_its_manifest_is_valid() -> None:

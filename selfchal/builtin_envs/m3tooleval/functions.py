@@ -33,7 +33,7 @@ def call(
         return failure_seen(name, ("…",), error)
     try:
         return value_seen(function(*given, **named))
-    except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (invariant 3)
+    except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (CONTRIBUTING.md#invariant-3)
         return failure_seen(name, _bind_arguments(function, given, named), error)
 
 

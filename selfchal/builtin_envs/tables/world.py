@@ -63,7 +63,7 @@ class TableWorld:
         undo = self.overlay.save() if self._toolset.atomic and tool.spec.writes else None
         try:
             return ToolResult(self._run(tool, args, kwargs))
-        except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (invariant 3)
+        except Exception as error:  # noqa: BLE001 — whatever a tool raises is an observation (CONTRIBUTING.md#invariant-3)
             if undo is not None:
                 self.overlay.restore(undo)
             return ToolResult(f"Error: {self._toolset.wording(str(error))}", ok=False)

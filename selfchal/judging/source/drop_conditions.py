@@ -65,4 +65,4 @@ class _Weakener(ast.NodeVisitor):
                 self.generic_visit(node)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """Before Python 3.12 what is inside does not know its place."""
+        """Skip it: before Python 3.12 the nodes inside do not know their position."""

@@ -37,6 +37,6 @@ def hook_excepts(source: str) -> str:
 
 
 def _get_line(first: ast.stmt) -> int:
-    """Where the statement starts, with its decorators."""
+    """The line at which the statement starts, decorators included."""
     decorators: list[ast.expr] = getattr(first, "decorator_list", [])
     return min([first.lineno, *(one.lineno for one in decorators)])

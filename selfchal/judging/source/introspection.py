@@ -88,7 +88,7 @@ def _find_address(nodes: tuple[ast.AST, ...]) -> str | None:
 
 
 def _list_generators(nodes: tuple[ast.AST, ...]) -> set[str]:
-    """Functions with a ``yield`` somewhere inside, their inner functions' ones too."""
+    """The functions that hold a ``yield``, in an inner function or in themselves."""
     functions = (node for node in nodes if isinstance(node, ast.FunctionDef))
     return {node.name for node in functions if any(map(_is_yield, ast.walk(node)))}
 

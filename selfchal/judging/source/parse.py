@@ -29,7 +29,7 @@ def parse_source(source: str, what: str) -> ast.Module:
 
 
 def copy_tree(source: str, what: str) -> ast.Module:
-    """As ``parse_source``, but a tree of its own, for those who change it."""
+    """Parse as ``parse_source`` does, into a tree of the caller's own that it may change."""
     return _get_tree(parse_tree(source), what)
 
 
@@ -47,7 +47,7 @@ def _parse(source: str) -> ast.Module | Refused:
 
 @lru_cache(maxsize=24)
 def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
-    """As ``ast.walk``, in another order and in half the time; kept, as ``parse_source`` keeps its trees."""
+    """All nodes of a tree, as ``ast.walk`` gives them but in another order. The result is cached."""
     left: list[ast.AST] = [tree]
     nodes = []
     while left:
@@ -94,5 +94,5 @@ def _find_evaluate(tree: ast.Module) -> ast.FunctionDef | ast.AsyncFunctionDef:
 
 
 def _count_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Those that an answer can be given to by its place."""
+    """Count the parameters to which an answer can be given by position."""
     return len(function.args.posonlyargs) + len(function.args.args)

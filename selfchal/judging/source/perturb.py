@@ -1,4 +1,4 @@
-"""Another world for the same code: sets iterate otherwise, clocks are a year on, random numbers differ.
+"""Rewrites code so that sets iterate in another order, clocks are a year on and random numbers differ.
 
 Two hash seeds shuffle a set of two strings only half of the time, and a clock read twice within a
 second mostly agrees with itself. Code whose outcome must not depend on such things is therefore run

@@ -37,7 +37,7 @@ _LONGEST = MAX_SOURCE // 3  # what ``hook_excepts`` adds to it can still be pars
 
 
 def all_pure(sources: Iterable[str], tools: Collection[str]) -> bool:
-    """Of sources that were parsed before."""
+    """Whether all of these sources, which were parsed before, are pure."""
     return all(
         len(source) <= _LONGEST and _is_pure(nodes_of(parse_source(source, "code")), frozenset(tools))
         for source in sources
@@ -89,5 +89,5 @@ def _asks_identity(node: ast.Compare) -> bool:
 
 
 def _is_single(node: ast.expr) -> bool:
-    """None, True or False."""
+    """Whether this node is None, True or False."""
     return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))

@@ -30,7 +30,7 @@ def list_strangers(manifest: Manifest) -> Iterator[str]:
     """A sentence for each model that would have to act in an environment that it does not know."""
     environment = manifest.environment.name
     for section, choice in (("model", manifest.model), ("challenger", manifest.challenger)):
-        known = choice and find_known_environments(choice.plugin, choice.config)
+        known = find_known_environments(choice.plugin, choice.config) if choice else None
         if choice and known is not None and environment not in known:
             yield (
                 f"{section}: {choice.name!r} with these options knows {', '.join(sorted(known))} alone and "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.core.errors import ManifestError
+from selfchal.pipeline.missing import describe_missing, is_manifest
 from selfchal.pipeline.yaml_text import YamlTextError, read_yaml
 
 
@@ -15,6 +16,10 @@ def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The file's mapping (YAML, or TOML by its ending) with ``a.b=c`` overrides. Raises ManifestError."""
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ManifestError(describe_missing(path, "manifest", is_manifest)) from None
+    except IsADirectoryError:
+        raise ManifestError(f"{path} is a directory; name the manifest's file in it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot read the manifest {path}: {error}") from error
     try:

@@ -1,4 +1,4 @@
-"""The trusted side's end of one child: frames, a look at its page tables, how it ended."""
+"""The trusted side of one child process: it exchanges frames, watches its memory, and says how it ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _kills = OutOfMemoryKills()
 
 
 class Child:
-    """For one thread at a time."""
+    """One child process as this side sees it. One thread at a time may use it."""
 
     def __init__(self, channel: socket.socket, status: int, stdout: int, explain: Callable[[], str]) -> None:
         """``explain`` says how the zygote ended or was ended; nothing while it lives."""
@@ -62,14 +62,14 @@ class Child:
             self._locked_down = self._locked_down or wire.READY in data
 
     def watch(self, memory: int) -> None:
-        """A run with a limit of ``memory`` bytes begins."""
+        """Begin to watch a run that may use ``memory`` bytes."""
         self._started = time.monotonic()
         self._next_look = self._started + LOOK_SECONDS
         self._most_page_tables = most_page_tables(memory)
         self._frames.look = self.look
 
     def look(self) -> float:
-        """Kill it where its page tables have outgrown its limit; when to look again, in monotonic time."""
+        """Kill the child where it uses more memory than it may; when to look again, in monotonic time."""
         now = time.monotonic()
         if now >= self._next_look:
             self._next_look = now + LOOK_SECONDS
@@ -80,14 +80,14 @@ class Child:
         return self._next_look
 
     def can_be_watched(self) -> bool:
-        """Whether this process is shown its page tables."""
+        """Whether this process may read the child's page tables."""
         return self._measure_page_tables() is not None
 
     def _measure_page_tables(self) -> int | None:
         return read_page_tables(self._find_pid())
 
     def _has_worked(self) -> bool:
-        """Whether it used CPU time worth a look since this was last so."""
+        """Whether the child used enough CPU time, since the last time that this was true, to look again."""
         used = read_cpu_seconds(self._find_pid())
         if used - self._looked_at < LOOK_CPU_SECONDS:
             return False
@@ -103,14 +103,14 @@ class Child:
         return self._channel.fileno()
 
     def read_some(self, cap: int) -> bytes:
-        """Whatever bytes are there; none when the child hung up. For a relay, which knows no frames."""
+        """Read the bytes that are there; none when the child hung up. For a relay, which knows no frames."""
         try:
             return self._channel.recv(cap)
         except OSError:
             return b""
 
     def write_some(self, data: bytes | bytearray) -> int | None:
-        """How many bytes went out now; None when the child hung up. For a relay."""
+        """Write what can be written now: how many bytes, or None when the child hung up. For a relay."""
         try:
             return self._channel.send(data)
         except BlockingIOError:
@@ -119,11 +119,11 @@ class Child:
             return None
 
     def send(self, payload: bytes, deadline: float) -> None:
-        """One frame. Raises ChannelClosedError or ChannelTimeoutError."""
+        """Send one frame. Raises ChannelClosedError or ChannelTimeoutError."""
         self._frames.send(payload, deadline)
 
     def receive(self, deadline: float, cap: int) -> bytes:
-        """One frame. Raises ChannelClosedError, ChannelTimeoutError or FrameTooLargeError."""
+        """Receive one frame. Raises ChannelClosedError, ChannelTimeoutError or FrameTooLargeError."""
         return self._frames.receive(deadline, cap)
 
     def quiet(self) -> bool:
@@ -142,7 +142,7 @@ class Child:
         return self._pidfd is None or _is_readable(self._pidfd, seconds)
 
     def ending(self, patience: float = DYING_SECONDS) -> Ending:
-        """How it ended, after it hung up: one that is still there after ``patience`` seconds is killed."""
+        """How the child ended after it hung up; one that still runs after ``patience`` seconds is killed."""
         hung_up = not self.ended(patience)
         if hung_up:
             self.kill()
@@ -156,8 +156,11 @@ class Child:
         return self._add_evidence(ending) if was_killed(wait_status) and not explained else ending
 
     def _add_evidence(self, ending: Ending) -> Ending:
-        """Of a SIGKILL that this side did not send: behind the system-call filter no code can send one, and
-        none can lower the limit of CPU time that ends in one."""
+        """Say what is known of a SIGKILL that this side did not send.
+
+        Behind the system-call filter no code can send one, and none can lower the limit of CPU time that ends
+        in one.
+        """
         out_of_memory = _kills.rose_since(self._started)
         failure = "it was killed by a signal 9 from outside, which nothing in it can send"
         if out_of_memory:
@@ -169,7 +172,7 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def suspend(self) -> None:
-        """Let it run no further: between two runs of a session it has nothing to do."""
+        """Stop the child between two runs of a session, when it has nothing to do."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:

@@ -232,7 +232,6 @@ def test_random_calls(name: str, profile: str) -> None:
 
     @settings(
         max_examples=SEQUENCES,
-        deadline=None,
         database=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
@@ -243,7 +242,7 @@ def test_random_calls(name: str, profile: str) -> None:
         worlds = (TableWorld(database, toolset), TableWorld(database, toolset))
         for second, (tool, args, kwargs) in steps:
             world, other = worlds[second], worlds[not second]
-            untouched, copy = other.digest(), world.fork()
+            fresh_digest, copy = other.digest(), world.fork()
             before = copy.digest()
             result = world.call(tool, args, kwargs)
             assert isinstance(result, ToolResult)
@@ -252,7 +251,7 @@ def test_random_calls(name: str, profile: str) -> None:
             text = whole_text(state_of(world, database))
             assert texts.setdefault(world.digest(), text) == text
             assert world.canonical_sha256() == sha256(text.encode()).hexdigest()
-            assert (other.digest(), copy.digest()) == (untouched, before)
+            assert (other.digest(), copy.digest()) == (fresh_digest, before)
             changed += world.digest() != before
             if not result.ok and profile == "fixed":
                 assert world.digest() == before  # a failed call leaves nothing behind

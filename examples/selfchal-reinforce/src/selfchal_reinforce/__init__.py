@@ -10,10 +10,11 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from selfchal.builtin_trainers.options import OnPolicyOptions
-from selfchal.core.hookspecs import hookimpl
+from selfchal import Trainer, hookimpl
 from selfchal.core.model import Capability
-from selfchal.core.trainer import Trainer, Training
+from selfchal.core.requirement import Requirement
+from selfchal.core.trainer import Training
+from selfchal.on_policy import OnPolicyOptions
 
 
 class ReinforceConfig(OnPolicyOptions):
@@ -35,6 +36,7 @@ class Reinforce:
     needs: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.TOKEN_IDS, Capability.LOGPROBS, Capability.GRADIENTS}
     )
+    requires: ClassVar[tuple[Requirement, ...]] = (Requirement("torch", "selfchal[train]"),)
 
     def __init__(self, config: ReinforceConfig) -> None:
         self.config = config
@@ -47,7 +49,7 @@ class Reinforce:
         return Reinforce(self.config.model_copy(update={"steps": steps}))
 
     def train(self, training: Training) -> None:
-        from selfchal.builtin_trainers.on_policy import train
+        from selfchal.on_policy import train
         from selfchal_reinforce.algorithm import ReinforceAlgorithm, RunningMean
 
         train(ReinforceAlgorithm(self.config, RunningMean(self.config.baseline_decay)), training)

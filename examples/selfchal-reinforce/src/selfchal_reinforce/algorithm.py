@@ -12,11 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens
-from selfchal.builtin_trainers.forward import Scores
-from selfchal.builtin_trainers.on_policy import BatchLoss, PolicyBatch, Preparation
-from selfchal.builtin_trainers.rollouts import judged
 from selfchal.core.episode import Group
+from selfchal.on_policy import BatchLoss, MicroBatch, PolicyBatch, Preparation, Scores, agent_tokens, judged
 from selfchal_reinforce import ReinforceConfig
 
 # With all advantages below this the policy always fails or always passes, and the baseline says so already.

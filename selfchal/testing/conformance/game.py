@@ -1,29 +1,32 @@
-"""A game of one token, a tiny network that plays it, and a report kept in memory.
+"""A game of one token, a tiny network that plays it, and a report kept in memory: for tests of trainers.
 
 The network is shown a letter and says one token. It passes if the token is the one that belongs to the
 letter. Nobody tells it which that is. It must find out by trying, and passes once in ``VOCABULARY`` at first.
+A training of some dozens of updates takes seconds on one core. Needs torch and transformers.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from selfchal.core.episode import End, Episode, Group
+from selfchal.core.errors import TrainingError
+from selfchal.core.model import Metrics
 from selfchal.core.task import Task
 from selfchal.core.trainer import Training
 
-LETTERS, VOCABULARY = 4, 8
-torch.set_num_threads(1)  # the network is so small that threads would only wait for each other
+LETTERS, VOCABULARY, TASKS = 4, 8, 8
 
 
 def tiny_network() -> LlamaForCausalLM:
-    torch.manual_seed(0)
+    """The same weights each time: one layer of 16 units."""
     config = LlamaConfig(
         vocab_size=VOCABULARY,
         hidden_size=16,
@@ -33,25 +36,38 @@ def tiny_network() -> LlamaForCausalLM:
         num_key_value_heads=2,
         max_position_embeddings=8,
     )
-    return LlamaForCausalLM(config).eval()
+    with torch.random.fork_rng(devices=[]):  # a trainer that draws from torch's own generator must seed it
+        torch.manual_seed(0)
+        network = LlamaForCausalLM(config)
+    network.eval()
+    return network
 
 
 @dataclass
 class TinyModel:
-    """As much of a trainable model as the on-policy loop touches."""
+    """As much of a trainable model as a trainer touches. ``announced`` counts the updates it was told of."""
 
     network: Any = field(default_factory=tiny_network)
+    announced: int = 0
 
     def on_weights_updated(self) -> None:
-        """Nothing was remembered of the weights before."""
+        self.announced += 1
+
+    def save(self, directory: Path) -> None:
+        torch.save(self.network.state_dict(), directory / "weights.pt")
+
+    def load(self, directory: Path) -> None:
+        self.network.load_state_dict(torch.load(directory / "weights.pt"))
 
 
 def tasks(count: int) -> list[Task]:
+    """``count`` tasks; the letters repeat."""
     return [Task(f"t{i}", "bandit", {"letter": i % LETTERS}, "", "", "", ("", "", "")) for i in range(count)]
 
 
 @torch.no_grad()
 def play(network: Any, chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
+    """``samples`` episodes of each task, each with the log-probability of the token that was said."""
     draw = torch.Generator().manual_seed(seed)
     letters = [int(str(task.context["letter"])) for task in chosen]
     logits = network(input_ids=torch.tensor(letters)[:, None]).logits[:, -1]  # [tasks, VOCABULARY]
@@ -78,7 +94,12 @@ def _record(task: Task, sample: int, letter: int, token: int, logprob: float) ->
     )
 
 
+def _take_reward(episode: Episode) -> Episode:
+    return replace(episode, reward=None)
+
+
 def pass_rate(network: Any) -> float:
+    """The mean reward over 100 episodes of each letter, in 0 to 1."""
     rewards = [reward for group in play(network, tasks(LETTERS), 100, seed=987) for reward in group.rewards]
     return sum(rewards) / len(rewards)
 
@@ -88,11 +109,13 @@ class MemoryProgress:
     """Keeps checkpoints as deep copies, as files would. At update ``stop_after`` the process "dies"."""
 
     model: TinyModel
-    kept: list[tuple[int, Any, Any]] = field(default_factory=list)
+    kept: list[tuple[int, Any, Any]] = field(default_factory=list)  # step, state, weights
+    logged: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     stop_after: int | None = None
 
-    def log(self, step: int, metrics: Any) -> None:
+    def log(self, step: int, metrics: Metrics) -> None:
+        self.logged.append((step, dict(metrics)))
         if step == self.stop_after:
             raise KeyboardInterrupt
 
@@ -107,19 +130,38 @@ class MemoryProgress:
         return step, copy.deepcopy(state)
 
     def total(self, steps: int) -> None:
-        """There is no display."""
+        """Nobody looks at a display."""
 
     def note(self, text: str) -> None:
         self.notes.append(text)
 
 
-def training(model: TinyModel, progress: MemoryProgress, played: list[Episode] | None = None) -> Training:
-    """Eight tasks; the episodes that are collected are also put into ``played``."""
+def training(
+    model: TinyModel, progress: MemoryProgress, played: list[Episode] | None = None, *, judged: bool = True
+) -> Training:
+    """``TASKS`` tasks; the episodes that are collected are also put into ``played``.
 
-    def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
-        groups = play(model.network, chosen, samples, seed=seed)
+    Where they are not ``judged``, no episode has a reward. A seed that is used twice for other tasks is
+    refused, as a run refuses it.
+    """
+    asked: dict[int, tuple[list[str], int]] = {}
+
+    def collect(tasks: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
+        wanted = [task.id for task in tasks], samples
+        if asked.setdefault(seed, wanted) != wanted:
+            raise TrainingError(f"collect was called with the seed {seed} before, for other tasks")
+        groups = play(model.network, tasks, samples, seed=seed)
+        if not judged:
+            groups = [Group(each.task, tuple(_take_reward(one) for one in each.episodes)) for each in groups]
         if played is not None:
             played.extend(episode for group in groups for episode in group.episodes)
         return groups
 
-    return Training(model, tasks(8), [], collect, progress, seed=0)
+    return Training(
+        model=model,  # type: ignore[arg-type]  # it renders and samples nothing: ``collect`` plays by itself
+        tasks=tasks(TASKS),
+        validation=[],
+        collect=collect,
+        progress=progress,
+        seed=0,
+    )

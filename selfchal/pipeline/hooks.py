@@ -1,0 +1,71 @@
+"""What is wrong with the hooks that a plugin or a watcher implements, as one sentence with the cure.
+
+pluggy finds the same faults, but says them in its own words and over several lines.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+
+import pluggy
+
+from selfchal.core import hookspecs
+
+# Every hook with the names of its arguments.
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(inspect.signature(hook).parameters)
+    for name, hook in vars(hookspecs).items()
+    if inspect.isfunction(hook)
+}
+WATCHING = {name: arguments for name, arguments in HOOKS.items() if not name.startswith("register_")}
+
+
+def find_hook_fault(plugin: object, hooks: Mapping[str, tuple[str, ...]] = HOOKS) -> str:
+    """Why this module, object or class cannot be called for its hooks; empty where it can.
+
+    ``hooks`` are those that it may implement. A sentence begins with "it", for the caller says whose it is.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    marked = {name: manager.parse_hookimpl_opts(plugin, name) for name in dir(plugin)}
+    found = {name: options for name, options in marked.items() if options is not None}
+    if not found:
+        return f"it implements no hook; mark its functions with selfchal.hookimpl. {_list_hooks(hooks)}"
+    for function, options in found.items():
+        name = options["specname"] or function
+        if options["wrapper"] or options["hookwrapper"]:
+            return f"its hook {name} is marked as a wrapper, and selfchal calls none; use hookimpl alone."
+        if name not in hooks:
+            return f"it implements the hook {name}, which there is not. {_name_nearest(name, hooks)}"
+        unknown = [each for each in _list_arguments(plugin, function) if each not in hooks[name]]
+        if unknown:
+            any_of = ", any of which it may leave out" if hooks[name] else ""
+            return (
+                f"its hook {name} takes {', '.join(unknown)}, which it is not given; "
+                f"the signature is {_format_signature(name, hooks)}{any_of}."
+            )
+    return ""
+
+
+def _list_arguments(plugin: object, function: str) -> Iterator[str]:
+    """The arguments that must be given; ``self`` is none of them."""
+    parameters = list(inspect.signature(getattr(plugin, function)).parameters.values())
+    if inspect.isclass(plugin) and inspect.isfunction(inspect.getattr_static(plugin, function)):
+        parameters = parameters[1:]
+    for each in parameters:
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
+            yield each.name
+
+
+def _name_nearest(name: str, hooks: Mapping[str, tuple[str, ...]]) -> str:
+    near = difflib.get_close_matches(name, hooks, n=1)
+    return f"Did it mean {_format_signature(near[0], hooks)}?" if near else _list_hooks(hooks)
+
+
+def _list_hooks(hooks: Iterable[str]) -> str:
+    return f"The hooks: {', '.join(hooks)}."
+
+
+def _format_signature(name: str, hooks: Mapping[str, tuple[str, ...]]) -> str:
+    return f"{name}({', '.join(hooks[name])})"

@@ -1,0 +1,149 @@
+"""What every model must keep: ids that only grow, turns that end, the same again for the same seed."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from selfchal.core.model import Capability, Generation, Message, Model, Sampling
+from selfchal.core.world import Json
+from selfchal.pipeline.manifest import parse_config
+from selfchal.testing.conformance.case import Case, demand, make, registrable
+
+TALK = [Message("system", "Answer in one word."), Message("user", "How many days has a week?")]
+MOST_CALLS = 10_000  # of advance: far more than the turns of these cases take
+SHORT = Sampling(max_tokens=12, seed=7)
+
+
+def model_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> list[Case]:
+    """The cases for a model class with these options. It is loaded once; the last case closes it."""
+    kit = _Kit(cls, options or {})
+    cases = [
+        registrable("model", cls),
+        Case("says what it gives without being loaded", kit.says_what_it_gives),
+        Case("renders a conversation to ids that only grow", kit.renders_to_ids),
+        Case("gives one turn a prompt, with a log-probability a token", kit.gives_turns),
+        Case("gives the same again with the same seed", kit.gives_the_same_again),
+        Case("ends a turn at a stop string", kit.stops_at_strings),
+        Case("streams every turn to its end, whenever it joined", kit.streams_turns),
+    ]
+    if Capability.GRADIENTS in kit.given:
+        cases.append(Case("speaks as before once its weights were saved and loaded", kit.loads_weights))
+    return [*cases, Case("can be closed", kit.closes)]
+
+
+class _Kit:
+    def __init__(self, cls: type[Any], options: Mapping[str, Json]) -> None:
+        self.cls, self.options = cls, options
+        self.given = frozenset(cls.provides(parse_config(cls.Config, options, cls.__name__)))
+
+    @cached_property
+    def model(self) -> Model:
+        made: Model = make(self.cls, self.options)
+        return made
+
+    def says_what_it_gives(self) -> None:
+        demand(self.given <= set(Capability), f"provides() gives {set(self.given)!r}")
+        demand(Capability.TEXT in self.given, "provides() leaves out Capability.TEXT")
+
+    def renders_to_ids(self) -> None:
+        demand(self.model.context_length > 0, f"context_length is {self.model.context_length}")
+        prompt = self.model.render_prompt(TALK)
+        demand(prompt and all(isinstance(one, int) for one in prompt), f"render_prompt gave {prompt!r:.80}")
+        demand(self.model.render_prompt(TALK) == prompt, "render_prompt gave two texts for one conversation")
+        said = self._generate([prompt], SHORT)[0]
+        more = self.model.render_turn(said, Message("user", "And a year?"))
+        demand(more and all(isinstance(one, int) for one in more), f"render_turn gave {more!r:.80}")
+        self._check(self._generate([[*prompt, *said.ids, *more]], SHORT)[0], SHORT)
+        demand(not self.model.encode(""), "encode('') gave ids")
+        demand(self.model.encode("Action:"), "encode('Action:') gave none")
+
+    def gives_turns(self) -> None:
+        prompts = [self.model.render_prompt(TALK[: i + 1]) for i in range(len(TALK))]
+        for sampling in (SHORT, replace(SHORT, temperature=0.0), replace(SHORT, max_tokens=1)):
+            said = self._generate(prompts, sampling)
+            demand(len(said) == len(prompts), f"{len(prompts)} prompts gave {len(said)} turns")
+            for generation in said:
+                self._check(generation, sampling)
+        demand(self.model.generate([], SHORT) == [], "no prompt must give no turn")
+
+    def gives_the_same_again(self) -> None:
+        prompts = [self.model.render_prompt(TALK)] * 2
+        once, again = (self._generate(prompts, SHORT) for _ in range(2))
+        demand(once == again, "the same weights, prompts and seed gave other turns after reset_cache()")
+        greedy = replace(SHORT, temperature=0.0)
+        one, other = (self._generate(prompts, replace(greedy, seed=seed))[0].ids for seed in (1, 2))
+        demand(one == other, "greedy decoding depends on the seed")
+
+    def stops_at_strings(self) -> None:
+        prompt, greedy = self.model.render_prompt(TALK), replace(SHORT, temperature=0.0)
+        whole = self._generate([prompt], greedy)[0]
+        demand(whole.text.strip(), "it says nothing at all, so that no stop string can be tried")
+        stop = whole.text.strip()[0]
+        said = self._generate([prompt], replace(greedy, stop=(stop,)))[0]
+        demand(stop in said.text, f"the stop string {stop!r} must stay in {said.text!r}")
+        demand(said.finished, "a turn that a stop string ended is not finished")
+        begins = whole.text.startswith(said.text.rstrip())
+        demand(begins, f"with a stop string it said {said.text!r} instead of {whole.text!r}")
+        shorter = len(said.ids) < len(whole.ids) or len(whole.ids) <= 2
+        demand(shorter, f"it went on after the stop string {stop!r}: {said.text!r}")
+
+    def streams_turns(self) -> None:
+        once, again = self._stream(), self._stream()
+        keys = sorted(key for key, _ in once)
+        demand(keys == [0, 1, 2], f"turns of {keys} came, not of 0, 1, 2")
+        for _, generation in once:
+            self._check(generation, SHORT)
+        demand(once == again, "the same joins and calls gave other turns after reset_cache()")
+
+    def loads_weights(self) -> None:
+        model: Any = self.model  # a TrainableModel
+        prompt, greedy = [model.render_prompt(TALK)], replace(SHORT, temperature=0.0)
+        before = self._generate(prompt, greedy)
+        with tempfile.TemporaryDirectory(prefix="selfchal-model-") as folder:
+            model.save(Path(folder))
+            for weight in model.network.parameters():
+                weight.data.mul_(-1)
+            model.on_weights_updated()
+            demand(self._generate(prompt, greedy) != before, "weights of the other sign say the same")
+            model.load(Path(folder))
+            demand(self._generate(prompt, greedy) == before, "load() did not bring save() back")
+
+    def closes(self) -> None:
+        self.model.close()
+
+    def _generate(self, prompts: list[list[int]], sampling: Sampling) -> list[Generation]:
+        self.model.reset_cache()
+        return self.model.generate(prompts, sampling)
+
+    def _stream(self) -> list[tuple[int, Generation]]:
+        """Two conversations, and a third one that joins after the first call; the turns in their order."""
+        self.model.reset_cache()
+        prompt, stream, ended = self.model.render_prompt(TALK), self.model.stream(SHORT), list[Any]()
+        stream.join(0, prompt)
+        stream.join(1, prompt)
+        for call in range(MOST_CALLS):
+            ended += stream.advance()
+            if call == 0:
+                stream.join(2, prompt)
+            if len(ended) >= 3:
+                return ended
+        raise AssertionError(f"after {MOST_CALLS:,} calls of advance() {len(ended)} of 3 turns have ended")
+
+    def _check(self, said: Generation, sampling: Sampling) -> None:
+        demand(not said.refused, f"it refused to answer: {said.refused}")
+        demand(said.ids, "a turn has no token")
+        most = sampling.max_tokens
+        demand(len(said.ids) <= most, f"{len(said.ids)} tokens, of {most} at most")
+        if Capability.LOGPROBS in self.given:
+            pair = f"{len(said.ids)} tokens and {len(said.logprobs)} log-probabilities"
+            demand(len(said.ids) == len(said.logprobs), pair)
+            possible = all(math.isfinite(one) and one <= 1e-4 for one in said.logprobs)
+            demand(possible, f"these are no log-probabilities: {said.logprobs}")
+        over = said.finished or len(said.ids) == most
+        demand(over, f"a turn of {len(said.ids)} tokens is neither finished nor cut at {most}")

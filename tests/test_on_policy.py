@@ -1,0 +1,69 @@
+"""``selfchal.on_policy``: what a third party's algorithm may rely on, and nothing else does."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selfchal import on_policy
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "write_a_trainer.md").read_text()
+# What somebody else's package looks like: the examples, and what `selfchal plugins new` writes.
+THEIRS = [
+    *sorted((ROOT / "examples").rglob("*.py")),
+    *sorted((ROOT / "selfchal" / "plugins" / "scaffolds").rglob("*.py.txt")),
+]
+
+
+def test_the_names_are_those_of_the_page() -> None:
+    table = PAGE.partition("## The names of `selfchal.on_policy`")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, flags=re.M)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(on_policy.__all__)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", on_policy.__all__)
+def test_every_name_is_there_and_documented(name: str) -> None:
+    value = getattr(on_policy, name)
+    assert value is getattr(importlib.import_module(on_policy._MODULES[name]), name)
+    assert (value.__doc__ or "").strip()
+
+
+def test_type_checkers_and_python_see_the_same_names() -> None:
+    (branch,) = (
+        node
+        for node in ast.parse(Path(on_policy.__file__).read_text()).body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
+    )
+    seen = {
+        alias.name: node.module
+        for node in branch.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == on_policy._MODULES
+    assert sorted(seen) == on_policy.__all__
+
+
+def test_the_options_come_without_torch() -> None:
+    code = "import sys; from selfchal.on_policy import ClippedOptions, OnPolicyOptions; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_a_name_that_there_is_not_is_no_attribute() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'Nothing'"):
+        exec("from selfchal.on_policy import Nothing")
+
+
+@pytest.mark.parametrize("path", THEIRS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_package_of_somebody_else_imports_a_built_in_room(path: Path) -> None:
+    imported = re.findall(r"^\s*(?:from|import) (selfchal\.builtin_\w+)", path.read_text(), flags=re.M)
+    assert imported == []
