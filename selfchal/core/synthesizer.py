@@ -33,8 +33,8 @@ def _knows_none(tool: str, arguments: Mapping[str, Json]) -> bool:
 
 @dataclass(frozen=True)
 class ProposalContext:
-    """What every proposal of a run is made with. ``solves_held_out`` says of a call (a tool, arguments by name)
-    whether it solves a held-out task, so that no synthesizer has to look at these."""
+    """What every proposal of a run is made with. ``solves_held_out`` says of a call (a tool, its arguments
+    by name) whether it solves a held-out task, so that no synthesizer has to look at these."""
 
     arena: Arena
     judge: Judging

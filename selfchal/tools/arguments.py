@@ -138,7 +138,7 @@ def find_mismatch(
 
 
 def fits(value: Json, schema: Mapping[str, Json]) -> bool:
-    """Is the value of the schema's type (and among its ``enum``)? Knows what ``tools.schemas`` writes of plain types."""
+    """Is the value of the schema's type (and among its ``enum``)? Knows the schemas of plain types."""
     if "anyOf" in schema:
         return any(fits(value, option) for option in schema["anyOf"])
     if "enum" in schema:
