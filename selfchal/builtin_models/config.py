@@ -19,7 +19,7 @@ class LoraConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    r: int = Field(16, ge=1, description="Rank of the adapters.")
+    r: int = Field(16, ge=1, le=65_536, description="Rank of the adapters.")
     alpha: int = Field(32, ge=1, description="Scale: an adapter's output is multiplied by alpha / r.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Dropout before the adapters while training.")
     targets: str | tuple[str, ...] = Field(
@@ -54,9 +54,14 @@ class TransformersConfig(WeightsConfig):
         "auto", description="Precision of the weights; auto is float32 on CPUs, bfloat16 on GPUs."
     )
     threads: int | None = Field(
-        None, ge=1, description="CPU threads of torch; by default what torch takes (OMP_NUM_THREADS, cores)."
+        None,
+        ge=1,
+        le=4_096,
+        description="CPU threads of torch; by default what torch takes (OMP_NUM_THREADS, cores).",
     )
-    batch: int = Field(256, ge=1, description="The most conversations that are generated at a time.")
+    batch: int = Field(
+        256, ge=1, le=100_000, description="The most conversations that are generated at a time."
+    )
     prefix_cache_mb: int = Field(
         256, ge=0, description="Memory for the caches of conversations that may go on, in MiB."
     )
@@ -91,7 +96,9 @@ class VllmConfig(WeightsConfig):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="Precision here and in vLLM; auto is float32 on CPUs, bfloat16 on GPUs."
     )
-    concurrency: int = Field(128, ge=1, description="The most requests to a server under way at a time.")
+    concurrency: int = Field(
+        128, ge=1, le=10_000, description="The most requests to a server under way at a time."
+    )
     quantization: Literal["4bit", "8bit"] | None = Field(
         None, description="Hold the weights here quantised (bitsandbytes, GPU only); with lora this is QLoRA."
     )

@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from selfchal.builtin_models.faults import explain_status, find_refusal, read_message, shorten
+from selfchal.builtin_models.hidden_key import HiddenKey
 from selfchal.builtin_models.ledger import Ledger
 from selfchal.builtin_models.transport import Answer, RetryableError, Transport
 from selfchal.core.errors import ModelError, PromptRefusedError
@@ -63,8 +64,9 @@ class Endpoint:
         self.ledger = ledger or Ledger()
         self._patience = patience
         self._omit, self._extra_body = frozenset(omit), dict(extra_body or {})
-        self._key_env, self._key = key_env, _read_key(key_env) if key_env else None
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        key = _read_key(key_env) if key_env else None
+        self._key_env, self._key = key_env, HiddenKey(key) if key else None
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._transport = Transport(self.base_url, headers, seconds=patience.timeout)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="endpoint")
         self._closing = threading.Event()
@@ -154,13 +156,11 @@ class Endpoint:
 
     def _hide_key(self, answer: Answer) -> Answer:
         """The answer without the key, should it tell it back: what a model says is stored and shown."""
-        if self._key is None or self._key.encode() not in answer.body:
-            return answer
-        return replace(answer, body=answer.body.replace(self._key.encode(), b"[key]"))
+        return replace(answer, body=self._key.clean(answer.body)) if self._key else answer
 
     def _clean(self, text: str) -> str:
         """An endpoint's words as they may be shown: without the key, and then cut to one short line."""
-        return shorten(text.replace(self._key, "[key]") if self._key else text)
+        return shorten(self._key.clean_text(text) if self._key else text)
 
     def _choose_pause(self, attempt: int, wait: float | None) -> float:
         """Seconds: what the endpoint asks for, else longer from try to try."""

@@ -56,8 +56,10 @@ class OpenAIConfig(BaseModel):
         None, description="With tokenizer: the date, as 2026-11-28, for a template that writes today's date."
     )
     context: int = Field(32_768, ge=8, description="The most tokens of a conversation.")
-    concurrency: int = Field(16, ge=1, description="The most requests under way at a time.")
-    retries: int = Field(5, ge=0, description="How often a request is tried again, with growing pauses.")
+    concurrency: int = Field(16, ge=1, le=10_000, description="The most requests under way at a time.")
+    retries: int = Field(
+        5, ge=0, le=1_000, description="How often a request is tried again, with growing pauses."
+    )
     timeout: float = Field(
         300.0, gt=0, le=86_400, description="Seconds that one try may take from its start to its last byte."
     )

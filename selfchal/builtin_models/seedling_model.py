@@ -29,8 +29,10 @@ class SeedlingConfig(BaseModel):
     )
     # So small a network gains little from a second thread, and where another program wants that core
     # torch's threads wait for each other: 20 times slower was seen.
-    threads: int = Field(1, ge=1, description="CPU threads of torch.")
-    batch: int = Field(256, ge=1, description="The most conversations that are generated at a time.")
+    threads: int = Field(1, ge=1, le=4_096, description="CPU threads of torch.")
+    batch: int = Field(
+        256, ge=1, le=100_000, description="The most conversations that are generated at a time."
+    )
     prefix_cache_mb: int = Field(
         128, ge=0, description="Memory for the caches of conversations that may go on, in MiB."
     )

@@ -36,11 +36,11 @@ class OptimizerOptions(Options):
 class RolloutOptions(Options):
     """How many updates are made, each on the episodes of ``tasks_per_step`` tasks, ``group_size`` a task."""
 
-    steps: int = Field(70, ge=1)
+    steps: int = Field(70, ge=1, le=1_000_000)
     """Updates (batches of rollouts). The paper's figure 3 ends after about 70."""
-    tasks_per_step: int = Field(32, ge=1)
+    tasks_per_step: int = Field(32, ge=1, le=10_000)
     """Tasks rolled out for one update; fewer where there are not that many tasks."""
-    group_size: int = Field(8, ge=2)
+    group_size: int = Field(8, ge=2, le=10_000)
     """Episodes a task: the group whose mean reward is the baseline."""
 
 
@@ -49,7 +49,7 @@ class CheckpointOptions(Options):
 
     checkpoint_every: int = Field(10, ge=1)
     """Updates between checkpoints, which are also the candidates for the best one."""
-    validation_samples: int = Field(2, ge=0)
+    validation_samples: int = Field(2, ge=0, le=10_000)
     """Episodes a validation task at each checkpoint. The weights kept are those with the highest mean
     validation reward, the later of equals. 0: no validation, the last weights are kept."""
 
@@ -88,7 +88,7 @@ class ClippedOptions(OnPolicyOptions):
 class OfflineOptions(OptimizerOptions, CheckpointOptions):
     """Every training task is rolled out once; then updates on examples made of the episodes."""
 
-    tasks_per_step: int = Field(32, ge=1)
+    tasks_per_step: int = Field(32, ge=1, le=10_000)
     """Tasks rolled out at a time; every training task is rolled out once, before the first update."""
     group_size: int = Field(15, ge=1)
     """Episodes a task."""
@@ -100,6 +100,6 @@ class OfflineOptions(OptimizerOptions, CheckpointOptions):
     """Examples an update."""
     micro_batch_tokens: int = Field(16384, ge=1)
     """Padded tokens of one forward pass; more is faster and takes more memory. One example at least."""
-    validation_samples: int = Field(2, ge=0)
+    validation_samples: int = Field(2, ge=0, le=10_000)
     """Episodes a validation task at each checkpoint. The weights kept are those with the highest mean
     validation reward, the later of equals. 0, or a teacher: no validation, the last weights are kept."""

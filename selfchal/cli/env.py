@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from selfchal.cli.options import plugin_option, read_options
 from selfchal.cli.terminal import say_json
 from selfchal.core.errors import ManifestError
 from selfchal.core.world import Json, World
+from selfchal.judging.rows import UnreadableRow
+from selfchal.pipeline.sources import read_lines
 
 
 @click.group()
@@ -31,27 +32,18 @@ def replay(name: str, calls: Path, overrides: tuple[str, ...]) -> None:
     with the text an agent sees and the sha256 of the whole state. A line {"reset": true} starts afresh
     and gives nothing.
     """
-    lines = list(_read(calls))
+    lines = [
+        _check_call(row, f"{calls}, line {number}") for number, row in read_lines(calls, "file of calls")
+    ]
     environment = open_environment(name, **read_options(overrides))
     for row in _replay(environment.open({}), lines):
         say_json(row)
 
 
-def _read(path: Path) -> Iterator[dict[str, Json]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"cannot read {path}: {error}") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield _parse(line, f"{path}, line {number}")
-
-
-def _parse(line: str, where: str) -> dict[str, Json]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"{where}: not JSON ({error})") from error
+def _check_call(row: Json | UnreadableRow, where: str) -> dict[str, Json]:
+    """The row as a call or a reset. Raises ManifestError."""
+    if isinstance(row, UnreadableRow):
+        raise ManifestError(f"{where}: {row.reason}")
     if isinstance(row, dict) and row.get("reset") is True:
         return row
     if not (isinstance(row, dict) and isinstance(row.get("name"), str)):

@@ -18,6 +18,7 @@ from selfchal.cli.options import plugin_option, read_options
 from selfchal.cli.terminal import say, say_json
 from selfchal.core.errors import ManifestError
 from selfchal.core.sandbox import Execution, Limits, Program
+from selfchal.text_files import read_text_file
 
 
 @click.group()
@@ -56,7 +57,7 @@ def execute(
     The exit code is 0 when the status is ok, else 1.
     """
     try:
-        source = file.read_text(encoding="utf-8")
+        source = read_text_file(file)
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot read {file}: {error}") from error
     with open_sandbox(name, **read_options(overrides)) as opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,14 +11,22 @@ from random import Random
 
 from selfchal.core.evidence import Evidence, StateExplorer
 from selfchal.core.world import Call, Json, World
-from selfchal.judging.wrong_answers import draw_wrong_answers
-from selfchal.same_answer import Tolerance
+from selfchal.judging.reading.short_names import is_short_name
+from selfchal.judging.same_answer import Tolerance
+from selfchal.judging.wrong_answers import COUNT, draw_wrong_answers
 
 _MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
 _SIBLINGS = 12  # ids beside one that are tried in its place
 _MOST_MET = 24
+# A very long answer is compared with fewer wrong ones, of which a third are still made from it.
+_MOST_CHARACTERS = 3_000_000
+_FEWEST_ANSWERS = 60
 _RECORDS = 12  # other records that the solution's change is tried on
 _RECORD_DEPTH = 2  # a change's path begins with the table and the record's key
+
+_BRIEF = reprlib.Repr()  # of an answer that may have 90,000 members
+_BRIEF.maxlist = _BRIEF.maxtuple = _BRIEF.maxdict = 20
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = 200
 
 
 @dataclass(frozen=True)
@@ -100,9 +109,13 @@ def altered_answers(
     right answer, and many that are drawn."""
     answer = evidence.solution.execution.value
     worlds = (evidence.solution.world, evidence.nothing.world)  # an agent may guess without a look
-    wrong = draw_wrong_answers(draw, answer, tolerance, (*constants, *_list_met(evidence)))
+    count = min(COUNT, max(_FEWEST_ANSWERS, _MOST_CHARACTERS // len(repr(answer))))
+    wrong = draw_wrong_answers(draw, answer, tolerance, (*constants, *_list_met(evidence)), count)
+    said = [str(leaf) for call in evidence.solution.execution.calls for _, leaf in placed(call.value)]
+    wrong = [other for other in wrong if not is_short_name(other, answer, said)]
     for number, other in enumerate(wrong):
-        yield Mutant(f"the answer {other!r} instead of {answer!r}", "answer", worlds[number % 2], other)
+        what = f"the answer {_BRIEF.repr(other)} instead of {_BRIEF.repr(answer)}"
+        yield Mutant(what, "answer", worlds[number % 2], other)
 
 
 _SCALARS = frozenset({str, int, float, bool})

@@ -8,6 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from selfchal.core.world import Json
+from selfchal.judging.reading.spoken_numbers import (
+    CARDINALS,
+    ORDINALS,
+    find_spoken_numbers,
+    split_pieces,
+    write_ranks,
+)
+from selfchal.judging.reading.spoken_times import find_clocks, find_spans, read_clock
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _WORD = re.compile(r"[^\W_]+")
@@ -19,22 +27,14 @@ _MONTHS = (
     "november", "december",
 )  # fmt: skip
 _COUNTS: Mapping[str, tuple[float, ...]] = {
-    "no": (0,), "none": (0,), "zero": (0,), "without": (0,), "a": (1,), "an": (1,), "one": (1,),
-    "single": (1,),
-    "once": (1,), "two": (2,), "twice": (2,), "double": (2,), "both": (2,), "pair": (2,), "couple": (2,),
-    "half": (0.5, 2), "three": (3,), "triple": (3,), "third": (3,), "four": (4,),
-    "quarter": (0.25, 4), "five": (5,),
-    "six": (6,), "seven": (7,), "week": (7,), "eight": (8,), "nine": (9,), "ten": (10,), "eleven": (11,),
-    "twelve": (12,), "dozen": (12,), "thirteen": (13,), "fourteen": (14,), "fifteen": (15,), "sixteen": (16,),
-    "seventeen": (17,), "eighteen": (18,), "nineteen": (19,), "twenty": (20,), "thirty": (30,),
-    "forty": (40,),
-    "fifty": (50,), "sixty": (60,), "seventy": (70,), "eighty": (80,), "ninety": (90,), "hundred": (100,),
-    "thousand": (1000,), "tenth": (0.1,), "squared": (2,), "cubed": (3,),
+    **{word: (value,) for word, value in CARDINALS.items()},
+    **{word: (value, 1 / value) for word, value in ORDINALS.items() if value > 2},  # a rank, or a share
+    "no": (0,), "none": (0,), "without": (0,), "a": (1,), "an": (1,), "single": (1,), "once": (1,),
+    "twice": (2,), "double": (2,), "both": (2,), "pair": (2,), "couple": (2,), "half": (0.5, 2),
+    "triple": (3,), "quarter": (0.25, 4), "week": (7,), "dozen": (12,), "hundred": (100,),
+    "thousand": (1000,), "squared": (2,), "cubed": (3,),
 }  # fmt: skip
-_COMPOUND = frozenset(word for word, values in _COUNTS.items() if len(values) == 1 and values[0] >= 1) - {
-    "a", "an", "single", "once", "twice", "double", "both", "pair", "couple", "triple", "week", "dozen",
-    "squared", "cubed",
-}  # fmt: skip
+_UNITS_OF_TIME = (1, 60, 3600, 86400)  # in seconds
 # Words that pick one of several by a rule which reading alone cannot follow.
 CUES = frozenset({
     "cheapest", "cheaper", "expensive", "most", "least", "first", "last", "latest", "earliest",
@@ -86,21 +86,12 @@ def _extract_features(text: str) -> frozenset[str]:
     return frozenset(stem(word) for word in words if word not in _STOP)
 
 
-def _read_compounds(words: Sequence[str]) -> Iterator[float]:
-    """Numbers of several words: twenty five, three hundred, two thousand four hundred."""
-    total = group = 0.0
-    length = 0
-    for word in (*words, ""):
-        value = _COUNTS.get(word, (0.5,))[0] if word in _COMPOUND else None
-        if value is None:
-            if length > 1:
-                yield total + group
-            total = group = 0.0
-            length = 0
-        elif value == 1000:
-            total, group, length = (total + group or 1.0) * value, 0.0, length + 1
-        else:
-            group, length = (group or 1.0) * value if value == 100 else group + value, length + 1
+def _read_times(text: str) -> Iterator[float]:
+    """The numbers that times are made of: half past five holds 5, 17 and 30, a day and a half 1.5 and 36."""
+    for minute in find_clocks(text):
+        yield from (minute // 60, minute % 60, minute // 60 % 12)
+    for span in find_spans(text):
+        yield from (span.seconds / unit for unit in _UNITS_OF_TIME if span.is_compound)
 
 
 def _is_idiom(before: Sequence[str], word: str, after: Sequence[str]) -> bool:
@@ -130,7 +121,9 @@ class Wording:
         found = {float(number.replace(",", "")) for number in _NUMBER.findall(self.text) if len(number) < 300}
         for word in self.words:
             found |= set(_COUNTS.get(word, ()))
-        return frozenset(found | set(_read_compounds(self.words)))
+        return frozenset(
+            found | set(find_spoken_numbers(split_pieces(self.text))) | set(_read_times(self.text))
+        )
 
     @cached_property
     def digits(self) -> frozenset[float]:
@@ -142,6 +135,14 @@ class Wording:
     @cached_property
     def folded(self) -> str:
         return " ".join(self.text.casefold().split())
+
+    @cached_property
+    def _dated(self) -> str:
+        return write_ranks(self.folded)
+
+    @cached_property
+    def _clocks(self) -> frozenset[int]:
+        return find_clocks(self.text)
 
     @cached_property
     def _cues(self) -> list[frozenset[str]]:
@@ -178,7 +179,7 @@ class Wording:
         date = _ISO_DATE.fullmatch(folded)
         if date:
             return self._says_date(int(date[2]), int(date[3]))
-        return self._says_words(folded)
+        return bool(read_clock(folded) & self._clocks) or self._says_words(folded)
 
     def counts(self, value: float, parameter: str) -> bool:
         """Is 0 or 1 said of what this parameter is about: "without bags", "a bag"? By themselves the words
@@ -210,8 +211,8 @@ class Wording:
         name = _MONTHS[month - 1] if 1 <= month <= 12 else "?"
         months = rf"(?:{name}|{name[:3]}\.?|{name[:4]}\.?)"
         days = rf"0?{day}(?:st|nd|rd|th)?"
-        forms = rf"\b(?:{months} {days}|{days} (?:of )?{months}|0?{month}/0?{day})(?!\w)"
-        return re.search(forms, self.folded) is not None
+        forms = rf"\b(?:{months} (?:the )?{days}|{days} (?:of )?{months}|0?{month}/0?{day})(?!\w)"
+        return re.search(forms, self._dated) is not None
 
     def _says_words(self, text: str) -> bool:
         words = tokens(text)
@@ -220,7 +221,7 @@ class Wording:
         return bool(words) and all(
             self._says_number(float(word))
             if word.isdecimal() and len(word) < 300
-            else stem(word) in self.stems
+            else stem(word) in self.stems or (word in ORDINALS and self._says_number(float(ORDINALS[word])))
             for word in words
         )
 

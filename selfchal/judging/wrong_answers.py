@@ -15,7 +15,7 @@ from itertools import chain, islice
 from random import Random
 
 from selfchal.core.world import Json
-from selfchal.same_answer import Tolerance, is_same_answer, read_number
+from selfchal.judging.same_answer import Tolerance, is_same_answer, read_number
 
 COUNT = 100  # answers drawn for a task
 _ATTEMPTS = 6  # draws for each one that is wanted: some repeat, some are the right answer said otherwise

@@ -7,7 +7,6 @@ own they may be meant; a neighbour of a held-out task is refused.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 import os
@@ -29,6 +28,7 @@ from selfchal.pipeline.missing import describe_missing
 from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import EXAM_STATUS, held_out
+from selfchal.text_files import read_text_bytes
 
 ROUND = 0
 BATCH = 64  # rows stored at once: what a kill can cost
@@ -72,13 +72,13 @@ def judge_source(context: RunContext) -> None:
             context.watch.progress(len(done), count_outcomes(done))
 
 
-def read_lines(path: Path) -> list[tuple[int, Json | UnreadableRow]]:
+def read_lines(path: Path, what: str = "file of tasks") -> list[tuple[int, Json | UnreadableRow]]:
     """The rows of a JSONL file with the numbers of their lines; empty lines hold none. A line that cannot be
-    read costs no other one. Raises ManifestError for a file that cannot be read."""
+    read costs no other one. Raises ManifestError for a file that cannot be read, and calls it ``what``."""
     try:
-        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
+        lines = read_text_bytes(path).split(b"\n")
     except FileNotFoundError:
-        raise ManifestError(describe_missing(path, "file of tasks", Path.is_file)) from None
+        raise ManifestError(describe_missing(path, what, Path.is_file)) from None
     except OSError as error:
         raise ManifestError(f"cannot read {path}: {error}") from error
     return [(number, _parse_row(line)) for number, line in enumerate(lines, start=1) if line.strip()]

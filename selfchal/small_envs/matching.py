@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 from selfchal.core.world import Json
-from selfchal.same_answer import Tolerance, read_dates, read_number
+from selfchal.judging.same_answer import Tolerance, read_dates, read_number
 
 MatchKind = Literal["number", "list", "date", "text"]
 MATCH_KINDS: tuple[str, ...] = get_args(MatchKind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -246,6 +247,18 @@ def test_a_key_that_an_endpoint_tells_back_is_not_what_the_model_said(
     model = OpenAIModel(OpenAIConfig(base_url=moody, model="m", api_key_env="SELFCHAL_TEST_KEY"))
     (generation,) = model.generate([model.render_prompt([Message("user", "x")])], Sampling())
     assert generation.text == "Answer: Bearer [key]"
+    model.close()
+
+
+def test_a_key_that_an_error_tells_back_in_another_form_is_not_shown(
+    moody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFCHAL_TEST_KEY", "sesame-123")
+    told = f"no such key: SESAME-123, sesame%2D123, {b64encode(b'me:sesame-123').decode()}"
+    Moody.script = [(400, {"error": {"message": told}})]
+    model = OpenAIModel(OpenAIConfig(base_url=moody, model="m", api_key_env="SELFCHAL_TEST_KEY"))
+    with pytest.raises(ModelError, match=r"no such key: \[key\], \[key\], [A-Za-z0-9]{0,4}\[key\]"):
+        model.generate([model.render_prompt([Message("user", "x")])], Sampling())
     model.close()
 
 

@@ -37,11 +37,11 @@ def test_one_line_for_each_call_and_none_for_a_reset(selfchal: Any, tmp_path: Pa
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("{", "line 2: not JSON"),
+        ("{", "line 2: the line is no JSON"),
         ("[1]", "line 2: write"),
         ('{"kwargs": {}}', "line 2: write"),
         ('{"name": "x", "kwargs": []}', "line 2: kwargs is an object"),
-        ("[" * 100_000, "line 2: not JSON"),
+        ("[" * 100_000, "line 2: the line is no JSON"),
     ],
 )
 def test_lines_that_are_none_are_named(selfchal: Any, tmp_path: Path, line: str, words: str) -> None:

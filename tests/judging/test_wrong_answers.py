@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfchal.core.world import Json
+from selfchal.judging.same_answer import Tolerance, is_same_answer
 from selfchal.judging.wrong_answers import COUNT, draw_wrong_answers
-from selfchal.same_answer import Tolerance, is_same_answer
 from tests.support.fuzz import examples
 
 ANSWERS = st.recursive(

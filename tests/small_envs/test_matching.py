@@ -70,7 +70,7 @@ def test_another_answer_is_wrong(expected: Json, answer: str) -> None:
     ("match", "expected", "right", "wrong"),
     [
         ("text", "2.50", "2.50", "2.5"),
-        ("number", "2.50", "2.5", "two and a half"),
+        ("number", "2.50", "two and a half", "two"),
         ("date", "2026-05-31", "31 May 2026", "May 2026"),
         ("list", "Ann, Bob", "Bob and Ann", "Ann"),
         (lambda answer, expected: len(answer) == expected, 3, "abc", "ab"),

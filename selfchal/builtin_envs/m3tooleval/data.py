@@ -13,13 +13,14 @@ from typing import Any
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask
 from selfchal.core.world import ToolSpec
+from selfchal.text_files import read_text_file
 
 
 def read(folder: Path, name: str) -> Any:
     """One JSON file of the folder. Raises EnvironmentDataError."""
     path = folder / name
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text_file(path))
     except FileNotFoundError:
         raise EnvironmentDataError(
             f"{path} does not exist. `data` must name a folder with M3ToolEval's data as JSON "

@@ -15,6 +15,7 @@ from typing import Any
 from selfchal.builtin_envs.service.task_source import tasks_from_python
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
+from selfchal.text_files import read_text_file
 
 
 def domain_folder(path: Path, domain: str) -> Path:
@@ -63,7 +64,7 @@ def read_tables(folder: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]
 def read_policy(folder: Path) -> str:
     for name in ("wiki.md", "policy.md"):
         if (folder / name).is_file():
-            return (folder / name).read_text(encoding="utf-8")
+            return read_text_file(folder / name)
     raise EnvironmentDataError(f"The policy text is missing in {folder} (wiki.md or policy.md).")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.core.errors import EnvironmentDataError
+from selfchal.text_files import read_text_file
 
 CONSTRUCTORS = ("Task", "Action")
 
@@ -18,7 +19,7 @@ CONSTRUCTORS = ("Task", "Action")
 def tasks_from_python(path: Path) -> list[dict[str, Any]]:
     """The tasks of one file. Raises EnvironmentDataError for a file of another form."""
     try:
-        module = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        module = ast.parse(read_text_file(path), str(path))
     except (OSError, SyntaxError, ValueError) as error:
         raise EnvironmentDataError(f"{path} cannot be read as Python source: {error}.") from error
     for statement in module.body:

@@ -10,7 +10,7 @@ from selfchal.builtin_trainers.options import OfflineOptions
 class DpoConfig(OfflineOptions):
     """Roll every task out once, prefer each task's passed episodes to its failed ones."""
 
-    group_size: int = Field(15, ge=2)
+    group_size: int = Field(15, ge=2, le=10_000)
     """Episodes a task; one with no success, or no failure, among them gives no pair."""
     beta: float = Field(0.1, gt=0)
     """How strongly the policy is held to the one that made the episodes; lower moves further."""

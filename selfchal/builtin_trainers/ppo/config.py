@@ -12,7 +12,7 @@ from selfchal.builtin_trainers.options import ClippedOptions
 class PpoConfig(ClippedOptions):
     """``steps`` updates, each on the episodes of ``tasks_per_step`` tasks, ``group_size`` a task."""
 
-    group_size: int = Field(8, ge=1)
+    group_size: int = Field(8, ge=1, le=10_000)
     """Episodes a task. The critic is the baseline, so one would do."""
     patience: int = Field(5, ge=1)
     """Updates in a row whose rewards are all equal before training stops and says why."""

@@ -12,7 +12,7 @@ from selfchal.builtin_trainers.options import OfflineOptions
 class RftConfig(OfflineOptions):
     """Roll every task out once, fine-tune on the episodes that are kept."""
 
-    group_size: int = Field(15, ge=1)
+    group_size: int = Field(15, ge=1, le=10_000)
     """Episodes a task; the paper has 12,000 episodes of 800 tasks."""
     keep: Literal["successes", "all"] = "successes"
     """successes: rejection fine-tuning. all: failed episodes too, as the paper distils a teacher."""

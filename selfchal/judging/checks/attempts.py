@@ -26,7 +26,7 @@ from selfchal.core.task import Task
 class AttemptsConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    attempts: int = Field(4, ge=2, description="Attempts at each task.")
+    attempts: int = Field(4, ge=2, le=1_000, description="Attempts at each task.")
     agreement: float = Field(
         0.75, gt=0, le=1, description="Share that must agree on another outcome to refuse."
     )

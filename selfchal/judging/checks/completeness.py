@@ -51,6 +51,7 @@ class CompletenessConfig(BaseModel):
     attempts: int = Field(
         0,
         ge=0,
+        le=1_000,
         description="Attempts by the agent's model at a task in which something is still unsure, and as "
         "many more with the values told. Fewer than 3 can find that values are said, and never that they are "
         "missing.",

@@ -22,8 +22,8 @@ from selfchal.core.world import Json, ToolHost, ToolResult
 from selfchal.judging.checks.derived import is_derived
 from selfchal.judging.checks.needs import counts_answer
 from selfchal.judging.mutants import placed
+from selfchal.judging.same_answer import is_same_answer, read_number, read_tolerance
 from selfchal.judging.wording import Wording
-from selfchal.same_answer import is_same_answer, read_number, read_tolerance
 
 _ENOUGH_NUMBERS = 2
 _CHOICES = frozenset({"yes", "no", "true", "false"})

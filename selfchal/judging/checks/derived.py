@@ -25,9 +25,9 @@ def is_derived(value: Json, seen: Sequence[Json], wording: Wording) -> bool:
         return True
     both = Wording(f"{wording.text} {' '.join(str(scalar) for scalar in scalars)}")
     pieces = Wording(text)
-    numbers_known = all(number in _PLAIN_NUMBERS or both.says(number) for number in pieces.numbers)
+    numbers_known = all(number in _PLAIN_NUMBERS or both.says(number) for number in pieces.digits)
     words = [word for word in pieces.words if not word[0].isdigit()]
-    is_expression = bool(pieces.numbers) and not words
+    is_expression = bool(pieces.digits) and not words
     return numbers_known and is_expression
 
 

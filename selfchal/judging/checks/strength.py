@@ -26,11 +26,11 @@ from selfchal.judging.checks.unrelated_constants import first_unrelated_constant
 from selfchal.judging.guest.runs import RAISED, RAN_OUT
 from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, other_records
 from selfchal.judging.runner import changed_rows
+from selfchal.judging.same_answer import read_tolerance
 from selfchal.judging.source.drop_conditions import weakened
 from selfchal.judging.source.except_hooks import hook_excepts
 from selfchal.judging.source.parse import nodes_of, parse_evaluate
 from selfchal.judging.source.purity import all_pure
-from selfchal.same_answer import read_tolerance
 
 _ALONE = 2  # refused outcomes that are asked again in a process of their own,
 _ALONE_IMPURE = 6  # and of a verifier that could tell that it is judged in company

@@ -1,1 +1,2 @@
-"""Who decides what words alone cannot: a sentence encoder, a model that reads, or attempts by a solver."""
+"""Reads what people write: numbers, times, names and truths in words, and with a model what words alone leave
+open."""

@@ -8,16 +8,20 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
+from annotated_types import Le, Lt
 from pydantic import BaseModel, ValidationError
 
 from selfchal.core.errors import ManifestError
+
+LARGEST = 10**9  # of a number in a manifest
+_MOST_BITS = 256  # of a number that is told digit by digit
 
 
 def parse_config(config: type[Any], rows: Mapping[str, Any], path: str) -> Any:
     """Validate ``rows`` as ``config``; one ManifestError that lists every fault with its path.
 
-    What pydantic lets pass and nobody means is a fault too: a number that is infinite or none, and ``true``
-    where a number is wanted.
+    What pydantic lets pass and nobody means is a fault too: a number that is infinite or none, ``true`` where
+    a number is wanted, and more than ``LARGEST`` where an option states no upper bound of its own.
     """
     faults = list(_list_infinite(rows, path))
     if faults:
@@ -27,7 +31,7 @@ def parse_config(config: type[Any], rows: Mapping[str, Any], path: str) -> Any:
     except ValidationError as error:
         faults = [_format_fault(fault, config, path) for fault in error.errors()]
         raise ManifestError("; ".join(faults)) from error
-    faults = list(_list_truths_as_numbers(rows, parsed, path))
+    faults = [*_list_truths_as_numbers(rows, parsed, path), *_list_huge(parsed, path)]
     if faults:
         raise ManifestError("; ".join(faults))
     return parsed
@@ -57,6 +61,18 @@ def _list_truths_as_numbers(given: Any, parsed: Any, path: str) -> Iterator[str]
         yield f"{path}: a number is needed (given: {str(given).lower()})"
 
 
+def _list_huge(parsed: BaseModel, path: str) -> Iterator[str]:
+    """Numbers so large that they can only be a slip, and would end as an overflow or out of memory later."""
+    for name, info in type(parsed).model_fields.items():
+        value, where = getattr(parsed, name), f"{path}.{info.alias or name}" if path else name
+        bounded = any(isinstance(bound, Le | Lt) for bound in info.metadata)
+        for index, inner in enumerate(value if isinstance(value, list | tuple) else (value,)):
+            if isinstance(inner, BaseModel):
+                yield from _list_huge(inner, where if inner is value else f"{where}.{index}")
+        if isinstance(value, int | float) and not bounded and abs(value) > LARGEST:
+            yield f"{where}: a number between -10**9 and 10**9 is needed (given: {_format_given(value)})"
+
+
 def _format_fault(fault: Any, config: type[BaseModel], path: str) -> str:
     where = ".".join(part for part in (path, *map(str, fault["loc"])) if part)
     if fault["type"] == "extra_forbidden":
@@ -70,8 +86,13 @@ def _format_fault(fault: Any, config: type[BaseModel], path: str) -> str:
     said = f"{where}: {said[0].lower()}{said[1:]}"
     if config.model_config.get("hide_input_in_errors"):  # it may be a key that stands in a wrong field
         return said
-    given = json.dumps(fault["input"], default=str)
-    return f"{said} (given: {given[:80]})"
+    return f"{said} (given: {_format_given(fault['input'])})"
+
+
+def _format_given(value: Any) -> str:
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # Python refuses to write very long ones
+        return f"a whole number of about {value.bit_length() * 3 // 10:,} digits"
+    return json.dumps(value, default=str)[:80]
 
 
 def _list_fields_at(config: type[BaseModel], location: Sequence[int | str]) -> list[str]:

@@ -10,12 +10,13 @@ from typing import Any
 from selfchal.core.errors import ManifestError
 from selfchal.pipeline.missing import describe_missing, is_manifest
 from selfchal.pipeline.yaml_text import YamlTextError, read_yaml
+from selfchal.text_files import read_text_file
 
 
 def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The file's mapping (YAML, or TOML by its ending) with ``a.b=c`` overrides. Raises ManifestError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text_file(path)
     except FileNotFoundError:
         raise ManifestError(describe_missing(path, "manifest", is_manifest)) from None
     except IsADirectoryError:
@@ -53,4 +54,4 @@ def _apply_override(rows: dict[str, Any], override: str) -> None:
     try:
         section[last] = read_yaml(text)
     except YamlTextError as error:
-        raise ManifestError(f"--set {override}: the value is not valid YAML: {error}") from error
+        raise ManifestError(f"--set {override[:200]}: the value is not valid YAML: {error}") from error

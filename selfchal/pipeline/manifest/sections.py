@@ -21,7 +21,7 @@ class Section(BaseModel):
 class RunSection(Section):
     name: str = Field("run", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)
     """Names the run directory, ``runs/NAME``, where no --out is given. It begins with no dot or dash."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     """Every random choice of the run follows from it."""
 
 
@@ -45,7 +45,7 @@ class ChallengeSection(Section):
     """Proposals made at most a round; where it is not said, 25 for each task that is wanted."""
     minutes: float | None = Field(None, gt=0)
     """No more is proposed after so many minutes of a round's challenge; a run goes on with what there is."""
-    tokens: int | None = Field(None, ge=1)
+    tokens: int | None = Field(None, ge=1, lt=2**63)
     """No more is proposed after so many tokens that challengers sampled, in all rounds together."""
 
     @property
@@ -54,16 +54,16 @@ class ChallengeSection(Section):
 
 
 class RolloutSection(Section):
-    batch: int = Field(128, ge=1)
+    batch: int = Field(128, ge=1, le=100_000)
     """How many episodes are under way at once."""
     max_steps: int = Field(15, ge=1, le=1_000)
     """Turns of an episode, at most (paper: 15)."""
     action_format: ActionFormat = "code"
     """How agents act: code (Python in the sandbox, as in the paper) or tools (one native tool call a turn).
     Challengers always act in code."""
-    max_tokens: int = Field(512, ge=1)
+    max_tokens: int = Field(512, ge=1, le=1_000_000)
     """Tokens of one turn of an agent, at most."""
-    challenge_tokens: int = Field(1024, ge=1)
+    challenge_tokens: int = Field(1024, ge=1, le=1_000_000)
     """Tokens of one turn of a challenger, at most."""
     temperature: float = Field(1.0, gt=0)
     """Sampling temperature for the challenger and for training rollouts."""
@@ -78,9 +78,9 @@ class RolloutSection(Section):
 
 
 class LimitsSection(Section):
-    seconds: float = Field(5.0, gt=0)
+    seconds: float = Field(5.0, gt=0, le=86_400)
     """Wall time of one execution, in seconds."""
-    memory_mb: int = Field(512, ge=16)
+    memory_mb: int = Field(512, ge=16, le=2**24)
     """Memory of one execution, in MiB."""
     calls: int = Field(1_000, ge=1)
     """Tool calls of one execution, at most."""
@@ -100,7 +100,7 @@ class CurriculumSection(Section):
             raise ValueError("two pass rates are needed, from 0 to 1, the lower one first")
         return band
 
-    band_samples: int = Field(8, ge=1)
+    band_samples: int = Field(8, ge=1, le=10_000)
     """Rollouts of each task, from which its pass rate is estimated."""
     train_challenger: bool = False
     """Train the policy as a challenger too, on the round's proposals. An invalid one earns 0. A valid one
@@ -108,7 +108,7 @@ class CurriculumSection(Section):
 
 
 class EvaluationSection(Section):
-    samples: int = Field(4, ge=1)
+    samples: int = Field(4, ge=1, le=10_000)
     """Attempts at each held-out task."""
     temperature: float = Field(1.0, gt=0)
     """Sampling temperature of those attempts. A greedy attempt at each task is measured besides."""
@@ -179,7 +179,7 @@ class ManifestModel(Section):
     """Checks of the judge, by name: standard ones with other options or switched off, and further ones."""
     watchers: tuple[PluginSection, ...] = ()
     """Who watches the run besides the progress display and metrics.jsonl, by name."""
-    rounds: int = Field(1, ge=1)
+    rounds: int = Field(1, ge=1, le=10_000)
     """How many times the policy proposes tasks and trains on them."""
     rollout: RolloutSection = RolloutSection()
     limits: LimitsSection = LimitsSection()

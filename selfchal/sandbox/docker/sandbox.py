@@ -38,13 +38,25 @@ class DockerConfig(BaseModel):
         "Python; none: python:3.11-slim, or 'host' where no registry can be reached",
     )
     runtime: str | None = Field(None, description="another runtime of the engine, such as runsc (gVisor)")
-    containers: int = Field(0, ge=0, description="how many containers; 0: one for each core")
-    parallel: int = Field(0, ge=0, description="executions at the same time; 0: two for each container")
-    memory: int = Field(2 * 2**30, ge=2**28, description="bytes of memory that one container may use")
-    clock: float | None = Field(
-        None, description="what time the code reads, in seconds since 1970 UTC; none: the real one"
+    containers: int = Field(0, ge=0, le=1_000, description="how many containers; 0: one for each core")
+    parallel: int = Field(
+        0, ge=0, le=10_000, description="executions at the same time; 0: two for each container"
     )
-    seed: int | None = Field(None, description="seed of the random module in each process; none: a fresh one")
+    memory: int = Field(
+        2 * 2**30, ge=2**28, le=2**44, description="bytes of memory that one container may use"
+    )
+    clock: float | None = Field(
+        None,
+        ge=0,
+        lt=2**33,
+        description="what time the code reads, in seconds since 1970 UTC; none: the real one",
+    )
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**63,
+        description="seed of the random module in each process; none: a fresh one",
+    )
 
 
 class DockerSandbox(ChannelSandbox):

@@ -48,7 +48,9 @@ class MontyConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     require: Level = Field(Level.PARTIAL, description="refuse to run when any guarantee is below this level")
-    workers: int = Field(64, ge=1, description="worker processes at most; each open session holds one")
+    workers: int = Field(
+        64, ge=1, le=10_000, description="worker processes at most; each open session holds one"
+    )
 
 
 class MontySandbox:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 
 from selfchal.sandbox.protocol import InfrastructureError
-from selfchal.sandbox.runner.ending import describe_os_error
+from selfchal.sandbox.runner.ending import add_descriptor_cure, describe_os_error
 from selfchal.sandbox.runner.forked import Child
 from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError
 from selfchal.sandbox.runner.spawn import Zygote, ZygoteError, ZygoteSettings
@@ -107,4 +107,4 @@ def _explain_failed_start(child: Child, error: Exception) -> str:
     said = child.stdout(_REASON_CAP).decode(
         "utf-8", "replace"
     )  # it says there why it cannot lock itself down
-    return said or str(error) or child.ending().failure or "it ended"
+    return add_descriptor_cure((said or str(error)).strip()) or child.ending().failure or "it ended"

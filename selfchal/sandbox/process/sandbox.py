@@ -30,11 +30,21 @@ class ProcessConfig(BaseModel):
     tier: Literal["auto", "A", "B", "C"] = Field(
         "auto", description="which walls; auto takes the best this machine gives"
     )
-    parallel: int = Field(0, ge=0, description="executions that run at the same time; 0: two for each core")
-    clock: float | None = Field(
-        None, description="what time the code reads, in seconds since 1970 UTC; none: the real one"
+    parallel: int = Field(
+        0, ge=0, le=10_000, description="executions that run at the same time; 0: two for each core"
     )
-    seed: int | None = Field(None, description="seed of the random module in each process; none: a fresh one")
+    clock: float | None = Field(
+        None,
+        ge=0,
+        lt=2**33,
+        description="what time the code reads, in seconds since 1970 UTC; none: the real one",
+    )
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**63,
+        description="seed of the random module in each process; none: a fresh one",
+    )
 
 
 class ProcessSandbox(ChannelSandbox):

@@ -68,10 +68,17 @@ def describe_os_error(error: OSError) -> str:
     """The error, and the cure where it is one of descriptors."""
     if error.errno not in (errno.EMFILE, errno.ETOOMANYREFS):  # of its own, or of its user's under way
         return str(error)
+    return add_descriptor_cure("EMFILE, no file descriptor is left")
+
+
+def add_descriptor_cure(reason: str) -> str:
+    """What a process said, with the limit and the cure where it says that descriptors ran out."""
+    if "EMFILE" not in reason:
+        return reason
     import resource  # Windows has none, where the monty sandbox imports this module
 
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return f"EMFILE, no file descriptor is left: this process may open {most}; raise that ('ulimit -n 4096')"
+    return f"{reason}: this process may open {most}; raise that ('ulimit -n 4096')"
 
 
 class OutOfMemoryKills:

@@ -22,6 +22,7 @@ from .page_tables import (
     read_cpu_seconds,
     read_page_tables,
 )
+from .printed import forget_printed, read_printed
 
 # A process that dies closes its channel a moment before it counts as ended; one that lives longer than this
 # with a closed channel has closed it itself.
@@ -131,11 +132,10 @@ class Child:
 
     def stdout(self, cap: int) -> bytes:
         """The first ``cap`` bytes of what it printed since the last ``forget_stdout``."""
-        return os.pread(self._stdout, cap, 0)
+        return read_printed(self._stdout, cap)
 
     def forget_stdout(self) -> None:
-        os.ftruncate(self._stdout, 0)
-        os.lseek(self._stdout, 0, os.SEEK_SET)
+        forget_printed(self._stdout)
 
     def ended(self, seconds: float = 0.0) -> bool:
         """Whether the process ends within this time."""

@@ -185,7 +185,7 @@ class _Forks:
             pass  # the host has hung up already
         except OSError as error:  # too many descriptors of this user are under way, say
             os.kill(pid, signal.SIGKILL)
-            to_host.send(FAILED + f"\nit cannot hand over another process (EMFILE): {error}".encode())
+            to_host.send(FAILED + f"\nit cannot hand over another process (EMFILE, {error})".encode())
         to_host.close()
         return True
 

@@ -29,6 +29,7 @@ from selfchal.sandbox.runner import wire
 from selfchal.sandbox.runner.ending import Ending, OutOfMemoryKills, was_killed
 from selfchal.sandbox.runner.forked import DYING_SECONDS
 from selfchal.sandbox.runner.frames import ChannelClosedError, ChannelTimeoutError, Frames
+from selfchal.sandbox.runner.printed import forget_printed, read_printed
 
 _kills = OutOfMemoryKills()
 VARIABLE = "SELFCHAL_ALLOW_UNSAFE"
@@ -44,7 +45,9 @@ class UnsafeSubprocessConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     allow: bool = Field(False, description=f"must be true, and {VARIABLE}=1 set, or nothing runs")
-    parallel: int = Field(0, ge=0, description="executions that run at the same time; 0: one for each core")
+    parallel: int = Field(
+        0, ge=0, le=10_000, description="executions that run at the same time; 0: one for each core"
+    )
 
 
 class UnsafeSubprocessSandbox(ChannelSandbox):
@@ -117,11 +120,10 @@ class PlainChild:
         return self._frames.quiet()
 
     def stdout(self, cap: int) -> bytes:
-        return os.pread(self._stdout.fileno(), cap, 0)
+        return read_printed(self._stdout.fileno(), cap)
 
     def forget_stdout(self) -> None:
-        os.ftruncate(self._stdout.fileno(), 0)
-        os.lseek(self._stdout.fileno(), 0, os.SEEK_SET)
+        forget_printed(self._stdout.fileno())
 
     def watch(self, memory: int) -> None:
         """Nothing is watched: the memory limit of this sandbox is a partial one."""

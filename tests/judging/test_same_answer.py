@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from selfchal.core.world import Json
-from selfchal.same_answer import Tolerance, is_same_answer, read_tolerance
+from selfchal.judging.same_answer import Tolerance, is_same_answer, read_tolerance
 
 SAME: list[tuple[Json, Json]] = [
     ("Tenalp", " tenalp "),
@@ -19,6 +19,23 @@ SAME: list[tuple[Json, Json]] = [
     (True, "true"),
     ([1, "b"], ["B", 1]),
     ({"a": 1.0}, {"a": 1}),
+    ("17:30", "half past five"),
+    ("17:30", "5:30 pm"),
+    ("17:30", "17.30"),
+    ("159 minutes", "2:39"),
+    (159, "2 hours and 39 minutes"),
+    ("3 hours", "180 minutes"),
+    ("an hour and a half", "1:30"),
+    (3, "third"),
+    ("3", "3rd"),
+    ("15th century", "the fifteenth century"),
+    ("3", "on the third floor"),
+    ("3", "floor 3"),
+    ("27.20", "27,20"),
+    (27.2, "twenty-seven crowns twenty"),
+    (710, "seven hundred and ten dollars"),
+    (True, "yes it is"),
+    ("no", "No, it isn't."),
 ]
 DIFFERENT: list[tuple[Json, Json]] = [
     ("tenalp", "planet"),
@@ -31,6 +48,18 @@ DIFFERENT: list[tuple[Json, Json]] = [
     ([1, 2], [1]),
     ({"a": 1}, {"b": 1}),
     ("", "x"),
+    ("17:30", "half past six"),
+    ("17:30", "5:30 am"),
+    ("159 minutes", "2:40:00"),
+    ("159 minutes", "1:59"),
+    ("3 hours", "3 minutes"),
+    (3, "fourth"),
+    ("Three Bears", "Three Pigs"),
+    (1000, "1,00"),
+    ("Third Wave", 3),
+    (True, "no it is not"),
+    (True, "yes or no"),
+    ("yes", "yellow"),
 ]
 
 

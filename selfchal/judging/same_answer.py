@@ -1,8 +1,8 @@
 """When are two answers the same answer? Defined once, for everything that draws or compares wrong answers.
 
 An agent answers in words of its own, so a verifier may be lenient about case, surrounding space, the order of
-words, the usual forms of a date, the order of a list, and a number's last digits. Whatever lies outside of
-this is another answer, and a verifier that accepts it is too lax.
+words, the usual forms of a date, a time, a number in words and a yes or no, the order of a list, and the last
+digits of a number. What lies outside of this is another answer, and a verifier that accepts it is too lax.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from selfchal.core.world import Json
+from selfchal.judging.reading.spoken_numbers import read_spoken_number
+from selfchal.judging.reading.spoken_times import Span, read_clock, read_span
+from selfchal.judging.reading.spoken_truth import read_truth
 
 RELATIVE = 0.01  # where the instruction states no tolerance: one per cent of the value,
 ABSOLUTE = 0.01  # or this much, whichever is more
@@ -27,10 +30,17 @@ _NEAREST = re.compile(rf"nearest\s+(?:{_NUMBER}|(whole|integer|ten|hundred|thous
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4}
 _UNITS = {"whole": 1.0, "integer": 1.0, "ten": 10.0, "hundred": 100.0, "thousand": 1000.0, "cent": 0.01}
 _LEADING_ZEROS = re.compile(r"(?<![\d.])0+(?=\d)")
-_NUMBER_WORDS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-)  # fmt: skip
 _MEASURED = re.compile(r"(?:[$€£]|[a-z]{3} )?\s*([-+]?\d+(?:\.\d+)?)\s*(?:[$€£%]|[a-z]+)?")
+# What may stand around a number in words. Any word may stand behind digits, but "Three Bears" is no 3.
+_UNIT = (
+    r"dollars?|euros?|pounds?|crowns?|cents?|percent|per cent|pieces?|times?|floor|century|place|"
+    r"(?:kilo|kilogram|gram|metre|meter|kilometre|kilometer|mile|degree|letter|character|page)s?"
+)
+_MEASURED_WORDS = re.compile(
+    rf"(?:(?:on|in|at) )?(?:the )?(?:floor |room |page |number )?(.+?)(?: (?:{_UNIT}))?"
+)
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,])(\d+),(\d{1,2})(?![\d.,])")  # 27,20, and not 1,000
+_LONGEST_SPOKEN = 80  # characters of a text that is looked at for a number in words
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
     "november", "december",
@@ -73,6 +83,10 @@ def is_same_answer(one: Json, other: Json, tolerance: Tolerance) -> bool:
     """Could both be the right answer, said differently?"""
     if one == other:
         return True
+    spans = _read_span(one), _read_span(other)
+    if spans[0] is not None and spans[1] is not None:
+        unit = min(spans[0].unit, spans[1].unit)
+        return tolerance.covers(spans[0].seconds / unit, spans[1].seconds / unit) or _is_same_time(one, other)
     numbers = read_number(one), read_number(other)
     if numbers[0] is not None and numbers[1] is not None:
         return tolerance.covers(numbers[0], numbers[1])
@@ -80,9 +94,30 @@ def is_same_answer(one: Json, other: Json, tolerance: Tolerance) -> bool:
         return _is_same_list(one, other, tolerance)
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(is_same_answer(one[k], other[k], tolerance) for k in one)
-    if isinstance(one, bool) or isinstance(other, bool):
-        return str(one).strip().casefold() == str(other).strip().casefold()
+    truths = read_truth(one), read_truth(other)
+    if isinstance(one, bool) or isinstance(other, bool) or None not in truths:
+        return truths[0] is truths[1] is not None
+    if any(_is_counted_span(*pair, tolerance) for pair in zip(spans, reversed(numbers), strict=True)):
+        return True
     return isinstance(one, str) and isinstance(other, str) and _is_same_text(one, other)
+
+
+def _read_span(value: Json) -> Span | None:
+    return read_span(value) if isinstance(value, str) else None
+
+
+def _is_counted_span(span: Span | None, number: float | None, tolerance: Tolerance) -> bool:
+    """Is this the number of the smallest units that the span was said in: 159, of "2:39"?"""
+    if span is None or number is None or not span.is_compound:
+        return False
+    return tolerance.covers(span.seconds / span.unit, number)
+
+
+def _is_same_time(one: Json, other: Json) -> bool:
+    if not isinstance(one, str) or not isinstance(other, str):
+        return False
+    clock = read_clock(other)
+    return bool(clock) and bool(clock & read_clock(one))
 
 
 def read_number(value: Json) -> float | None:
@@ -90,10 +125,13 @@ def read_number(value: Json) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str):
-        plain = value.replace(",", "").strip().casefold()
-        if plain in _NUMBER_WORDS:
-            return float(_NUMBER_WORDS.index(plain))
+        plain = _DECIMAL_COMMA.sub(r"\1.\2", value.strip()).replace(",", "").casefold()
         measured = _MEASURED.fullmatch(plain)  # "$710", "710 dollars", "USD 710"
+        if measured is None and len(plain) <= _LONGEST_SPOKEN:
+            around = _MEASURED_WORDS.fullmatch(plain)  # "third floor", "the 15th century"
+            spoken = read_spoken_number(plain) or read_spoken_number(around[1] if around else "")
+            if spoken is not None:
+                return spoken
         value = measured[1] if measured else plain
     try:
         return float(value)
@@ -120,7 +158,7 @@ def read_dates(text: str) -> Iterator[date]:
 def _is_same_text(one: str, other: str) -> bool:
     if sorted(_split_words(one)) == sorted(_split_words(other)) or _squeeze(one) == _squeeze(other):
         return True
-    return bool(set(read_dates(one)) & set(read_dates(other)))
+    return _is_same_time(one, other) or bool(set(read_dates(one)) & set(read_dates(other)))
 
 
 def _squeeze(text: str) -> str:
