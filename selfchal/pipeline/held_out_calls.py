@@ -14,9 +14,7 @@ class HeldOutCalls:
     """``held_out_calls(tool, arguments)``: does an agent that solves a held-out task make this call?"""
 
     environment: Environment
-    _lines: list[str] | None = field(
-        init=False, default=None
-    )  # of the environment's own solutions, once asked
+    _lines: list[str] | None = field(init=False, default=None)  # of the solutions, once asked for
 
     def __call__(self, tool: str, arguments: Mapping[str, Json]) -> bool:
         values = [repr(value) for value in arguments.values()]

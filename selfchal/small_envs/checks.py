@@ -9,13 +9,11 @@ from typing import Any
 
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
+from selfchal.judging.tool_errors import SLIPS
 from selfchal.small_envs.world import READER_WROTE, SmallWorld, State, find_odd
 from selfchal.tools.tool import Tool, tool
 
 ToolFunction = Callable[..., Any]
-
-# What a tool raises because of a slip in its own code, whatever it is called with.
-AUTHORS_SLIPS = ("NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError")
 
 
 def check_start(name: str, start: State) -> State:
@@ -78,7 +76,7 @@ def try_readers(name: str, start: State, tools: Mapping[str, Tool]) -> None:
         if used.spec.writes or used.spec.parameters["required"]:
             continue
         result = world.call(used.spec.name, (), {})
-        if result.error == READER_WROTE or result.error in AUTHORS_SLIPS:
+        if result.error == READER_WROTE or result.error in SLIPS:
             raise EnvironmentDataError(f"{name}: the tool {used.spec.name} fails: {result.value}")
 
 

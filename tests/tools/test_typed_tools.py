@@ -119,7 +119,7 @@ CASES: list[tuple[Callable[..., Any], str, dict[str, Any], Any]] = [
 
 
 @pytest.mark.parametrize(
-    ("function", "signature", "given", "gives"), CASES, ids=lambda value: str(value)[:20]
+    ("function", "signature", "given", "gives"), CASES, ids=[case[0].__name__ for case in CASES]
 )
 def test_what_is_told_can_be_called_and_arrives_as_declared(
     function: Callable[..., Any], signature: str, given: dict[str, Any], gives: Any
