@@ -4,8 +4,9 @@
     python benchmarks/red_team.py --show          # with the reason of each refusal
 
 A dishonest verifier accepts what it should not, and knows what a judge is likely to try. `before.yaml` was
-written before the mechanism that it is aimed at, `after.yaml` with that mechanism in sight. The sound task
-that each stands on is judged too: a judge that refuses everything proves nothing.
+written before the mechanism that it is aimed at, `after.yaml` with that mechanism in sight, `search.yaml`
+with the search for accepted answers in sight. The sound task that each stands on is judged too: a judge
+that refuses everything proves nothing.
 """
 
 from __future__ import annotations

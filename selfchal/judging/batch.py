@@ -16,10 +16,16 @@ from selfchal.core.evidence import TaskRunner
 from selfchal.core.sandbox import Program, Status
 from selfchal.core.world import Json, World
 from selfchal.judging.guest_program import MAIN, guest_program
+from selfchal.judging.same_answer import Tolerance
 from selfchal.judging.source.perturb import makes_sets, perturbed
+from selfchal.judging.source.watch_comparisons import watch_comparisons
 from selfchal.judging.switchboard import Switchboard
 
 _PATIENCE = 3  # a batch may take so many times the time of one run
+_SEARCHED = 1_500  # answers that a search tries
+_LONGEST_SEED = 4_000  # characters of an answer that a search starts from
+# Wrong answers that listen to what they are compared with; nothing hangs on which.
+_PROBES: Sequence[Json] = ("something else", 41, 7.5)
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,40 @@ def evaluate_many(
     return found if isinstance(found, list) and len(found) == len(endings) else None
 
 
-def overhear(runner: TaskRunner, verifier: str, world: World, answers: Sequence[Json]) -> list[Json]:
-    """Texts and numbers that the verifier compares such answers with. Raises SandboxError."""
-    told = [json.dumps(answer) for answer in answers]
-    found = run_batch(runner, "overheard", [verifier, told], lambda: [world], len(told)).value
-    heard: list[Json] = found if isinstance(found, list) else []
-    # a verifier may turn an answer round before it compares it
-    return [*heard, *(value[::-1] for value in heard if isinstance(value, str))]
+@dataclass(frozen=True)
+class Finds:
+    """What a verifier compared answers with, and answers that it seems to accept."""
+
+    heard: Sequence[Json]
+    accepted: Sequence[Json]
+
+
+def search_answers(
+    runner: TaskRunner,
+    verifier: str,
+    ending: Ending,
+    seeds: Sequence[Json],
+    near: Tolerance,
+    seed: int,
+) -> Finds | None:
+    """Search for other answers than the ending's that the verifier accepts, from ``seeds`` on. None where the
+    process gave nothing (too slow, too large). Raises SandboxError."""
+    arguments: list[Json] = [
+        verifier,
+        watch_comparisons(verifier),
+        [json.dumps(probe) for probe in _PROBES],
+        [told for told in map(json.dumps, seeds) if len(told) <= _LONGEST_SEED],
+        json.dumps(ending.answer),
+        [near.relative, near.absolute],
+        _SEARCHED,
+        seed,
+    ]
+    match run_batch(runner, "answer_search", arguments, lambda: [ending.world], _SEARCHED).value:
+        case [list(heard), list(accepted)]:
+            # a verifier may turn an answer round before it compares it
+            turned = [value[::-1] for value in heard if isinstance(value, str)]
+            return Finds([*heard, *turned], accepted)
+    return None
 
 
 def tool_names(runner: TaskRunner) -> tuple[list[str], list[str]]:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import re
 import reprlib
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
 from selfchal.core.evidence import Evidence, StateExplorer
-from selfchal.core.world import Call, Json, World
-from selfchal.judging.reading.short_names import is_short_name
-from selfchal.judging.same_answer import Tolerance
-from selfchal.judging.wrong_answers import COUNT, draw_wrong_answers
+from selfchal.core.world import Call, Json, ToolSpec, World
+from selfchal.judging.same_answer import Tolerance, is_same_answer
 
 _MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
 _SIBLINGS = 12  # ids beside one that are tried in its place
 _MOST_MET = 24
-# A very long answer is compared with fewer wrong ones, of which a third are still made from it.
-_MOST_CHARACTERS = 3_000_000
-_FEWEST_ANSWERS = 60
 _RECORDS = 12  # other records that the solution's change is tried on
 _RECORD_DEPTH = 2  # a change's path begins with the table and the record's key
 
@@ -40,6 +36,7 @@ class Mutant:
     call: int = -1  # which call an argument was altered in, and what stood and stands there
     value: Json = None
     other: Json = None
+    chosen: bool = False  # the schema offers both
 
 
 def left_out(evidence: Evidence) -> Iterator[Mutant]:
@@ -81,38 +78,60 @@ def other_records(evidence: Evidence, constants: Sequence[Json], draw: Random) -
                 yield Mutant(f"the same change on {other!r} instead of {value!r}", "record", world, answer)
 
 
-def altered_arguments(evidence: Evidence) -> Iterator[Mutant]:
-    """The solution with one argument of a changing call altered so that the call still works."""
+def altered_arguments(evidence: Evidence, tools: Sequence[ToolSpec], draw: Random) -> Iterator[Mutant]:
+    """The solution with one argument of a changing call altered so that the call still works. A text without
+    choices is altered once more so that its length and its ends stay: a verifier may look at those alone."""
     calls = evidence.solution.execution.calls
     final = evidence.solution.world.digest()
     pool = _collect_pool(evidence)
     made = 0
     for i, call in enumerate(calls):
+        choices = _read_choices(call, tools) if call.changed else {}
         for where, value in placed([list(call.args), dict(call.kwargs)]) if call.changed else ():
-            for other in _list_others(value, pool, evidence.explored()):
-                world = evidence.replays.altered(i, with_argument(call, where, other))
-                if world is None or world.digest() == final:
-                    continue
-                what = f"the solution with {other!r} for {value!r} in {call.name}"
-                answer = evidence.solution.execution.value
-                yield Mutant(what, "argument", world, answer, i, value, other)
-                made += 1
-                break
+            beside = [other for other in choices.get(where, ()) if other != value]
+            forms = [("argument", [*beside, *_list_others(value, pool, evidence.explored())])]
+            forms += [("form", _list_alike(value, draw))] if isinstance(value, str) and not beside else []
+            for kind, others in forms:
+                for other in others:
+                    world = evidence.replays.altered(i, with_argument(call, where, other))
+                    if world is None or world.digest() == final:
+                        continue
+                    what = f"the solution with {other!r} for {value!r} in {call.name}"
+                    answer = evidence.solution.execution.value
+                    yield Mutant(what, kind, world, answer, i, value, other, other in beside)
+                    made += kind == "argument"
+                    break
             if made >= _MOST_ARGUMENTS:
                 return
 
 
-def altered_answers(
-    evidence: Evidence, constants: Sequence[Json], tolerance: Tolerance, draw: Random
-) -> Iterator[Mutant]:
-    """The solution's world with another answer: a constant of the verifier, a value met on the way to the
-    right answer, and many that are drawn."""
+def _read_choices(call: Call, tools: Sequence[ToolSpec]) -> dict[tuple[str | int, ...], list[Json]]:
+    """What the tool's schema lets choose from, by the place of the argument."""
+    properties: Mapping[str, Json] = next(
+        (tool.parameters.get("properties", {}) for tool in tools if tool.name == call.name), {}
+    )
+    found: dict[tuple[str | int, ...], list[Json]] = {}
+    for index, (name, schema) in enumerate(properties.items()):
+        for where in ((0, index), (1, name)):
+            found[where] = list(schema.get("enum", ()))
+    return found
+
+
+def _list_alike(value: str, draw: Random) -> list[str]:
+    """Texts of the same length, with the same first and last characters; the first has the same letters."""
+    middle = value[2:-2]
+    if len(set(middle)) < 2:
+        return []
+    shuffled = "".join(draw.sample(middle, len(middle)))
+    drawn = "".join(draw.choice(string.ascii_lowercase) for _ in middle)
+    found = [value[:2] + inner + value[-2:] for inner in (shuffled, drawn)]
+    return [other for other in found if not is_same_answer(other, value, Tolerance())]
+
+
+def altered_answers(evidence: Evidence, wrong: Sequence[Json]) -> Iterator[Mutant]:
+    """The solution's world with each of these answers."""
     answer = evidence.solution.execution.value
     worlds = (evidence.solution.world, evidence.nothing.world)  # an agent may guess without a look
-    count = min(COUNT, max(_FEWEST_ANSWERS, _MOST_CHARACTERS // len(repr(answer))))
-    wrong = draw_wrong_answers(draw, answer, tolerance, (*constants, *_list_met(evidence)), count)
-    said = [str(leaf) for call in evidence.solution.execution.calls for _, leaf in placed(call.value)]
-    wrong = [other for other in wrong if not is_short_name(other, answer, said)]
     for number, other in enumerate(wrong):
         what = f"the answer {_BRIEF.repr(other)} instead of {_BRIEF.repr(answer)}"
         yield Mutant(what, "answer", worlds[number % 2], other)
@@ -187,7 +206,7 @@ def _compute_shape(text: str) -> str:
     return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "9", text))
 
 
-def _list_met(evidence: Evidence) -> list[Json]:
+def list_met(evidence: Evidence) -> list[Json]:
     """Arguments and results on the solution's way: the short cuts that a lax verifier would accept. Of any
     type, for an agent's answer is text, and reaches evaluate as text where it is no number."""
     met: list[Json] = []

@@ -81,6 +81,7 @@ def read_tolerance(instruction: str) -> Tolerance:
 
 def is_same_answer(one: Json, other: Json, tolerance: Tolerance) -> bool:
     """Could both be the right answer, said differently?"""
+    one, other = _trim_marks(one), _trim_marks(other)
     if one == other:
         return True
     spans = _read_span(one), _read_span(other)
@@ -100,6 +101,13 @@ def is_same_answer(one: Json, other: Json, tolerance: Tolerance) -> bool:
     if any(_is_counted_span(*pair, tolerance) for pair in zip(spans, reversed(numbers), strict=True)):
         return True
     return isinstance(one, str) and isinstance(other, str) and _is_same_text(one, other)
+
+
+def _trim_marks(value: Json) -> Json:
+    """A text without the space and the marks around it, but for the point of ".5"; marks alone stay."""
+    return (
+        value.lstrip(" \t\n,;:!?\"'(").rstrip(" \t\n.,;:!?\"')") or value if isinstance(value, str) else value
+    )
 
 
 def _read_span(value: Json) -> Span | None:
@@ -162,8 +170,10 @@ def _is_same_text(one: str, other: str) -> bool:
 
 
 def _squeeze(text: str) -> str:
-    """The text without spaces and hyphens, since a telephone number is written in many ways."""
-    return re.sub(r"[\s-]+", "", text.casefold())
+    """The text without spaces and hyphens, since a telephone number is written in many ways; of a text
+    without digits the letters alone."""
+    folded = text.casefold()
+    return re.sub(r"[\s-]+" if re.search(r"\d", folded) else r"[\W_]+", "", folded) or folded
 
 
 def _split_words(text: str) -> list[str]:

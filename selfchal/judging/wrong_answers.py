@@ -49,6 +49,8 @@ def _draw_each_form(draw: Random, answer: Json) -> Iterator[Json]:
     yield from ("", None, [], {}, True, False, 10 ** draw.randint(8, 12), -draw.randint(1, 999))
     yield from (_join_words(draw, count) for count in (1, draw.randint(2, 7), 8, 40, 150))
     yield from (word + word[-2::-1], word.upper(), word.title(), f"{word}é", f"{word}{draw.randint(10, 99)}")
+    half = str(draw.randint(10, 999))
+    yield int(half + half[::-1])
     yield from (str(draw.randint(10**7, 10**8 - 1)), _draw_number(draw), str(_draw_number(draw)))
     yield from ([word], [_draw_number(draw)], [[_draw_number(draw)]], [_draw_number(draw) for _ in range(9)])
     yield {name: _draw_word(draw) for name in ("answer", "result", "value", "status")}

@@ -22,7 +22,7 @@ from selfchal.judging.switchboard import Switchboard
 from tests.judging.guest.tools import READING, WRITING, give_tools, make_board
 from tests.support.shop import TOOLS, Shop, ShopWorld
 
-ENTRIES = ["evaluations", "trials", "perturbed_trials"]
+ENTRIES = ["evaluations", "trials", "perturbed_trials"]  # of those that judge
 LIGHT = {"builtins", "json", "marshal", "sys", "time"}  # that a sandbox process has loaded anyway
 GUEST = [
     entry.name.removesuffix(".py")

@@ -36,6 +36,9 @@ SAME: list[tuple[Json, Json]] = [
     (710, "seven hundred and ten dollars"),
     (True, "yes it is"),
     ("no", "No, it isn't."),
+    ("no it isn't", ",no it is not"),
+    ("no it isn't", "no it is,n't"),
+    ("San Francisco", "san; francisco"),
 ]
 DIFFERENT: list[tuple[Json, Json]] = [
     ("tenalp", "planet"),

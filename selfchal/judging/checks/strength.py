@@ -19,14 +19,16 @@ from selfchal.core.evidence import Evidence, TaskRunner, Trial
 from selfchal.core.judge import Finding, Stage
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.judging.batch import Ending, evaluate_many, overhear, tool_names
+from selfchal.judging.batch import Ending, evaluate_many, tool_names
+from selfchal.judging.checks.answers import list_wrong_answers
 from selfchal.judging.checks.needs import counts_answer
 from selfchal.judging.checks.unchecked_values import first_said, first_unchecked
 from selfchal.judging.checks.unrelated_constants import first_unrelated_constant
 from selfchal.judging.guest.runs import RAISED, RAN_OUT
 from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, other_records
+from selfchal.judging.other_writes import other_writes
 from selfchal.judging.runner import changed_rows
-from selfchal.judging.same_answer import read_tolerance
+from selfchal.judging.source.checksums import find_checksum
 from selfchal.judging.source.drop_conditions import weakened
 from selfchal.judging.source.except_hooks import hook_excepts
 from selfchal.judging.source.parse import nodes_of, parse_evaluate
@@ -34,8 +36,6 @@ from selfchal.judging.source.purity import all_pure
 
 _ALONE = 2  # refused outcomes that are asked again in a process of their own,
 _ALONE_IMPURE = 6  # and of a verifier that could tell that it is judged in company
-# Wrong answers that listen to what they are compared with; nothing hangs on which.
-_PROBES: Sequence[Json] = ("something else", 41, 7.5)
 _LONGEST_CONSTANT = 200  # characters of a constant of evaluate that is tried as an answer
 
 
@@ -69,11 +69,19 @@ class Strength:
                 "doing nothing fails. Write failure cases whose calls work but do the wrong thing.",
                 **diagnostics,
             )
+        checksum = find_checksum(task.evaluate)
+        if checksum is not None:
+            return Finding.failed(
+                f"evaluate uses {checksum}: nobody can tell what a checksum accepts",
+                f"evaluate uses {checksum}. Compare with the expected value itself.",
+                **diagnostics,
+            )
         draw, constants = random.Random(evidence.secret), _list_constants(task)
         if by_answer:  # there the world is only read, or walked through
-            tolerance = read_tolerance(task.instruction)
-            given = [*constants, *overhear(runner, task.evaluate, evidence.solution.world, _PROBES)]
-            mutants = list(altered_answers(evidence, given, tolerance, draw))
+            wrong = list_wrong_answers(task, runner, evidence, constants, draw)
+            if wrong is None:
+                return Finding.failed("evaluate is too slow or too large to be searched", **diagnostics)
+            mutants = list(altered_answers(evidence, wrong))
         else:
             unrelated = first_unrelated_constant(task, runner, evidence)
             if unrelated is not None:
@@ -85,7 +93,8 @@ class Strength:
             mutants = [
                 *left_out(evidence),
                 *other_records(evidence, constants, draw),
-                *altered_arguments(evidence),
+                *other_writes(evidence, runner.environment.tools, _list_compared(task, constants), draw),
+                *altered_arguments(evidence, runner.environment.tools, draw),
             ]
         return self._measure(task, runner, evidence, mutants, diagnostics)
 
@@ -123,14 +132,16 @@ class Strength:
             "untested": untested[:5],
         }
         for mutant in accepted:
-            if mutant.kind != "argument":
+            if mutant.kind not in ("argument", "form"):
                 return Finding.failed(
                     f"evaluate accepts {mutant.what}",
                     f"evaluate also returned True for {mutant.what}. Make it stricter.",
                     **diagnostics,
                 )
-        unchecked = first_unchecked(task, evidence, altered, accepted)
-        if unchecked is None and len(accepted) == len(mutants):  # it tells nothing apart
+        forms = [mutant for mutant in mutants if mutant.kind == "form"]
+        unchecked = first_unchecked(task, evidence, altered, forms, accepted)
+        asked = [mutant for mutant in mutants if mutant.kind != "other write"]
+        if unchecked is None and len(accepted) == len(asked):  # it tells nothing of the asked change apart
             unchecked = first_said(task, evidence, accepted)
         if unchecked is not None:
             return Finding.failed(
@@ -181,6 +192,14 @@ def _list_constants(task: Task) -> list[Json]:
         and isinstance(value, str | int | float)
         and len(str(value)) <= _LONGEST_CONSTANT
     ]
+
+
+def _list_compared(task: Task, constants: Sequence[Json]) -> list[Json]:
+    """The constants of evaluate that are no mere names of fields."""
+    nodes = nodes_of(parse_evaluate(task.evaluate))
+    slices = [node.slice for node in nodes if isinstance(node, ast.Subscript)]
+    names = [node.value for node in slices if isinstance(node, ast.Constant)]
+    return [one for one in constants if constants.count(one) > names.count(one)]
 
 
 def _collect_verdicts(

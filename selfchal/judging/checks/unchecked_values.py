@@ -2,7 +2,7 @@
 
 A verifier may be lenient by design and look at a status alone. One that looks at other values of the
 same call, but not at this one, has forgotten it: when the instruction says the value, or when it is the
-only one of many.
+only one of many. And where the schema offers a choice and the instruction says which, another is wrong.
 """
 
 from __future__ import annotations
@@ -24,30 +24,41 @@ _MANY = 4  # values of a call that are looked at: then the only one that is not 
 
 
 def first_unchecked(
-    task: Task, evidence: Evidence, altered: Sequence[Mutant], accepted: Sequence[Mutant]
+    task: Task,
+    evidence: Evidence,
+    altered: Sequence[Mutant],
+    forms: Sequence[Mutant],
+    accepted: Sequence[Mutant],
 ) -> Mutant | None:
-    """The first altered argument that evaluate forgot to look at, if there is one."""
-    if not any(mutant.kind == "argument" for mutant in accepted):
+    """The first altered argument that evaluate forgot to look at, or looks at in part, if there is one.
+
+    ``forms`` are arguments altered so that their length and their ends stay.
+    """
+    passing = {id(mutant) for mutant in accepted}
+    if not any(id(mutant) in passing for mutant in (*altered, *forms)):
         return None
     solution = _list_leaves(evidence.solution.world)
     sets = cache(lambda index: _is_set(altered[index], solution))
-    index_of = {id(mutant): index for index, mutant in enumerate(altered)}
-    tree = parse_evaluate(task.evaluate)
-    named = {repr(node.value) for node in nodes_of(tree) if isinstance(node, ast.Constant)}
-    passing = {id(mutant) for mutant in accepted}
     wording = Wording(task.instruction, task.instruction)
-    for mutant in altered:
-        if id(mutant) not in passing:
+    for index, mutant in enumerate(altered):
+        if id(mutant) not in passing or not sets(index):
             continue
-        others = [other for other in altered if other.call == mutant.call and other.value != mutant.value]
-        forgotten = sets(index_of[id(mutant)]) and (
-            any(id(other) not in passing and sets(index_of[id(other)]) for other in others)
-            or _mentions_others(mutant, evidence, named, set(map(repr, solution.values())))
-        )
-        alone = len(others) >= _MANY and not any(id(other) in passing for other in others)
-        if forgotten and (alone or _is_said(task, evidence, mutant, wording)):
+        others = [i for i, one in enumerate(altered) if one.call == mutant.call and one.value != mutant.value]
+        compares = any(id(altered[i]) not in passing and sets(i) for i in others)
+        forgotten = compares or _mentions_others(task, evidence, mutant, solution)
+        alone = len(others) >= _MANY and not any(id(altered[i]) in passing for i in others)
+        said = (forgotten or mutant.chosen) and _is_said(task, evidence, mutant, wording)
+        if said or (forgotten and alone):
             return mutant
-    return None
+    noticed = {(mutant.call, repr(mutant.value)) for mutant in altered if id(mutant) not in passing}
+    loose = (
+        mutant
+        for mutant in forms
+        if id(mutant) in passing
+        and (mutant.call, repr(mutant.value)) in noticed
+        and _is_set(mutant, solution)
+    )
+    return next((mutant for mutant in loose if _is_said(task, evidence, mutant, wording)), None)
 
 
 def first_said(task: Task, evidence: Evidence, accepted: Sequence[Mutant]) -> Mutant | None:
@@ -56,11 +67,15 @@ def first_said(task: Task, evidence: Evidence, accepted: Sequence[Mutant]) -> Mu
     return next((mutant for mutant in accepted if _is_said(task, evidence, mutant, wording)), None)
 
 
-def _mentions_others(mutant: Mutant, evidence: Evidence, named: set[str], set_: set[str]) -> bool:
+def _mentions_others(
+    task: Task, evidence: Evidence, mutant: Mutant, solution: Mapping[tuple[str | int, ...], Json]
+) -> bool:
     """Does evaluate name another value that this call was given and that the solution sets?"""
+    tree = parse_evaluate(task.evaluate)
+    named = {repr(node.value) for node in nodes_of(tree) if isinstance(node, ast.Constant)}
     call = evidence.solution.execution.calls[mutant.call]
     given = {repr(value) for _, value in placed([list(call.args), dict(call.kwargs)])}
-    return bool((given - {repr(mutant.value)}) & named & set_)
+    return bool((given - {repr(mutant.value)}) & named & set(map(repr, solution.values())))
 
 
 def _list_leaves(world: World) -> dict[tuple[str | int, ...], Json]:

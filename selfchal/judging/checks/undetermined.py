@@ -66,6 +66,7 @@ def find_undetermined(
         need: label
         for need, label in missing.items()
         if _is_undecided(need, needs, explorer, docs, calls[need.call].name, wording)
+        and not _list_named_beside(need, needs, explorer, wording)
     }
     questions = [
         _make_question(need, label, calls[need.call].name, used, explorer, docs)
@@ -209,8 +210,24 @@ def _find_unnamed(need: Need, needs: Sequence[Need], explorer: StateExplorer, wo
         for other in needs
         if other.call == need.call and other.where[:-1] == need.where[:-1] and other.value != need.value
     ] if isinstance(need.where[-1], int) and len(need.where) > 2 else []  # fmt: skip
-    about = {other: explorer.features(other) for other in (*rivals, *in_list)}
+    named_beside = _list_named_beside(need, needs, explorer, wording)
+    about = {other: explorer.features(other) for other in (*rivals, *in_list, *named_beside)}
     return any(not named - theirs for theirs in about.values())
+
+
+def _list_named_beside(
+    need: Need, needs: Sequence[Need], explorer: StateExplorer, wording: Wording
+) -> list[Json]:
+    """Records that the instruction names and that another call is about: what it says of them speaks of no
+    second one."""
+    return [
+        other.value
+        for other in needs
+        if need.value in explorer.readable
+        and other.parameter == need.parameter
+        and other.call != need.call
+        and wording.says(other.value)
+    ]
 
 
 def _is_spoken_for(need: Need, needs: Sequence[Need], explorer: StateExplorer, wording: Wording) -> set[str]:

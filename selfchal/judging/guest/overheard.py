@@ -19,7 +19,11 @@ def overheard(
 ) -> list[Any]:
     """Texts and numbers that the verifier compared these answers (JSON) with. There is one world."""
     worlds = Worlds(given, reading, writing)
-    runs = Runs(given, worlds, most_calls)
+    return overheard_in(Runs(given, worlds, most_calls), worlds, verifier, answers)
+
+
+def overheard_in(runs: Runs, worlds: Worlds, verifier: str, answers: list[str]) -> list[Any]:
+    """The same with runs of the caller's."""
     code = compile(verifier, "<task>", "exec")
     for answer in answers:
         worlds.throw_away(0)

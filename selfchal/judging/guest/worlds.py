@@ -18,11 +18,13 @@ JSON_VERSION = 2  # of marshal: strings are not shared, so equal values have equ
 
 
 class Worlds:
-    """``calls`` counts those of the present run. ``written`` says whether the present world was changed."""
+    """``calls`` counts those of the present run. ``written`` says whether the present world was changed.
+    ``asked`` counts the calls that were not remembered."""
 
     def __init__(self, given: dict[str, Any], reading: list[str], writing: list[str]) -> None:
         """Put tools that remember in the place of those ``given``, by name."""
         self.calls = 0
+        self.asked = 0
         self.written = False
         self._switch = given.pop(SWITCH)
         self._ask_ahead = given.pop(AHEAD)
@@ -65,6 +67,7 @@ class Worlds:
             key = name, repr(args), repr(kwargs)
             if key not in self._answers:
                 self._missed = True
+                self.asked += 1
                 self._reach()
                 self._answers[key] = marshal.dumps(call(*args, **kwargs), JSON_VERSION)
             return marshal.loads(self._answers[key])
@@ -74,6 +77,7 @@ class Worlds:
     def _forget(self, call: Any) -> Any:
         def write(*args: Any, **kwargs: Any) -> Any:
             self.calls += 1
+            self.asked += 1
             self._reach()
             self._answers.clear()
             self.written = True

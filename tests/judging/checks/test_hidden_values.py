@@ -19,6 +19,11 @@ SAID = Wording("Count the letters of 'planet' and add 17.")
         "result = bytes.fromhex('6869').decode()",
         "result = b'hello'.decode()",
         "result = float('2.5')",
+        "result = string_length('planet') + sum(range(5))",
+        "n = 9\nresult = string_length('planet') + sum(range(n))",
+        "result = reverse(''.join(chr(c) for c in (104, 105)))",
+        "codes = [104, 105]\nresult = reverse(''.join(map(chr, codes)))",
+        "result = reverse(''.join(['he', 'llo']))",
     ],
 )
 def test_a_value_in_disguise_is_seen(source: str) -> None:
@@ -34,6 +39,9 @@ def test_a_value_in_disguise_is_seen(source: str) -> None:
         "result = len(get_user('ann')['orders'])",
         "page = click('/x')\nresult = float(page.split()[0])",
         "ok = not True\nresult = f(ok)",
+        "result = sum(range(1, 18))",
+        "words = ['planet', 'the']\nresult = ', '.join(sorted(words))",
+        "names = [get_user(n) for n in range(3)]\nresult = ', '.join(names)",
         "result = sum(row['price'] for row in rows())",
     ],
 )

@@ -1,0 +1,137 @@
+"""Mutants of a world: another change than the one that was asked for, made by any tool that writes.
+
+A verifier of a state may accept a second change besides ("the order is cancelled, or the profile has the new
+address"). Which one stands in what it compares with. So the tools that write are called on the world as it
+was at first, with values that deserve to be tried under each parameter: those that the solution and the
+failure cases gave, those that the verifier names, choices of the schema, and what the records have under
+that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+
+from selfchal.core.evidence import Evidence, StateExplorer
+from selfchal.core.world import Call, Json, ToolSpec
+from selfchal.judging.mutants import Mutant, placed
+from selfchal.judging.state_explorer import is_id, shape
+
+_ATTEMPTS = 8  # calls of one tool that are tried with constants of the verifier, and as many that are drawn
+_WORKING = 8  # of those, the outcomes that are kept
+_LIKELIEST = 0.3  # how often a draw takes the likeliest value
+_VALUES = 6  # tried under one parameter
+
+
+def other_writes(
+    evidence: Evidence, tools: Sequence[ToolSpec], constants: Sequence[Json], draw: Random
+) -> Iterator[Mutant]:
+    """The world at first after one call of a tool that writes; never the solution's own call with another
+    value, which a verifier may be lenient about."""
+    asked = [call for call in evidence.solution.execution.calls if call.changed]
+    final = evidence.solution.world.digest()
+    seen = {final}
+    handed = _list_handed(evidence, tools)
+    for tool in tools:
+        if tool.only_reads:
+            continue
+        values = _list_values(tool, handed, evidence.explored(), constants)
+        if not all(values.values()):
+            continue
+        working = 0
+        for given in _draw_given(values, constants, draw):
+            if working == _WORKING:
+                break
+            if any(_is_asked(call, tool.name, given) for call in asked):
+                continue
+            world = evidence.nothing.world.fork()
+            if not world.call(tool.name, (), given).ok or world.digest() in seen or not world.difference():
+                continue
+            seen.add(world.digest())
+            working += 1
+            told = ", ".join(map(repr, given.values()))
+            yield Mutant(
+                f"{tool.name}({told}) alone", "other write", world, evidence.solution.execution.value
+            )
+
+
+def _draw_given(
+    values: Mapping[str, Sequence[Json]], constants: Sequence[Json], draw: Random
+) -> Iterator[dict[str, Json]]:
+    """Arguments for a call: the likeliest values first, then by turns another value under one parameter
+    (constants of the verifier before others) and a draw in which many are other ones."""
+    likeliest = {name: likely[0] for name, likely in values.items()}
+    yield likeliest
+    others = [(name, one) for name, likely in values.items() for one in likely[1:]]
+    draw.shuffle(others)
+    others.sort(key=lambda pair: pair[1] not in constants)
+    for name, one in others[:_ATTEMPTS] or [*likeliest.items()][:1]:
+        yield {**likeliest, name: one}
+        yield {
+            name: likely[0] if draw.random() < _LIKELIEST else draw.choice(likely)
+            for name, likely in values.items()
+        }
+
+
+def _is_asked(call: Call, tool: str, given: Mapping[str, Json]) -> bool:
+    """Is this the tool of a call of the solution's, on the same record?"""
+    if call.name != tool:
+        return False
+    ids = {
+        value
+        for _, value in placed([list(call.args), dict(call.kwargs)])
+        if isinstance(value, str) and is_id(value)
+    }
+    return not ids or next(iter(given.values()), None) in ids
+
+
+def _list_values(
+    tool: ToolSpec, handed: Mapping[str, Sequence[Json]], explorer: StateExplorer, constants: Sequence[Json]
+) -> dict[str, list[Json]]:
+    """What is tried under each required parameter of the tool, likely values first; empty where
+    nothing is known."""
+    properties = tool.parameters.get("properties", {})
+    found: dict[str, list[Json]] = {}
+    for name in tool.parameters.get("required", ()):
+        kind = properties.get(name, {}).get("type")
+        known = [*handed.get(name, ()), *_list_named(name, explorer)]
+        shapes = {shape(one) for one in known if isinstance(one, str)}
+        named = [one for one in constants if _fits(one, kind, shapes)]
+        choices = list(properties.get(name, {}).get("enum", ()))
+        numbers = [0, 1, 2] if kind in ("integer", "number") else []
+        named += [one + by for one in named for by in (1, -1) if isinstance(one, int)]  # it may be a bound
+        likely = choices or [*handed.get(name, ())[:1], *named, *known, *numbers]
+        found[name] = list({repr(one): one for one in likely}.values())[:_VALUES]
+    return found
+
+
+def _list_named(name: str, explorer: StateExplorer) -> list[str]:
+    """What the records at hand have under this name, and what stands beside that."""
+    named = {field for record in explorer.shown if (field := explorer.read_field(record, name)) is not None}
+    beside = {
+        other for field in named for other in explorer.siblings.get(field, ()) if explorer.alike(other, field)
+    }
+    return [*sorted(named), *sorted(beside - named)]
+
+
+def _fits(value: Json, kind: Json, shapes: set[str]) -> bool:
+    """May a constant of the verifier stand under a parameter of this type, beside values of these shapes?"""
+    if kind in ("integer", "number"):
+        return isinstance(value, int | float)
+    return (
+        kind == "string"
+        and isinstance(value, str)
+        and (shape(value) in shapes or not any(map(is_id, shapes)))
+    )
+
+
+def _list_handed(evidence: Evidence, tools: Sequence[ToolSpec]) -> dict[str, list[Json]]:
+    """What the solution, and then the failure cases, gave under each parameter."""
+    names = {tool.name: list(tool.parameters.get("properties", {})) for tool in tools}
+    handed: dict[str, list[Json]] = {}
+    for trial in (evidence.solution, *evidence.failures):
+        for call in trial.execution.calls:
+            given = {**dict(zip(names.get(call.name, ()), call.args, strict=False)), **call.kwargs}
+            for name, value in given.items():
+                handed.setdefault(name, []).append(value)
+    return handed
