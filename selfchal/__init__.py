@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from selfchal.core.judge import Check, ComparingCheck, Finding, Outcome, Stage, Verdict
     from selfchal.core.model import Model
     from selfchal.core.sandbox import Limits, Program, Sandbox
-    from selfchal.core.small_environment import HeldOut, small_environment
     from selfchal.core.synthesizer import Synthesizer
     from selfchal.core.task import Task, TestTask
-    from selfchal.core.tools import Tool, tool
     from selfchal.core.trainer import Trainer
     from selfchal.core.watcher import Watcher
     from selfchal.core.world import ToolResult, ToolSpec, World
     from selfchal.pipeline.manifest import Manifest
+    from selfchal.small_envs.environment import small_environment
+    from selfchal.small_envs.held_out import HeldOut
+    from selfchal.tools.tool import Tool, tool
 
 __version__: str
 
@@ -90,10 +91,11 @@ _NAMES_BY_MODULE = {
     "selfchal.core.judge": ("Check", "ComparingCheck", "Finding", "Outcome", "Stage", "Verdict"),
     "selfchal.core.model": ("Model",),
     "selfchal.core.sandbox": ("Limits", "Program", "Sandbox"),
-    "selfchal.core.small_environment": ("HeldOut", "small_environment"),
+    "selfchal.small_envs.environment": ("small_environment",),
+    "selfchal.small_envs.held_out": ("HeldOut",),
     "selfchal.core.synthesizer": ("Synthesizer",),
     "selfchal.core.task": ("Task", "TestTask"),
-    "selfchal.core.tools": ("Tool", "tool"),
+    "selfchal.tools.tool": ("Tool", "tool"),
     "selfchal.core.trainer": ("Trainer",),
     "selfchal.core.watcher": ("Watcher",),
     "selfchal.core.world": ("ToolResult", "ToolSpec", "World"),

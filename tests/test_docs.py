@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from selfchal import open_environment
 from selfchal.core import hookspecs
 from selfchal.plugins import load_plugins
 from selfchal.plugins.kinds import KINDS
@@ -99,6 +101,19 @@ def _coffee_bar() -> type:
 @pytest.mark.parametrize("case", environment_cases(_coffee_bar(), calls=200), ids=str)
 def test_the_example_of_the_readme_keeps_the_contract(case: Case) -> None:
     case()
+
+
+def test_the_example_of_the_environments_page_is_as_the_page_says() -> None:
+    page = (ROOT / "docs" / "environments.md").read_text()
+    block = re.search(r"```python\n(.*?)```", page, re.S)
+    assert block
+    namespace: dict[str, Any] = {}
+    exec(compile(block[1], "docs/environments.md", "exec"), namespace)
+    environment = open_environment(namespace["Calendar"])
+    schedule = next(tool for tool in environment.tools if tool.name == "schedule")
+    assert schedule.signature in page
+    wrong = environment.open({}).call("schedule", ("Choir", "2026-05-04", 24), {})
+    assert "hour: input should be less than or equal to 23" in wrong.value
 
 
 def test_the_example_of_the_readme_has_twenty_lines_of_code() -> None:

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfchal.builtin_envs.arithmetic import MAX_BITS
-from selfchal.core.arguments import find_mismatch, spread
-from selfchal.core.tools import Tool
 from selfchal.core.world import Json, ToolResult, ToolSpec
+from selfchal.tools.arguments import find_mismatch, spread
+from selfchal.tools.tool import Tool
 
 
 class Said(Exception):  # noqa: N818 — an answer, not an error of the program

@@ -53,6 +53,11 @@ class SeedlingModel(TransformersModel):
     def provides(cls, config: BaseModel) -> frozenset[Capability]:
         return frozenset(Capability)
 
+    @classmethod
+    def knows(cls, config: SeedlingConfig) -> frozenset[str]:
+        """The environment that it was pretrained for. In any other it solves nothing, for it cannot read."""
+        return frozenset([config.skill])
+
     def __init__(self, config: SeedlingConfig) -> None:
         """Load. Raises ModelError."""
         path = str(files("selfchal.builtin_models") / DIRECTORIES[config.skill])

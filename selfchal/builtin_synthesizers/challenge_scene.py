@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 
 from selfchal.builtin_synthesizers.answer import Draft, Refusal, looks_like_answer, parse_answer
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
+from selfchal.builtin_synthesizers.exemplar import Exemplar
 from selfchal.builtin_synthesizers.prompting import (
     advice,
     describe_start,
     describe_tools,
-    example,
     fill,
     prompt_sections,
+    write_example,
 )
 from selfchal.core.environment import Environment
 from selfchal.core.episode import End, Episode
@@ -28,6 +29,7 @@ from selfchal.core.sandbox import Session, Status
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.core.task import MIN_FAILURES, Task, task_id
 from selfchal.core.world import Json, World
+from selfchal.judging.tool_errors import Counts, add_counts, count_calls
 from selfchal.rollout.actions import Act, Say, parse_turn
 from selfchal.rollout.agent import observation_of
 
@@ -53,6 +55,7 @@ class ChallengeScene:
     request: ProposalRequest
     proposal_context: ProposalContext
     config: CodeAsTaskConfig
+    exemplar: Exemplar | None = None  # for an environment that nobody wrote an example for
     world: World = field(init=False)
     session: Session | None = field(init=False, default=None)
     context: dict[str, Json] = field(init=False)
@@ -61,6 +64,7 @@ class ChallengeScene:
     turns: int = field(init=False, default=0)
     explored: int = field(init=False, default=0)
     calls: int = field(init=False, default=0)
+    tool_calls: list[Counts] = field(init=False, default_factory=list)  # exploring and judging
     invalid: int = field(init=False, default=0)
     judged: int = field(init=False, default=0)
     executions: int = field(init=False, default=0)  # in the sandbox, exploring and judging
@@ -93,7 +97,7 @@ class ChallengeScene:
             "failure_form": FAILURE_FORM if config.failures else "",
             "failure_rule": FAILURE_RULE if config.failures else "",
             "advice": advice(environment.name),
-            "example": example(environment.name, config.failures),
+            "example": write_example(environment.name, self.exemplar, config.failures),
         }
         focus = ", ".join(self.request.focus)
         first = {
@@ -122,6 +126,7 @@ class ChallengeScene:
         execution = self.session.run(code)
         self.executions += 1
         self.calls += len(execution.calls)
+        self.tool_calls.append(count_calls(execution.calls))
         self.invalid += not execution.ok
         if execution.status is Status.INFRA_ERROR:
             self.end = End.INFRA
@@ -147,6 +152,7 @@ class ChallengeScene:
             task = self._make_task(draft)
             verdict = self.proposal_context.judge(task, self.config.filters, self._get_min_failures())
             self.executions += int(verdict.diagnostics.get("executions", 0))
+            self.tool_calls.append(verdict.diagnostics.get("tool_calls", {}))
             task = task.with_audit(verdict.diagnostics)
             self.proposal = self._make_proposal(verdict, task, text, draft.forgiven)
         else:
@@ -215,8 +221,13 @@ class ChallengeScene:
             verdict = replace(verdict, reason="no task was proposed before the context was full")
         if cut is End.REFUSED and not self.judged:
             verdict = replace(verdict, reason=f"no task was proposed: {episode.reason}")
-        diagnostics = {"turns": self.turns, "explored": self.explored, "judged": self.judged}
-        diagnostics["executions"] = self.executions
+        diagnostics = {
+            "turns": self.turns,
+            "explored": self.explored,
+            "judged": self.judged,
+            "executions": self.executions,
+            "tool_calls": add_counts(self.tool_calls),
+        }
         self.proposal = replace(self.proposal, verdict=verdict, diagnostics=diagnostics)
         episode.end = cut or self.end
         episode.reason = verdict.reason

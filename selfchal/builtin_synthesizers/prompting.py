@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
+from selfchal.builtin_synthesizers.exemplar import Exemplar
 from selfchal.core.environment import Environment
 from selfchal.core.world import Json, ToolSpec
 
@@ -29,9 +30,16 @@ def prompt_sections(kind: str, environment: str) -> Mapping[str, str]:
     return {name: body.strip("\n") for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
-@functools.cache
-def example(environment: str, failures: bool) -> str:
-    """The environment's exemplar task (or the default's), in the grammar of the answer."""
+def has_own_example(environment: str) -> bool:
+    """Did somebody write an exemplar task for this environment?"""
+    return (_FOLDER / f"example.{environment}.txt").is_file()
+
+
+def write_example(environment: str, made: Exemplar | None, failures: bool) -> str:
+    """The exemplar task in the grammar of the answer: the environment's own, or the one that was made of its
+    tools, or one that is about other tools and says so."""
+    if made is not None:
+        return made.write(failures)
     own = _FOLDER / f"example.{environment}.txt"
     text = (own if own.is_file() else _FOLDER / "example.txt").read_text(encoding="utf-8").strip("\n")
     return text if failures else re.sub(r"\n<failure_case>.*?</failure_case>", "", text, flags=re.DOTALL)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from selfchal.cli.terminal import say, say_on
 from selfchal.core.world import Json
+from selfchal.judging.tool_errors import describe_errors
 from selfchal.pipeline.test_sets import count_tasks, list_measured
 from selfchal.pipeline.unjudged import BOUND, LEAST, has_too_many_unjudged
 
@@ -106,6 +107,7 @@ def _list_context(part: Mapping[str, Json]) -> Iterator[str]:
 def _list_costs(results: Mapping[str, Json]) -> Iterator[str]:
     funnel = results["funnel"]
     yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"
+    yield from describe_errors(results.get("tool_calls", {}))
     if cost := results.get("per_kept_task"):
         each = f"{cost['tokens']:.0f} tokens, {cost['seconds']:.2f} s, {cost['executions']:.0f} executions"
         yield f"a kept task took {each}{_format_money(cost)}"

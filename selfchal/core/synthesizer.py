@@ -6,7 +6,7 @@ so exploration, revision and the trusted judging between them all happen turn by
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -27,12 +27,18 @@ class Judging(Protocol):
     ) -> Verdict: ...
 
 
+def _knows_none(tool: str, arguments: Mapping[str, Json]) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class ProposalContext:
-    """What every proposal of a run is made with."""
+    """What every proposal of a run is made with. ``solves_held_out`` says of a call (a tool, its arguments
+    by name) whether it solves a held-out task, so that no synthesizer has to look at these."""
 
     arena: Arena
     judge: Judging
+    solves_held_out: Callable[[str, Mapping[str, Json]], bool] = _knows_none
 
 
 @dataclass(frozen=True)

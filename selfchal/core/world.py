@@ -40,12 +40,14 @@ class ToolResult:
 
     ``ok`` is False when the call was refused or went wrong. With ``raises`` the calling code sees a
     Python exception whose message is ``value``; without it the code simply gets ``value`` (retail and
-    airline answer ``"Error: …"`` strings, as their originals do).
+    airline answer ``"Error: …"`` strings, as their originals do). ``error`` names the kind of exception that
+    the tool's own code ended with; it is empty where the call did not get that far.
     """
 
     value: Json
     ok: bool = True
     raises: bool = False
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Call:
     value: Json
     ok: bool
     changed: bool  # did the world's digest change
+    error: str = ""  # as in ToolResult
 
 
 @dataclass(frozen=True)

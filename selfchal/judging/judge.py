@@ -35,6 +35,7 @@ from selfchal.judging.comparing import list_comparing, refuse_alike
 from selfchal.judging.coverage import uses
 from selfchal.judging.runner import SandboxTaskRunner, answer_type
 from selfchal.judging.source.parse import SourceError, parse_evaluate, parse_source
+from selfchal.judging.tool_errors import count_calls
 from selfchal.judging.trials import gather_evidence
 
 _TRACEBACK = 1_500  # characters of an error that go back to the challenger
@@ -218,6 +219,8 @@ class _Case:
             tool.name: list(tool.parameters.get("properties", {})) for tool in runner.environment.tools
         }
         self.diagnostics["uses"] = uses(solution.execution, parameters)
+        runs = [solution.execution, *(trial.execution for trial in self.evidence.failures)]
+        self.diagnostics["tool_calls"] = count_calls(call for run in runs for call in run.calls)
         for what, trial in self._name_trials():
             fault = _find_fault(what, trial)
             if fault:

@@ -60,7 +60,7 @@ class Switchboard:
         before = "" if name in self.reading else self.current.digest()
         result = self.current.call(name, args, kwargs)
         changed = before != "" and self.current.digest() != before
-        calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, changed))
+        calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, changed, result.error))
         return result
 
     def _is_index(self, index: Json) -> bool:

@@ -11,6 +11,7 @@ from selfchal.judging.coverage import focus
 from selfchal.pipeline.budget import find_exhausted
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.exam import draw_seed, judge_fully, set_exam_apart
+from selfchal.pipeline.held_out_calls import HeldOutCalls
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
 from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.sources import source_tasks
@@ -102,7 +103,9 @@ def _make_engine(context: RunContext, seed: int) -> Engine:
 def _make_proposals(
     context: RunContext, synthesizer: Synthesizer, plan: _Plan, indices: Sequence[int]
 ) -> list[Proposal]:
-    proposal_context = ProposalContext(context.sole.arena, context.sole.judge)
+    proposal_context = ProposalContext(
+        context.sole.arena, context.sole.judge, HeldOutCalls(context.sole.environment)
+    )
     requests = [
         ProposalRequest(i, plan.round, _draw_seed(context, plan, i // plan.alike), plan.tools)
         for i in indices

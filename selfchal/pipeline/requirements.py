@@ -38,6 +38,12 @@ def find_prices(plugin: type[Any], config: Any) -> Prices | None:
     return prices
 
 
+def find_known_environments(plugin: type[Any], config: Any) -> frozenset[str] | None:
+    """The environments that a model can act in with these options; None where it says nothing of it."""
+    knows = getattr(plugin, "knows", None)  # a model need not have it
+    return None if knows is None else frozenset(knows(config))
+
+
 def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:
     """Raise PluginError if one of these plugins, each with its config, needs what is not installed.
 

@@ -13,6 +13,7 @@ from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
 from selfchal.judging.coverage import coverage
+from selfchal.judging.tool_errors import Counts, add_counts
 from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.costs import compute_money, describe_spent
 from selfchal.pipeline.evaluation import Measured, Mode, Score, do_nothing
@@ -44,6 +45,7 @@ def write_results(context: RunContext, before: Measured, after: Measured | None)
         "held_out_tasks": len(held_out(context)),
         **({"exam": describe_exam(context) | exam} if exam else {}),
         "funnel": funnel(proposals, context),
+        "tool_calls": add_counts(map(_read_tool_calls, proposals)),
         "coverage": asdict(coverage(context.sole.environment, trained)),
         "costs": describe_spent(context.manifest, context.ledger, context.clock.seconds),
         "per_kept_task": per_kept_task([p for p in proposals if p.round != SOURCE_ROUND], context),
@@ -146,6 +148,12 @@ def funnel(proposals: Sequence[Proposal], context: RunContext) -> dict[str, int]
     kept = sum(proposal.verdict.passed for proposal in proposals) - aside
     counts[Stage.IN_BAND] = counts[Stage.KEPT] = kept
     return counts
+
+
+def _read_tool_calls(proposal: Proposal) -> Counts:
+    """The calls of exploring and judging; of a task that was given, and so not explored, those of judging."""
+    made: Counts = proposal.diagnostics.get("tool_calls", proposal.verdict.diagnostics.get("tool_calls", {}))
+    return made
 
 
 def per_kept_task(proposals: Sequence[Proposal], context: RunContext) -> dict[str, float] | None:

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from selfchal.core.errors import PluginError
+from selfchal.plugins.registry import load_plugins
 
 _TEMPLATES = files("selfchal.plugins") / "scaffolds"
 SCAFFOLDS = frozenset(
@@ -20,9 +21,15 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def scaffold(kind: str, name: str, folder: Path) -> Path:
-    """Write a package for a plugin of this kind. Raises PluginError for a bad name or a folder in the way."""
+    """Write a package for a plugin of this kind. Raises PluginError for a bad name, one that
+    an installed plugin of this kind has, and a folder in the way."""
     if not _NAME.fullmatch(name):
         raise PluginError(f"{name!r} cannot be a plugin's name; use lower-case letters, digits and '_'")
+    if taken := [item for item in load_plugins().all() if item.kind == kind and item.name == name]:
+        raise PluginError(
+            f"the {kind} {name!r} of package {taken[0].package} has that name already, and a manifest could "
+            "not tell the two apart; choose another name"
+        )
     if folder.exists():
         raise PluginError(f"{folder} is there already; choose another place with --out")
     module = f"selfchal_{name}"

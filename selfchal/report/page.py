@@ -17,6 +17,7 @@ import yaml
 from markupsafe import Markup
 
 from selfchal.core.world import Json
+from selfchal.judging.tool_errors import describe_errors
 from selfchal.pipeline.test_sets import count_tasks, list_measured
 from selfchal.report.charts import curves_of, score_bars
 from selfchal.report.gather import Findings, gather
@@ -53,6 +54,7 @@ def render(findings: Findings) -> str:
         style=Markup(_load_asset("style.css")),  # our own files, no model text in them
         script=Markup(_load_asset("script.js")),
         warnings=_list_warnings(findings),
+        tool_errors=list(describe_errors(findings.results.get("tool_calls", {}))),
     )
 
 

@@ -81,7 +81,8 @@ class Answers:
         self.waited += time.monotonic() - before
         result, payload = _encode_result(name, result)
         self._answered += len(payload)
-        self.calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, self._has_changed()))
+        changed = self._has_changed()
+        self.calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, changed, result.error))
         return payload
 
     def _find_excess(self, size: int) -> str | None:

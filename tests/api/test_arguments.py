@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 import selfchal
 from selfchal.core.errors import SelfchalError
@@ -85,7 +86,10 @@ class Broken:
     """A check of somebody's own that does not work."""
 
     name = "broken"
-    Config = selfchal.small_environment("x", start={}).Config
+
+    class Config(BaseModel):
+        """No options."""
+
     stage = "strong"
 
     def __init__(self, config: Any) -> None:

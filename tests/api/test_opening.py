@@ -10,7 +10,13 @@ from pydantic import BaseModel
 import selfchal
 from selfchal.core.errors import ManifestError, PluginError
 
-Counter = selfchal.small_environment("counter", start={"count": 0}, policy="Count.")
+
+def count(state: dict[str, Any]) -> int:
+    """Say how many there are."""
+    return int(state["count"])
+
+
+Counter = selfchal.small_environment("counter", start={"count": 0}, reads=[count], policy="Count.")
 
 
 class Options(BaseModel, extra="forbid"):

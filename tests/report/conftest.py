@@ -58,6 +58,7 @@ def results(funnel: dict[str, int]) -> dict[str, Any]:
             "all": {"episodes": 64, "sampled": 9_000, "read": 40_000, "money": 0.31, "seconds": 173.6},
         },
         "funnel": funnel,
+        "tool_calls": {"convert": {"calls": 7, "errors": {"NameError": 7}}},
         "peak_memory_bytes": 1_234_567_890,
         "versions": {"python": "3.11.7", "vllm": None, "selfchal": "0.1.0"},
     }

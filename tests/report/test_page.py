@@ -47,6 +47,7 @@ def test_the_page_shows_scores_funnel_curves_and_sandbox(run: Path) -> None:
     assert "did not fully guarantee: determinism" in page
     assert page.count('class="curve') >= 3
     assert "demo &lt;b&gt;run&lt;/b&gt;" in page
+    assert "convert raised in 7 of 7 calls (NameError 7)" in page
 
 
 def test_no_text_of_a_model_becomes_an_element(run: Path) -> None:

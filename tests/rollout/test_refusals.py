@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from selfchal.builtin_envs.service.users import ModelUser
 from selfchal.builtin_models.openai_model import OpenAIConfig, OpenAIModel
 from selfchal.core.arena import Arena
 from selfchal.core.episode import End, Episode, Reward
@@ -21,6 +20,7 @@ from selfchal.pipeline.context import chat_of
 from selfchal.pipeline.evaluation import score_of
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
+from selfchal.simulated_users.model_user import ModelUser
 from tests.support.misbehaving import Reply, Request, answer, chat_answer, serving
 from tests.support.scripted import ScriptedModel
 from tests.support.shop import Shop, ShopEnvironment

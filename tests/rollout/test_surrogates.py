@@ -16,13 +16,13 @@ from selfchal.core.episode import End, Episode, Reward
 from selfchal.core.model import Generation, Message, Sampling
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import Task
-from selfchal.core.tools import tool
 from selfchal.core.world import World
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.store import Store
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
+from selfchal.tools.tool import tool
 from tests.builtin_models.tiny import tokenizer
 from tests.support import shop
 from tests.support.misbehaving import answer, chat_answer, serving

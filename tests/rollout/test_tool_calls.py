@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfchal.core.tools import tool
 from selfchal.rollout.actions import Malformed, Say
 from selfchal.rollout.tool_calls import Invoke, parse_tool_turn, tool_schema
+from selfchal.tools.tool import tool
 
 CALL = Invoke("get_user", {"user_id": "ann", "full": True})
 HERMES = '{"name": "get_user", "arguments": {"user_id": "ann", "full": true}}'

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from selfchal.core.environment import Chat, User
 from selfchal.core.task import Task, TestTask
-from selfchal.core.tools import tool
 from selfchal.core.world import Change, Json, ToolResult, ToolSpec
+from selfchal.tools.tool import tool
 
 ROWS: dict[str, Any] = {
     "users": {

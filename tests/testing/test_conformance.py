@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
 import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +13,11 @@ import pytest
 from pydantic import BaseModel
 
 from selfchal.core.judge import Finding, Stage
-from selfchal.core.small_environment import HeldOut, SmallWorld, small_environment
 from selfchal.core.world import ToolResult
 from selfchal.plugins import load_plugins
+from selfchal.small_envs.environment import small_environment
+from selfchal.small_envs.held_out import HeldOut
+from selfchal.small_envs.world import SmallWorld
 from selfchal.testing.conformance import Case, check_cases, environment_cases, sandbox_cases
 
 
@@ -54,12 +59,23 @@ def test_the_process_sandbox_passes(case: Case) -> None:
     case()
 
 
-def _world(**changes: Callable[..., Any]) -> type[Any]:
+def _world(**changes: Any) -> type[Any]:
     """The counter, its worlds changed."""
     broken = type("BrokenWorld", (SmallWorld,), changes)
     cls = counter()
     cls.open = lambda self, context: broken(self.parts.start, self.parts.tools)
     return cls
+
+
+def _environment(**changes: Any) -> type[Any]:
+    """The counter, the environment itself changed."""
+    return type("Broken", (counter(),), changes)
+
+
+def _made(**changes: Any) -> type[Any]:
+    """The counter with other tools."""
+    parts = {"start": {"count": 5}, "reads": [look], "writes": [add], "test_tasks": TASKS}
+    return small_environment("counter", **{**parts, **changes})
 
 
 def _shared() -> type[Any]:
@@ -77,30 +93,122 @@ def _raise(self: Any, name: str, args: Any, kwargs: Any) -> ToolResult:
 
 def _read_that_writes(self: Any, name: str, args: Any, kwargs: Any) -> ToolResult:
     if name == "look":
-        self._state["count"] += 1
+        self._state = {"count": self._state["count"] + 1}
+        self._digest = None
     return SmallWorld.call(self, name, args, kwargs)
 
 
+def _fork_that_shares(self: Any) -> Any:
+    twin = type(self)(self._start, self._tools)
+    twin.__dict__ = self.__dict__
+    return twin
+
+
+def _read_now_and_then(state: dict[str, Any], by: int) -> int:
+    """Look, and count as one does."""
+    state["count"] += by if state["count"] > 6 else 0
+    count: int = state["count"]
+    return count
+
+
+def _dice(state: dict[str, Any]) -> float:
+    """Throw dice."""
+    return random.random()
+
+
+_LOG: list[int] = []
+
+
+def _log(state: dict[str, Any], number: int) -> int:
+    """Write a number down, in a global."""
+    _LOG.append(number)
+    return len(_LOG)
+
+
+def _notes(state: dict[str, Any], number: int, notes: list[int] = []) -> int:  # noqa: B006 — what is tested
+    """Write a number down, in a default."""
+    notes.append(number)
+    return len(notes)
+
+
+def _slip(state: dict[str, Any], number: int) -> str:
+    """Add some, with a slip where the number is large."""
+    if number > 2:
+        return undefined  # type: ignore[name-defined,no-any-return]  # noqa: F821 — what is tested
+    return "ok"
+
+
+def _never(state: dict[str, Any], number: int) -> str:
+    """Add some, or so it says."""
+    raise KeyError("nubmer")
+
+
+def _only_says_so(state: dict[str, Any], number: int) -> str:
+    """Add some, or so it says."""
+    return "ok"
+
+
+def _test_tasks_of_today(self: Any, split: str) -> Any:
+    return [dataclasses.replace(task, id=uuid.uuid4().hex) for task in self._tasks.values()]
+
+
+def _grade_by_length(self: Any, task: Any, world: Any, answer: str | None, replies: Any) -> bool:
+    long_enough = len(answer or "") >= len(str(task.truth["answer"] or ""))
+    return long_enough and bool(world.digest() == task.truth["digest"])
+
+
 def _idle_task() -> type[Any]:
-    return small_environment(
-        "counter", start={"count": 5}, reads=[look], writes=[add], test_tasks=[HeldOut("Do nothing.")]
-    )
+    return _made(test_tasks=[HeldOut("Do nothing.")])
 
 
-BROKEN: dict[str, Callable[[], type[Any]]] = {
-    "no call raises, whatever its arguments": lambda: _world(call=_raise),
-    "worlds do not touch each other": _shared,
-    "a fork does not touch its origin": lambda: _world(fork=lambda self: self),
-    "reset leads back to the start": lambda: _world(reset=lambda self: None),
-    "digest and difference agree": lambda: _world(difference=lambda self: ()),
-    "tools that read change nothing": lambda: _world(call=_read_that_writes),
-    "the oracle solves test tasks, doing nothing does not": _idle_task,
+# Wrong in one way each, and the rule that each of them breaks.
+BROKEN: dict[str, tuple[str, Callable[[], type[Any]]]] = {
+    "a call raises": ("no call raises, whatever its arguments", lambda: _world(call=_raise)),
+    "all share one world": ("worlds do not touch each other", _shared),
+    "a fork is its origin": ("a fork does not touch its origin", lambda: _world(fork=lambda self: self)),
+    "a fork shares the state": ("a fork does not touch its origin", lambda: _world(fork=_fork_that_shares)),
+    "a fork loses the state": (
+        "a fork goes on from its origin",
+        lambda: _world(fork=lambda self: SmallWorld(self._start, self._tools)),
+    ),
+    "reset does nothing": ("reset leads back to the start", lambda: _world(reset=lambda self: None)),
+    "the difference is empty": ("digest and difference agree", lambda: _world(difference=lambda self: ())),
+    "reading writes": ("tools that read change nothing", lambda: _world(call=_read_that_writes)),
+    "a writer is listed as a reader": (
+        "tools that read change nothing",
+        lambda: _made(reads=[look, _read_now_and_then]),
+    ),
+    "answers are random": (
+        "equal calls on fresh worlds give equal answers",
+        lambda: _made(reads=[look, _dice]),
+    ),
+    "state in a global": (
+        "equal calls on fresh worlds give equal answers",
+        lambda: _made(writes=[add, _log]),
+    ),
+    "state in a default": (
+        "equal calls on fresh worlds give equal answers",
+        lambda: _made(writes=[add, _notes]),
+    ),
+    "every call raises": ("tools work", lambda: _made(writes=[add, _never])),
+    "a slip in a tool": ("tools work", lambda: _made(writes=[add, _slip])),
+    "no writer writes": ("tools work", lambda: _made(writes=[_only_says_so], test_tasks=[TASKS[1]])),
+    "test tasks have new ids each time": (
+        "test tasks have ids of their own, always the same",
+        lambda: _environment(test_tasks=_test_tasks_of_today),
+    ),
+    "any longer answer is right": (
+        "nonsense solves no test task, however long it is",
+        lambda: _environment(grade=_grade_by_length),
+    ),
+    "doing nothing is right": ("the oracle solves test tasks, doing nothing does not", _idle_task),
 }
 
 
-@pytest.mark.parametrize("rule", BROKEN)
-def test_each_broken_rule_is_found(rule: str) -> None:
-    (case,) = [case for case in environment_cases(BROKEN[rule](), calls=100) if case.rule == rule]
+@pytest.mark.parametrize("fault", BROKEN)
+def test_each_broken_rule_is_found(fault: str) -> None:
+    rule, make = BROKEN[fault]
+    (case,) = [case for case in environment_cases(make(), calls=100) if case.rule == rule]
     with pytest.raises(AssertionError):
         case()
 

@@ -11,12 +11,12 @@ import pytest
 
 from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.pae import InstructionScene, Pae
-from selfchal.builtin_synthesizers.prompting import example
+from selfchal.builtin_synthesizers.prompting import write_example
 from selfchal.core.model import Message
 from selfchal.core.synthesizer import ProposalContext, ProposalRequest
 from selfchal.testing.conformance import Case, synthesizer_cases
 
-ANSWER = example("calculation", True)
+ANSWER = write_example("calculation", None, True)
 CASES = [*synthesizer_cases(CodeAsTask, answers=(ANSWER,)), *synthesizer_cases(Pae, answers=(ANSWER,))]
 
 

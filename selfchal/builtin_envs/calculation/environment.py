@@ -18,8 +18,8 @@ from selfchal.builtin_envs.m3tooleval import answers, data, functions, observati
 from selfchal.core.environment import Chat, User
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask
-from selfchal.core.tools import tool
 from selfchal.core.world import Json, ToolSpec, World
+from selfchal.tools.tool import tool
 
 Family = Literal[
     "message_decoder",

@@ -14,8 +14,8 @@ from selfchal.builtin_envs.m3tooleval.observation import (
     unknown_seen,
     value_seen,
 )
-from selfchal.core.arguments import spread
 from selfchal.core.world import Json
+from selfchal.tools.arguments import spread
 
 Function = Callable[..., Any]
 

@@ -14,14 +14,14 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.builtin_envs.service.goals import RawTask
-from selfchal.builtin_envs.service.script import ScriptedUser
 from selfchal.builtin_envs.service.sources import Domain, source
-from selfchal.builtin_envs.service.users import ModelUser
 from selfchal.builtin_envs.tables.world import TableWorld
 from selfchal.core.environment import Chat, User
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json, ToolSpec
+from selfchal.simulated_users.model_user import ModelUser
+from selfchal.simulated_users.scripted_user import ScriptedUser
 
 MAX_TURNS = 12  # of an oracle: fewer than the paper's 15 steps
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, ModuleType
 
 from selfchal.builtin_envs.tables.world import Arguments, Check, Function, Refused, Toolset
-from selfchal.core.arguments import find_mismatch
-from selfchal.core.tools import Tool, tool
 from selfchal.core.world import Json
+from selfchal.tools.arguments import find_mismatch
+from selfchal.tools.tool import Tool, tool
 
 TRANSFER = "transfer_to_human_agents"
 

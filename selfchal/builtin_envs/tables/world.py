@@ -14,8 +14,8 @@ from selfchal.builtin_envs.tables.database import Database
 from selfchal.builtin_envs.tables.difference import differences
 from selfchal.builtin_envs.tables.overlay import Overlay
 from selfchal.builtin_envs.tables.values import copy_json, take_json
-from selfchal.core.tools import Tool
 from selfchal.core.world import Change, Json, ToolResult
+from selfchal.tools.tool import Tool
 
 Arguments = dict[str, Json]
 Check = Callable[[Tool, Sequence[Json], Arguments], None]  # raises what the caller is to be told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from selfchal.builtin_envs.calculation.tools import calculator
 from selfchal.builtin_envs.toolset import Said
 from selfchal.builtin_envs.web_browsing.browser import LINES_A_SCREEN, Browser
-from selfchal.core.tools import tool
+from selfchal.tools.tool import tool
 
 
 def click_url(browser: Browser, url: str) -> str:

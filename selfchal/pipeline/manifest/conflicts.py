@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from selfchal.core.model import Capability
 from selfchal.pipeline.manifest.choices import PROPOSING, Choice, Manifest
-from selfchal.pipeline.requirements import find_prices
+from selfchal.pipeline.requirements import find_known_environments, find_prices
 from selfchal.pipeline.store import DATABASE
 
 
@@ -25,6 +25,19 @@ def list_conflicts(manifest: Manifest) -> Iterator[str]:
         )
     yield from _list_source_faults(manifest)
     yield from _list_missing_prices(manifest)
+
+
+def list_strangers(manifest: Manifest) -> Iterator[str]:
+    """A sentence for each model that would have to act in an environment that it does not know."""
+    environment = manifest.environment.name
+    for section, choice in (("model", manifest.model), ("challenger", manifest.challenger)):
+        known = find_known_environments(choice.plugin, choice.config) if choice else None
+        if choice and known is not None and environment not in known:
+            yield (
+                f"{section}: {choice.name!r} with these options knows {', '.join(sorted(known))} alone and "
+                f"would solve nothing in {environment!r}; put a model there that can read: name: openai with "
+                "base_url and model of an endpoint, or name: transformers with the path of a model"
+            )
 
 
 def _list_unfit_for(trainer: Choice, manifest: Manifest) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Catalog, Choice, Kind, Manifest
-from selfchal.pipeline.manifest.conflicts import list_conflicts
+from selfchal.pipeline.manifest.conflicts import list_conflicts, list_strangers
 from selfchal.pipeline.manifest.parsing import parse_config
 from selfchal.pipeline.manifest.sections import CheckSection, ManifestModel, PluginSection
 from selfchal.pipeline.requirements import check_installed
@@ -36,6 +36,7 @@ def validate(
     watchers = tuple(choose(catalog, "watcher", w, f"watchers.{i}") for i, w in enumerate(settings.watchers))
     manifest = Manifest(settings=settings, checks=checks, watchers=watchers, **choices)
     conflicts = list(list_conflicts(manifest)) if trains else []
+    conflicts += list_strangers(manifest) if loads_model else []
     if conflicts:
         raise ManifestError("; ".join(conflicts))
     unused = {"trainer": not trains, "model": not loads_model}

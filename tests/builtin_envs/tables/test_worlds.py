@@ -18,8 +18,8 @@ from selfchal.builtin_envs.retail.environment import RETAIL
 from selfchal.builtin_envs.service.sources import Domain
 from selfchal.builtin_envs.tables.database import Database
 from selfchal.builtin_envs.tables.world import TableWorld
-from selfchal.core.tools import Tool
 from selfchal.core.world import Change, Json, ToolResult
+from selfchal.tools.tool import Tool
 from tests.support.fuzz import examples
 
 DOMAINS = {"retail": RETAIL, "airline": AIRLINE}

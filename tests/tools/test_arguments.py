@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfchal.core.arguments import find_mismatch, fits, spread
-from selfchal.core.tools import tool
+from selfchal.tools.arguments import find_mismatch, fits, spread
+from selfchal.tools.tool import tool
 
 
 def book(city: str, *wishes: str, nights: int = 1, kind: Literal["a", "b"] = "a") -> str:

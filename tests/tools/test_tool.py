@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from selfchal.core.tools import tool
+from selfchal.tools.tool import tool
 
 
 def parse_flags(text: str) -> str:

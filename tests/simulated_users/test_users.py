@@ -8,10 +8,10 @@ import pytest
 
 from selfchal.builtin_envs.retail.environment import Retail
 from selfchal.builtin_envs.service.environment import ServiceConfig
-from selfchal.builtin_envs.service.script import ScriptedUser, first_person
-from selfchal.builtin_envs.service.users import ModelUser, spoken
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.model import Message
+from selfchal.simulated_users.model_user import ModelUser, spoken
+from selfchal.simulated_users.scripted_user import ScriptedUser, first_person
 
 WANTS = (
     "You are Ada Novak, and your email is ada.novak@example.com. You want to cancel order #W1234567, because "

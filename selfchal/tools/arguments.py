@@ -1,15 +1,18 @@
-"""The arguments of a tool call: bound to the function's parameters, and checked against its schema.
+"""The arguments of a tool call: bound to the function's parameters, checked, and given the declared types.
 
-A variadic parameter (``*args``) may also be given by its name, as a list: that is how a native tool
-call, which has no positional arguments, writes it.
+A variadic parameter (``*args``) may also be given by its name, as a list, and one that is positional only by
+its name: that is how a native tool call, which has no positional arguments, writes them.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
 
 from selfchal.core.world import Json, ToolSpec
 
@@ -23,15 +26,18 @@ def _describe_form(function: Callable[..., Any]) -> _Form:
     plain = all(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters)
     variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
     needed = frozenset(p.name for p in parameters if p.default is inspect.Parameter.empty)
-    return _Form(tuple(p.name for p in parameters), needed, plain, variadic)
+    nameless = tuple(p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY)
+    return _Form(tuple(p.name for p in parameters), needed, plain, nameless, variadic)
 
 
 class _Form(NamedTuple):
-    """The parameters of a function: ``plain`` where each may be given by place or by name."""
+    """The parameters of a function: ``plain`` where each may be given by place or by name; ``nameless`` are
+    those that Python takes by place alone."""
 
     names: tuple[str, ...]
     needed: frozenset[str]
     plain: bool
+    nameless: tuple[str, ...]
     variadic: str | None
 
     def bound(self, args: Sequence[Json], kwargs: Mapping[str, Json]) -> dict[str, Json] | None:
@@ -47,29 +53,83 @@ class _Form(NamedTuple):
 def spread(
     function: Callable[..., Any], args: Sequence[Json], kwargs: Mapping[str, Json]
 ) -> tuple[tuple[Json, ...], dict[str, Json]]:
-    """The same call with a variadic parameter that was given by name put in its place.
+    """The same call with the arguments put in their places that Python takes by place alone.
 
-    Calls of functions without a variadic parameter, and calls that do not name it, come back as they are.
+    Calls that give none of these by name come back as they are.
     """
-    names, variadic = _describe_form(function).names, _describe_form(function).variadic
-    if variadic is None or not isinstance(kwargs.get(variadic), list | tuple):
+    form = _describe_form(function)
+    variadic = form.variadic if isinstance(kwargs.get(form.variadic or ""), list | tuple) else None
+    if variadic is None and kwargs.keys().isdisjoint(form.nameless):
         return tuple(args), dict(kwargs)
     rest = {name: value for name, value in kwargs.items() if name != variadic}
-    before = names[: names.index(variadic)]
+    before = form.names[: form.names.index(variadic)] if variadic else form.nameless
     lead = [rest.pop(name) for name in before[len(args) :] if name in rest]
-    return (*args, *lead, *kwargs[variadic]), rest
+    return (*args, *lead, *(kwargs[variadic] if variadic else ())), rest
+
+
+class ArgumentError(ValueError):
+    """Arguments that do not fit; the text is a sentence for whoever made the call."""
+
+
+def bind_arguments(
+    function: Callable[..., Any],
+    spec: ToolSpec,
+    converters: Mapping[str, TypeAdapter[Any]],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Json],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as the function takes them; those with a converter as the type that it declares.
+
+    Raises ArgumentError.
+    """
+    given, named = spread(function, args, kwargs)
+    problem = find_mismatch(function, spec, given, named, converters)
+    if problem:
+        raise ArgumentError(problem)
+    if not converters:
+        return given, named
+    bound = _signature(function).bind(*given, **named)
+    variadic = _describe_form(function).variadic
+    for name, adapter in converters.items():
+        if name not in bound.arguments:
+            continue
+        value = bound.arguments[name]
+        if name == variadic:
+            bound.arguments[name] = tuple(_convert(spec, name, adapter, one) for one in value)
+        else:
+            bound.arguments[name] = _convert(spec, name, adapter, value)
+    return bound.args, bound.kwargs
+
+
+def _convert(spec: ToolSpec, name: str, adapter: TypeAdapter[Any], value: Json) -> Any:
+    """The JSON value as the declared type. As with the plain types, no text is taken for a number."""
+    try:
+        return adapter.validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in (name, *first["loc"]))
+        told = first["msg"][:1].lower() + first["msg"][1:]
+        raise ArgumentError(f"{spec.name}: {where}: {told}, not {_format_value(first['input'])}") from None
 
 
 def find_mismatch(
-    function: Callable[..., Any], spec: ToolSpec, args: Sequence[Json], kwargs: Mapping[str, Json]
+    function: Callable[..., Any],
+    spec: ToolSpec,
+    args: Sequence[Json],
+    kwargs: Mapping[str, Json],
+    converted: Collection[str] = (),
 ) -> str | None:
-    """What is wrong with the arguments, as a sentence; None when they fit the signature and the schema."""
+    """What is wrong with the arguments, as a sentence; None when they fit the signature and the schema.
+
+    The values of the parameters in ``converted`` are not looked at."""
     bound: Mapping[str, Json] | None = _describe_form(function).bound(args, kwargs)
     try:
         bound = _signature(function).bind(*args, **kwargs).arguments if bound is None else bound
     except TypeError as error:
         return f"{spec.name}: {error}; call it as {spec.signature}"
     for name, value in bound.items():
+        if name in converted:
+            continue
         schema = spec.parameters["properties"].get(name, {})
         given = list(value) if isinstance(value, tuple) else value
         if not fits(given, schema):
@@ -78,7 +138,7 @@ def find_mismatch(
 
 
 def fits(value: Json, schema: Mapping[str, Json]) -> bool:
-    """Is the value of the schema's type (and among its ``enum``)? Knows what ``core.tools`` writes."""
+    """Is the value of the schema's type (and among its ``enum``)? Knows the schemas of plain types."""
     if "anyOf" in schema:
         return any(fits(value, option) for option in schema["anyOf"])
     if "enum" in schema:

@@ -1,0 +1,201 @@
+"""An exemplar task for the challenger's prompt, made from the environment's own tools.
+
+A seeded exploration calls the tools with what earlier calls have shown. From a call that changed something,
+and a reader that shows the change, comes a task about the state; where nothing can be changed, one about what
+a reader shows. Calls that solve a held-out task are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from selfchal.builtin_synthesizers.readings import Path, Reading, find_reading, list_leaves, look_up
+from selfchal.core.environment import Environment
+from selfchal.core.task import MIN_FAILURES
+from selfchal.core.world import Call, Json, ToolSpec, World
+from selfchal.rollout.random_calls import RandomCaller
+
+_SEED = 0
+_CALLS = 300
+_CONTEXTS = 10  # whose values are tried as arguments
+_CANDIDATES = 20
+_TRIES = 60  # of calls for failure cases
+_LONGEST_ARGUMENT = 60  # characters; longer ones make no readable example
+
+
+SolvesHeldOut = Callable[[str, Mapping[str, Json]], bool]  # of a tool and its arguments by name
+
+
+@dataclass(frozen=True)
+class Exemplar:
+    """A task as its parts."""
+
+    instruction: str
+    evaluate: str
+    solution: str
+    failures: tuple[str, ...]
+
+    def write(self, failures: bool) -> str:
+        """In the grammar of the challenger's answer, with its failure cases or without."""
+        parts = [
+            f"<instruction>{self.instruction}</instruction>",
+            f"<evaluation_function>\n{self.evaluate}\n</evaluation_function>",
+            f"<solution>\n{self.solution}\n</solution>",
+        ]
+        cases = self.failures if failures else ()
+        return "\n".join([*parts, *(f"<failure_case>\n{case}\n</failure_case>" for case in cases)])
+
+
+def make_exemplar(environment: Environment, solves_held_out: SolvesHeldOut) -> Exemplar | None:
+    """The exemplar; None where no call worked that one could be made of."""
+    maker = _Maker(environment, solves_held_out)
+    return maker.make_about_state() or (maker.make_about_answer() if environment.answer_required else None)
+
+
+@dataclass
+class _Maker:
+    environment: Environment
+    solves_held_out: SolvesHeldOut
+    tools: Mapping[str, ToolSpec] = field(init=False)
+    caller: RandomCaller = field(init=False)
+    calls: list[Call] = field(init=False)
+    start: World = field(init=False)
+
+    def __post_init__(self) -> None:
+        environment = self.environment
+        context = environment.exploration_context(_SEED)
+        self.tools = {tool.name: tool for tool in environment.tools}
+        contexts = [context, *map(environment.exploration_context, range(1, _CONTEXTS))]
+        words = [value for _, value in list_leaves(contexts) if value is not None]
+        self.caller = RandomCaller(environment.tools, _SEED, words)
+        self.start = environment.open(context)
+        explored = self.caller.explore(self.start.fork(), _CALLS)
+        self.calls = [call for call in explored if call.ok and _is_short(call)]
+
+    def make_about_state(self) -> Exemplar | None:
+        """About the call whose change is shown by the shortest condition."""
+        shown = list(islice(self._list_shown(), _CANDIDATES))
+        for call, reading in sorted(shown, key=lambda pair: len(pair[1].condition)):
+            failures = self._find_failures(call, reading)
+            if len(failures) == MIN_FAILURES:
+                return Exemplar(
+                    f"{self._describe(call)}.",
+                    f"def evaluate():\n    return {reading.condition}",
+                    _write_call(call),
+                    failures,
+                )
+        return None
+
+    def _list_shown(self) -> Iterator[tuple[Call, Reading]]:
+        """The calls that change something by themselves, and what reading shows of it."""
+        for call in self._list_distinct(self.calls):
+            if self.tools[call.name].only_reads or self.solves_held_out(call.name, call.kwargs):
+                continue
+            world = self.start.fork()
+            changed = self.caller.call(world, self.tools[call.name], call.kwargs).changed
+            if changed and not world.ended and (reading := self._find_shown(call, world)):
+                yield call, reading
+
+    def make_about_answer(self) -> Exemplar | None:
+        for call in self._list_distinct(self.calls):
+            if not self.tools[call.name].only_reads or self.solves_held_out(call.name, call.kwargs):
+                continue
+            made = self.start.fork().call(call.name, (), call.kwargs)
+            leaves = [(path, leaf) for path, leaf in list_leaves(made.value) if _is_scalar(leaf)]
+            values = list(dict.fromkeys(leaf for _, leaf in leaves))
+            if not made.ok or not values:
+                continue
+            path, wanted = leaves[0]
+            wrong = self._list_wrong(call, path, wanted, values)
+            shown = f"{_write_call(call)}{''.join(f'[{key!r}]' for key in path)}"
+            asked = f"What does it say for {' and '.join(map(str, path))}" if path else "What does it give"
+            return Exemplar(
+                f"{self._describe(call)}. {asked}?",
+                f"def evaluate(answer):\n    return answer == {shown}",
+                f"result = {shown}",
+                tuple(f"result = {value!r}" for value in wrong[:MIN_FAILURES]),
+            )
+        return None
+
+    def _list_wrong(self, call: Call, path: Path, wanted: Json, values: Sequence[Json]) -> list[Json]:
+        """Wrong answers: what else the call gives, what its tool gave for others, and what looks alike."""
+        others = [look_up(other.value, path) for other in self.calls if other.name == call.name]
+        alike = [value for value in [*values, *others] if type(value) is type(wanted)]
+        found = dict.fromkeys([*alike, *_list_others(wanted)])
+        return [value for value in found if value != wanted]
+
+    def _find_shown(self, call: Call, after: World) -> Reading | None:
+        """A reading that the call has changed: first of the very things that the call names."""
+        readers = [tool for tool in self.tools.values() if tool.only_reads]
+        alike = [(tool.name, self._fill(tool, call)) for tool in readers]
+        known = [(read.name, read.kwargs) for read in self.calls if self.tools[read.name].only_reads]
+        for name, kwargs in [*((name, given) for name, given in alike if given is not None), *known]:
+            before, now = self.start.fork().call(name, (), kwargs), after.fork().call(name, (), kwargs)
+            if now.ok and (reading := find_reading(_write(name, kwargs), before, now)):
+                return Reading(name, kwargs, reading)
+        return None
+
+    def _fill(self, tool: ToolSpec, call: Call) -> dict[str, Json] | None:
+        """The reader's arguments out of the call's, by their names; None where one is not among them."""
+        required = tool.parameters.get("required", [])
+        return {name: call.kwargs[name] for name in required} if call.kwargs.keys() >= set(required) else None
+
+    def _find_failures(self, call: Call, reading: Reading) -> tuple[str, ...]:
+        """Calls that change something, after which the reading is not the wanted one; where they are too few,
+        also calls that only look."""
+        found: dict[str, None] = {}
+        writers = [tool for tool in self.tools.values() if not tool.only_reads and not tool.ends_episode]
+        others = [tool for tool in writers if tool.name != call.name]
+        for i in range(_TRIES):
+            tool = others[i % len(others)] if others and i >= _TRIES // 2 else self.tools[call.name]
+            world = self.start.fork()
+            made = self.caller.call(world, tool)
+            if made.ok and made.changed and _is_short(made) and not reading.holds(world):
+                found[_write_call(made)] = None
+            if len(found) == MIN_FAILURES:
+                return tuple(found)
+        looks = [_write_call(read) for read in self.calls if self.tools[read.name].only_reads]
+        return tuple(dict.fromkeys([*found, *looks]))[:MIN_FAILURES] if found else ()
+
+    def _list_distinct(self, calls: Sequence[Call]) -> Iterator[Call]:
+        """Each call once, those with arguments first."""
+        distinct = {_write_call(call): call for call in calls}
+        return iter(sorted(distinct.values(), key=lambda call: not call.kwargs))
+
+    def _describe(self, call: Call) -> str:
+        """What the call does, and with what, as a sentence without its full stop."""
+        does = self.tools[call.name].description.partition(". ")[0].rstrip(".") or call.name
+        given = ", ".join(f"{name} is {_say(value)}" for name, value in call.kwargs.items())
+        return f"{does}: {given}" if given else does
+
+
+def _say(value: Json) -> str:
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def _write_call(call: Call) -> str:
+    return _write(call.name, call.kwargs)
+
+
+def _write(name: str, kwargs: Mapping[str, Json]) -> str:
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in kwargs.items())})"
+
+
+def _is_short(call: Call) -> bool:
+    return all(len(repr(value)) <= _LONGEST_ARGUMENT for value in call.kwargs.values())
+
+
+def _is_scalar(value: Json) -> bool:
+    return isinstance(value, str | int | float) and value != "" and len(repr(value)) <= _LONGEST_ARGUMENT
+
+
+def _list_others(value: Json) -> Iterator[Json]:
+    """Wrong answers that look like the right one."""
+    if isinstance(value, bool):
+        yield from (not value, str(value), None)
+    elif isinstance(value, int | float):
+        yield from (value + 1, value - 1, value * 2 + 1)
+    else:
+        yield from (f"{value} ", str(value)[::-1] + "x", str(value)[:-1] + "?")

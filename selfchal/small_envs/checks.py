@@ -1,0 +1,91 @@
+"""What can be found wrong with a small environment when it is made, each with what to do about it."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from selfchal.core.errors import EnvironmentDataError
+from selfchal.core.world import Json
+from selfchal.judging.tool_errors import SLIPS
+from selfchal.small_envs.world import READER_WROTE, SmallWorld, State, find_odd
+from selfchal.tools.tool import Tool, tool
+
+ToolFunction = Callable[..., Any]
+
+
+def check_start(name: str, start: State) -> State:
+    """A copy of the state that worlds start from. Raises EnvironmentDataError for one that is no JSON."""
+    if not isinstance(start, dict):
+        raise EnvironmentDataError(
+            f"{name}: start is a {type(start).__name__}; it is a dict whose keys name the parts of the state"
+        )
+    if odd := find_odd(start):
+        raise EnvironmentDataError(f"{name}: start has {odd}")
+    return copy.deepcopy(start)
+
+
+def make_tools(name: str, reads: Sequence[ToolFunction], writes: Sequence[ToolFunction]) -> dict[str, Tool]:
+    """The tools by name. Raises EnvironmentDataError."""
+    if not (reads or writes):
+        raise EnvironmentDataError(f"{name} has no tools; list functions under reads= and writes=")
+    tools: dict[str, Tool] = {}
+    for function, writing in (*((f, False) for f in reads), *((f, True) for f in writes)):
+        _check_function(name, function)
+        if function.__name__ in tools:
+            raise EnvironmentDataError(
+                f"{name}: two tools are called {function.__name__}; a tool is listed once, under writes= "
+                "if it changes anything"
+            )
+        try:
+            tools[function.__name__] = tool(function, writes=writing, bound=True)
+        except EnvironmentDataError as error:
+            raise EnvironmentDataError(f"{name}: {error}") from error
+    return tools
+
+
+def _check_function(name: str, function: ToolFunction) -> None:
+    called = getattr(function, "__name__", None)  # a partial or an object that can be called has none
+    if not inspect.isfunction(function) or called is None or not called.isidentifier():
+        raise EnvironmentDataError(
+            f"{name}: {function!r} cannot be a tool, for a tool is called by its name; write it as a "
+            "function with def"
+        )
+    if inspect.iscoroutinefunction(function):
+        raise EnvironmentDataError(
+            f"{name}: {called} is async, and tools are called without waiting; use def"
+        )
+    parameters = list(inspect.signature(function).parameters.values())
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if not parameters or parameters[0].kind not in by_place:
+        raise EnvironmentDataError(
+            f"{name}: {called} has no parameter for the state; write it first, as in "
+            f"def {called}(state: dict, …)"
+        )
+
+
+def try_readers(name: str, start: State, tools: Mapping[str, Tool]) -> None:
+    """Call the readers that need no argument on a copy of the state.
+
+    Raises EnvironmentDataError for one that changes the state, or whose own code is broken.
+    """
+    world = SmallWorld(start, tools)
+    for used in tools.values():
+        if used.spec.writes or used.spec.parameters["required"]:
+            continue
+        result = world.call(used.spec.name, (), {})
+        if result.error == READER_WROTE or result.error in SLIPS:
+            raise EnvironmentDataError(f"{name}: the tool {used.spec.name} fails: {result.value}")
+
+
+def check_explore(name: str, explore: Callable[[int], Mapping[str, Json]]) -> None:
+    """Raises EnvironmentDataError where ``explore`` gives no context that JSON can hold."""
+    context: Any = explore(0)
+    if not isinstance(context, Mapping):
+        raise EnvironmentDataError(
+            f"{name}: explore(0) gave a {type(context).__name__}; it gives a dict, as {{'member': 'Ann'}}"
+        )
+    if odd := find_odd(dict(context), "context"):
+        raise EnvironmentDataError(f"{name}: explore(0) gave {odd}")
