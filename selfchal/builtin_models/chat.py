@@ -26,12 +26,12 @@ BYTES_A_TOKEN = 4  # about; a server that disagrees refuses, and says so
 
 def write_prompt(messages: Sequence[Message]) -> list[int]:
     """The bytes of a conversation, ending where the assistant is to speak."""
-    ids = [unit for message in messages for unit in _read_turn(message)]
+    ids = [unit for message in messages for unit in _encode_turn(message)]
     return [*ids, ROLES["assistant"]]
 
 
 def write_turn(message: Message) -> list[int]:
-    return [*_read_turn(message), ROLES["assistant"]]
+    return [*_encode_turn(message), ROLES["assistant"]]
 
 
 def read(ids: Sequence[int]) -> list[Message]:
@@ -47,7 +47,7 @@ def read(ids: Sequence[int]) -> list[Message]:
     return messages if messages[-1].content else messages[:-1]
 
 
-def _read_turn(message: Message) -> list[int]:
+def _encode_turn(message: Message) -> list[int]:
     return [ROLES[message.role], *message.content.encode()]
 
 

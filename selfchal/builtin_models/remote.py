@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from selfchal.builtin_models import chat
 from selfchal.builtin_models.endpoint import Endpoint, Patience
 from selfchal.builtin_models.ledger import Ledger
-from selfchal.builtin_models.openai_model import OpenAIConfig
+from selfchal.builtin_models.openai_config import OpenAIConfig
 from selfchal.core.model import Generation, Message, Sampling
 
 if TYPE_CHECKING:

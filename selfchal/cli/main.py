@@ -24,7 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "selfchal.cli.examples:examples",
         "List the examples, manifests and Python files, or write one.",
     ),
-    "validate": ("selfchal.cli.manifest:validate_file", "Check whether a manifest would start here, without loading a model."),
+    "validate": (
+        "selfchal.cli.manifest:validate_file",
+        "Check whether a manifest would start here, without loading a model.",
+    ),
     "eval": ("selfchal.cli.evaluate:evaluate", "Measure a run's model on the held-out test tasks."),
     "report": ("selfchal.cli.report:report", "Write a run's report as one HTML page."),
     "tasks": ("selfchal.cli.tasks:tasks", "List, show, export or judge tasks."),

@@ -45,7 +45,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @sandbox.command("exec")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--timeout", type=_Seconds(0, 86_400, min_open=True), default=5.0, help="Seconds of wall time.")
+@click.option("--timeout", type=_Seconds(0.01, 86_400), default=5.0, help="Seconds of wall time.")
 @_SET
 @_JSON
 @click.pass_context

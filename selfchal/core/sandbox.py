@@ -11,6 +11,7 @@ All methods may be called from several threads at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -34,10 +35,16 @@ class Status(StrEnum):
     INFRA_ERROR = "infra_error"  # the sandbox failed, not the code
 
 
+_LEAST = {"seconds": 0.01, "memory": 16 * 2**20, "stdout": 0, "value": 1, "calls": 0, "tool_seconds": 0}
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one execution may use. ``seconds`` is wall time, but for the time in tools, which is bounded by
-    ``tool_seconds``; sizes are bytes."""
+    ``tool_seconds``; sizes are bytes.
+
+    Raises ValueError for what no execution can keep to, since its code would be blamed for it.
+    """
 
     seconds: float = 5.0
     memory: int = 512 * 2**20
@@ -45,6 +52,12 @@ class Limits:
     value: int = 4 * 2**20
     calls: int = 1_000
     tool_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name, bound in _LEAST.items():
+            given = getattr(self, name)
+            if isinstance(given, bool) or not isinstance(given, int | float) or not bound <= given < math.inf:
+                raise ValueError(f"Limits: {name} must be a number of at least {bound}, not {given!r}")
 
 
 # Characters of source that the host itself parses or compiles. At this length even the deepest nesting is

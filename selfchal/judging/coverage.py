@@ -49,8 +49,8 @@ def _classify(value: Json) -> str:
 
 def coverage(environment: Environment, tasks: Iterable[Task]) -> Coverage:
     tasks = list(tasks)
-    used = Counter(use for task in tasks for use in _list_missing(task.diagnostics.get("uses")))
-    rows = [_list_missing(_list_inner(task.diagnostics.get("strength")).get("footprint")) for task in tasks]
+    used = Counter(use for task in tasks for use in _read_list(task.diagnostics.get("uses")))
+    rows = [_read_list(_read_mapping(task.diagnostics.get("strength")).get("footprint")) for task in tasks]
     tables = Counter(table for row in rows for table in {name.split("/")[0] for name in row})
     every = [tool.name for tool in environment.tools]
     arguments = [f"{t.name}.{name}" for t in environment.tools for name in t.parameters.get("properties", {})]
@@ -76,9 +76,9 @@ def focus(environment: Environment, tasks: Sequence[Task]) -> tuple[str, ...]:
     return tuple(name for name in by_count if seen.tools[name] <= _RARE * mean)[:_FOCUS]
 
 
-def _list_missing(value: Any) -> list[str]:
+def _read_list(value: Any) -> list[str]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
-def _list_inner(value: Any) -> dict[str, Json]:
+def _read_mapping(value: Any) -> dict[str, Json]:
     return dict(value) if isinstance(value, dict) else {}

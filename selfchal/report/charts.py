@@ -42,28 +42,28 @@ class Curve:
 def score_bars(part: Mapping[str, Json]) -> list[Bar]:
     """Doing nothing, every way to use the untrained model, and the trained one, on one test set."""
     bars = [Bar("doing nothing", "none", part["do_nothing"])]
-    bars.append(_format_rate("before, sampled", "before", part["before"], "pass@1"))
+    bars.append(_make_bar("before, sampled", "before", part["before"], "pass@1"))
     for mode, rates in part["elicitation"]["baselines"].items():
         label = f"before, {mode.replace('_', ', ').replace('forced', 'first action forced')}"
         bars.append(Bar(label, "before", rates["mean"], rates["low"], rates["high"]))
     if "after" in part:
-        bars.append(_format_rate("after, sampled", "after", part["after"], "pass@1"))
-        bars.append(_format_rate("after, greedy", "after", part["after"], "greedy"))
+        bars.append(_make_bar("after, sampled", "after", part["after"], "pass@1"))
+        bars.append(_make_bar("after, greedy", "after", part["after"], "greedy"))
     return bars
 
 
-def _format_rate(label: str, kind: str, rates: Mapping[str, Json], name: str) -> Bar:
+def _make_bar(label: str, kind: str, rates: Mapping[str, Json], name: str) -> Bar:
     low, high = rates["intervals"][name]
     return Bar(label, kind, rates[name], low, high)
 
 
 def curves_of(metrics: Mapping[str, Sequence[float]]) -> list[Curve]:
     """A curve for every metric that ever changes, the reward first."""
-    order = sorted(metrics, key=lambda name: (_scale_point(name), name))
+    order = sorted(metrics, key=lambda name: (_rank_curve(name), name))
     return [_draw_curve(name, metrics[name]) for name in order if len(set(metrics[name])) > 1]
 
 
-def _scale_point(name: str) -> int:
+def _rank_curve(name: str) -> int:
     return FIRST_CURVES.index(name) if name in FIRST_CURVES else len(FIRST_CURVES)
 
 

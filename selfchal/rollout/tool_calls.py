@@ -44,7 +44,7 @@ def parse_tool_turn(text: str) -> Invoke | Say | Malformed:
     if isinstance(call, dict) and "name" in call and ("parameters" in call or "arguments" in call):
         return _read(bare)
     if not body:
-        return _raise_malformed("your reply is empty")
+        return _make_malformed("your reply is empty")
     marked = parse_turn(body)  # the prompt asks for answers after the marker "Answer:"; not all models obey
     return marked if isinstance(marked, Say) else Say(body)
 
@@ -69,16 +69,16 @@ def _find_first_object(text: str) -> Json:
 def _read(text: str) -> Invoke | Malformed:
     call = _find_first_object(unfenced(text).strip())
     if not isinstance(call, dict) or not isinstance(call.get("name"), str):
-        return _raise_malformed("a tool call is a JSON object with a name and arguments")
+        return _make_malformed("a tool call is a JSON object with a name and arguments")
     arguments = call.get("arguments", call.get("parameters", {}))
     if isinstance(arguments, str):
         arguments = _find_first_object(arguments)  # some write the object as a string of JSON
     if not isinstance(arguments, dict):
-        return _raise_malformed("the arguments of a tool call are a JSON object: parameter names and values")
+        return _make_malformed("the arguments of a tool call are a JSON object: parameter names and values")
     return Invoke(call["name"], arguments)
 
 
-def _raise_malformed(what: str) -> Malformed:
+def _make_malformed(what: str) -> Malformed:
     return Malformed(f"That is no tool call: {what}. Write\n{_FORM}\nor reply without a call.")
 
 

@@ -126,14 +126,14 @@ def _replace_within(value: Json) -> Json:
 
 
 def _encode_value(result: ToolResult) -> bytes:
-    return _read_frame("raise" if result.raises else "value", _show_value(result))
+    return _write_frame("raise" if result.raises else "value", _show_value(result))
 
 
 def _show_value(result: ToolResult) -> Json:
     return str(result.value) if result.raises else result.value
 
 
-def _read_frame(kind: str, value: Json) -> bytes:
+def _write_frame(kind: str, value: Json) -> bytes:
     """The bytes of an answer. Many runs read the same rows, and marshal is fast in telling that they are the
     same. Raises NotStrictError."""
     try:

@@ -21,7 +21,7 @@ _signature = functools.lru_cache(maxsize=4096)(inspect.signature)
 
 
 @functools.lru_cache(maxsize=4096)
-def _describe_form(function: Callable[..., Any]) -> _Form:
+def _read_form(function: Callable[..., Any]) -> _Form:
     parameters = list(_signature(function).parameters.values())
     plain = all(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters)
     variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
@@ -57,7 +57,7 @@ def spread(
 
     Calls that give none of these by name come back as they are.
     """
-    form = _describe_form(function)
+    form = _read_form(function)
     variadic = form.variadic if isinstance(kwargs.get(form.variadic or ""), list | tuple) else None
     if variadic is None and kwargs.keys().isdisjoint(form.nameless):
         return tuple(args), dict(kwargs)
@@ -89,7 +89,7 @@ def bind_arguments(
     if not converters:
         return given, named
     bound = _signature(function).bind(*given, **named)
-    variadic = _describe_form(function).variadic
+    variadic = _read_form(function).variadic
     for name, adapter in converters.items():
         if name not in bound.arguments:
             continue
@@ -122,7 +122,7 @@ def find_mismatch(
     """What is wrong with the arguments, as a sentence; None when they fit the signature and the schema.
 
     The values of the parameters in ``converted`` are not looked at."""
-    bound: Mapping[str, Json] | None = _describe_form(function).bound(args, kwargs)
+    bound: Mapping[str, Json] | None = _read_form(function).bound(args, kwargs)
     try:
         bound = _signature(function).bind(*args, **kwargs).arguments if bound is None else bound
     except TypeError as error:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from selfchal.builtin_models.addresses import is_loopback
 from selfchal.builtin_models.config import VllmConfig
-from selfchal.builtin_models.openai_model import OpenAIConfig
+from selfchal.builtin_models.openai_config import OpenAIConfig
 from selfchal.core.errors import ManifestError
 from selfchal.pipeline.manifest import validate
 from selfchal.pipeline.store import MANIFEST, Store

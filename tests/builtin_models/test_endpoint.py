@@ -17,7 +17,8 @@ import pytest
 
 from selfchal.builtin_models import chat
 from selfchal.builtin_models.endpoint import Endpoint, Patience
-from selfchal.builtin_models.openai_model import OpenAIConfig, OpenAIModel
+from selfchal.builtin_models.openai_config import OpenAIConfig
+from selfchal.builtin_models.openai_model import OpenAIModel
 from selfchal.core.errors import ModelError, PromptRefusedError
 from selfchal.core.model import Generation, Message, Sampling
 from tests.support.misbehaving import Reply, Server, answer, chat_answer, drip, serving

@@ -23,7 +23,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from selfchal.builtin_models.config import TransformersConfig, VllmConfig
-from selfchal.builtin_models.openai_model import OpenAIConfig, OpenAIModel
+from selfchal.builtin_models.openai_config import OpenAIConfig
+from selfchal.builtin_models.openai_model import OpenAIModel
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from selfchal.builtin_models import chat
 from selfchal.builtin_models.endpoint import Endpoint, Ledger, Patience
-from selfchal.builtin_models.openai_model import OpenAIConfig, OpenAIModel
+from selfchal.builtin_models.openai_config import OpenAIConfig
+from selfchal.builtin_models.openai_model import OpenAIModel
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Capability, Message, Sampling

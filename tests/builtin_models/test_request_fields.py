@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from selfchal.builtin_models.openai_model import OpenAIConfig, OpenAIModel
+from selfchal.builtin_models.openai_config import OpenAIConfig
+from selfchal.builtin_models.openai_model import OpenAIModel
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
 from tests.support.misbehaving import answer, chat_answer, serving

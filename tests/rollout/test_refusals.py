@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from selfchal.builtin_models.openai_model import OpenAIConfig, OpenAIModel
+from selfchal.builtin_models.openai_config import OpenAIConfig
+from selfchal.builtin_models.openai_model import OpenAIModel
 from selfchal.core.arena import Arena
 from selfchal.core.episode import End, Episode, Reward
 from selfchal.core.model import Sampling

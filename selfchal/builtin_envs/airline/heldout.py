@@ -60,12 +60,12 @@ def carrier_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTa
     random.shuffle(user_ids)
     tasks: list[RawTask] = []
     for user_id in user_ids:
-        customer = _describe_customer(database, user_id, random)
+        customer = _draw_customer(database, user_id, random)
         goals = _errands(customer, first=len(tasks) % len(KINDS), wanted=1 + (len(tasks) % 4 == 3))
         if not goals:
             continue
         row = task_row(
-            f"Your user id is {user_id}.", [_describe_profile(customer)], goals, random.choice(MANNERS)
+            f"Your user id is {user_id}.", [_make_profile_action(customer)], goals, random.choice(MANNERS)
         )
         if sound(database, toolset, [(action["name"], action["kwargs"]) for action in row["actions"]]):
             tasks.append(row)
@@ -74,7 +74,7 @@ def carrier_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTa
     return tasks
 
 
-def _describe_customer(database: Database, user_id: str, random: Random) -> Customer:
+def _draw_customer(database: Database, user_id: str, random: Random) -> Customer:
     row = database.rows("users")[user_id]
     trips = [database.rows("reservations")[trip] for trip in row["reservations"]]
     return Customer(user_id, row, trips, dict(database.rows("flights")), random)
@@ -95,11 +95,11 @@ def _errands(customer: Customer, first: int, wanted: int) -> list[Goal]:
     return goals if len(goals) == wanted else []
 
 
-def _describe_profile(customer: Customer) -> Action:
+def _make_profile_action(customer: Customer) -> Action:
     return "get_user_details", {"user_id": customer.id}
 
 
-def _write_lookup(trip: Row) -> Action:
+def _make_lookup(trip: Row) -> Action:
     return "get_reservation_details", {"reservation_id": trip["reservation_id"]}
 
 
@@ -113,7 +113,7 @@ def _draw(customer: Customer, trips: list[Row]) -> Row | None:
 
 
 def cancel(customer: Customer) -> Goal | None:
-    trips = [trip for trip in customer.coming_trips() if _list_cancellable(trip)]
+    trips = [trip for trip in customer.coming_trips() if _is_cancellable(trip)]
     trip = _draw(customer, trips)
     if trip is None:
         return None
@@ -121,10 +121,10 @@ def cancel(customer: Customer) -> Goal | None:
     why = "you are ill (a health reason)" if insured else "of a change of plan"
     said = f"You want to cancel your trip {_describe_route(trip)}, because {why}."
     call: Action = ("cancel_reservation", {"reservation_id": trip["reservation_id"]})
-    return Goal("cancel", said, trip["reservation_id"], [_write_lookup(trip), call])
+    return Goal("cancel", said, trip["reservation_id"], [_make_lookup(trip), call])
 
 
-def _list_cancellable(trip: Row) -> bool:
+def _is_cancellable(trip: Row) -> bool:
     return bool(trip["cabin"] == "business" or trip["insurance"] == "yes" or trip["created_at"] >= DAY_AGO)
 
 
@@ -151,7 +151,7 @@ def add_bags(customer: Customer) -> Goal | None:
         "nonfree_baggages": paid,
         "payment_id": card_id,
     }
-    calls: list[Action] = [_write_lookup(trip), ("update_reservation_baggages", kwargs)]
+    calls: list[Action] = [_make_lookup(trip), ("update_reservation_baggages", kwargs)]
     return Goal("bags", said, trip["reservation_id"], calls, outputs)
 
 
@@ -170,7 +170,7 @@ def rename(customer: Customer) -> Goal | None:
         "passenger",
         said,
         trip["reservation_id"],
-        [_write_lookup(trip), ("update_reservation_passengers", kwargs)],
+        [_make_lookup(trip), ("update_reservation_passengers", kwargs)],
     )
 
 
@@ -195,7 +195,7 @@ def upgrade(customer: Customer) -> Goal | None:
         "payment_id": card_id,
     }
     return Goal(
-        "cabin", said, trip["reservation_id"], [_write_lookup(trip), ("update_reservation_flights", kwargs)]
+        "cabin", said, trip["reservation_id"], [_make_lookup(trip), ("update_reservation_flights", kwargs)]
     )
 
 
@@ -223,7 +223,7 @@ def postpone(customer: Customer) -> Goal | None:
         "payment_id": card_id,
     }
     calls: list[Action] = [
-        _write_lookup(trip),
+        _make_lookup(trip),
         ("search_direct_flight", search),
         ("update_reservation_flights", kwargs),
     ]
@@ -284,7 +284,7 @@ def compensate(customer: Customer) -> Goal | None:
     )
     amount = 100 * len(trip["passengers"])
     call: Action = ("send_certificate", {"user_id": customer.id, "amount": amount})
-    return Goal("compensation", said, trip["reservation_id"], [_write_lookup(trip), call], [str(amount)])
+    return Goal("compensation", said, trip["reservation_id"], [_make_lookup(trip), call], [str(amount)])
 
 
 def _was_cancelled(customer: Customer, trip: Row) -> bool:

@@ -73,7 +73,7 @@ def search_direct_flight(db: Rows, origin: str, destination: str, date: str) -> 
     return [
         on_day(flight, date)
         for flight in _list_flights(db, "origin", origin)
-        if flight["destination"] == destination and _find_available(flight, date)
+        if flight["destination"] == destination and _is_available(flight, date)
     ]
 
 
@@ -92,7 +92,7 @@ def search_onestop_flight(db: Rows, origin: str, destination: str, date: str) ->
         date2 = f"2024-05-{int(date[-2:]) + 1}" if "+1" in arrival else date
         if arrival > second["scheduled_departure_time_est"]:
             continue
-        if date in first["dates"] and _find_available(second, date2) and _find_available(first, date):
+        if date in first["dates"] and _is_available(second, date2) and _is_available(first, date):
             # Status, seats and prices of the second leg are those of the first day, as in the original.
             results.append([{**on_day(first, date), "date": date}, {**on_day(second, date), "date": date2}])
     return results
@@ -106,7 +106,7 @@ def _find_connections(db: Rows, origin: str, destination: str) -> Iterator[tuple
                 yield first, second
 
 
-def _find_available(flight: Flight, date: str) -> bool:
+def _is_available(flight: Flight, date: str) -> bool:
     return date in flight["dates"] and flight["dates"][date]["status"] == "available"
 
 

@@ -68,7 +68,7 @@ def shop_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTask]
     random.shuffle(user_ids)
     tasks: list[RawTask] = []
     for user_id in user_ids:
-        customer = _describe_customer(database, user_id, random)
+        customer = _draw_customer(database, user_id, random)
         goals = _errands(customer, first=len(tasks) % len(KINDS), wanted=1 + len(tasks) % 3)
         if not goals:
             continue
@@ -82,7 +82,7 @@ def shop_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTask]
     return tasks
 
 
-def _describe_customer(database: Database, user_id: str, random: Random) -> Customer:
+def _draw_customer(database: Database, user_id: str, random: Random) -> Customer:
     row = database.rows("users")[user_id]
     orders = [database.rows("orders")[order_id] for order_id in row["orders"]]
     return Customer(user_id, row, orders, dict(database.rows("products")), random)
@@ -127,7 +127,7 @@ def _draw(customer: Customer, status: str) -> tuple[Row, list[Row]] | None:
     return customer.random.choice(found) if found else None
 
 
-def _write_lookup(order: Row) -> Action:
+def _make_lookup(order: Row) -> Action:
     return "get_order_details", {"order_id": order["order_id"]}
 
 
@@ -144,7 +144,7 @@ def cancel(customer: Customer) -> Goal | None:
         said += " You want to be told how many dollars you get back."
         outputs = [str(order["payment_history"][0]["amount"])]
     call: Action = ("cancel_pending_order", {"order_id": order["order_id"], "reason": reason})
-    return Goal("cancel", said, order["order_id"], [_write_lookup(order), call], outputs)
+    return Goal("cancel", said, order["order_id"], [_make_lookup(order), call], outputs)
 
 
 def give_back(customer: Customer) -> Goal | None:
@@ -165,7 +165,7 @@ def give_back(customer: Customer) -> Goal | None:
         "payment_method_id": method,
     }
     return Goal(
-        "return", said, order["order_id"], [_write_lookup(order), ("return_delivered_order_items", kwargs)]
+        "return", said, order["order_id"], [_make_lookup(order), ("return_delivered_order_items", kwargs)]
     )
 
 
@@ -205,7 +205,7 @@ def _swap_items(customer: Customer, status: str, tool: str, kind: str) -> Goal |
         "payment_method_id": method,
     }
     calls: list[Action] = [
-        _write_lookup(order),
+        _make_lookup(order),
         ("get_product_details", {"product_id": item["product_id"]}),
         (tool, kwargs),
     ]
@@ -230,7 +230,7 @@ def change_payment(customer: Customer) -> Goal | None:
         "modify_pending_order_payment",
         {"order_id": order["order_id"], "payment_method_id": method},
     )
-    return Goal("payment", said, order["order_id"], [_write_lookup(order), call])
+    return Goal("payment", said, order["order_id"], [_make_lookup(order), call])
 
 
 def _word_address(address: dict[str, Any]) -> str:
@@ -246,7 +246,7 @@ def change_shipping(customer: Customer) -> Goal | None:
     address = people.address(customer.random)
     said = f"You want the pending order with the {items[0]['name']} shipped to {_word_address(address)}."
     call: Action = ("modify_pending_order_address", {"order_id": order["order_id"], **address})
-    return Goal("shipping", said, order["order_id"], [_write_lookup(order), call])
+    return Goal("shipping", said, order["order_id"], [_make_lookup(order), call])
 
 
 def move(customer: Customer) -> Goal | None:

@@ -113,12 +113,12 @@ class ServiceEnvironment:
         """Digest of the state after the ground-truth calls."""
         if task.id not in self._targets:
             world = self.open(task.context)
-            for action in self._replay(task):
+            for action in self._list_calls(task):
                 world.call(action["name"], (), action["kwargs"])
             self._targets[task.id] = world.digest()
         return self._targets[task.id]
 
-    def _replay(self, task: TestTask) -> list[Mapping[str, Json]]:
+    def _list_calls(self, task: TestTask) -> list[Mapping[str, Json]]:
         return [action for action in task.truth["actions"] if not self._ends(action["name"])]
 
     def grade(self, task: TestTask, world: TableWorld, answer: str | None, replies: Sequence[str]) -> bool:
@@ -130,7 +130,7 @@ class ServiceEnvironment:
     def oracle(self, task: TestTask) -> Sequence[str]:
         calls = [
             f"print({call['name']}({', '.join(f'{key}={value!r}' for key, value in call['kwargs'].items())}))"
-            for call in self._replay(task)
+            for call in self._list_calls(task)
         ]
         size = -(-len(calls) // MAX_TURNS)
         turns = ["\n".join(calls[i : i + size]) for i in range(0, len(calls), size or 1)]

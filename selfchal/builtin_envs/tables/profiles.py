@@ -49,13 +49,13 @@ def _call_as_python_does(domain: str) -> Check:
     def check(tool: Tool, args: Sequence[Json], kwargs: Arguments) -> None:
         if "data" in kwargs:
             name = tool.spec.name
-            where = f"tau_bench.envs.{domain}.tools.{name}.{_find_original(name)}"
+            where = f"tau_bench.envs.{domain}.tools.{name}.{_name_original(name)}"
             raise TypeError(f"{where}() got multiple values for keyword argument 'data'")
 
     return check
 
 
-def _find_original(name: str) -> str:
+def _name_original(name: str) -> str:
     return f"{name.title().replace('_', '')}.invoke"
 
 
@@ -64,7 +64,7 @@ def _rename(function: Function) -> Function:
     copy = FunctionType(function.__code__, function.__globals__, function.__name__)
     copy.__annotations__ = function.__annotations__
     copy.__doc__ = function.__doc__
-    copy.__qualname__ = _find_original(function.__name__)
+    copy.__qualname__ = _name_original(function.__name__)
     return copy
 
 

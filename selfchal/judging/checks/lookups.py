@@ -27,11 +27,11 @@ def blurred(calls: Sequence[Call], answer: Json, wording: Wording) -> tuple[list
         at = next((i for i, line in enumerate(lines) if str(answer).casefold() in line.casefold()), None)
         if at is None:
             continue
-        mine = wording.mentioned(_describe_line(lines, at))
+        mine = wording.mentioned(_list_line_features(lines, at))
         if not mine:
             return [], [_make_question(answer, lines, at)]
         alike = [i for i, line in enumerate(lines) if i != at and shape(line) == shape(lines[at])]
-        rivals = [i for i in alike if not mine - _describe_line(lines, i)]
+        rivals = [i for i in alike if not mine - _list_line_features(lines, i)]
         return [f"which line gives {answer!r}"] if rivals and not wording.cued else [], []
     return [], []
 
@@ -65,9 +65,11 @@ def strayed(calls: Sequence[Call], wording: Wording) -> list[str]:
         for address in _list_addresses(call):
             beside = _find_links_beside(address, pages)
             rivals = [link for link in beside if link not in visited]
-            mine = wording.mentioned(_split_name(address)) | (_split_name(address) & _read_in(pages, address))
+            mine = wording.mentioned(_list_name_features(address)) | (
+                _list_name_features(address) & _read_in(pages, address)
+            )
             on_the_way = any(other.startswith(f"{address.rstrip('/')}/") for other in visited - {address})
-            if not on_the_way and any(not mine - _split_name(link) for link in rivals):
+            if not on_the_way and any(not mine - _list_name_features(link) for link in rivals):
                 missing[f"which page is meant ({address!r})"] = None
         if isinstance(call.value, str):
             pages.append(call.value)
@@ -100,9 +102,9 @@ def _find_links_beside(address: str, pages: Sequence[str]) -> list[str]:
     return []
 
 
-def _split_name(address: str) -> set[str]:
+def _list_name_features(address: str) -> set[str]:
     return features([address.rsplit("/", 1)[1]])
 
 
-def _describe_line(lines: Sequence[str], at: int) -> set[str]:
+def _list_line_features(lines: Sequence[str], at: int) -> set[str]:
     return features(lines[max(0, at - _AROUND) : at + _AROUND + 1])

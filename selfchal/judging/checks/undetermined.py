@@ -42,7 +42,7 @@ def find_undetermined(
     calls = evidence.solution.execution.calls
     explorer = evidence.explored()
     docs = Documents(runner.environment)
-    if _find_unaddressed(task, needs, explorer, wording):
+    if _is_unaddressed(task, needs, explorer, wording):
         return ["who or what it is about: nothing in it leads to any record"], []
     missing: dict[Need, str] = {}
     open_needs = [
@@ -53,8 +53,8 @@ def find_undetermined(
     ]
     for need in open_needs:
         choices = docs.choices(calls[need.call].name, need.parameter)
-        unsaid = _find_underived(need, needs, explorer, docs, choices) and str(need.value) in task.evaluate
-        if unsaid or _find_unnamed(need, needs, explorer, wording):
+        unsaid = _is_underived(need, needs, explorer, docs, choices) and str(need.value) in task.evaluate
+        if unsaid or _is_unnamed(need, needs, explorer, wording):
             missing[need] = f"{need.value!r} ({need.parameter} of {calls[need.call].name})"
     used = {str(need.value) for need in needs}
     asked = [need for need in open_needs if need not in missing]
@@ -165,7 +165,7 @@ def _try_values(need: Need, others: Sequence[Json], evidence: Evidence) -> Itera
             yield need, other, world
 
 
-def _find_unaddressed(task: Task, needs: Sequence[Need], explorer: StateExplorer, wording: Wording) -> bool:
+def _is_unaddressed(task: Task, needs: Sequence[Need], explorer: StateExplorer, wording: Wording) -> bool:
     """No record that the task is about, or that leads to one, is named or can be looked up by what is."""
     starts = {str(value) for value in task.context.values()}
     about = {str(need.value) for need in needs} & explorer.shown.keys()
@@ -176,7 +176,7 @@ def _find_unaddressed(task: Task, needs: Sequence[Need], explorer: StateExplorer
     )
 
 
-def _find_underived(
+def _is_underived(
     need: Need, needs: Sequence[Need], explorer: StateExplorer, docs: Documents, choices: Sequence[Json]
 ) -> bool:
     """A text that no reading shows and no document names: only the instruction could have said it.
@@ -192,7 +192,7 @@ def _find_underived(
     return need.value not in explorer.seen and not docs.wording.says(need.value)
 
 
-def _find_unnamed(need: Need, needs: Sequence[Need], explorer: StateExplorer, wording: Wording) -> bool:
+def _is_unnamed(need: Need, needs: Sequence[Need], explorer: StateExplorer, wording: Wording) -> bool:
     """An id about which the instruction says nothing that is not just as true of the ids beside it: others
     that could be meant, or others in the same list."""
     if need.value not in explorer.described or wording.picks(_list_kinds(need, explorer)):

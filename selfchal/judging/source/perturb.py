@@ -26,20 +26,20 @@ _SIGNS = re.compile("|".join(("{", *sorted(_MAKERS))))
 class _SetTurner(ast.NodeTransformer):
     def visit_Set(self, node: ast.Set) -> ast.AST:
         self.generic_visit(node)
-        return _get_called_name("set", ast.List(node.elts, ast.Load()))
+        return _make_call("set", ast.List(node.elts, ast.Load()))
 
     def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
         self.generic_visit(node)
-        return _get_called_name("set", ast.ListComp(node.elt, node.generators))
+        return _make_call("set", ast.ListComp(node.elt, node.generators))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.op, SET_OPERATORS):
-            return _get_called_name("_mixed", node)
+            return _make_call("_mixed", node)
         return node
 
 
-def _get_called_name(name: str, argument: ast.expr) -> ast.Call:
+def _make_call(name: str, argument: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), [argument], [])
 
 

@@ -89,7 +89,7 @@ class RolloutSection(Section):
 
 
 class LimitsSection(Section):
-    seconds: float = Field(5.0, gt=0, le=86_400)
+    seconds: float = Field(5.0, ge=0.01, le=86_400)
     """Wall time of one execution, in seconds."""
     memory_mb: int = Field(512, ge=16, le=2**24)
     """Memory of one execution, in MiB."""

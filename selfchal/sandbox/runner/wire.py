@@ -164,7 +164,7 @@ def read_frame(fd: int) -> bytes | None:
     """One frame from a blocking descriptor; None at its end. For the child, which trusts its host to send
     no more than it was asked for."""
     data = os.read(fd, _FIRST_PIECE)
-    while (missing := _list_missing(data)) > 0:
+    while (missing := _count_missing(data)) > 0:
         more = os.read(fd, missing)
         if not more:
             return None
@@ -172,7 +172,7 @@ def read_frame(fd: int) -> bytes | None:
     return data[HEADER.size :]
 
 
-def _list_missing(data: bytes) -> int:
+def _count_missing(data: bytes) -> int:
     if len(data) < HEADER.size:
         return HEADER.size - len(data)
     return HEADER.size + HEADER.unpack_from(data)[0] - len(data)  # type: ignore[no-any-return]  # an int

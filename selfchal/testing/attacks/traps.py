@@ -45,7 +45,7 @@ class Traps:
             self._folder.chmod(0o777)  # only the sandbox is to stand in the way
             self._secret = self._folder / "secret.py"
             self._plant()
-            self._list_sockets(undo)
+            self._open_sockets(undo)
             self._before = self._look()
             for path in _PLANTED:
                 undo.callback(path.unlink, missing_ok=True)
@@ -63,12 +63,12 @@ class Traps:
             undo.callback(victim.stdin.close)
         return victim
 
-    def _list_sockets(self, undo: contextlib.ExitStack) -> None:
+    def _open_sockets(self, undo: contextlib.ExitStack) -> None:
         self._listeners: list[socket.socket] = []
         self._tcp = socket.create_server(("127.0.0.1", 0))
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.bind(("127.0.0.1", 0))
-        unix, self._abstract = self._list_unix_sockets()
+        unix, self._abstract = self._open_unix_sockets()
         for listener in filter(None, (self._tcp, self._udp, unix, self._abstract)):
             undo.callback(listener.close)
             listener.setblocking(False)
@@ -78,7 +78,7 @@ class Traps:
         self._secret.write_text(f"token = {self._token!r}\nprint(token)\n")
         self._secret.chmod(0o666)
 
-    def _list_unix_sockets(self) -> tuple[socket.socket, socket.socket | None]:
+    def _open_unix_sockets(self) -> tuple[socket.socket, socket.socket | None]:
         unix = socket.socket(socket.AF_UNIX)
         unix.bind(str(self._folder / "socket"))
         (self._folder / "socket").chmod(0o777)
