@@ -19,7 +19,8 @@ MEGABYTES = 150
 # Imports every module, without what the extras bring, and says which cannot be imported.
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys
-for extra in ("torch", "transformers", "safetensors", "trl", "peft", "vllm", "docker", "pydantic_monty"):
+for extra in ("torch", "transformers", "safetensors", "trl", "peft", "vllm", "docker", "pydantic_monty", "mcp",
+              "jsonschema", "httpx2"):
     sys.modules[extra] = None
 import selfchal
 failed = []

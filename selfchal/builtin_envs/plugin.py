@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def register_environments() -> Iterable[type[Environment]]:
     from selfchal.builtin_envs.airline.environment import Airline
     from selfchal.builtin_envs.calculation.environment import Calculation
+    from selfchal.builtin_envs.mcp.environment import Mcp
     from selfchal.builtin_envs.retail.environment import Retail
     from selfchal.builtin_envs.web_browsing.environment import WebBrowsing
 
-    return [Airline, Calculation, Retail, WebBrowsing]
+    return [Airline, Calculation, Mcp, Retail, WebBrowsing]

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tasks": ("selfchal.cli.tasks:tasks", "List, show, export or judge tasks."),
     "sandbox": ("selfchal.cli.sandbox:sandbox", "Run code in a sandbox, or attack the sandbox itself."),
     "env": ("selfchal.cli.env:env", "Call an environment's tools without a model."),
+    "mcp": ("selfchal.cli.mcp:mcp", "Inspect your MCP servers, and try what tasks they are good for."),
     "plugins": ("selfchal.cli.plugins:plugins", "List what is installed, or start a plugin of your own."),
     "schema": ("selfchal.cli.manifest:schema", "Print the JSON schema of manifests, for editors."),
     "doctor": ("selfchal.cli.doctor:doctor", "Say what this machine can and cannot do."),

@@ -24,6 +24,16 @@ def test_other_options_are_kept(name: str) -> None:
     assert redact({name: "sesame"}) == {name: "sesame"}
 
 
+@pytest.mark.parametrize("text", ["${API_KEY}", "${env:API_KEY}", "Bearer ${API_KEY}"])
+def test_a_text_that_only_names_a_variable_is_kept(text: str) -> None:
+    assert redact({"env": {"api_key": text}}) == {"env": {"api_key": text}}
+
+
+@pytest.mark.parametrize("text", ["${API_KEY:-sesame}", "sesame ${API_KEY}", "${API_KEY}sesame"])
+def test_a_text_that_holds_more_than_a_variable_is_taken_out(text: str) -> None:
+    assert redact({"env": {"api_key": text}}) == {"env": {"api_key": REDACTED}}
+
+
 def test_counts_and_switches_are_kept_whatever_they_are_called() -> None:
     assert redact({"token": 3, "key": True, "secret": None}) == {"token": 3, "key": True, "secret": None}
 

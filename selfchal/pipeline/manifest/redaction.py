@@ -16,11 +16,15 @@ _SECRET_NAME = re.compile(
     r"|(^|[_-])(password|passwd|passphrase|secret|authorization|credentials?)$",
     re.IGNORECASE,
 )
+_REFERENCE = re.compile(r"(Bearer )?\$\{(env:)?\w+\}")  # names a variable, and holds no secret itself
 _LOGIN = re.compile(r"(?<=://)[^/\s@]+(?=@)")  # user:password of an address
 
 
 def redact(value: Json) -> Json:
-    """The same value with REDACTED for texts under such names, and for logins inside of addresses."""
+    """The same value with REDACTED for texts under such names, and for logins inside of addresses.
+
+    A text that only names a variable, as ``${GITHUB_TOKEN}``, is kept.
+    """
     if isinstance(value, dict):
         return {name: _redact_entry(str(name), inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -29,4 +33,5 @@ def redact(value: Json) -> Json:
 
 
 def _redact_entry(name: str, value: Json) -> Json:
-    return REDACTED if isinstance(value, str) and _SECRET_NAME.search(name) else redact(value)
+    secret = isinstance(value, str) and _SECRET_NAME.search(name) and not _REFERENCE.fullmatch(value)
+    return REDACTED if secret else redact(value)

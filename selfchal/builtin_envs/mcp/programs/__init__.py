@@ -1,0 +1,1 @@
+"""Programs that are run and never imported; they need Python alone."""

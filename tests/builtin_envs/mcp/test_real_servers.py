@@ -1,0 +1,124 @@
+"""Real servers out of npm and PyPI: the conformance kit is green, and ten tasks for each are judged rightly."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import selfchal
+from selfchal.builtin_envs.mcp.environment import Mcp
+from selfchal.builtin_envs.mcp.opening import close_servers
+from selfchal.core.errors import EnvironmentDataError
+from selfchal.testing.conformance.environments import environment_cases
+from tests.builtin_envs.mcp import real_tasks
+from tests.support.real_servers import npm_server, pypi_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+DATE = "1767225600 +0000"  # so that a commit is the same whenever it is made
+Made = dict[str, Any]
+
+
+def memory(folder: Path) -> Made:
+    path = folder / "graph.jsonl"
+    path.write_text("\n".join(map(json.dumps, real_tasks.GRAPH)))
+    entry = npm_server("server-memory", MEMORY_FILE_PATH=str(path))
+    return {"servers": {"memory": entry}, "state": {"memory": {"file": str(path)}}}
+
+
+def filesystem(folder: Path) -> Made:
+    root = folder / "docs"
+    for name, text in real_tasks.FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    entry = npm_server("server-filesystem", str(root))
+    return {"servers": {"files": entry}, "state": {"files": {"directory": str(root)}}}
+
+
+def sqlite(folder: Path) -> Made:
+    path = folder / "books.db"
+    with sqlite3.connect(path) as database:
+        for statement in real_tasks.SQL:
+            database.execute(statement)
+    entry = pypi_server("old", "mcp_server_sqlite", "--db-path", str(path))
+    return {"servers": {"books": entry}, "state": {"books": {"file": str(path)}}, "hide": ["append_insight"]}
+
+
+def git(folder: Path) -> Made:
+    repository = folder / "repository"
+    repository.mkdir()
+    (repository / "a.txt").write_text("one\n")
+    (repository / "b.txt").write_text("two\n")
+    dates = {"GIT_AUTHOR_DATE": DATE, "GIT_COMMITTER_DATE": DATE}
+    commands = ["init -q -b main .", "config user.name Ann", "config user.email ann@example.com"]
+    commands += ["add a.txt", "commit -q -m first", "branch old", "add b.txt"]
+    for command in commands:
+        subprocess.run(["git", *command.split()], cwd=repository, env=os.environ | dates, check=True)
+    entry = pypi_server("new", "mcp_server_git", "--repository", str(repository), **dates)
+    seen = [".git/index", ".git/logs*", ".git/objects*", ".git/COMMIT_EDITMSG"]
+    return {
+        "servers": {"git": entry},
+        "state": {"git": {"directory": str(repository), "ignore": seen}},
+        "arguments": {"*": {"repo_path": str(repository)}},
+    }
+
+
+def everything(folder: Path) -> Made:
+    hidden = ["trigger-long-running-operation", "get-env"]
+    return {
+        "servers": {"all": npm_server("server-everything")},
+        "state": {"all": "read_only"},
+        "hide": hidden,
+    }
+
+
+SERVERS: list[tuple[Callable[[Path], Made], list[real_tasks.Case], list[list[Any]]]] = [
+    (memory, real_tasks.MEMORY, [["delete_entities", {"entityNames": ["Bob"]}]]),
+    (filesystem, real_tasks.FILESYSTEM, [["write_file", {"path": "ROOT/new.txt", "content": "x"}]]),
+    (sqlite, real_tasks.SQLITE, [["write_query", {"query": "delete from books"}]]),
+    (git, real_tasks.GIT, [["git_create_branch", {"branch_name": "dev"}]]),
+    (everything, real_tasks.EVERYTHING, []),
+]
+
+
+@pytest.mark.parametrize(("make", "cases", "calls"), SERVERS, ids=[make.__name__ for make, _, _ in SERVERS])
+def test_the_kit_is_green_and_ten_tasks_are_judged_rightly(
+    make: Callable[[Path], Made], cases: list[real_tasks.Case], calls: list[list[Any]], tmp_path: Path
+) -> None:
+    made = make(tmp_path)
+    root = str(tmp_path / "docs")
+    held_out = {"instruction": "Do it.", "calls": calls, "answer": None if calls else "Echo: x"}
+    (tmp_path / "held_out.jsonl").write_text(json.dumps(held_out).replace("ROOT", root))
+    options = {**made, "servers": {"mcpServers": made["servers"]}}
+    options["test_tasks"] = str(tmp_path / "held_out.jsonl")
+    try:
+        for case in environment_cases(Mcp, options, calls=60):
+            case()
+        assert len(cases) == 10
+        rows = [json.loads(json.dumps(row).replace("ROOT", root)) for row, _ in cases]
+        # an instruction never says the SQL that a tool is given, so that check would refuse every task
+        checks = [{"name": "completeness", "enabled": False}] if make is sqlite else []
+        environment = selfchal.open_environment("mcp", **options)
+        verdicts = selfchal.judge(rows, environment, checks=checks, secret="a secret")
+    finally:
+        close_servers()
+    wrong = [
+        f"{row['instruction']} {verdict.stage}: {verdict.reason}"
+        for (row, sound), verdict in zip(cases, verdicts, strict=True)
+        if verdict.passed != sound
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_server_of_clocks_is_refused_with_the_names_of_its_tools() -> None:
+    entry = pypi_server("new", "mcp_server_time")
+    with pytest.raises(EnvironmentDataError) as raised:
+        selfchal.open_environment("mcp", servers={"mcpServers": {"time": entry}}, state="read_only")
+    assert "time.get_current_time is left out: its answers cannot be relied on" in str(raised.value)
+    assert "time.convert_time is left out: its answers cannot be relied on" in str(raised.value)
