@@ -78,7 +78,7 @@ def _make_scene(
     return lambda self, request, context: scene(request, context)
 
 
-@pytest.mark.parametrize(("rule", "scene", "sentence"), BROKEN, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("rule", "scene", "sentence"), BROKEN)
 def test_each_broken_rule_is_found(rule: str, scene: type[InstructionScene], sentence: str) -> None:
     broken = type("Broken", (Pae,), {"scene": _make_scene(scene)})
     (case,) = [case for case in synthesizer_cases(broken, answers=(ANSWER,)) if case.rule == rule]
