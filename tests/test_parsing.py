@@ -21,6 +21,7 @@ SOURCE = "\n".join(
 ALONE = {
     "builtin_envs/service/task_source.py",
     "builtin_envs/m3tooleval/formats.py",
+    "pipeline/examples.py",  # what the package ships itself
 }
 
 

@@ -16,7 +16,7 @@ TASK = (
 )
 MANIFEST = """run: {name: "x"}
 environment: {name: "calculation"}
-model: {name: "seedling"}
+model: {name: "openai", base_url: "http://127.0.0.1:9/v1", model: "m"}
 synthesizer: {name: "code_as_task"}
 challenge: {tasks: 1}
 sandbox: {name: "process"}

@@ -24,6 +24,8 @@ from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watchers
 from tests.pipeline.learner import Learner, Own, manifest_of
 
+pytestmark = pytest.mark.torch  # the trainer of these runs saves its state with it
+
 
 def episode(mask: list[int]) -> Episode:
     return Episode("t", 0, ids=[7] * len(mask), mask=mask)

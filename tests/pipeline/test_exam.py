@@ -27,6 +27,8 @@ from selfchal.pipeline.watch import Watchers
 from selfchal.report import write_report
 from tests.pipeline.learner import Counter, Own, facts, manifest_of
 
+pytestmark = pytest.mark.torch  # the trainer of these runs saves its state with it
+
 
 class Untested(Counter):
     """Nobody wrote held-out tasks for it."""

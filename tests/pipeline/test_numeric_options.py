@@ -22,6 +22,10 @@ KINDS = ("environment", "synthesizer", "sandbox", "model", "trainer", "check", "
 REQUIRED: dict[str, Any] = {
     "manifest": {"model": {"name": "m"}},
     "model openai": {"base_url": "http://127.0.0.1", "model": "m"},
+    "environment mcp": {
+        "servers": {"mcpServers": {"notes": {"command": "true", "args": ["notes.jsonl"]}}},
+        "state": {"file": "notes.jsonl"},
+    },
     "model transformers": {"path": "p"},
     "model vllm": {"path": "p"},
 }

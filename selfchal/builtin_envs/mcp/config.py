@@ -92,7 +92,9 @@ class McpConfig(BaseModel):
     test_tasks: Path | None = Field(
         None, description="held-out tasks: JSONL with instruction, calls [[TOOL, {…}], …], answer, family"
     )
-    timeout: float = Field(30.0, gt=0, description="seconds that a server may take to start or to answer")
+    timeout: float = Field(
+        30.0, gt=0, le=86_400, description="seconds that a server may take to start or to answer"
+    )
     processes: int = Field(1, ge=1, le=64, description="how many processes of each server work side by side")
 
     _entries: dict[str, ServerEntry] = PrivateAttr(default_factory=dict)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
+from selfchal.text_files import read_text_file
 
 _VARIABLE = re.compile(r"\$\{(?:env:)?(\w+)(?::-([^}]*))?\}")
 _SECTIONS = ("mcpServers", "servers", "mcp")  # Claude, Cursor and most; VS Code; older ones
@@ -135,7 +136,7 @@ def fill_in(text: str, server: str) -> str:
 def read_file(path: Path) -> dict[str, ServerEntry]:
     """The servers of a JSON file. Raises ValueError with the cause and the cure."""
     try:
-        value = json.loads(path.expanduser().read_text(encoding="utf-8"))
+        value = json.loads(read_text_file(path.expanduser()))
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -14,6 +14,7 @@ from selfchal.builtin_envs.mcp.world import McpWorld
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask, task_id
 from selfchal.core.world import Json, World
+from selfchal.text_files import read_text_file
 
 _FORM = '{"instruction": "…", "calls": [["TOOL", {"PARAMETER": "…"}]], "answer": …}'
 
@@ -21,7 +22,7 @@ _FORM = '{"instruction": "…", "calls": [["TOOL", {"PARAMETER": "…"}]], "answ
 def read_held_out(path: Path, opened: Callable[[], McpWorld]) -> tuple[TestTask, ...]:
     """The tasks, each tried with its own calls. Raises EnvironmentDataError where they fail."""
     try:
-        lines = path.expanduser().read_text(encoding="utf-8").splitlines()
+        lines = read_text_file(path.expanduser()).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise EnvironmentDataError(f"test_tasks: {path} cannot be read: {error}") from error
     rows = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]

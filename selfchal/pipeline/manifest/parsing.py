@@ -28,6 +28,8 @@ def parse_config(config: type[Any], rows: Mapping[str, Any], path: str) -> Any:
         raise ManifestError("; ".join(faults))
     try:
         parsed = config.model_validate(dict(rows))
+    except UnicodeEncodeError as error:
+        raise ManifestError(f"{path}: a text holds a character that is none: {error.object!a}") from error
     except ValidationError as error:
         faults = [_format_fault(fault, config, path) for fault in error.errors()]
         raise ManifestError("; ".join(faults)) from error
