@@ -24,7 +24,11 @@ def score(
     network: nn.Module, batch: MicroBatch, *, bfloat16: bool = False, entropy_gradient: bool = False
 ) -> Scores:
     """One forward pass. The vocabulary projection, most of a small model's memory and time, is made at
-    the N places that predict an agent token and nowhere else."""
+    the N places that predict an agent token and nowhere else.
+
+    ``batch.predicts`` marks them: an episode's mask, moved one place to the left. All other tokens get no
+    log-probability here, and so no gradient.
+    """
     device = batch.ids.device
     autocast: Any = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
     with autocast, _project_only(network, batch.predicts) as seen:
