@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfchal.builtin_envs.mcp.connection import ListedTool
 from selfchal.builtin_envs.mcp.schemas import resolve
 from selfchal.core.world import Json
 
 _QUOTED = re.compile(r"['\"`]([^'\"`\n]{1,60})['\"`]")
+_PATH = re.compile(r"path|file|dir|folder|source|destination", re.IGNORECASE)
 _MOST_WORDS = 40
 _LONGEST_WORD = 60
 _FORMS = {  # what a description or a format asks for, and one of it
@@ -40,16 +41,31 @@ def collect_words(view: Json) -> list[str]:
     return list(texts)[:_MOST_WORDS]
 
 
-def list_arguments(tool: ListedTool, words: Sequence[str]) -> Iterator[dict[str, Json]]:
-    """Endlessly many, the most likely first; the same for the same tool and words."""
+def list_paths(view: Json, directory: str | None) -> list[str]:
+    """Whole paths of what is in a directory, and its own; none where the state is none."""
+    if directory is None:
+        return []
+    return [*(f"{directory}/{name}" for name in list(view)[:_MOST_WORDS]), directory]
+
+
+def list_arguments(
+    tool: ListedTool, words: Sequence[str], paths: Sequence[str] = ()
+) -> Iterator[dict[str, Json]]:
+    """Endlessly many, the most likely first; the same for the same tool and words. Parameters that are called
+    after a path get one of ``paths``, where there are some."""
     properties: Mapping[str, Json] = tool.schema.get("properties", {})
     required = list(tool.schema.get("required", []))
     draw = random.Random(tool.name)
-    source = _Source(tool.schema, _QUOTED.findall(tool.description), words, draw)
-    yield {name: source.likely(properties.get(name, {})) for name in required}
+    plain = _Source(tool.schema, _QUOTED.findall(tool.description), words, draw)
+    of_paths = replace(plain, told=(), words=paths or words)
+
+    def source(name: str) -> _Source:
+        return of_paths if _PATH.search(name) else plain
+
+    yield {name: source(name).likely(properties.get(name, {})) for name in required}
     while properties:
         chosen = [name for name in properties if name in required or draw.random() < 0.3]
-        yield {name: source.drawn(properties[name]) for name in chosen}
+        yield {name: source(name).drawn(properties[name]) for name in chosen}
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class LiveServer:
         """Raises ServerDiedError, ServerTimeoutError, and EnvironmentDataError where it does not start."""
         connection = self.connection  # which sets the paths where it starts the server
         private, own = self.paths
-        given = _substitute({**arguments, **self.session}, own, private)
+        given = make_private({**arguments, **self.session}, own, private)
         answer = connection.call(tool, given)
         return Answer(_substitute(answer.value, private, own), answer.ok)
 
@@ -67,6 +67,19 @@ class LiveServer:
             self._connection.close()
         self._connection = None
         self.current = None
+
+
+def make_private(value: Json, own: str, private: str) -> Json:
+    """Arguments in which the user's path stands become those for the private copy: texts that are a path, not
+    those that mention one, since they may be written into the state."""
+    if isinstance(value, str):
+        inside = own and (value == own or value.startswith(f"{own.rstrip('/')}/"))
+        return private + value[len(own.rstrip("/")) :] if inside else value
+    if isinstance(value, list):
+        return [make_private(inner, own, private) for inner in value]
+    if isinstance(value, dict):
+        return {name: make_private(inner, own, private) for name, inner in value.items()}
+    return value
 
 
 def _substitute(value: Json, path: str, other: str) -> Json:

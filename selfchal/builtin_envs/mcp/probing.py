@@ -1,8 +1,9 @@
 """What the tools of a server do, found out by calling them on its private start state.
 
 Each tool is called with a few arguments that its schema, its texts and the state suggest, and once more a
-moment later. So it shows which tools write that do not say it, which answer differently every time (clocks,
-random numbers), and whether the server looks at a state that was put back under it.
+moment later by a process that was started anew. So it shows which tools write that do not say it, which
+answer differently every time (clocks, random numbers), and whether the server looks at a state that was put
+back under it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from selfchal.builtin_envs.mcp.connection import ListedTool
-from selfchal.builtin_envs.mcp.example_arguments import collect_words, list_arguments
+from selfchal.builtin_envs.mcp.example_arguments import collect_words, list_arguments, list_paths
 from selfchal.builtin_envs.mcp.recorded import Recorded, describe_disagreement, find_todays_date
 from selfchal.builtin_envs.mcp.server import Server
 from selfchal.core.errors import EnvironmentDataError
@@ -46,13 +47,14 @@ def probe(server: Server, tools: Sequence[ListedTool], fixed: Mapping[str, Mappi
     Raises EnvironmentDataError where the server does not start again.
     """
     found, probes, started = Findings(), list[_Probe](), time.monotonic()
-    words = collect_words(server.start.view)
+    words, paths = collect_words(server.start.view), list_paths(server.start.view, server.directory)
     for tool in sorted(tools, key=lambda tool: tool.only_reads is not True):  # readers first
-        for arguments in itertools.islice(list_arguments(tool, words), _ATTEMPTS):
+        for arguments in itertools.islice(list_arguments(tool, words, paths), _ATTEMPTS):
             given = {**arguments, **fixed.get(tool.name, {})}
             changed = _try_call(server, tool.name, given, found, probes)
             if changed or (tool.only_reads and tool.name in found.worked):
                 break  # others are called more often, since they may write with other arguments
+    server.stop()  # another process with another copy must answer alike
     time.sleep(max(0.0, _APART_SECONDS - (time.monotonic() - started)))
     for one in probes:
         again = server.make(server.start, one.tool, one.arguments)

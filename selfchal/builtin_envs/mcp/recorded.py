@@ -34,9 +34,13 @@ class Recorded:
     after: Snapshot
 
     def agrees(self, other: Recorded) -> bool:
-        """The same for whoever looks: the answer, and what is seen of the state."""
-        same = self.answer == other.answer or canonical(self.answer.value) == canonical(other.answer.value)
-        return same and self.answer.ok == other.answer.ok and self.after.digest == other.after.digest
+        """The same for whoever looks: the answer, and what is seen of the state.
+
+        The texts of two failures may differ: some servers name a temporary file in them.
+        """
+        if self.answer.ok != other.answer.ok or self.after.digest != other.after.digest:
+            return False
+        return not self.answer.ok or canonical(self.answer.value) == canonical(other.answer.value)
 
 
 @dataclass
@@ -69,8 +73,8 @@ class Recordings:
             self._kept.move_to_end(key)
             return self._kept[key][0]
 
-    def put(self, key: Key, recorded: Recorded) -> None:
-        """Keep it, and compare it with what the same call gave before."""
+    def put(self, key: Key, recorded: Recorded) -> Recorded:
+        """Keep it, or compare it with what the same call gave before; the one that is kept."""
         with self._lock:
             earlier = self._kept.get(key)
             if earlier is None:
@@ -81,11 +85,12 @@ class Recordings:
                 self._size += size
                 while self._size > _MOST_BYTES:
                     self._size -= self._kept.popitem(last=False)[1][1]
-                return
+                return recorded
             checks = self._checks.setdefault(key[1], _Checks())
             checks.agreed, checks.last = checks.agreed + 1, time.monotonic()
             if not earlier[0].agrees(recorded):
                 self.unstable.setdefault(key[1], describe_disagreement(earlier[0], recorded))
+            return earlier[0]
 
 
 def describe_disagreement(one: Recorded, other: Recorded) -> str:

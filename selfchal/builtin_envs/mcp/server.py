@@ -49,6 +49,11 @@ class Server:
         return isinstance(self._keeper, KeptOnDisk) and not self._keeper.restarts
 
     @property
+    def directory(self) -> str | None:
+        """The user's own path of its state, where that is a directory."""
+        return self._keeper.state.directory if isinstance(self._keeper, KeptOnDisk) else None
+
+    @property
     def starts(self) -> int:
         """How often a process was started."""
         return sum(live.starts for live in self._processes)
@@ -70,7 +75,7 @@ class Server:
         if recorded is None:
             recorded, firm = self._make(before, tool, arguments, reads)
             if firm:
-                self.recordings.put(key, recorded)
+                recorded = self.recordings.put(key, recorded)
             if how := find_todays_date(recorded.answer, arguments, before):
                 self.recordings.unstable.setdefault(tool, how)
         return recorded.answer, recorded.after

@@ -8,6 +8,7 @@ import pytest
 
 from selfchal.builtin_envs.mcp.connection import Answer, ListedTool
 from selfchal.builtin_envs.mcp.example_arguments import list_arguments
+from selfchal.builtin_envs.mcp.live import make_private
 from selfchal.builtin_envs.mcp.recorded import Recorded, Recordings, find_todays_date
 from selfchal.builtin_envs.mcp.schemas import choose_name, format_type, offer
 from selfchal.builtin_envs.mcp.snapshot import make_snapshot
@@ -116,6 +117,27 @@ def test_a_recorded_answer_is_given_once_it_was_repeated_often_enough() -> None:
     assert recordings.unstable == {}
     recordings.put(key, Recorded(Answer(random.Random(0).random()), state))
     assert "the same call gave 4 and then 0.84" in recordings.unstable["roll"]
+
+
+def test_a_path_becomes_private_and_a_text_that_mentions_it_does_not() -> None:
+    given = {"path": "/own/x.txt", "paths": ["/own", "/owner"], "content": "see /own/x.txt"}
+    private = make_private(given, "/own", "/tmp/1/own")
+    assert private == {
+        "path": "/tmp/1/own/x.txt",
+        "paths": ["/tmp/1/own", "/owner"],
+        "content": "see /own/x.txt",
+    }
+
+
+def test_two_failures_may_have_different_texts_and_the_first_is_given() -> None:
+    recordings, state = Recordings(), make_snapshot("k", {}, None)
+    key = ("k", "write", "{}")
+    recordings.put(key, Recorded(Answer("cannot rename x.123", ok=False), state))
+    again = recordings.put(key, Recorded(Answer("cannot rename x.456", ok=False), state))
+    assert again.answer.value == "cannot rename x.123"
+    assert recordings.unstable == {}
+    recordings.put(key, Recorded(Answer("done"), state))
+    assert "write" in recordings.unstable
 
 
 def test_todays_date_in_an_answer_is_a_clock_unless_somebody_gave_it() -> None:
