@@ -98,11 +98,11 @@ class PrivateCopy:
 
     def _write_one(self, name: str, content: bytes) -> None:
         path = self._find(name)
+        self._remove(name)  # what lies there may be of another kind
         if content == _DIRECTORY:
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
             if content.startswith(_LINK):
                 path.symlink_to(content.removeprefix(_LINK).decode())
             else:

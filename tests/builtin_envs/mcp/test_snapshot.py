@@ -78,6 +78,21 @@ def test_a_copy_is_brought_back_by_writing_what_differs_and_sees_a_change_of_the
     assert (copy.path / "y").stat().st_mtime_ns == times
 
 
+def test_a_file_may_become_a_directory_or_a_link_and_back(tmp_path: Path) -> None:
+    copy = PrivateCopy(tmp_path / "root", is_file=False)
+    copy.path.mkdir()
+    states = [
+        {"x": b"1"},
+        {"x": b"\x00directory", "x/y": b"2"},
+        {"x": b"\x00link nowhere"},
+        {"x": b"\x00directory"},
+        {"x": b"1"},
+    ]
+    for content in states:
+        copy.write(content)
+        assert PrivateCopy(copy.path, is_file=False).read() == content
+
+
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentDataError, match="is no directory: make it"):
         load(tmp_path / "none", is_file=False)
