@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from selfchal.api.opening import open_environment
 from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.plugins import load_plugins
+from tests.support.oracle_endpoint import serve_oracle
 
 pytestmark = pytest.mark.torch
 
@@ -112,13 +114,18 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_third_party_environment_runs_without_a_network(tmp_path: Path) -> None:
+def test_the_manifest_of_the_third_party_environment_runs_with_an_endpoint(tmp_path: Path) -> None:
     if "library" not in load_plugins().names("environment"):
         pytest.skip("the package is not installed: pip install -e examples/selfchal-library")
     tiny = ["--set=evaluation.tasks=3", "--set=challenge.proposals=4", "--set=challenge.tasks=2"]
-    done = _selfchal("run", LIBRARY, "--out", tmp_path / "run", *tiny, prefix=offline())
+    task = {"instruction": "Lend something.", "evaluate": "", "solution": "", "failures": []}
+    with serve_oracle(open_environment("library"), task) as url:
+        where = f"--set=model.base_url={url}"
+        done = _selfchal("run", LIBRARY, "--out", tmp_path / "run", *tiny, where)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "run" / "results.json").read_text())["funnel"]["proposed"] == 4
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["funnel"]["proposed"] == 4
+    assert results["before"]["pass@1"] == 1.0, "this endpoint knows the answers"
 
 
 def offline() -> tuple[str, ...]:

@@ -20,7 +20,8 @@ def measure_distance(operator: str, left: Any, right: Any) -> float:
         return _measure_membership(left, right)
     if operator in ("<", "<=", ">", ">=") and _is_number(left) and _is_number(right):
         over = left - right if operator[0] == "<" else right - left
-        return float(max(over, 0)) + (operator in "<>")
+        met = over < 0 if operator in ("<", ">") else over <= 0
+        return 0.0 if met else float(over) + 1
     return 1.0
 
 
