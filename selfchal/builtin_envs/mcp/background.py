@@ -18,6 +18,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from selfchal.core.errors import EnvironmentDataError
+
 T = TypeVar("T")
 _PROGRAMS = Path(__file__).parent / "programs"
 LAUNCHER = _PROGRAMS / "launcher.py"
@@ -36,12 +38,16 @@ class Background:
             start_new_session=True,
         )
         self._numbers = itertools.count()
+        self._closed = False
         self._closers: dict[int, Callable[[], None]] = {}
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, name="mcp", daemon=True).start()
 
     def make_folder(self) -> Path:
-        """A new folder for one server process."""
+        """A new folder for one server process. Raises EnvironmentDataError once this program ends: a thread
+        that sees its server ended must not start another."""
+        if self._closed:
+            raise EnvironmentDataError("no server is started any more, since this program ends")
         folder = self.folder / str(next(self._numbers))
         folder.mkdir()
         return folder
@@ -61,6 +67,7 @@ class Background:
 
     def close(self) -> None:
         """End every connection, then the guardian, which ends what is left and removes the folder."""
+        self._closed = True
         for close in list(self._closers.values()):
             close()
         self.loop.call_soon_threadsafe(self.loop.stop)

@@ -8,8 +8,10 @@ import os
 import shutil
 import signal
 import sys
+import time
 
-ATTEMPTS = 3  # a server that is just being killed may write once more
+ATTEMPTS = 50  # a server that is just being started or killed may write once more
+PAUSE_SECONDS = 0.1
 
 
 def end_group(pid: int) -> None:
@@ -20,17 +22,25 @@ def end_group(pid: int) -> None:
         return
 
 
-if __name__ == "__main__":
-    folder = sys.argv[1]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while sys.stdin.buffer.read(1):
-        continue
-    for name in sorted(os.listdir(folder)):
+def end_servers(folder: str) -> None:
+    """End the group of every server that has a process id here."""
+    for name in os.listdir(folder):
         path = os.path.join(folder, name, "pid")
         if os.path.exists(path):
             with open(path, encoding="ascii") as file:
                 text = file.read()
             if text.isdigit():
                 end_group(int(text))
+
+
+if __name__ == "__main__":
+    folder = sys.argv[1]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while sys.stdin.buffer.read(1):
+        continue
     for _ in range(ATTEMPTS):
+        if not os.path.isdir(folder):
+            break
+        end_servers(folder)
         shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(PAUSE_SECONDS)
