@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
 import json
 import pkgutil
 import subprocess
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import selfchal
+from tests.support.lazy_names import check_name, check_names_alike
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "transformers", "numpy", "pydantic", "yaml", "rich", "click", "pluggy", "jinja2")
@@ -67,26 +66,11 @@ def test_every_name_is_itself_after_all_modules_were_imported() -> None:
 
 @pytest.mark.parametrize("name", selfchal.__all__)
 def test_every_name_is_there_and_documented(name: str) -> None:
-    value = getattr(selfchal, name)
-    assert value is getattr(importlib.import_module(selfchal._MODULES[name]), name)
-    assert (value.__doc__ or "").strip()
+    check_name(selfchal, name)
 
 
 def test_type_checkers_and_python_see_the_same_names() -> None:
-    (branch,) = (
-        node
-        for node in ast.parse(Path(selfchal.__file__).read_text()).body
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
-    )
-    seen = {
-        alias.name: node.module
-        for node in branch.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert seen == selfchal._MODULES
-    assert sorted(seen) == sorted(selfchal.__all__)
-    assert len(set(selfchal.__all__)) == len(selfchal.__all__)
+    check_names_alike(selfchal)
 
 
 def test_dir_lists_the_names_before_they_are_used() -> None:

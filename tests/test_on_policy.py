@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
 import re
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from selfchal import on_policy
+from tests.support.lazy_names import check_name, check_names_alike
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "write_a_trainer.md").read_text()
@@ -31,25 +30,12 @@ def test_the_names_are_those_of_the_page() -> None:
 @pytest.mark.torch
 @pytest.mark.parametrize("name", on_policy.__all__)
 def test_every_name_is_there_and_documented(name: str) -> None:
-    value = getattr(on_policy, name)
-    assert value is getattr(importlib.import_module(on_policy._MODULES[name]), name)
-    assert (value.__doc__ or "").strip()
+    check_name(on_policy, name)
 
 
 def test_type_checkers_and_python_see_the_same_names() -> None:
-    (branch,) = (
-        node
-        for node in ast.parse(Path(on_policy.__file__).read_text()).body
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name)
-    )
-    seen = {
-        alias.name: node.module
-        for node in branch.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert seen == on_policy._MODULES
-    assert sorted(seen) == on_policy.__all__
+    check_names_alike(on_policy)
+    assert sorted(on_policy.__all__) == on_policy.__all__
 
 
 def test_the_options_come_without_torch() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from selfchal.api.arguments import expect
 from selfchal.core.world import Json
+from selfchal.pipeline.costs import PURPOSES
 from selfchal.pipeline.store import Store
 
 Row = dict[str, Json]
-PURPOSES = ("exam", "challenge", "train", "evaluate")
 
 
 def open_run(directory: str | Path) -> RunView:

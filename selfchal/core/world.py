@@ -62,6 +62,10 @@ class Call:
     changed: bool  # did the world's digest change
     error: str = ""  # as in ToolResult
 
+    def name_arguments(self, parameters: Sequence[str]) -> dict[str, Json]:
+        """All arguments by name, those that were given by place too; ``parameters`` in their order."""
+        return {**dict(zip(parameters, self.args, strict=False)), **self.kwargs}
+
 
 @dataclass(frozen=True)
 class Change:

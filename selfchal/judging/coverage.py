@@ -37,8 +37,7 @@ def uses(execution: Execution, parameters: dict[str, list[str]]) -> list[str]:
     found: dict[str, None] = {}
     for call in execution.calls:
         found[call.name] = None
-        names = parameters.get(call.name, [])
-        given = {**dict(zip(names, call.args, strict=False)), **call.kwargs}
+        given = call.name_arguments(parameters.get(call.name, []))
         found |= {f"{call.name}.{name}{_classify(value)}": None for name, value in given.items()}
     return list(found)
 

@@ -131,7 +131,6 @@ def _list_handed(evidence: Evidence, tools: Sequence[ToolSpec]) -> dict[str, lis
     handed: dict[str, list[Json]] = {}
     for trial in (evidence.solution, *evidence.failures):
         for call in trial.execution.calls:
-            given = {**dict(zip(names.get(call.name, ()), call.args, strict=False)), **call.kwargs}
-            for name, value in given.items():
+            for name, value in call.name_arguments(names.get(call.name, ())).items():
                 handed.setdefault(name, []).append(value)
     return handed

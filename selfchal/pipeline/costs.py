@@ -13,7 +13,7 @@ from selfchal.pipeline.manifest import Choice, Manifest
 from selfchal.pipeline.requirements import find_prices
 from selfchal.pipeline.store import Store
 
-PURPOSES = ("exam", "challenge", "train", "evaluate")
+PURPOSES = ("exam", "challenge", "train", "evaluate")  # of stored episodes
 _MILLION = 1_000_000
 
 

@@ -39,6 +39,7 @@ def write_results(context: RunContext, before: Measured, after: Measured | None)
     trained = [task for task, status in context.store.tasks() if status != EXAM_STATUS]
     scores = {one.name: _describe_scores(context, one, before, after) for one in list_test_sets(context)}
     exam = scores.get(SetName.EXAM)
+    costs = describe_spent(context.manifest, context.ledger, context.clock.seconds)
     results: dict[str, Json] = {
         "name": settings.run.name,
         **scores.get(SetName.HELD_OUT, {}),
@@ -47,9 +48,9 @@ def write_results(context: RunContext, before: Measured, after: Measured | None)
         "funnel": funnel(proposals, context),
         "tool_calls": add_counts(map(_read_tool_calls, proposals)),
         "coverage": asdict(coverage(context.sole.environment, trained)),
-        "costs": describe_spent(context.manifest, context.ledger, context.clock.seconds),
+        "costs": costs,
         "per_kept_task": per_kept_task([p for p in proposals if p.round != SOURCE_ROUND], context),
-        "per_point": per_point(context, scores),
+        "per_point": per_point(costs["all"], scores),
         "seconds": context.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),
         "seeds": {"run": settings.run.seed},
@@ -173,13 +174,14 @@ def per_kept_task(proposals: Sequence[Proposal], context: RunContext) -> dict[st
     return {name: round(total / kept, 2) for name, total in spent.items()} | priced
 
 
-def per_point(context: RunContext, scores: Mapping[SetName, Mapping[str, Json]]) -> dict[str, float] | None:
+def per_point(
+    everything: Mapping[str, Json], scores: Mapping[SetName, Mapping[str, Json]]
+) -> dict[str, float] | None:
     """What a percentage point of pass@1 cost that was gained on the first test set: tokens and seconds of the
     whole run, evaluations included. None where nothing was gained."""
     gains = [part["difference"]["mean"] for part in scores.values() if "difference" in part]
     if not gains or not gains[0] > 0:
         return None
-    everything = describe_spent(context.manifest, context.ledger, context.clock.seconds)["all"]
     spent = {"tokens": everything["sampled"], "seconds": everything["seconds"]}
     spent |= {"money": everything["money"]} if "money" in everything else {}
     return {name: round(total / (100 * gains[0]), 4) for name, total in spent.items()}

@@ -11,6 +11,7 @@ from selfchal.core.task import TestTask, task_id
 from selfchal.core.world import Json, World
 from selfchal.small_envs.matching import MATCH_KINDS, Match
 from selfchal.small_envs.world import find_odd
+from selfchal.tools.solving_calls import try_calls, write_turns
 
 Calls = Sequence[tuple[str, Mapping[str, Json]]]
 
@@ -43,12 +44,7 @@ def make_test_task(environment: str, world: World, held_out: HeldOut) -> TestTas
     """
     where = f"{environment}: the held-out task {held_out.instruction[:60]!r}"
     _check_answer(where, held_out)
-    for name, kwargs in held_out.calls:
-        result = world.call(name, (), kwargs)
-        if not result.ok:
-            raise EnvironmentDataError(
-                f"{where} is not solved by its own calls: {name}({dict(kwargs)}) gives {result.value}"
-            )
+    try_calls(world, held_out.calls, where)
     truth = {
         "calls": [(name, dict(kwargs)) for name, kwargs in held_out.calls],
         "answer": held_out.answer,
@@ -70,12 +66,11 @@ def _check_answer(where: str, held_out: HeldOut) -> None:
 
 def write_oracle(task: TestTask) -> Sequence[str]:
     """The agent turns that solve the task: its calls as code, then its answer."""
-    lines = [
-        f"print({name}({', '.join(f'{key}={value!r}' for key, value in kwargs.items())}))"
+    calls = [
+        f"{name}({', '.join(f'{key}={value!r}' for key, value in kwargs.items())})"
         for name, kwargs in task.truth["calls"]
     ]
-    action = ["Action:\n" + "\n".join(lines) + "\nEnd Action"] if lines else []
-    return [*action, f"Answer: {_write_answer(task.truth['answer'])}"]
+    return write_turns(calls, _write_answer(task.truth["answer"]))
 
 
 def _write_answer(answer: Json) -> str:

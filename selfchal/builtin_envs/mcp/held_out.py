@@ -15,6 +15,7 @@ from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask, task_id
 from selfchal.core.world import Json, World
 from selfchal.text_files import read_text_file
+from selfchal.tools.solving_calls import try_calls, write_turns
 
 _FORM = '{"instruction": "…", "calls": [["TOOL", {"PARAMETER": "…"}]], "answer": …}'
 
@@ -35,12 +36,7 @@ def _make_task(line: str, where: str, world: McpWorld) -> TestTask:
         instruction, calls = row["instruction"], list(_read_calls(row.get("calls", [])))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EnvironmentDataError(f"{where}: write {_FORM} ({error})") from error
-    for name, kwargs in calls:
-        result = world.call(name, (), kwargs)
-        if not result.ok:
-            raise EnvironmentDataError(
-                f"{where}: the task is not solved by its own calls: {name}({kwargs}) gives {result.value}"
-            )
+    try_calls(world, calls, f"{where}: the task")
     truth = {"calls": calls, "answer": row.get("answer"), "digest": world.digest()}
     id_ = task_id({}, instruction, json.dumps(calls), json.dumps(row.get("answer")))
     return TestTask(id_, instruction, {}, truth, row.get("family", ""))
@@ -63,8 +59,7 @@ def grade(task: TestTask, world: World, answer: str | None) -> bool:
 
 def write_oracle(task: TestTask) -> list[str]:
     """The turns that solve the task."""
-    lines = [f"print({name}(**{dict(kwargs)!r}))" for name, kwargs in task.truth["calls"]]
-    action = ["Action:\n" + "\n".join(lines) + "\nEnd Action"] if lines else []
     expected = task.truth["answer"]
     said = expected if isinstance(expected, str) else json.dumps(expected)
-    return [*action, f"Answer: {'done' if expected is None else said}"]
+    calls = [f"{name}(**{dict(kwargs)!r})" for name, kwargs in task.truth["calls"]]
+    return write_turns(calls, "done" if expected is None else said)
