@@ -45,7 +45,7 @@ def _install(tree: Path, environment: Path) -> Path:
     # Later on the path than the environment's own packages, so the commit's selfchal hides the present one.
     (Path(own) / "zz_borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "--quiet"]
-    subprocess.run([*pip, "install", "--no-deps", "--no-build-isolation", "-e", tree], check=True)
+    subprocess.run([*pip, "install", "--no-deps", "--no-build-isolation", tree], check=True)
     return python
 
 

@@ -32,10 +32,13 @@ KILLS = 10
 
 
 def prepare(directory: Path) -> None:
-    """A run that is yet to begin. Its secret is not drawn, so that two of them judge alike."""
+    """A run that has just begun. Its secret is not drawn, so that two of them judge alike."""
     manifest = validate(read_manifest(ROOT / "examples" / "quickstart.yaml", SMALL), load_plugins())
     with Store.create(directory, manifest.resolved()) as store:
         store.put_fact(SECRET, "the same for both")
+        store.put_episodes(
+            "begun", "", []
+        )  # a run without a batch would be begun anew, with a secret of its own
 
 
 def start(directory: Path) -> subprocess.Popen[bytes]:
@@ -58,6 +61,7 @@ def outcome(directory: Path) -> dict[str, Any]:
     weights = sorted((directory / "checkpoints" / "round_1" / "final").glob("*.safetensors"))
     with Store.read(directory) as store:
         return {
+            "secret": store.fact(SECRET),
             "kept": store.tasks(),
             "proposals": [proposal.to_json() for proposal in store.proposals()],
             "train": [(e.task, e.sample, e.ids, e.reward) for e in store.episodes("train")],

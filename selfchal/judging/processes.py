@@ -19,6 +19,7 @@ from typing import Self
 
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
+from selfchal.core.errors import SelfchalError
 from selfchal.core.judge import AnyCheck, Filter, Outcome, Stage, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import MIN_FAILURES, Task
@@ -65,15 +66,17 @@ class JudgeProcesses:
         self._spec = spec
         self._pool = _start_pool(count)
         self._lock = threading.Lock()
+        self._started = False
 
     def __call__(
         self, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
     ) -> Verdict:
-        """Raises what making the environment or the sandbox raises.
+        """Raises what making the environment or the sandbox raises, and SelfchalError if no process starts.
 
         A task whose process dies is judged again in a process of its own. Where that dies too, it could not
         be checked; the others are judged as if nothing had been.
         """
+        self._start_first()
         pool = self._pool
         try:
             return pool.submit(_judge, self._spec, task, filters, min_failures).result()
@@ -87,6 +90,20 @@ class JudgeProcesses:
         except BrokenProcessPool:
             reason = "the process that judged it was killed twice, most likely because memory ran out"
             return Verdict(Outcome.COULD_NOT_CHECK, Stage.PARSED, reason, reason)
+
+    def _start_first(self) -> None:
+        """See one process start before any is given a task: if none can, that is no task's fault."""
+        with self._lock:
+            if self._started:
+                return
+            try:
+                self._pool.submit(os.getpid).result()
+            except BrokenProcessPool:
+                raise SelfchalError(
+                    "no process could be started to judge in. A script that starts some is read by each of "
+                    'them, so what it does belongs below: if __name__ == "__main__":'
+                ) from None
+            self._started = True
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)

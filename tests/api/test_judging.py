@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -163,3 +166,13 @@ def test_other_processes_open_an_environment_of_another_package_by_its_name() ->
     beside = [row["reason"] for row in selfchal.judge_rows([LEND] * 3, "library", processes=2)]
     assert "no reader is called 'Nobody At All'" in alone[0]
     assert beside == alone
+
+
+@pytest.mark.slow
+def test_a_script_that_starts_processes_without_its_guard_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "judge_some.py"
+    lines = ["import selfchal", f"selfchal.judge([{LEND!r}] * 9, 'calculation', processes=2)"]
+    script.write_text("\n".join(lines), encoding="utf-8")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=120)
+    assert done.stderr.rstrip().endswith('if __name__ == "__main__":')
+    assert done.stderr.count("no process could be started") == 1
