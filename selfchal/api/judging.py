@@ -7,18 +7,21 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from types import NoneType
 from typing import Any, cast, overload
 
-from selfchal.api.arguments import expect, list_wanted
+from selfchal.api.arguments import expect, expect_whole, list_wanted
 from selfchal.api.opening import (
     EnvironmentLike,
     Named,
     SandboxLike,
     choose_part,
+    expect_part,
     open_environment,
     open_part,
     open_sandbox,
 )
+from selfchal.core.environment import Environment
 from selfchal.core.errors import PluginError
 from selfchal.core.judge import AnyCheck, Verdict
 from selfchal.core.sandbox import Limits
@@ -113,10 +116,11 @@ def judge_rows(
 
     A row has ``id``, ``outcome`` (passed, failed, could_not_check), ``stage`` (where it fell; ``kept`` when
     it passed), ``check`` (the one that refused it; empty where the paper's filter did), ``reason``,
-    ``feedback`` and ``diagnostics``. Arguments and errors are those of ``judge``.
+    ``feedback`` and ``diagnostics``. Arguments and errors are those of ``judge``. Wrong arguments are found
+    at once, and a sandbox is opened when the first row is asked for.
     """
-    for name, verdict in _judge_each(rows, environment, sandbox, checks, limits, processes, secret):
-        yield format_verdict(name, verdict)
+    judged = _judge_each(rows, environment, sandbox, checks, limits, processes, secret)
+    return (format_verdict(name, verdict) for name, verdict in judged)
 
 
 def _judge_each(
@@ -128,10 +132,13 @@ def _judge_each(
     processes: int | None,
     secret: str | None,
 ) -> Iterator[tuple[str, Verdict]]:
+    """Look at all arguments now; the verdicts come as they are asked for."""
     expect(tasks, (Sequence,), "a task, or a list of tasks,")
-    expect(limits or Limits(), (Limits,), "a selfchal.Limits for limits")
-    expect(secret or "", (str,), "a text for secret")
-    expect(processes or 0, (int,), "a number of processes, or None,")
+    expect_part("sandbox", sandbox)
+    expect(limits, (Limits, NoneType), "a selfchal.Limits for limits")
+    expect(secret, (str, NoneType), "a text for secret")
+    if processes is not None:
+        expect_whole(processes, 0, "processes")
     cores = os.cpu_count() or 1
     if processes is None:
         named = isinstance(environment, str | Mapping) and isinstance(sandbox, str | Mapping)
@@ -143,15 +150,21 @@ def _judge_each(
         tuple(choice.make for choice in _choose_checks(list_wanted(checks, "checks"))),
         secret or secrets.token_hex(16),
     )
-    made = open_environment(environment)
+    return _judge_with(spec, open_environment(environment), tasks, processes, sandbox)
+
+
+def _judge_with(
+    spec: JudgeSpec, environment: Environment, tasks: Sequence[Any], processes: int, sandbox: SandboxLike
+) -> Iterator[tuple[str, Verdict]]:
     with ExitStack() as closing:
         judge_task: Judging
         if processes:
             judge_task = closing.enter_context(JudgeProcesses(spec, processes))
         else:
-            judge_task = spec.make_judge(made, closing.enter_context(open_sandbox(sandbox)))
+            judge_task = spec.make_judge(environment, closing.enter_context(open_sandbox(sandbox)))
         # in this process the threads mostly wait for the sandbox
-        yield from judge_each(judge_task, made, tasks, spec.make_checks(), processes or 2 * cores)
+        threads = processes or 2 * (os.cpu_count() or 1)
+        yield from judge_each(judge_task, environment, tasks, spec.make_checks(), threads)
 
 
 def _choose_checks(wanted: Sequence[CheckLike]) -> Iterator[Choice]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from selfchal.api.arguments import expect
+from selfchal.api.arguments import describe_value
 from selfchal.core.environment import Environment
 from selfchal.core.errors import PluginError
 from selfchal.core.model import Model
@@ -15,11 +15,13 @@ from selfchal.core.watcher import Watcher
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import Choice, Kind, PluginSection, choose, parse_config
 from selfchal.plugins import load_plugins
+from selfchal.plugins.kinds import list_lacking
 
 Named = str | Mapping[str, Json]  # a plugin's name, or its section of a manifest: {"name": …, option: …}
 EnvironmentLike = Named | type[Environment] | Environment
 SandboxLike = Named | type[Sandbox] | Sandbox
 ModelLike = Named | type[Model] | Model
+_PLAIN = (int, float, bytes, Sequence, type(None))  # nobody takes these for a plugin
 WatcherLike = Named | type[Watcher] | object  # an object marks the hooks that it implements with hookimpl
 
 
@@ -80,12 +82,22 @@ def open_part(kind: Kind, wanted: Any, options: Mapping[str, Json]) -> Any:
     """The plugin of this kind that is meant by a name, a section or a class; an instance as it is."""
     if isinstance(wanted, str | Mapping | type):
         return choose_part(kind, wanted, options).make()
-    if wanted is None or isinstance(wanted, int | float | bytes | Sequence):
-        expect(wanted, (Mapping,), f"a name, a section, a class or an instance of {kind}")
+    expect_part(kind, wanted)
     if options:
         given = ", ".join(options)
         raise TypeError(f"{given}: options go with a {kind}'s name or class; this one is made already")
     return wanted
+
+
+def expect_part(kind: Kind, wanted: Any) -> None:
+    """Raise TypeError for what is neither a name, a section, a class nor an instance of this kind."""
+    if isinstance(wanted, str | Mapping | type):
+        return
+    lacking = ", ".join(list_lacking(kind, wanted))
+    if lacking or isinstance(wanted, _PLAIN):
+        needed = f"a name, a section, a class or an instance of {kind} is needed"
+        why = f", which lacks {lacking}" if lacking and not isinstance(wanted, _PLAIN) else ""
+        raise TypeError(f"{needed}, not {describe_value(wanted)}{why}")
 
 
 def choose_part(kind: Kind, wanted: Named | type[Any], options: Mapping[str, Json]) -> Choice:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from types import NoneType
+from typing import cast
 
-from selfchal.api.arguments import expect, expect_at_least
+from selfchal.api.arguments import expect, expect_number, expect_whole
 from selfchal.api.opening import (
     EnvironmentLike,
     ModelLike,
@@ -60,17 +62,22 @@ def play(
     the first prompt and one turn are longer than the model's context, and what ``open_environment``,
     ``open_sandbox`` and ``open_model`` raise.
     """
-    expect_at_least(max_steps, 1, "max_steps")
-    expect_at_least(max_tokens, 1, "max_tokens")
-    expect_at_least(temperature, 0, "temperature")
+    expect_whole(max_steps, 1, "max_steps")
+    expect_whole(max_tokens, 1, "max_tokens")
+    expect_number(temperature, 0, "temperature")
+    expect(seed, (int,), "a whole number for seed")
+    expect(limits, (Limits, NoneType), "a selfchal.Limits for limits")
+    turns = list(agent) if isinstance(agent, Sequence) and not isinstance(agent, str) else None
+    for turn in turns or ():
+        expect(turn, (str,), "a text for each of the agent's turns")
     made = open_environment(environment)
     task = _read_task(task, made.name)
     with open_sandbox(sandbox) as opened, ExitStack() as closing:
         arena = Arena(made, opened, limits or Limits())
-        if isinstance(agent, Sequence) and not isinstance(agent, str):
+        if turns is not None:
             config = AgentConfig(arena, max_steps)
-            return play_turns(_make_scene(task, config), agent)
-        model = closing.enter_context(open_model(agent))
+            return play_turns(_make_scene(task, config), turns)
+        model = closing.enter_context(open_model(cast(ModelLike, agent)))
         config = AgentConfig(arena, max_steps, chat=chat_of(model, max_tokens))
         sampling = Sampling(temperature, max_tokens=max_tokens, stop=STOPS, seed=seed)
         (episode,) = Engine(model, sampling).roll([_make_scene(task, config)])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 
 from selfchal.api.arguments import expect
 from selfchal.core.world import Json
@@ -98,8 +99,12 @@ class RunView:
         """
         if purpose not in (None, *PURPOSES):
             raise ValueError(f"no episodes are for {purpose!r}; they are for {', '.join(PURPOSES)}")
+        expect(task, (str, NoneType), "the id of a task")
+        return self._read_episodes((purpose,) if purpose else PURPOSES, task)
+
+    def _read_episodes(self, purposes: Sequence[str], task: str | None) -> Iterator[Row]:
         with Store.read(self.directory) as store:
-            for chosen in (purpose,) if purpose else PURPOSES:
+            for chosen in purposes:
                 for batch in store.keys(chosen):
                     for episode in store.episodes(chosen, batch, task):
                         parts = {**episode.to_json(), "end": str(episode.end)}

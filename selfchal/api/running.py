@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from selfchal.api.arguments import expect, list_wanted
+from selfchal.api.arguments import expect, expect_callable, expect_truth, expect_whole, list_wanted
 from selfchal.api.opening import WatcherLike, open_part
 from selfchal.core.errors import ManifestError
 from selfchal.core.task import Task
@@ -72,13 +73,17 @@ def run(
     from selfchal.pipeline import loop  # imports numpy
     from selfchal.report import write_report
 
+    expect_truth(resume, "resume")
+    if rewrite is not None:
+        expect_callable(rewrite, "a function of a batch of episodes for rewrite")
     chosen = load_manifest(manifest)
     if is_follower():
         follow(chosen)
         return {}
     directory = directory_of(chosen, out)
+    watchers = _gather_watchers(watch)
     with _open_store(chosen, directory, resume) as store:
-        results = loop.run(chosen, store, _gather_watchers(watch), rewrite)
+        results = loop.run(chosen, store, watchers, rewrite)
         write_report(directory)
     return results
 
@@ -90,11 +95,13 @@ def run_pilot(manifest: ManifestLike, proposals: int, *, watch: Sequence[Watcher
     """
     from selfchal.pipeline import pilot  # imports numpy
 
+    expect_whole(proposals, 1, "proposals")
     return pilot.run_pilot(load_manifest(manifest), proposals, _gather_watchers(watch))
 
 
 def directory_of(manifest: Manifest, out: str | Path | None = None) -> Path:
     """The directory that a run of this manifest goes to."""
+    expect(out, (str, Path, NoneType), "the directory of a run for out")
     return Path(out) if out is not None else Path("runs") / manifest.settings.run.name
 
 
@@ -108,9 +115,10 @@ def open_context(
     Goes on with the run in the directory, if there is one. Raises what ``run`` raises.
     """
     chosen = load_manifest(manifest)
+    watchers = _gather_watchers(watch)
     with (
         _open_store(chosen, directory_of(chosen, out), resume=True) as store,
-        context.open_context(chosen, store, _gather_watchers(watch)) as opened,
+        context.open_context(chosen, store, watchers) as opened,
     ):
         yield opened
 
@@ -141,6 +149,7 @@ def evaluate(
     from selfchal.pipeline import measure  # imports numpy
 
     expect(target, _MANIFESTS, "a run's directory or a manifest")
+    expect(checkpoint, (str, NoneType), "the name of a checkpoint")
     if policy not in get_args(Policy):
         raise ManifestError(f"there is no policy {policy!r}; there are: {', '.join(get_args(Policy))}")
     if checkpoint is not None and policy != "model":
@@ -165,10 +174,12 @@ def _load(
 ) -> Manifest:
     expect(
         source,
-        (Manifest, str, Path, Mapping),
+        _MANIFESTS,
         "a manifest: a file, a mapping of sections or a validated one,",
     )
     overrides = list_wanted(overrides, "overrides")
+    for override in overrides:
+        expect(override, (str,), "a text section.key=value for each of overrides")
     if isinstance(source, Manifest):
         if not overrides:
             return source

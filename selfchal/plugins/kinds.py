@@ -64,6 +64,14 @@ def fault(kind: Kind, offered: object) -> str:
     return ""
 
 
+def list_lacking(kind: str, made: object) -> list[str]:
+    """The methods that an object which is made already lacks to be used as this kind."""
+    (protocol,) = (one.protocol for one in KINDS if one.name == kind)
+    has = dir(made)
+    methods = [name for name, value in vars_of(protocol).items() if inspect.isfunction(value)]
+    return sorted(name for name in methods if not name.startswith("_") and name not in has)
+
+
 def _choose_protocol(kind: Kind, attributes: Mapping[str, Any]) -> type[Any]:
     """The one that a class is written for: the alternative where it has what only that one demands."""
     if kind.alternative is None:

@@ -10,17 +10,35 @@ from typing import Any
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
 from selfchal.judging.tool_errors import SLIPS
+from selfchal.small_envs.held_out import HeldOut
 from selfchal.small_envs.world import READER_WROTE, SmallWorld, State, find_odd
 from selfchal.tools.tool import Tool, tool
 
 ToolFunction = Callable[..., Any]
 
 
+def check_arguments(name: Any, reads: Any, writes: Any, test_tasks: Any, policy: Any, explore: Any) -> None:
+    """Raises EnvironmentDataError for an argument of another type than it must be."""
+    if not isinstance(name, str):
+        raise EnvironmentDataError(f"an environment's name is a text, not {name!r:.60}")
+    if not isinstance(policy, str):
+        raise EnvironmentDataError(f"{name}: the policy is a text, not {policy!r:.60}")
+    for argument, functions in (("reads", reads), ("writes", writes)):
+        if not isinstance(functions, list | tuple):
+            raise EnvironmentDataError(f"{name}: {argument} is a list of functions, not {functions!r:.60}")
+    if not isinstance(test_tasks, list | tuple) or not all(isinstance(one, HeldOut) for one in test_tasks):
+        raise EnvironmentDataError(f"{name}: test_tasks is a list of HeldOut, not {test_tasks!r:.60}")
+    if not callable(explore):
+        raise EnvironmentDataError(
+            f"{name}: explore is a function that gives a context for a seed, not {explore!r:.60}"
+        )
+
+
 def check_start(name: str, start: State) -> State:
     """A copy of the state that worlds start from. Raises EnvironmentDataError for one that is no JSON."""
     if not isinstance(start, dict):
         raise EnvironmentDataError(
-            f"{name}: start is a {type(start).__name__}; it is a dict whose keys name the parts of the state"
+            f"{name}: start is a dict whose keys name the parts of the state, not {start!r:.60}"
         )
     if odd := find_odd(start):
         raise EnvironmentDataError(f"{name}: start has {odd}")

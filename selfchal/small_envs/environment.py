@@ -21,7 +21,14 @@ from selfchal.core.environment import Chat, User
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json, ToolSpec, World
-from selfchal.small_envs.checks import ToolFunction, check_explore, check_start, make_tools, try_readers
+from selfchal.small_envs.checks import (
+    ToolFunction,
+    check_arguments,
+    check_explore,
+    check_start,
+    make_tools,
+    try_readers,
+)
 from selfchal.small_envs.held_out import HeldOut, make_test_task, write_oracle
 from selfchal.small_envs.matching import is_in_reply, is_match
 from selfchal.small_envs.users import USER_KINDS, MakeUser, UserKind, make_user
@@ -56,6 +63,7 @@ def small_environment(
     Raises EnvironmentDataError for what can be seen to be wrong now: a state that is no JSON, a parameter
     without a type, a tool that is listed as a reader and changes the state.
     """
+    check_arguments(name, reads, writes, test_tasks, policy, explore)
     if user is not None and not callable(user) and user not in USER_KINDS:
         raise EnvironmentDataError(
             f"{name}: user={user!r} is none of {', '.join(USER_KINDS)}, nor a function that makes a user"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask, task_id
@@ -31,6 +32,15 @@ class HeldOut:
     family: str = ""
     match: Match | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.instruction, str):
+            raise EnvironmentDataError(f"HeldOut: the instruction is a text, not {self.instruction!r:.60}")
+        if not (isinstance(self.calls, list | tuple) and all(map(_is_call, self.calls))):
+            raise EnvironmentDataError(
+                f"HeldOut {self.instruction[:60]!r}: calls is a list of pairs of a tool's name and its "
+                f"arguments, as in [('order', {{'drink': 'tea'}})], not {self.calls!r:.60}"
+            )
+
     @property
     def asks(self) -> bool:
         """Is an answer asked for?"""
@@ -52,6 +62,14 @@ def make_test_task(environment: str, world: World, held_out: HeldOut) -> TestTas
     }
     id_ = task_id({}, held_out.instruction, json.dumps(truth["calls"]), str(held_out.answer))
     return TestTask(id_, held_out.instruction, {}, truth, held_out.family)
+
+
+def _is_call(call: Any) -> bool:
+    """Is it a tool's name and its arguments by name?"""
+    match call:
+        case (str(), Mapping()):
+            return True
+    return False
 
 
 def _check_answer(where: str, held_out: HeldOut) -> None:

@@ -69,8 +69,12 @@ def tool(
     """Make a Tool of a typed, documented function.
 
     Raises EnvironmentDataError for a parameter that no caller could give: one without a type, one of a type
-    that JSON has no values for, or ``**options``.
+    that JSON has no values for, or ``**options``; and for what is no function with a name.
     """
+    if not inspect.isroutine(function):
+        raise EnvironmentDataError(
+            f"{function!r:.60} cannot be a tool, for a tool is called by its name; write a function with def"
+        )
     name = function.__name__
     summary, documented = read_docstring(function)
     hints = _read_hints(function)

@@ -39,7 +39,7 @@ class Nameless:
         (lambda: selfchal.judge(TASK, "calculation", secret=5), "a text for secret is needed"),
         (lambda: selfchal.judge(TASK, "calculation", checks=[3]), "section or a class is needed, not int 3"),
         (lambda: selfchal.judge(TASK, "calculation", checks="nope"), "'nope'"),
-        (lambda: selfchal.judge(TASK, "calculation", processes="two"), "a number of processes"),
+        (lambda: selfchal.judge(TASK, "calculation", processes="two"), "a whole number for processes"),
         (lambda: selfchal.open_environment(None), "instance of environment is needed"),
         (lambda: selfchal.open_environment(Nameless), "needs name and Config"),
         (lambda: selfchal.open_sandbox(None).__enter__(), "instance of sandbox is needed"),

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 import selfchal
 from selfchal.core.errors import ManifestError, PluginError
+from tests.support.inline import Inline
+from tests.support.scripted import ScriptedModel
 
 
 def count(state: dict[str, Any]) -> int:
@@ -23,13 +25,24 @@ class Options(BaseModel, extra="forbid"):
     size: int = 1
 
 
-class Closing:
-    """A sandbox or a model as far as opening and closing go."""
-
+class ClosingSandbox(Inline):
     name: ClassVar[str] = "closing"
     Config: ClassVar[type[BaseModel]] = Options
 
     def __init__(self, config: Options) -> None:
+        super().__init__()
+        self.size, self.closed = config.size, False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class ClosingModel(ScriptedModel):
+    name: ClassVar[str] = "closing"
+    Config: ClassVar[type[BaseModel]] = Options
+
+    def __init__(self, config: Options) -> None:
+        super().__init__(say=lambda messages: "Answer: 1")
         self.size, self.closed = config.size, False
 
     def close(self) -> None:
@@ -49,8 +62,8 @@ def test_options_are_those_of_the_plugins_config() -> None:
     assert len(selfchal.open_environment("calculation", family="trade_calculator").tools) < len(
         everything.tools
     )
-    with selfchal.open_sandbox(Closing, size=3) as sandbox:  # type: ignore[arg-type]  # no whole sandbox
-        assert sandbox.size == 3  # type: ignore[attr-defined]
+    with selfchal.open_sandbox(ClosingSandbox, size=3) as sandbox:
+        assert sandbox.size == 3  # type: ignore[attr-defined]  # a sandbox as such has no size
 
 
 @pytest.mark.parametrize(
@@ -70,18 +83,22 @@ def test_what_cannot_be_opened_is_a_sentence(
         selfchal.open_environment(wanted, **options)
 
 
-@pytest.mark.parametrize("opener", [selfchal.open_sandbox, selfchal.open_model])
-def test_what_was_opened_here_is_closed_and_what_was_given_stays_open(opener: Any) -> None:
-    with opener(Closing) as made:
+@pytest.mark.parametrize(
+    ("opener", "plugin"),
+    [(selfchal.open_sandbox, ClosingSandbox), (selfchal.open_model, ClosingModel)],
+    ids=["sandbox", "model"],
+)
+def test_what_was_opened_here_is_closed_and_what_was_given_stays_open(opener: Any, plugin: Any) -> None:
+    with opener(plugin) as made:
         assert not made.closed
     assert made.closed
-    own = Closing(Options())
+    own = plugin(Options())
     with opener(own) as given:
         assert given is own
     assert not own.closed
 
 
 def test_it_is_closed_when_the_block_raises() -> None:
-    with pytest.raises(ZeroDivisionError), selfchal.open_model(Closing) as made:  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError), selfchal.open_model(ClosingModel) as made:  # type: ignore[arg-type]  # cannot be made by class methods
         raise ZeroDivisionError
     assert made.closed  # type: ignore[attr-defined]

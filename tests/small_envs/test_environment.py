@@ -77,7 +77,7 @@ def make(**changes: Any) -> type[Any]:
 
 
 WRONG: list[tuple[Callable[[], Any], str]] = [
-    (lambda: make(start=[]), "start is a list; it is a dict"),
+    (lambda: make(start=[]), "start is a dict whose keys name the parts of the state, not []"),
     (
         lambda: make(start={"items": (1, 2)}),
         "start has state['items'] as a tuple, which JSON does not have; keep a list",
