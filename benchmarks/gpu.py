@@ -78,18 +78,18 @@ def run_stages(stages: Plan, machine: Machine, minutes: float) -> Iterator[Row]:
     end = time.monotonic() + 60 * minutes
     for name, stage in stages:
         if time.monotonic() > end:
-            yield {"stage": name, **_arguments_of(stage), "skipped": f"{minutes:g} minutes are over"}
+            yield {"stage": name, **_read_arguments(stage), "skipped": f"{minutes:g} minutes are over"}
             continue
         try:
             for row in stage(machine):
-                yield {"stage": name, **_arguments_of(stage), **row, **machine.take_peak_memory()}
+                yield {"stage": name, **_read_arguments(stage), **row, **machine.take_peak_memory()}
         except Exception as error:  # noqa: BLE001 # no memory, no package: said, and the next stage runs
             failed = f"{type(error).__name__}: {error}"[:500]
-            yield {"stage": name, **_arguments_of(stage), "failed": failed, **machine.take_peak_memory()}
+            yield {"stage": name, **_read_arguments(stage), "failed": failed, **machine.take_peak_memory()}
         machine.free_memory()
 
 
-def _arguments_of(stage: Stage) -> dict[str, Any]:
+def _read_arguments(stage: Stage) -> dict[str, Any]:
     return dict(stage.keywords) if isinstance(stage, partial) else {}
 
 

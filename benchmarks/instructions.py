@@ -63,7 +63,7 @@ def read(instruction: str) -> Reading | None:
     values = sum(map(_is_literal, tokens))
     if not 0 < values <= _MOST_VALUES or len(tokens) > _MOST_TOKENS:
         return None
-    found = sorted(_chains(tokens), key=lambda pair: -pair[0])
+    found = sorted(_list_chains(tokens), key=lambda pair: -pair[0])
     best: tuple[float, Reading] | None = None
     for score, steps in found:
         if best and best[0] - score > _MARGIN:
@@ -103,14 +103,14 @@ def _types(literal: str) -> set[str]:
     return {"text"} if text.isalpha() and not set(text) <= set("abcdef") else {"text", "hex"}
 
 
-def _chains(tokens: Sequence[str]) -> Iterator[tuple[float, list[Step]]]:
+def _list_chains(tokens: Sequence[str]) -> Iterator[tuple[float, list[Step]]]:
     """The best chains of one, two and three steps with their scores, the parts cut where they read best."""
     count, kinds = len(tokens), list(BY_NAME.values())
     first = np.full((len(kinds), count + 1), -np.inf)  # [kind, end] of a part from the start
     later = np.full((count, count + 1, len(kinds)), -np.inf)  # [start, end, kind]
     steps: dict[tuple[int, int, int], Step] = {}
     words = ["" if _is_literal(token) else token.lower() for token in tokens]
-    odds = [[_odds(word)[kind.name] for kind in kinds] for word in words]
+    odds = [[_list_odds(word)[kind.name] for kind in kinds] for word in words]
     until = np.concatenate([np.zeros((1, len(kinds))), np.cumsum(odds, axis=0)])  # [tokens before, kind]
     for start, end in combinations(range(count + 1), 2):
         indices = [i for i in range(start, end) if _is_literal(tokens[i])]
@@ -157,25 +157,25 @@ def _placed(
 
 
 @cache
-def _counts() -> Mapping[str, Counter[str]]:
+def _list_counts() -> Mapping[str, Counter[str]]:
     """How often each word stands in the phrases of each kind."""
     return {
-        kind: Counter(word for phrase in set(phrases) for word in _words(_SLOT.sub(" ", phrase)))
-        for kind, phrases in _wording().PHRASES.items()
+        kind: Counter(word for phrase in set(phrases) for word in _list_words(_SLOT.sub(" ", phrase)))
+        for kind, phrases in _choose_wording().PHRASES.items()
     }
 
 
 @cache
-def _odds(word: str) -> Mapping[str, float]:
+def _list_odds(word: str) -> Mapping[str, float]:
     """By kind, how much more often its phrases have the word than all have it; 0 for unknown words."""
-    sums = {kind: words.total() for kind, words in _counts().items()}
-    seen = sum(words[word] for words in _counts().values())
+    sums = {kind: words.total() for kind, words in _list_counts().items()}
+    seen = sum(words[word] for words in _list_counts().values())
     if not seen:
         return defaultdict(float)
     share = seen / sum(sums.values())
     return {
         kind: math.log((words[word] + _UNSEEN) / (sums[kind] + _UNSEEN / share) / share)
-        for kind, words in _counts().items()
+        for kind, words in _list_counts().items()
     }
 
 
@@ -198,7 +198,7 @@ class _Beside:
 @cache
 def _beside() -> Mapping[str, Mapping[str, _Beside]]:
     table = {kind: {slot: _Beside(Counter(), Counter()) for slot in "xyz"} for kind in BY_NAME}
-    for kind, phrases in _wording().PHRASES.items():
+    for kind, phrases in _choose_wording().PHRASES.items():
         for phrase in set(phrases):
             tokens = re.findall(r"\{[xyz]\}|[a-z]+", phrase.lower())
             for index, token in enumerate(tokens):
@@ -215,7 +215,7 @@ def _at(tokens: Sequence[str], index: int) -> str:
     return tokens[index].lower()
 
 
-def _words(text: str) -> list[str]:
+def _list_words(text: str) -> list[str]:
     return re.findall("[a-z]+", text.lower())
 
 
@@ -224,7 +224,7 @@ def _is_literal(token: str) -> bool:
 
 
 @cache
-def _wording() -> Any:
+def _choose_wording() -> Any:
     sys.path.insert(0, str(Path(__file__).parent.parent / "scripts" / "seedling"))
     import phrases
 
@@ -246,7 +246,7 @@ def measure(name: str, asked: Iterable[tuple[str, Any]]) -> str:
 
 
 def main() -> None:
-    _wording()
+    _choose_wording()
     import transcripts  # beside the phrases
 
     from selfchal.plugins.registry import load_plugins

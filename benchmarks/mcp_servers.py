@@ -111,7 +111,7 @@ def measure_calls(environment: Any, seconds: float, threads: int) -> float:
             counts[index] += 1
             text = f"{index}, {counts[index]}"
             if counts[index] % 2:
-                made = world.call("create_entities", ([_entity(text)],), {})
+                made = world.call("create_entities", ([_make_entity(text)],), {})
             else:
                 made = world.call("search_nodes", (text,), {})
             assert made.ok, made
@@ -126,7 +126,7 @@ def measure_calls(environment: Any, seconds: float, threads: int) -> float:
     return sum(counts) / seconds
 
 
-def _entity(name: str) -> dict[str, Any]:
+def _make_entity(name: str) -> dict[str, Any]:
     return {"name": name, "entityType": "note", "observations": []}
 
 

@@ -83,10 +83,10 @@ class Row:
 
     def round(self, seconds: float) -> None:
         before = cpu_seconds()
-        self.alone += _timed(self.one, time.monotonic() + seconds)
+        self.alone += _measure_time(self.one, time.monotonic() + seconds)
         started = time.monotonic()
         with ThreadPoolExecutor(self.threads) as executor:
-            work = [executor.submit(_timed, self.one, started + seconds) for _ in range(self.threads)]
+            work = [executor.submit(_measure_time, self.one, started + seconds) for _ in range(self.threads)]
             times = [value for done in work for value in done.result()]
         self.crowded += times
         self.rates.append(self.each * len(times) / (time.monotonic() - started))
@@ -98,13 +98,13 @@ class Row:
         return {
             "rate": statistics.median(self.rates),
             "median": statistics.median(self.alone) / self.each,
-            "p99": _p99(self.alone) / self.each,
-            "p99_crowded": _p99(self.crowded) / self.each,
+            "p99": _find_p99(self.alone) / self.each,
+            "p99_crowded": _find_p99(self.crowded) / self.each,
             "cpu": self.cpu * 1000 / count if self.below else None,
         }
 
 
-def _timed(one: Callable[[], object], until: float) -> list[float]:
+def _measure_time(one: Callable[[], object], until: float) -> list[float]:
     times: list[float] = []
     while not times or time.monotonic() < until:
         before = time.perf_counter()
@@ -113,7 +113,7 @@ def _timed(one: Callable[[], object], until: float) -> list[float]:
     return times
 
 
-def _p99(times: list[float]) -> float:
+def _find_p99(times: list[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)]
 
 
@@ -157,13 +157,13 @@ def judgement_rows(stack: ExitStack) -> list[Row]:
     return rows
 
 
-def _limits() -> None:
+def _make_limits() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
     resource.setrlimit(resource.RLIMIT_CPU, (5, 6))
 
 
 def fresh_subprocess(*command: str) -> None:
-    subprocess.run([sys.executable, *command], capture_output=True, check=True, preexec_fn=_limits)
+    subprocess.run([sys.executable, *command], capture_output=True, check=True, preexec_fn=_make_limits)
 
 
 def bubblewrap() -> None:

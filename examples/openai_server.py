@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        routes = {"/v1/completions": self._complete, "/v1/chat/completions": self._chat}
+        routes = {"/v1/completions": self._complete, "/v1/chat/completions": self._answer_chat}
         route = routes.get(self.path)
         if route is None:
             self._answer(404, {"error": {"message": f"no {self.path} here"}})
@@ -104,9 +104,9 @@ class Handler(BaseHTTPRequestHandler):
             choice["token_ids"] = list(said.ids)
         if body.get("logprobs") is not None:
             choice["logprobs"] = {"token_logprobs": list(said.logprobs)}
-        return self._whole("text_completion", choice, prompt, said)
+        return self._send_whole("text_completion", choice, prompt, said)
 
-    def _chat(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _answer_chat(self, body: dict[str, Any]) -> dict[str, Any]:
         messages = [Message(row["role"], row["content"]) for row in body["messages"]]
         prompt = self.server.batcher.model.render_prompt(messages)
         said = self.server.batcher.ask(prompt, _sampling(body))
@@ -116,9 +116,9 @@ class Handler(BaseHTTPRequestHandler):
             offset, stop = min(reached)
             choice["message"]["content"] = said.text[:offset]
             choice["stop_reason"] = stop
-        return self._whole("chat.completion", choice, prompt, said)
+        return self._send_whole("chat.completion", choice, prompt, said)
 
-    def _whole(
+    def _send_whole(
         self, kind: str, choice: dict[str, Any], prompt: list[int], said: Generation
     ) -> dict[str, Any]:
         usage = {"prompt_tokens": len(prompt), "completion_tokens": len(said.ids)}

@@ -39,7 +39,7 @@ def picture(run: Findings) -> str:
         f"<style>{STYLE}</style>",
         f'<text class="head" x="0" y="20">{escape(title)}</text>',
         *(line for i, bar in enumerate(bars) for line in _bar(bar, 44 + ROW * i)),
-        *_rewards(run, height),
+        *_read_rewards(run, height),
         "</svg>\n",
     ]
     return "\n".join(parts)
@@ -58,7 +58,7 @@ def _bar(bar: Bar, y: int) -> Iterator[str]:
     yield f'<text x="{LABELS + BARS + 8}" y="{middle + 5}">{100 * bar.value:.1f} %</text>'
 
 
-def _rewards(run: Findings, height: int) -> Iterator[str]:
+def _read_rewards(run: Findings, height: int) -> Iterator[str]:
     """The training reward of every round, one below the other."""
     found = [
         (stage, curve)
@@ -68,10 +68,10 @@ def _rewards(run: Findings, height: int) -> Iterator[str]:
     ]
     space = (height - 40) / max(len(found), 1)
     for number, (stage, curve) in enumerate(found):
-        yield from _curve(stage, curve, 20 + number * space, space - 50)
+        yield from _draw_curve(stage, curve, 20 + number * space, space - 50)
 
 
-def _curve(stage: str, curve: Curve, y: float, height: float) -> Iterator[str]:
+def _draw_curve(stage: str, curve: Curve, y: float, height: float) -> Iterator[str]:
     scale = (
         f"translate({RIGHT} {y + 14}) scale({(WIDTH - RIGHT) / CURVE_WIDTH:.4f} {height / CURVE_HEIGHT:.4f})"
     )

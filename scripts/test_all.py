@@ -40,7 +40,7 @@ class Step:
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
-def _benchmark(name: str, purpose: str, *arguments: str) -> Step:
+def _make_benchmark(name: str, purpose: str, *arguments: str) -> Step:
     return Step(name, purpose, ("{python}", f"benchmarks/{name}.py", *arguments))
 
 
@@ -56,20 +56,22 @@ STEPS = (
         ("{python}", "-m", "pytest", "-q", "-m", "hypothesis", "--timeout=7200", "tests"),
         {"SELFCHAL_FUZZ_FACTOR": "50"},
     ),
-    _benchmark("sandbox_soak", "100,000 executions in a row: nothing may grow", "--executions", "100000"),
-    _benchmark("sandbox", "how fast the sandboxes are"),
-    _benchmark("judging", "how fast the judge is"),
-    _benchmark("environments", "how fast the environments are"),
-    _benchmark("rollouts", "how fast rollouts are"),
-    _benchmark("training", "how fast the trainers are, beside TRL"),
-    _benchmark("interval_coverage", "how often the intervals of scores hold the true value"),
-    _benchmark("planted_faults", "how many of the faults that were planted in tasks the judge finds"),
-    _benchmark("red_team", "which dishonest verifiers the judge refuses"),
-    _benchmark("fuzz_judge", "100,000 mutated tasks: none may crash the judge"),
-    _benchmark("hostile_sources", "what hostile sources cost the host"),
-    _benchmark("natural_tasks", "which sound tasks in natural words the judge keeps"),
-    _benchmark("quickstart", "the quick start on three seeds", "--seeds", "0,1,2"),
-    _benchmark("algorithms", "four trainers on three seeds", "--jobs", "2"),
+    _make_benchmark(
+        "sandbox_soak", "100,000 executions in a row: nothing may grow", "--executions", "100000"
+    ),
+    _make_benchmark("sandbox", "how fast the sandboxes are"),
+    _make_benchmark("judging", "how fast the judge is"),
+    _make_benchmark("environments", "how fast the environments are"),
+    _make_benchmark("rollouts", "how fast rollouts are"),
+    _make_benchmark("training", "how fast the trainers are, beside TRL"),
+    _make_benchmark("interval_coverage", "how often the intervals of scores hold the true value"),
+    _make_benchmark("planted_faults", "how many of the faults that were planted in tasks the judge finds"),
+    _make_benchmark("red_team", "which dishonest verifiers the judge refuses"),
+    _make_benchmark("fuzz_judge", "100,000 mutated tasks: none may crash the judge"),
+    _make_benchmark("hostile_sources", "what hostile sources cost the host"),
+    _make_benchmark("natural_tasks", "which sound tasks in natural words the judge keeps"),
+    _make_benchmark("quickstart", "the quick start on three seeds", "--seeds", "0,1,2"),
+    _make_benchmark("algorithms", "four trainers on three seeds", "--jobs", "2"),
 )
 
 

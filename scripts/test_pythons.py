@@ -34,7 +34,7 @@ def find_pythons(minors: Sequence[int] = MINORS) -> dict[int, Path]:
         named = shutil.which(f"python3.{minor}")
         of_pyenv = sorted(versions.glob(f"3.{minor}.*/bin/python"), key=_read_patch, reverse=True)
         candidates = [Path(sys.executable), *([Path(named)] if named else []), *of_pyenv]
-        python = next((path for path in candidates if _runs(path, minor)), None)
+        python = next((path for path in candidates if _can_run(path, minor)), None)
         if python is not None:
             found[minor] = python
     return found
@@ -45,7 +45,7 @@ def _read_patch(python: Path) -> int:
     return int(patch) if patch.isdecimal() else -1  # 3.13.0rc1, 3.13-dev
 
 
-def _runs(python: Path, minor: int) -> bool:
+def _can_run(python: Path, minor: int) -> bool:
     """Is it that version, with venv? A shim of pyenv answers to its name and may run nothing."""
     code = f"import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, {minor}))"
     return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0

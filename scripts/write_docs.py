@@ -33,13 +33,13 @@ WIDTH = 100
 
 def cli_page() -> str:
     parts = ["# The command line", "", "Written by `make docs`; every text is the program's own.", ""]
-    for path, command in [("selfchal", cli), *_commands()]:
+    for path, command in [("selfchal", cli), *_list_commands()]:
         context = click.Context(command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH)
         parts += [f"## {path}", "", "```", command.get_help(context).rstrip(), "```", ""]
     return "\n".join(parts)
 
 
-def _commands() -> Iterator[tuple[str, click.Command]]:
+def _list_commands() -> Iterator[tuple[str, click.Command]]:
     for name in COMMANDS:
         command = cli.get_command(click.Context(cli), name)
         assert command is not None
@@ -62,17 +62,17 @@ def manifest_page() -> str:
         f"without that check. The standard ones ({', '.join(f'`{name}`' for name in STANDARD_CHECKS)})",
         "judge where they are not named, too.",
         "",
-        *_plugin_sections(),
+        *_write_plugin_sections(),
         "",
-        *_sections(ManifestModel),
+        *_write_sections(ManifestModel),
     ]
     for item in load_plugins().all():
         if item.package == "selfchal":
-            parts += [f"## {item.kind} `{item.name}`", "", item.summary, "", *_table(item.cls.Config)]
+            parts += [f"## {item.kind} `{item.name}`", "", item.summary, "", *_write_table(item.cls.Config)]
     return "\n".join(parts)
 
 
-def _plugin_sections() -> Iterator[str]:
+def _write_plugin_sections() -> Iterator[str]:
     yield "| section | kind of plugin | default | |"
     yield "| --- | --- | --- | --- |"
     kinds: dict[str, str] = {"environment": "environment", **PLUGIN_KINDS}
@@ -85,13 +85,13 @@ def _plugin_sections() -> Iterator[str]:
             yield f"| `{section}` | {kinds[section]} | {default} | {text} |"
 
 
-def _sections(model: type[BaseModel]) -> Iterator[str]:
+def _write_sections(model: type[BaseModel]) -> Iterator[str]:
     plain = {}
     for name, field in model.model_fields.items():
         inner: Any = _strip_optional(field.annotation)
         is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
         if is_section and inner.model_config.get("extra") == "forbid":  # a plugin's section allows more
-            yield from (f"## `{name}`", "", *_table(inner))
+            yield from (f"## `{name}`", "", *_write_table(inner))
         elif name in ("rounds",):
             plain[name] = field
     yield from ("## At the top", "", *_rows(plain), "")
@@ -102,7 +102,7 @@ def _strip_optional(annotation: Any) -> Any:
     return given[0] if given and get_origin(annotation) in (Union, UnionType) else annotation
 
 
-def _table(model: type[BaseModel]) -> list[str]:
+def _write_table(model: type[BaseModel]) -> list[str]:
     return [*_rows(model.model_fields), ""] if model.model_fields else ["No options.", ""]
 
 
@@ -136,12 +136,12 @@ def names_table() -> str:
     rows = []
     for name in sorted(public, key=lambda name: not inspect.isfunction(public[name])):
         value = public[name]
-        call = f"({_parameters(value)})" if inspect.isfunction(value) else ""
-        rows.append(f"| `{name}{call}` | {_first_sentence(value)} |")
+        call = f"({_write_parameters(value)})" if inspect.isfunction(value) else ""
+        rows.append(f"| `{name}{call}` | {_cut_first_sentence(value)} |")
     return "\n".join(["| name | |", "| --- | --- |", *rows])
 
 
-def _parameters(function: Callable[..., Any]) -> str:
+def _write_parameters(function: Callable[..., Any]) -> str:
     """Their names; those after ``*`` are given by name."""
     parts = []
     for parameter in inspect.signature(function).parameters.values():
@@ -152,7 +152,7 @@ def _parameters(function: Callable[..., Any]) -> str:
     return ", ".join(parts)
 
 
-def _first_sentence(value: object) -> str:
+def _cut_first_sentence(value: object) -> str:
     paragraph = " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
     return re.split(r"(?<=\.) ", paragraph)[0].replace("``", "`").replace("|", "\\|")
 

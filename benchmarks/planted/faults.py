@@ -39,7 +39,7 @@ FLAGS = defaultdict(lambda: re.NOFLAG, web_browsing=re.IGNORECASE)
 def detail_removed(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:
     """A detail is gone from the instruction, and no other place of it says the same."""
     text = sound.task.instruction
-    patterns = list(DETAILS.get(environment.name) or _page_names(sound.task))
+    patterns = list(DETAILS.get(environment.name) or _list_page_names(sound.task))
     rng.shuffle(patterns)
     for pattern in patterns:
         spans = [match.span() for match in re.finditer(pattern, text, FLAGS[environment.name])]
@@ -53,7 +53,7 @@ def detail_removed(environment: Environment, sound: Sound, rng: random.Random) -
     return None
 
 
-def _page_names(task: Task) -> list[str]:
+def _list_page_names(task: Task) -> list[str]:
     """How the instruction names the pages at the end of the solution's way."""
     pages = re.findall(r"click_url\('[^']*/([^'/]+)'\)", task.solution)
     return [r"(?:the )?" + r"\W{0,2}s?\W?".join(map(re.escape, page.split("_"))) for page in pages[-1:]]
@@ -87,7 +87,7 @@ def wrong_constant(environment: Environment, sound: Sound, rng: random.Random) -
     span = rng.choice(constants)
     value = span[0]
     other = f"'{value.strip(chr(39))[::-1]}x'" if value.startswith("'") else str(float(value) * 2 + 1)
-    return _checked(environment, sound, _swapped(sound.task.evaluate, condition,
+    return _check(environment, sound, _swapped(sound.task.evaluate, condition,
                     condition[: span.start()] + other + condition[span.end() :]))  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def _swapped(evaluate: str, condition: str, other: str) -> str | None:
     return evaluate.replace(condition, other, 1) if condition in evaluate else None
 
 
-def _checked(environment: Environment, sound: Sound, evaluate: str | None) -> Task | None:
+def _check(environment: Environment, sound: Sound, evaluate: str | None) -> Task | None:
     """The task with this evaluate if the solution no longer passes it."""
     if evaluate is None:
         return None
@@ -179,12 +179,12 @@ def set_order(environment: Environment, sound: Sound, rng: random.Random) -> Tas
         f"[word for word in set({words!r})][-1] == {words[0]!r}",
         f"','.join(set({words!r})).startswith({words[0]!r})",
     ))  # fmt: skip
-    return _joined(sound, first)
+    return _join(sound, first)
 
 
 def clock(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:
     """Part of the verdict is what time it is."""
-    return _joined(sound, rng.choice((
+    return _join(sound, rng.choice((
         "__import__('time').time() < 4e9",
         "int(time.time()) % 2 == 0",
         "datetime.datetime.now().year < 2090",
@@ -196,7 +196,7 @@ def clock(environment: Environment, sound: Sound, rng: random.Random) -> Task | 
 
 def chance(environment: Environment, sound: Sound, rng: random.Random) -> Task | None:
     """Part of the verdict is a random number."""
-    return _joined(sound, rng.choice((
+    return _join(sound, rng.choice((
         "random.random() < 0.95",
         "random.choice([True, True, True, False])",
         "uuid.uuid4().int % 10 > 0",
@@ -205,7 +205,7 @@ def chance(environment: Environment, sound: Sound, rng: random.Random) -> Task |
     )), "import random, uuid, os\nfrom random import randint\n")  # fmt: skip
 
 
-def _joined(sound: Sound, condition: str, imports: str = "") -> Task | None:
+def _join(sound: Sound, condition: str, imports: str = "") -> Task | None:
     target = sound.conditions[0]
     evaluate = _swapped(sound.task.evaluate, target, f"({target} and {condition})")
     return replace(sound.task, evaluate=imports + evaluate) if evaluate else None

@@ -41,7 +41,7 @@ def sound_tasks(environment: Environment, seed: int, most: int) -> list[Sound]:
     tasks = [task for split in environment.splits() for task in environment.test_tasks(split)]
     rng.shuffle(tasks)
     made: list[Sound] = []
-    make = _answered if environment.answer_required else _stateful
+    make = _write_answered if environment.answer_required else _stateful
     for task in tasks:
         others = [other for other in tasks if other.id != task.id]
         one = make(environment, task, others, rng)
@@ -54,12 +54,12 @@ def sound_tasks(environment: Environment, seed: int, most: int) -> list[Sound]:
 
 def run(world: World, source: str, name: str | None = None, *args: Json) -> Any:
     """Run this file's own generated code on a world, in this process; ``result`` or what ``name`` returns."""
-    space: dict[str, Any] = {tool: _function(world, tool) for tool in world.tool_names}
+    space: dict[str, Any] = {tool: _write_function(world, tool) for tool in world.tool_names}
     exec(source, space)
     return space[name](*args) if name else space.get("result")
 
 
-def _function(world: World, tool: str) -> Any:
+def _write_function(world: World, tool: str) -> Any:
     def function(*args: Json, **kwargs: Json) -> Json:
         result = world.call(tool, args, kwargs)
         if result.raises:
@@ -96,7 +96,7 @@ def _stateful(
     world = environment.open({})
     if not all(world.call(name, (), kwargs).ok for name, kwargs in calls):
         return None
-    conditions = _conditions(world.difference(), writes, rng)
+    conditions = _write_conditions(world.difference(), writes, rng)
     if not conditions:
         return None
     reads = [call for call in calls if not specs[call[0]].writes] if rng.random() < 0.5 else []
@@ -107,7 +107,7 @@ def _stateful(
     )  # fmt: skip
     if verdict(environment, draft, solution) is not True:
         return None
-    wrong = list(_wrong(environment, draft, writes, others, rng))
+    wrong = list(_make_wrong(environment, draft, writes, others, rng))
     partly = [code(writes[:i] + writes[i + 1 :]) for i in range(len(writes))]
     if len(wrong) < 3 or any(verdict(environment, draft, source) for source in partly):
         return None
@@ -121,7 +121,7 @@ def code(calls: Sequence[tuple[str, Mapping[str, Json]]]) -> str:
     return "\n".join(lines)
 
 
-def _conditions(changes: Sequence[Change], writes: Writes, rng: random.Random) -> list[str]:
+def _write_conditions(changes: Sequence[Change], writes: Writes, rng: random.Random) -> list[str]:
     """One condition for each changed leaf that was asked for: a status, or a value that a call was given."""
     given = {repr(leaf) for _, kwargs in writes for leaf in _leaves(kwargs)}
     found: list[str] = []
@@ -150,11 +150,11 @@ def _evaluate(parameter: str, conditions: Sequence[str], rng: random.Random) -> 
     return f"{head}    try:\n{checks}    except (AssertionError, KeyError, IndexError, TypeError):\n        return False\n    return True\n"  # noqa: E501
 
 
-def _wrong(
+def _make_wrong(
     environment: Environment, task: Task, writes: Writes, others: Sequence[TestTask], rng: random.Random
 ) -> Iterator[str]:
     """Close attempts whose calls work, change something, and are not what was asked."""
-    pool = _pool(environment, writes)
+    pool = _gather_pool(environment, writes)
     seen: set[str] = set()
     candidates = [writes[:i] + writes[i + 1 :] for i in range(len(writes))] if len(writes) > 1 else []
     for _ in range(40):
@@ -180,7 +180,7 @@ def _wrong(
                 yield source
 
 
-def _pool(environment: Environment, writes: Writes) -> list[str]:
+def _gather_pool(environment: Environment, writes: Writes) -> list[str]:
     """Strings near the task: what its ids show, and what those show in turn."""
     world = environment.open({})
     single = [tool for tool in environment.tools if len(tool.parameters.get("required", [])) == 1]
@@ -192,34 +192,36 @@ def _pool(environment: Environment, writes: Writes) -> list[str]:
                 result = world.call(tool.name, (), {tool.parameters["required"][0]: text})
                 if result.ok:
                     known |= {leaf for leaf in _leaves(result.value) if isinstance(leaf, str)}
-                    known |= {key for inner in _dicts(result.value) for key in inner}
+                    known |= {key for inner in _list_dicts(result.value) for key in inner}
     return sorted(known)
 
 
-def _dicts(value: Json) -> Iterator[Mapping[str, Json]]:
+def _list_dicts(value: Json) -> Iterator[Mapping[str, Json]]:
     if isinstance(value, Mapping):
         yield value
         for inner in value.values():
-            yield from _dicts(inner)
+            yield from _list_dicts(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _dicts(inner)
+            yield from _list_dicts(inner)
 
 
 # Environments with an answer
 
 
-def _answered(
+def _write_answered(
     environment: Environment, test: TestTask, others: Sequence[TestTask], rng: random.Random
 ) -> Sound | None:
     turns = list(environment.oracle(test))
-    answer = _literal(turns[-1].removeprefix("Answer: "))
+    answer = _write_literal(turns[-1].removeprefix("Answer: "))
     actions = [turn.removeprefix("Action:\n").removesuffix("\nEnd Action") for turn in turns[:-1]]
     if not actions:
         return None
     solution = _assigned("\n".join(actions), answer, environment)
     conditions = _answer_conditions(answer)
-    wrong = [f"result = {value!r}" for value in _wrong_answers(environment, solution, answer, others, rng)]
+    wrong = [
+        f"result = {value!r}" for value in _draw_wrong_answers(environment, solution, answer, others, rng)
+    ]
     draft = Task(
         f"{environment.name}-{test.id}", environment.name, dict(test.context), test.instruction,
         _evaluate("answer", conditions, rng), solution, (),
@@ -232,7 +234,7 @@ def _answered(
     return Sound(replace(draft, failures=tuple(wrong[:3])), tuple(conditions), tuple(wrong), answer)
 
 
-def _literal(text: str) -> Json:
+def _write_literal(text: str) -> Json:
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -261,11 +263,13 @@ def _answer_conditions(answer: Json) -> list[str]:
     return [f"answer == {answer!r}"]
 
 
-def _wrong_answers(
+def _draw_wrong_answers(
     environment: Environment, solution: str, answer: Json, others: Sequence[TestTask], rng: random.Random
 ) -> list[Json]:
     kind = (int, float) if isinstance(answer, int | float) else type(answer)
-    found = [_literal(list(environment.oracle(other))[-1].removeprefix("Answer: ")) for other in others[:40]]
+    found = [
+        _write_literal(list(environment.oracle(other))[-1].removeprefix("Answer: ")) for other in others[:40]
+    ]
     same = [value for value in found if isinstance(value, kind) and value != answer]
     rng.shuffle(same)
     close = [answer + 1, answer * 2 + 1] if isinstance(answer, int | float) else []

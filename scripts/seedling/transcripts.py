@@ -93,9 +93,9 @@ def agent(rng: random.Random, chain: Chain, *, whole: bool) -> list[Segment]:
 def parallel(rng: random.Random, count: int) -> list[Segment]:
     """Errands of one family in one instruction that have nothing to do with each other."""
     family = rng.choice(chains.FAMILIES)
-    goals = _errands(rng, family, count)
+    goals = _list_errands(rng, family, count)
     while any(map(held_out, pairwise(goal.steps[0].kind.name for goal in goals))):
-        goals = _errands(rng, family, count)
+        goals = _list_errands(rng, family, count)
     steps = [goal.steps[0] for goal in goals]
     asked = [rng.choice(WORDING.phrases[step.kind.name]).format(**step.literals) for step in steps]
     instruction = rng.choice(APART[count]).format(*asked)
@@ -106,7 +106,7 @@ def parallel(rng: random.Random, count: int) -> list[Segment]:
     return [*segments, (f"{agent_turns(goals[-1])[-1]}<end>", True)]
 
 
-def _errands(rng: random.Random, family: str, count: int) -> list[Chain]:
+def _list_errands(rng: random.Random, family: str, count: int) -> list[Chain]:
     return [chains.sample_chain(rng, family, 1) for _ in range(count)]
 
 
@@ -182,8 +182,8 @@ def failures(rng: random.Random, mix: Mix, made: Chain) -> list[str]:
     calls = [call.replace("'' + ", "") for call in by_name(made)]
     cases = [
         f"result = {made.steps[0].literals['x']}",
-        _other_argument(rng, made),
-        _other_argument(rng, made),
+        _draw_other_argument(rng, made),
+        _draw_other_argument(rng, made),
     ]
     cases += [source(calls[:length]) for length in range(1, len(calls))]
     chosen = rng.sample(cases, 3)
@@ -192,7 +192,7 @@ def failures(rng: random.Random, mix: Mix, made: Chain) -> list[str]:
     return chosen
 
 
-def _other_argument(rng: random.Random, made: Chain) -> str:
+def _draw_other_argument(rng: random.Random, made: Chain) -> str:
     """The last step alone on a value of its type that is not the right one."""
     step = made.steps[-1]
     value = made.values[-2] if len(made.values) > 1 else None

@@ -99,13 +99,13 @@ def make_place(seed: int) -> Place:
 def facts(site_facts: SiteFacts) -> Iterator[Fact]:
     for person in site_facts.people:
         names = {"p": person.name, "o": person.office}
-        for kind, label, value in _of_person(person):
+        for kind, label, value in _describe_person(person):
             yield Fact(kind, "person", names, person.page, label, LINE, value, lower=kind == "hobby")
-    yield from _offices(site_facts)
-    yield from _harbour(site_facts)
-    yield from _market(site_facts)
+    yield from _describe_offices(site_facts)
+    yield from _describe_harbour(site_facts)
+    yield from _describe_market(site_facts)
     for exhibit in site_facts.exhibits:
-        yield from _exhibit(exhibit)
+        yield from _describe_exhibit(exhibit)
     for book in site_facts.books:
         names = {"b": book.title, "f": book.shelf}
         yield Fact("author", "book", names, book.page, "By ", COMMA, book.author)
@@ -118,10 +118,10 @@ def facts(site_facts: SiteFacts) -> Iterator[Fact]:
         yield Fact("start", "trail", names, trail.page, "Starts at: ", LINE, trail.start)
         yield Fact("grade", "trail", names, trail.page, "Grade: ", LINE, trail.grade)
     for event in site_facts.events:
-        yield from _event(site_facts, event)
+        yield from _describe_event(site_facts, event)
 
 
-def _of_person(person: Person) -> list[tuple[str, str, str]]:
+def _describe_person(person: Person) -> list[tuple[str, str, str]]:
     return [
         ("room", "Room: ", str(person.room)),
         ("phone", "Phone: ", person.phone),
@@ -130,7 +130,7 @@ def _of_person(person: Person) -> list[tuple[str, str, str]]:
     ]
 
 
-def _offices(site_facts: SiteFacts) -> Iterator[Fact]:
+def _describe_offices(site_facts: SiteFacts) -> Iterator[Fact]:
     for office in site_facts.offices:
         names = {"o": office.name}
         yield Fact("floor", "office", names, office.page, "Floor ", WORD, str(office.floor))
@@ -138,7 +138,7 @@ def _offices(site_facts: SiteFacts) -> Iterator[Fact]:
         yield Fact("head", "office", names, office.page, "Head of office: ", LINK, office.head.name)
 
 
-def _harbour(site_facts: SiteFacts) -> Iterator[Fact]:
+def _describe_harbour(site_facts: SiteFacts) -> Iterator[Fact]:
     for ship in site_facts.ships:
         for kind, label, value in (
             ("built", "Built: ", str(ship.built)),
@@ -150,9 +150,16 @@ def _harbour(site_facts: SiteFacts) -> Iterator[Fact]:
         names = {"r": route.destination}
         ship, there = route.ship, (route.page,)
         yield Fact("minutes", "route", names, route.page, "Crossing: ", WORD, str(route.minutes))
-        yield Fact("fare", "route", names, route.page, "Adult fare: ", WORD, _money(route.fare))
+        yield Fact("fare", "route", names, route.page, "Adult fare: ", WORD, _describe_money(route.fare))
         yield Fact(
-            "child", "route", names, route.page, "Child fare: ", WORD, _money(route.child_fare), lower=True
+            "child",
+            "route",
+            names,
+            route.page,
+            "Child fare: ",
+            WORD,
+            _describe_money(route.child_fare),
+            lower=True,
         )
         yield Fact("first", "route", names, route.page, "Departures: ", COMMA, route.departures[0])
         yield Fact("ship", "route", names, route.page, "Ship: ", LINK, ship.name)
@@ -161,7 +168,7 @@ def _harbour(site_facts: SiteFacts) -> Iterator[Fact]:
         yield Fact("route_built", "route", names, ship.page, "Built: ", LINE, str(ship.built), there)
 
 
-def _market(site_facts: SiteFacts) -> Iterator[Fact]:
+def _describe_market(site_facts: SiteFacts) -> Iterator[Fact]:
     routes: Mapping[str, Route] = {route.destination: route for route in site_facts.routes}
     for stall in site_facts.stalls:
         names = {"s": stall.name}
@@ -169,41 +176,48 @@ def _market(site_facts: SiteFacts) -> Iterator[Fact]:
         yield Fact("closed", "stall", names, stall.page, "Closed on ", STOP, stall.closed)
         yield Fact("keeper", "stall", names, stall.page, "Keeper: ", LINE, stall.keeper)
     for good in site_facts.goods:
-        yield from _good(good, routes[good.origin])
+        yield from _describe_good(good, routes[good.origin])
 
 
-def _good(good: Good, route: Route) -> Iterator[Fact]:
+def _describe_good(good: Good, route: Route) -> Iterator[Fact]:
     names = {"g": good.name, "s": good.stall, "n": good.one}
-    yield Fact("price", "good", names, good.page, "Price: ", WORD, _money(good.price))
+    yield Fact("price", "good", names, good.page, "Price: ", WORD, _describe_money(good.price))
     yield Fact("origin", "good", names, good.page, "From: ", LINE, good.origin)
     yield Fact("stock", "good", names, good.page, "In stock: ", LINE, str(good.stock))
     yield Fact(
-        "origin_fare", "good", names, route.page, "Adult fare: ", WORD, _money(route.fare), (good.page,)
+        "origin_fare",
+        "good",
+        names,
+        route.page,
+        "Adult fare: ",
+        WORD,
+        _describe_money(route.fare),
+        (good.page,),
     )
     yield Fact(
         "origin_minutes", "good", names, route.page, "Crossing: ", WORD, str(route.minutes), (good.page,)
     )
 
 
-def _exhibit(exhibit: Exhibit) -> Iterator[Fact]:
+def _describe_exhibit(exhibit: Exhibit) -> Iterator[Fact]:
     names = {"e": exhibit.name, "h": exhibit.hall}
     yield Fact("made", "exhibit", names, exhibit.page, "Made in: ", LINE, str(exhibit.year))
     yield Fact("material", "exhibit", names, exhibit.page, "Material: ", LINE, exhibit.material)
     yield Fact("donor", "exhibit", names, exhibit.page, "Given by: ", LINK, exhibit.donor.name)
-    for kind, label, value in _of_person(exhibit.donor):
+    for kind, label, value in _describe_person(exhibit.donor):
         lower = kind == "hobby"
         page, via = exhibit.donor.page, (exhibit.page,)
         yield Fact(f"donor_{kind}", "exhibit", names, page, label, LINE, value, via, lower)
 
 
-def _event(site_facts: SiteFacts, event: Event) -> Iterator[Fact]:
+def _describe_event(site_facts: SiteFacts, event: Event) -> Iterator[Fact]:
     names = {"v": event.name, "d": event.day}
     host = event.host
     yield Fact("time", "event", names, event.page, " at ", LINE, event.time)
     yield Fact("where", "event", names, event.page, "Place: ", LINE, event.venue)
-    yield Fact("ticket", "event", names, event.page, "Ticket: ", WORD, _money(event.price))
+    yield Fact("ticket", "event", names, event.page, "Ticket: ", WORD, _describe_money(event.price))
     yield Fact("host", "event", names, event.page, "Host: ", LINK, host.name)
-    for kind, label, value in _of_person(host):
+    for kind, label, value in _describe_person(host):
         lower = kind == "hobby"
         yield Fact(f"host_{kind}", "event", names, host.page, label, LINE, value, (event.page,), lower)
     office = next(office for office in site_facts.offices if office.name == host.office)
@@ -212,5 +226,5 @@ def _event(site_facts: SiteFacts, event: Event) -> Iterator[Fact]:
     )
 
 
-def _money(value: float) -> str:
+def _describe_money(value: float) -> str:
     return f"{value:.2f}"

@@ -87,7 +87,7 @@ def pieces() -> list[str]:
     """All pieces: special tokens first, then code, the site, words of questions, single characters."""
     pairs = [f"{number:02d}" for number in range(100)]
     single = [*pairs, *string.digits, *string.ascii_letters, *string.punctuation, " ", "\n"]
-    words = [word for text in web_phrases.texts() for word in _words(text)]
+    words = [word for text in web_phrases.texts() for word in _list_words(text)]
     everything = (tokens.SPECIAL, CODE, SCREEN, site(), sorted(set(words)), single)
     return list(dict.fromkeys(piece for group in everything for piece in group))
 
@@ -117,7 +117,7 @@ def site() -> list[str]:
     return [*titles, *paths, _PEOPLE, *labels, "Programme of ", *fixed, *people, "one", " kilo", " jar"]
 
 
-def _words(text: str) -> Iterable[str]:
+def _list_words(text: str) -> Iterable[str]:
     for match in re.finditer(r"([A-Za-z]+)([,;.:?]?)", re.sub(r"\{\w\}|\*", "", text)):
         word, tail = match.groups()
         yield f" {word}"

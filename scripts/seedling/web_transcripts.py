@@ -103,10 +103,10 @@ def agent(rng: random.Random, site_facts: Place, fact: Fact, way: Sequence[str])
     """The agent's conversation about a fact, from the first page of a way on."""
     (_, screen), *steps = walk(site_facts, fact, way)
     segments = [(f"<agent><user>{web_phrases.question(rng, fact)}\n\n{screen}<assistant>", False)]
-    return [*segments, *_acted(steps), (f"Answer: {fact.value}<end>", True)]
+    return [*segments, *_write_acted(steps), (f"Answer: {fact.value}<end>", True)]
 
 
-def _acted(steps: list[tuple[str, str]]) -> list[Segment]:
+def _write_acted(steps: list[tuple[str, str]]) -> list[Segment]:
     said = [((f"{action}<end>", True), (f"<user>{shown(seen)}<assistant>", False)) for action, seen in steps]
     return [segment for pair in said for segment in pair]
 
@@ -127,7 +127,11 @@ def challenger(
             f"<failure_case>{case}</failure_case>" for case in failures(rng, site_facts, fact, way, mix)
         )
     )
-    return [(f"<challenger><user>{screen}<assistant>", False), *_acted(steps), (f"{proposal}<end>", True)]
+    return [
+        (f"<challenger><user>{screen}<assistant>", False),
+        *_write_acted(steps),
+        (f"{proposal}<end>", True),
+    ]
 
 
 def verifier(rng: random.Random, site_facts: Place, fact: Fact, mix: Mix) -> str:
@@ -151,7 +155,7 @@ def solution(fact: Fact, way: Sequence[str]) -> str:
 
 def failures(rng: random.Random, site_facts: Place, fact: Fact, way: Sequence[str], mix: Mix) -> list[str]:
     """Three close attempts: another value of the page, read or written down, and what a sister page says."""
-    sister = _sister(rng, site_facts, fact)
+    sister = _draw_sister(rng, site_facts, fact)
     literal = f"result = '{_beside(rng, site_facts, fact).value}'"
     cases = [
         solution(_beside(rng, site_facts, fact), way),
@@ -169,7 +173,7 @@ def _beside(rng: random.Random, site_facts: Place, fact: Fact) -> Fact:
     return rng.choice([other for other in site_facts.pages[fact.page] if other.label != fact.label])
 
 
-def _sister(rng: random.Random, site_facts: Place, fact: Fact) -> Fact | None:
+def _draw_sister(rng: random.Random, site_facts: Place, fact: Fact) -> Fact | None:
     """The same fact of a page that is linked beside this one."""
     beside = [
         other

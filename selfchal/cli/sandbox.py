@@ -79,7 +79,7 @@ def check(ctx: click.Context, name: str, overrides: tuple[str, ...], as_json: bo
     """
     from selfchal.testing.attacks.run import all_attacks, run_attacks
 
-    with _ending_as_by_an_exception(), open_sandbox(name, **read_options(overrides)) as opened:
+    with _end_as_by_exception(), open_sandbox(name, **read_options(overrides)) as opened:
         report = run_attacks(opened, KindProgress(all_attacks()))
     if as_json:
         say_json(report.to_json())
@@ -89,7 +89,7 @@ def check(ctx: click.Context, name: str, overrides: tuple[str, ...], as_json: bo
 
 
 @contextlib.contextmanager
-def _ending_as_by_an_exception() -> Iterator[None]:
+def _end_as_by_exception() -> Iterator[None]:
     """SIGTERM and SIGHUP unwind like Ctrl-C does, so that nothing that was started stays behind."""
 
     def end(number: int, _: object) -> NoReturn:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from selfchal.core.environment import Chat, Environment
-from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
+from selfchal.core.sandbox import Execution, Limits, Program, Sandbox
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json, ToolHost, World
 
@@ -23,12 +23,6 @@ class Trial:
     execution: Execution
     world: World
     evaluation: Execution | None = None
-
-    @property
-    def infra_failed(self) -> bool:
-        return any(
-            run is not None and run.status is Status.INFRA_ERROR for run in (self.execution, self.evaluation)
-        )
 
     @property
     def passes(self) -> bool:

@@ -15,9 +15,9 @@ def beta_quantile(share: float, a: float, b: float) -> float:
     """
     low, high, x, before = 0.0, 1.0, a / (a + b), math.inf
     while abs(x - before) > ACCURACY:
-        before, excess = x, _distribution(x, a, b) - share
+        before, excess = x, _compute_distribution(x, a, b) - share
         low, high = (low, x) if excess > 0 else (x, high)
-        density = _density(x, a, b)  # so small far from the mean that it may come out as 0
+        density = _compute_density(x, a, b)  # so small far from the mean that it may come out as 0
         step = x - excess / density if density > 0 else low
         x = step if low < step < high else (low + high) / 2
     return x
@@ -32,7 +32,7 @@ def student_quantile(share: float, degrees: float) -> float:
     return math.sqrt(degrees * part / (1 - part))
 
 
-def _density(x: float, a: float, b: float) -> float:
+def _compute_density(x: float, a: float, b: float) -> float:
     return math.exp(_log_weight(x, a, b)) / (x * (1 - x))
 
 
@@ -42,10 +42,10 @@ def _log_weight(x: float, a: float, b: float) -> float:
     return scale + a * math.log(x) + b * math.log1p(-x)
 
 
-def _distribution(x: float, a: float, b: float) -> float:
+def _compute_distribution(x: float, a: float, b: float) -> float:
     """P(X <= x): the regularised incomplete beta function, for 0 < x < 1."""
     if x > (a + 1) / (a + b + 2):  # the fraction converges fast on the other side of this
-        return 1 - _distribution(1 - x, b, a)
+        return 1 - _compute_distribution(1 - x, b, a)
     return math.exp(_log_weight(x, a, b)) * _continued_fraction(x, a, b) / a
 
 

@@ -52,7 +52,7 @@ def is_run(directory: Path) -> bool:
 
 def _has_begun(directory: Path) -> bool:
     """Did the run there store anything but facts about itself?"""
-    with _boundary(directory, "read"), contextlib.closing(_connect_to_read(directory)) as database:
+    with _raise_store_errors(directory, "read"), contextlib.closing(_connect_to_read(directory)) as database:
         if database.execute("SELECT 1 FROM sqlite_master WHERE name='batches'").fetchone() is None:
             return False  # killed before its tables were made
         return database.execute("SELECT 1 FROM batches").fetchone() is not None
@@ -76,7 +76,7 @@ class Store:
             raise StoreError(
                 f"{directory} already holds a run; go on with it (--resume) or choose another place (--out)"
             )
-        with _boundary(directory, "create"):
+        with _raise_store_errors(directory, "create"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what agents saw is for its owner alone
             lock = _lock(directory)
             for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
@@ -89,7 +89,7 @@ class Store:
         """Go on with a run. Raises StoreError if there is none or it was made by another manifest."""
         if not is_run(directory) or not _has_begun(directory):
             return cls.create(directory, resolved)
-        with _boundary(directory, "resume"):
+        with _raise_store_errors(directory, "resume"):
             before = read_yaml((directory / MANIFEST).read_text(encoding="utf-8"))
         different = list(_list_differences("", before, resolved))
         if different:
@@ -97,7 +97,7 @@ class Store:
                 f"{directory} was made by another manifest: {'; '.join(different)}. Go on with it: "
                 f"resume with {directory / MANIFEST} or choose another place (--out)"
             )
-        with _boundary(directory, "resume"):
+        with _raise_store_errors(directory, "resume"):
             return cls(directory, _connect(directory), _lock(directory))
 
     @classmethod
@@ -107,12 +107,12 @@ class Store:
             raise StoreError(describe_missing(directory, "run directory", is_run))
         if not is_run(directory):
             raise StoreError(f"{directory} is no run directory: it has no {DATABASE}")
-        with _boundary(directory, "read"):
+        with _raise_store_errors(directory, "read"):
             return cls(directory, _connect_to_read(directory))
 
     def manifest(self) -> dict[str, Any]:
         """The resolved manifest that the run was made by."""
-        with _boundary(self.directory, "read"):
+        with _raise_store_errors(self.directory, "read"):
             rows: dict[str, Any] = read_yaml((self.directory / MANIFEST).read_text(encoding="utf-8"))
             return rows
 
@@ -138,12 +138,12 @@ class Store:
         ]
 
     def put_episodes(self, purpose: str, key: str, episodes: Sequence[Episode]) -> None:
-        with self._transaction():
+        with self._begin_transaction():
             self._insert_episodes(purpose, key, episodes)
 
     def replace_episodes(self, purpose: str, key: str, episodes: Sequence[Episode]) -> None:
         """Store a batch again, of which some episodes were played again."""
-        with self._transaction():
+        with self._begin_transaction():
             self._database.execute("DELETE FROM episodes WHERE purpose=? AND key=?", (purpose, key))
             self._database.execute("DELETE FROM batches WHERE purpose=? AND key=?", (purpose, key))
             self._insert_episodes(purpose, key, episodes)
@@ -170,7 +170,7 @@ class Store:
             (round_, p.index, p.verdict.stage, p.verdict.outcome, p.environment, _pack(p.to_json()))
             for p in proposals
         ]
-        with self._transaction():
+        with self._begin_transaction():
             self._database.executemany("INSERT INTO proposals VALUES (?,?,?,?,?,?)", rows)
             self._insert_episodes(purpose, key, episodes)
 
@@ -185,7 +185,7 @@ class Store:
             (round_, i, task.id, status, task.environment, _pack(task.to_json()))
             for i, (task, status) in enumerate(statuses)
         ]
-        with self._transaction():
+        with self._begin_transaction():
             self._database.executemany("INSERT INTO tasks VALUES (?,?,?,?,?,?)", rows)
             self._mark_done("tasks", str(round_))
 
@@ -199,12 +199,12 @@ class Store:
 
     def put_metrics(self, stage: str, step: int, metrics: Metrics) -> None:
         body = json.dumps(dict(metrics))
-        with self._transaction():
+        with self._begin_transaction():
             self._database.execute("INSERT OR REPLACE INTO metrics VALUES (?,?,?)", (stage, step, body))
 
     def drop_metrics_after(self, stage: str, step: int) -> None:
         """Forget the metrics of updates that are made again after a checkpoint."""
-        with self._transaction():
+        with self._begin_transaction():
             self._database.execute("DELETE FROM metrics WHERE stage=? AND step>?", (stage, step))
 
     def metrics(self) -> list[dict[str, Json]]:
@@ -214,7 +214,7 @@ class Store:
 
     def put_fact(self, key: str, value: Json) -> None:
         """A named JSON value (seconds of a stage, a score, the sandbox's guarantees)."""
-        with self._transaction():
+        with self._begin_transaction():
             self._database.execute("INSERT OR REPLACE INTO facts VALUES (?,?)", (key, json.dumps(value)))
 
     def fact(self, key: str, default: Json = None) -> Json:
@@ -244,12 +244,12 @@ class Store:
         self._database.execute("INSERT INTO batches VALUES (?,?)", (purpose, key))
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with _boundary(self.directory, "write"), self._database:
+    def _begin_transaction(self) -> Iterator[None]:
+        with _raise_store_errors(self.directory, "write"), self._database:
             yield
 
     def _rows(self, query: str, *values: Json) -> list[sqlite3.Row]:
-        with _boundary(self.directory, "read"):
+        with _raise_store_errors(self.directory, "read"):
             return self._database.execute(query, values).fetchall()
 
 
@@ -304,7 +304,7 @@ def _unpack(body: bytes) -> Any:
 
 
 @contextlib.contextmanager
-def _boundary(directory: Path, doing: str) -> Iterator[None]:
+def _raise_store_errors(directory: Path, doing: str) -> Iterator[None]:
     """Turn errors of the disk, of permissions and of a corrupt file into a StoreError that says so."""
     try:
         yield

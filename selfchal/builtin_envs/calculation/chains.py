@@ -196,13 +196,13 @@ def _sample_kinds(rng: random.Random, family: str, length: int) -> list[tuple[Ki
             return None
         kind = rng.choice(fitting)
         if index == 0:
-            carried = rng.choice([takes for takes in kind.takes if _belongs(takes, family)])
+            carried = rng.choice([takes for takes in kind.takes if _is_member(takes, family)])
         chosen.append((kind, carried if index == 0 else ""))
         carried = carried if kind.gives == "same" else kind.gives
     return chosen
 
 
-def _belongs(takes: str, family: str) -> bool:
+def _is_member(takes: str, family: str) -> bool:
     return takes != "amino" and (takes in ("dna", "mrna")) == (family == "dna")
 
 

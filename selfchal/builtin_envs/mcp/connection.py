@@ -104,7 +104,7 @@ class Connection:
         except MCPError as error:
             if error.code == REQUEST_TIMEOUT:
                 raise ServerTimeoutError from error
-            if error.code == CONNECTION_CLOSED and not self._answers():
+            if error.code == CONNECTION_CLOSED and not self._is_alive():
                 raise ServerDiedError from error
             return Answer(error.message, ok=False)
         except (OSError, concurrent.futures.CancelledError) as error:
@@ -178,7 +178,7 @@ class Connection:
         errors = stack.enter_context((self.folder / "stderr").open("w", encoding="utf-8"))
         return stdio_client(parameters, errlog=errors)
 
-    def _answers(self) -> bool:
+    def _is_alive(self) -> bool:
         """Whether the connection still stands, after an error that may mean the contrary."""
         try:
             self._background.submit(self._client.list_tools()).result(_MARGIN_SECONDS)

@@ -88,7 +88,7 @@ class _Source:
         if isinstance(schema, dict) and "$ref" in schema:
             schema = resolve(schema["$ref"], self.root)
         if not isinstance(schema, dict) or depth > _DEEPEST:
-            return self._text({}, likely)
+            return self._make_text({}, likely)
         own = [*schema.get("examples", []), *schema.get("enum", [])]
         own += [schema[name] for name in ("default", "const") if schema.get(name) is not None]
         if own:
@@ -114,9 +114,9 @@ class _Source:
             return schema.get("minimum", self.draw.choice([1, 2, 3]))
         if kind == "boolean":
             return self.draw.random() < 0.5
-        return self._text(schema, likely)
+        return self._make_text(schema, likely)
 
-    def _text(self, schema: Mapping[str, Json], likely: bool) -> Json:
+    def _make_text(self, schema: Mapping[str, Json], likely: bool) -> Json:
         """A word that the description quotes, or one of the state."""
         wanted = f"{schema.get('description', '')} {schema.get('format', '')}"
         forms = [value for form, value in _FORMS.items() if form in wanted.split() or f"({form})" in wanted]

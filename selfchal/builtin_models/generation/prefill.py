@@ -41,7 +41,7 @@ class Prefill:
         if header := _find_shared_header(unknown):
             self.prefix_cache.add(self._feed_chunk([header], [None]), [pack(header)])
             cached = {key: found or self.prefix_cache.find(key) for key, found in cached.items()}
-        todo = sorted(sharing, key=lambda key: len(key) // 4 - _cached_length(cached[key]))
+        todo = sorted(sharing, key=lambda key: len(key) // 4 - _find_cached_length(cached[key]))
         fed = []
         while todo:
             chunk = _take_chunk(todo, cached)
@@ -59,7 +59,7 @@ class Prefill:
     ) -> RaggedKVCache:
         """One cache that holds these ids, made of what is cached already and of one pass over the rest."""
         device = self.network.device
-        starts = [_cached_length(found) for found in cached]
+        starts = [_find_cached_length(found) for found in cached]
         order, selections = _group_by_cache(cached)
         fresh = [prompts[index][starts[index] :] for index in order]
         time, longest = max(map(len, fresh)), max(starts)
@@ -75,7 +75,7 @@ class Prefill:
         return gather_rows(self.layout, [RowSelection(kv_cache, back, lengths)], 0, device)
 
 
-def _cached_length(found: CacheHit | None) -> int:
+def _find_cached_length(found: CacheHit | None) -> int:
     return 0 if found is None else found.length
 
 
@@ -95,7 +95,7 @@ def _take_chunk(todo: Sequence[bytes], cached: Mapping[bytes, CacheHit | None]) 
     chunk: list[bytes] = []
     useful = 0
     for key in todo:
-        width = len(key) // 4 - _cached_length(cached[key])
+        width = len(key) // 4 - _find_cached_length(cached[key])
         fed, useful = width * (len(chunk) + 1), useful + width
         if chunk and (fed > FEED_TOKENS or fed - useful > PADDING_TOKENS):
             break
@@ -116,5 +116,5 @@ def _group_by_cache(cached: Sequence[CacheHit | None]) -> tuple[list[int], list[
         found_here = [cached[index] for index in members]
         kv_cache = found_here[0].kv_cache if found_here[0] is not None else None
         rows = [found.row if found is not None else 0 for found in found_here]
-        selections.append(RowSelection(kv_cache, rows, [_cached_length(found) for found in found_here]))
+        selections.append(RowSelection(kv_cache, rows, [_find_cached_length(found) for found in found_here]))
     return [index for members in groups.values() for index in members], selections

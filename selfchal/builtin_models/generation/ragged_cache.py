@@ -167,7 +167,7 @@ class RaggedKVCache:
                 held[rows] = state[rows]
 
     def nbytes(self) -> int:
-        tensors = [tensor for layer in self.layers for tensor in _tensors_of(layer)]
+        tensors = [tensor for layer in self.layers for tensor in _list_tensors(layer)]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
     def _split_rows(self, time: int) -> Sequence[RowPart]:
@@ -230,7 +230,7 @@ def _cut_convolution(layer: LinearAttentionLayer, counts: Tensor, had_state: boo
     layer.record_past = False
 
 
-def _tensors_of(layer: Layer) -> list[Tensor]:
+def _list_tensors(layer: Layer) -> list[Tensor]:
     """What a layer keeps; nothing before its first pass."""
     if isinstance(layer, AttentionRows):
         return layer.buffers

@@ -57,9 +57,9 @@ def _move_number(value: float, strides: Sequence[int]) -> Iterator[Callable[[int
             yield _add(value, part)
     else:
         for base in (2, 10):  # one digit less, one digit more
-            yield _always(value // base)
-            yield from (_always(value * base + digit) for digit in range(base))
-        yield from (_always(value ^ 1 << bit) for bit in range(max(value.bit_length() + 1, 10)))
+            yield _give(value // base)
+            yield from (_give(value * base + digit) for digit in range(base))
+        yield from (_give(value ^ 1 << bit) for bit in range(max(value.bit_length() + 1, 10)))
     for stride in strides:
         yield _add(value, stride)
         yield _add(value, -stride)
@@ -69,7 +69,7 @@ def _add(value: float, stride: float) -> Callable[[int], Any]:
     return lambda step: value + min(step, _LARGEST_STEP) * stride
 
 
-def _always(value: Any) -> Callable[[int], Any]:
+def _give(value: Any) -> Callable[[int], Any]:
     """A change that comes in one size."""
     return lambda step: value
 
@@ -89,7 +89,7 @@ def _move_text(value: str, places: list[int], dice: Dice) -> Iterator[Callable[[
     if places:
         swapped = list(value)
         swapped[places[0]], swapped[places[-1]] = swapped[places[-1]], swapped[places[0]]
-        yield _always("".join(swapped))
+        yield _give("".join(swapped))
 
 
 def _turn_character(value: str, at: int, by: int) -> Callable[[int], Any]:
@@ -114,7 +114,7 @@ def _move_list(dice: Dice, value: list[Any]) -> Iterator[Callable[[int], Any]]:
             yield _change_member(value, at, move)
         yield _remove(value, at)
         yield _append(value, value[at])
-    yield _always(value[::-1])
+    yield _give(value[::-1])
     yield lambda step: [*value, step]
     yield _append(value, "a")
 

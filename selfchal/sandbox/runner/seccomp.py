@@ -94,14 +94,14 @@ _PLAIN: dict[str, tuple[int, int]] = {
 }
 
 
-def _low(argument: int) -> int:
+def _take_low_half(argument: int) -> int:
     """Where the low half of an argument lies; the high half follows (both machines are little-endian)."""
     return _ARGS_OFFSET + 8 * argument
 
 
 def _allow_any(argument: int, *values: int) -> list[tuple[int, _Jump, _Jump, int]]:
     """Allow these values; for others go on."""
-    return [(_LOAD, 0, 0, _low(argument)), *((_EQUAL, "allow", 0, value) for value in values)]
+    return [(_LOAD, 0, 0, _take_low_half(argument)), *((_EQUAL, "allow", 0, value) for value in values)]
 
 
 def _demand(offset: int, value: int) -> list[tuple[int, _Jump, _Jump, int]]:
@@ -121,10 +121,10 @@ _CHECKED: dict[str, tuple[tuple[int, int], list[tuple[int, _Jump, _Jump, int]]]]
     "prlimit64": (
         (302, 261),
         [
-            *_demand(_low(0), 0),
+            *_demand(_take_low_half(0), 0),
             *_allow_any(1, RLIMIT_AS, RLIMIT_FSIZE),
-            *_demand(_low(2), 0),
-            *_demand(_low(2) + 4, 0),
+            *_demand(_take_low_half(2), 0),
+            *_demand(_take_low_half(2) + 4, 0),
             *_allow_any(0, 0),
         ],
     ),
@@ -133,7 +133,7 @@ _CHECKED: dict[str, tuple[tuple[int, int], list[tuple[int, _Jump, _Jump, int]]]]
     "mmap": (
         (9, 222),
         [
-            (_LOAD, 0, 0, _low(3)),
+            (_LOAD, 0, 0, _take_low_half(3)),
             (_AND, 0, 0, _MAP_TYPE | _MAP_HUGETLB),
             (_EQUAL, "allow", "refuse", _MAP_PRIVATE),
         ],

@@ -64,7 +64,7 @@ class _Kit:
 
     def trains_in_place(self) -> None:
         model, logged = self.undisturbed.model, self.undisturbed.logged
-        demand(_weights(model) != _weights(_new_model()), "training changed no weight")
+        demand(_copy_weights(model) != _copy_weights(_new_model()), "training changed no weight")
         demand(model.announced, "on_weights_updated() was never called")
         steps = [step for step, _ in logged]
         demand(logged, "progress.log was never called")
@@ -81,7 +81,10 @@ class _Kit:
 
     def trains_alike(self) -> None:
         again = self._train()
-        demand(_weights(again.model) == _weights(self.undisturbed.model), "the same seed gave other weights")
+        demand(
+            _copy_weights(again.model) == _copy_weights(self.undisturbed.model),
+            "the same seed gave other weights",
+        )
 
     def resumes(self) -> None:
         kept, steps = [step for step, _, _ in self.undisturbed.kept], len(self.undisturbed.logged)
@@ -94,7 +97,10 @@ class _Kit:
             resumed.logged[0][0] == stopped.kept[-1][0] + 1,
             f"it went on with update {resumed.logged[0][0]} after the checkpoint of {stopped.kept[-1][0]}",
         )
-        demand(_weights(resumed.model) == _weights(self.undisturbed.model), "a stop led to other weights")
+        demand(
+            _copy_weights(resumed.model) == _copy_weights(self.undisturbed.model),
+            "a stop led to other weights",
+        )
 
     def moves_own_tokens(self) -> None:
         from selfchal.testing.conformance.game import MemoryProgress, training
@@ -131,7 +137,10 @@ class _Kit:
             self.trainer().train(given)
         except TrainingError as error:
             demand(str(error), "a TrainingError says why training cannot go on")
-        demand(_weights(model) == _weights(_new_model()), "it learnt from episodes that could not be judged")
+        demand(
+            _copy_weights(model) == _copy_weights(_new_model()),
+            "it learnt from episodes that could not be judged",
+        )
 
     def _train(self, kept: list[Any] | None = None, stop_after: int | None = None) -> MemoryProgress:
         from selfchal.testing.conformance.game import MemoryProgress, training
@@ -151,6 +160,6 @@ def _new_model() -> TinyModel:
     return TinyModel()
 
 
-def _weights(model: TinyModel) -> dict[str, bytes]:
+def _copy_weights(model: TinyModel) -> dict[str, bytes]:
     """To the last bit."""
     return {name: weight.numpy().tobytes() for name, weight in model.network.state_dict().items()}

@@ -15,7 +15,7 @@ A book with a hold goes to the first reader in line, to nobody else.
 A late return costs 0.20 a day. Names are told, reader numbers must be looked up."""
 
 
-def _a_reader_to_serve(seed: int) -> dict[str, Any]:
+def _draw_reader(seed: int) -> dict[str, Any]:
     return {"reader": f"{READERS[seed % len(READERS)]}"}
 
 
@@ -26,7 +26,7 @@ Library = small_environment(
     writes=[desk.lend, desk.take_back, desk.place_hold, desk.pay_fine],
     test_tasks=held_out(),
     policy=POLICY,
-    explore=_a_reader_to_serve,
+    explore=_draw_reader,
 )
 
 

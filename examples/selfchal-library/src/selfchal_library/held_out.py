@@ -13,10 +13,16 @@ from selfchal_library.shelves import stock
 def held_out() -> list[HeldOut]:
     """Questions, loans, returns with their fine, holds, and payments that make a loan possible."""
     state = stock()
-    return [*_questions(state), *_loans(state), *_returns(state), *_holds(state), *_payments(state)]
+    return [
+        *_list_questions(state),
+        *_list_loans(state),
+        *_returns(state),
+        *_holds(state),
+        *_list_payments(state),
+    ]
 
 
-def _questions(state: dict[str, Any]) -> Iterator[HeldOut]:
+def _list_questions(state: dict[str, Any]) -> Iterator[HeldOut]:
     for title, book in state["books"].items():
         if book["lent_to"]:
             name = state["readers"][book["lent_to"]]["name"]
@@ -31,7 +37,7 @@ def _may_borrow(reader: dict[str, Any]) -> bool:
     return reader["fine"] <= MOST_FINE and len(reader["books"]) < MOST_BOOKS
 
 
-def _loans(state: dict[str, Any]) -> Iterator[HeldOut]:
+def _list_loans(state: dict[str, Any]) -> Iterator[HeldOut]:
     able = [(number, reader) for number, reader in state["readers"].items() if _may_borrow(reader)]
     for (number, reader), title in zip(able, _free(state), strict=False):
         calls = [("lend", {"title": title, "reader": number})]
@@ -57,7 +63,7 @@ def _holds(state: dict[str, Any]) -> Iterator[HeldOut]:
             yield HeldOut(text, calls, str(len(book["holds"]) + 1), "hold")
 
 
-def _payments(state: dict[str, Any]) -> Iterator[HeldOut]:
+def _list_payments(state: dict[str, Any]) -> Iterator[HeldOut]:
     owing = [
         (n, r) for n, r in state["readers"].items() if r["fine"] > MOST_FINE and len(r["books"]) < MOST_BOOKS
     ]
