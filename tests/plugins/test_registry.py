@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
-from selfchal.core import hookspecs
 from selfchal.core.errors import PluginError
-from selfchal.core.hookspecs import hookimpl
-from selfchal.core.judge import STANDARD_CHECKS, Outcome, Verdict
+from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.core.task import Task
-from selfchal.core.watcher import RunInfo
 from selfchal.pipeline.manifest import choose_checks
-from selfchal.pipeline.requirements import requirements_of
-from selfchal.plugins import Plugins, load_plugins
-from selfchal.plugins.kinds import KINDS, fault, members
+from selfchal.plugins import load_plugins
+from tests.plugins.failures import find_failure
 
 Install = Callable[..., None]
 TASK = Task("t", "shop", {}, "do it", "def evaluate(): return True", "", ("", "", ""))
@@ -48,11 +39,6 @@ CHECK = """
 """
 
 
-def _failure(plugins: Plugins, plugin: str) -> str:
-    (found,) = [str(failure) for failure in plugins.failures if failure.plugin == plugin]
-    return found
-
-
 def test_a_strangers_class_is_found_by_kind_and_name(install: Install) -> None:
     install("selfchal-polite", CHECK.format(name="polite"), version="2.3")
     plugins = load_plugins()
@@ -74,7 +60,7 @@ def test_a_missing_dependency_names_plugin_package_module_and_spares_the_rest(in
     install("broken-pack", "import not_there_at_all")
     install("sound-pack", CHECK.format(name="sound"))
     plugins = load_plugins()
-    message = _failure(plugins, "broken_pack")
+    message = find_failure(plugins, "broken_pack")
     assert "broken-pack 1.0" in message
     assert "'not_there_at_all'" in message
     assert "Install it" in message
@@ -98,7 +84,7 @@ def test_a_module_that_fails_on_import_is_a_failure_with_a_cure(
     install: Install, source: str, raised: str
 ) -> None:
     install("bad-pack", source)
-    message = _failure(load_plugins(), "bad_pack")
+    message = find_failure(load_plugins(), "bad_pack")
     assert f"bad-pack 1.0: bad_pack cannot be imported ({raised}" in message
     assert "Traceback" not in message
     assert "\n" not in message
@@ -108,7 +94,7 @@ def test_a_module_that_fails_on_import_is_a_failure_with_a_cure(
 def test_a_misspelt_hook_names_the_nearest_and_does_not_stop_the_program(install: Install) -> None:
     install("typo-pack", CHECK.format(name="typo").replace("register_checks", "register_cheks"))
     plugins = load_plugins()
-    message = _failure(plugins, "typo_pack")
+    message = find_failure(plugins, "typo_pack")
     assert message.startswith(
         "plugin 'typo_pack' of package typo-pack 1.0: it implements the hook register_cheks"
     )
@@ -118,26 +104,17 @@ def test_a_misspelt_hook_names_the_nearest_and_does_not_stop_the_program(install
         plugins.find("check", "typo")
 
 
-def test_a_hook_with_a_wrong_argument_is_a_failure(install: Install) -> None:
+def test_a_hook_with_a_wrong_argument_is_afind_failure(install: Install) -> None:
     install("arg-pack", CHECK.format(name="arg").replace("register_checks()", "register_checks(config)"))
     assert (
         "arg-pack 1.0: its hook register_checks takes config, which it is not given; "
-        "the signature is register_checks()." in _failure(load_plugins(), "arg_pack")
+        "the signature is register_checks()." in find_failure(load_plugins(), "arg_pack")
     )
 
 
-def test_a_hook_that_watches_with_a_wrong_argument_is_told_the_signature(install: Install) -> None:
-    install("arg-pack", WATCHER.replace("def task_judged(verdict)", "def task_judged(verdct, task)"))
-    assert (
-        "its hook task_judged takes verdct, which it is not given; the signature is "
-        "task_judged(run, task, verdict), any of which it may leave out."
-        in _failure(load_plugins(), "arg_pack")
-    )
-
-
-def test_a_hook_marked_as_a_wrapper_is_a_failure(install: Install) -> None:
+def test_a_hook_marked_as_a_wrapper_is_afind_failure(install: Install) -> None:
     install("wrap-pack", CHECK.format(name="wrap").replace("@hookimpl", "@hookimpl(wrapper=True)"))
-    assert "its hook register_checks is marked as a wrapper" in _failure(load_plugins(), "wrap_pack")
+    assert "its hook register_checks is marked as a wrapper" in find_failure(load_plugins(), "wrap_pack")
 
 
 def test_a_name_offered_by_two_packages_is_used_by_neither_and_names_both(install: Install) -> None:
@@ -168,7 +145,7 @@ def test_a_check_named_as_a_standard_one_replaces_nothing_and_names_both(
         "DISABLED_PLUGINS=own-pack. A check of one's own needs a name",
     ):
         assert said in str(raised.value)
-    assert "is offered twice" in _failure(plugins, plugin)
+    assert "is offered twice" in find_failure(plugins, plugin)
 
 
 def test_equal_entry_point_names_of_two_packages_load_both(install: Install) -> None:
@@ -187,7 +164,7 @@ def test_a_plugin_is_disabled_by_its_name_or_its_package(
     assert [source.plugin for source in plugins.disabled] == ["polite"]
     with pytest.raises(PluginError, match="disabled by SELFCHAL_DISABLED_PLUGINS"):
         plugins.find("check", "polite")
-    assert "no installed plugin is called so" in _failure(plugins, "ghost")
+    assert "no installed plugin is called so" in find_failure(plugins, "ghost")
 
 
 @pytest.mark.parametrize(
@@ -216,16 +193,16 @@ def test_a_plugin_is_disabled_by_its_name_or_its_package(
 def test_each_wrong_class_gets_its_own_sentence(install: Install, old: str, new: str, sentence: str) -> None:
     install("selfchal-polite", CHECK.format(name="polite").replace(old, new), plugin="polite")
     plugins = load_plugins()
-    assert sentence in _failure(plugins, "polite")
+    assert sentence in find_failure(plugins, "polite")
     assert "polite" not in plugins.names("check")
 
 
 def test_an_entry_point_that_implements_nothing_or_names_a_class_is_told_so(install: Install) -> None:
     install("idle-pack", "x = 1")
-    assert "implements no hook" in _failure(load_plugins(), "idle_pack")
+    assert "implements no hook" in find_failure(load_plugins(), "idle_pack")
     install("class-pack", "class Plugin: ...", plugin="cls")
     _write_entry_point("class_pack", "cls = class_pack:Plugin")
-    assert "names the class Plugin" in _failure(load_plugins(), "cls")
+    assert "names the class Plugin" in find_failure(load_plugins(), "cls")
 
 
 @pytest.mark.parametrize(
@@ -242,7 +219,7 @@ def test_an_entry_point_that_names_what_is_not_there_is_told_so(
 ) -> None:
     install("own-pack", CHECK.format(name="own"), plugin="own")
     _write_entry_point("own_pack", line)
-    message = _failure(load_plugins(), "own")
+    message = find_failure(load_plugins(), "own")
     value = line.partition(" = ")[2]
     assert f"own-pack 1.0: its entry point own = {value!r} {said}; correct its pyproject.toml" in message
     assert "\n" not in message
@@ -252,7 +229,7 @@ def test_a_module_behind_two_entry_points_is_registered_once(install: Install) -
     install("own-pack", CHECK.format(name="own"))
     _write_entry_point("own_pack", "first = own_pack\nsecond = own_pack")
     plugins = load_plugins()
-    assert "names what own-pack:first named before; keep one" in _failure(plugins, "second")
+    assert "names what own-pack:first named before; keep one" in find_failure(plugins, "second")
     assert plugins.find("check", "own")
 
 
@@ -277,7 +254,7 @@ def test_a_plugin_for_another_version_of_selfchal_is_left_out_and_says_so(
     plugins = load_plugins()
     assert ("own" in plugins.names("check")) == fits
     if not fits:
-        assert f"it needs selfchal {asks.removeprefix('selfchal')}, and this is" in _failure(
+        assert f"it needs selfchal {asks.removeprefix('selfchal')}, and this is" in find_failure(
             plugins, "own_pack"
         )
 
@@ -293,146 +270,3 @@ def test_unknown_names_tell_what_exists_and_the_nearest(install: Install) -> Non
         PluginError, match=r"no check named 'polit'; did you mean 'polite'\? there are: .*polite"
     ):
         load_plugins().find("check", "polit")
-
-
-WATCHER = """
-    from selfchal.core.hookspecs import hookimpl
-    seen = []
-
-    @hookimpl
-    def task_judged(verdict):
-        seen.append(verdict.stage)
-
-    @hookimpl
-    def episodes_finished(purpose, episodes):
-        seen.append((purpose, len(episodes)))
-
-    @hookimpl
-    def update_finished(step, metrics):
-        seen.append((step, metrics["loss"]))
-"""
-
-
-def test_watching_hooks_are_passed_on_and_a_broken_watcher_is_left_out(install: Install) -> None:
-    install("watch-pack", WATCHER)
-    install("fail-pack", WATCHER.replace("seen.append(verdict.stage)", "1 / 0"), version="2.5")
-    notes: list[str] = []
-
-    class Listener:
-        @hookimpl
-        def note(self, text: str) -> None:
-            notes.append(text)
-
-    watchers = load_plugins().watchers()
-    watchers.add(Listener(), "this test")
-    run = RunInfo("r", None, {})
-    for stage in ("solution", "failures"):
-        watchers.tell("task_judged", run, task=TASK, verdict=Verdict(Outcome.PASSED, stage))
-    watchers.tell("episodes_finished", run, purpose="train", episodes=[])
-    watchers.tell("update_finished", run, stage="train 1", step=3, metrics={"loss": 0.5})
-    assert sys.modules["watch_pack"].seen == ["solution", "failures", ("train", 0), (3, 0.5)]
-    assert sys.modules["fail_pack"].seen == []
-    (said,) = notes
-    assert (
-        "plugin 'fail_pack' of package fail-pack 2.5: its hook task_judged raised ZeroDivisionError" in said
-    )
-
-
-CLASS = """
-    from pydantic import BaseModel
-    from selfchal.core.hookspecs import hookimpl
-
-    class Options(BaseModel):
-        every: int = 1
-
-    class Bell:
-        '''Rings at updates.'''
-        name = "bell"
-        Config = Options
-        def __init__(self, config): ...
-        @hookimpl
-        def update_finished(self, step): ...
-
-    @hookimpl
-    def register_watchers():
-        return [Bell]
-"""
-
-
-def test_a_watcher_with_options_is_found_by_its_name(install: Install) -> None:
-    install("bell-pack", CLASS)
-    assert load_plugins().find("watcher", "bell").__name__ == "Bell"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "sentence"),
-    [
-        (
-            "        @hookimpl\n        def update",
-            "        def update",
-            "Bell cannot watch: it implements no hook; mark its functions",
-        ),
-        (
-            "update_finished(self",
-            "updat_finished(self",
-            "there is not. Did it mean update_finished(run, stage, step, metrics)?",
-        ),
-        (
-            "(self, step)",
-            "(self, number)",
-            "takes number, which it is not given; the signature is update_finished(run, ",
-        ),
-    ],
-)
-def test_a_watcher_that_would_hear_nothing_is_told_so(
-    install: Install, old: str, new: str, sentence: str
-) -> None:
-    install("bell-pack", CLASS.replace(old, new), plugin="bell")
-    plugins = load_plugins()
-    assert sentence in _failure(plugins, "bell")
-    assert "bell" not in plugins.names("watcher")
-
-
-def test_every_register_hook_has_a_kind_that_demands_something() -> None:
-    class Bare:
-        name = "bare"
-        Config = BaseModel
-
-    registering = {name for name in vars(hookspecs) if name.startswith("register_")}
-    assert {kind.hook for kind in KINDS} == registering
-    for kind in KINDS:
-        assert {"name", "Config"} <= set(members(kind.protocol))
-        assert fault(kind, Bare), kind.name
-
-
-def test_the_extras_that_the_builtins_ask_for_are_those_of_pyproject() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    extras = {f"selfchal[{extra}]" for extra in project["optional-dependencies"]}
-    asked = {one.install for item in load_plugins().all() for one in requirements_of(item.cls)}
-    assert {install for install in asked if install.startswith("selfchal")} <= extras
-    assert "selfchal[train]" in asked
-
-
-def test_the_installed_entry_points_are_those_of_pyproject() -> None:
-    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
-        "entry-points"
-    ]["selfchal"]
-    installed = {
-        entry.name: entry.value
-        for entry in entry_points(group="selfchal")
-        if entry.dist is not None and entry.dist.name == "selfchal"
-    }
-    assert installed == declared, "run `pip install -e .` again"
-
-
-def test_every_builtin_loads_in_a_fresh_process_without_anything_heavy() -> None:
-    code = (
-        "import json, sys; from selfchal.plugins import load_plugins; plugins = load_plugins();"
-        "heavy = {'torch', 'transformers', 'docker', 'vllm', 'trl', 'peft', 'openai'} & set(sys.modules);"
-        "print(json.dumps([sorted(heavy), [str(failure) for failure in plugins.failures]]))"
-    )
-    heavy, failures = json.loads(
-        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
-    )
-    assert heavy == []
-    assert failures == []
