@@ -47,8 +47,9 @@ def _make_benchmark(name: str, purpose: str, *arguments: str) -> Step:
 STEPS = (
     Step(
         "tests",
-        "every test, the slow ones too",
+        "every test, the slow ones too, with five times as many random examples and secrets",
         ("{python}", "-m", "pytest", "-q", *TESTS),
+        {"SELFCHAL_FUZZ_FACTOR": "5"},
     ),
     Step(
         "fuzz",

@@ -7,15 +7,16 @@ import pytest
 import selfchal
 from selfchal.core.judge import Outcome
 from tests.benchmarks.loading import load_benchmark
+from tests.support.fuzz import examples
 
-SECRETS = 50
+SECRETS = examples(10)  # fifty in `make test-all`
 EVERY = 12  # of the forty and more tasks of an environment
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("environment", ["calculation", "web_browsing", "retail", "airline"])
-def test_a_sound_tasks_verdict_is_the_same_over_fifty_secrets(environment: str) -> None:
+def test_a_sound_tasks_verdict_is_the_same_over_many_secrets(environment: str) -> None:
     tasks = list(load_benchmark("natural_tasks").read_tasks(environment))[::EVERY]
     opened = selfchal.open_environment(environment)
     with selfchal.open_sandbox("process") as sandbox:
