@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from selfchal.api.opening import open_environment
 from selfchal.api.reading import Row, RunView
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
 from selfchal.pipeline.test_sets import EXAM_STATUS
+from selfchal.rollout.agent import first_messages, system_prompt
 
 Rows = Iterable[Row]
 CARD = """---
@@ -40,6 +42,20 @@ def exam_rows(view: RunView) -> Iterator[Row]:
     for row in view.tasks():
         if row["status"] == EXAM_STATUS:
             yield {key: value for key, value in row.items() if key != "round"}
+
+
+def prompt_rows(view: RunView) -> Iterator[Row]:
+    """TRL's prompt-only form, for a trainer that rolls out by itself: what an agent reads before its first
+    turn, beside the task. Needs no episode, so a run that only made tasks has them too."""
+    manifest = view.manifest()
+    environment = open_environment(manifest["environment"])
+    rollout = manifest["rollout"]
+    system = system_prompt(environment, rollout["max_steps"], rollout["action_format"])
+    for row in task_rows(view):
+        user = environment.user(row["instruction"], row["context"], None)
+        said = user.open() if user else row["instruction"]
+        messages = first_messages(system, said, environment.initial_observation(row["context"]))
+        yield {"prompt": [{"role": one.role, "content": one.content} for one in messages], **row}
 
 
 def messages_rows(view: RunView) -> Iterator[Row]:
@@ -83,16 +99,16 @@ def _write_jsonl(rows: Rows, view: RunView, out: Path) -> int:
 
 
 def _write_parquet(rows: Rows, view: RunView, out: Path) -> int:
-    if importlib.util.find_spec("datasets") is None:
-        raise StoreError("Parquet needs the package datasets: pip install 'selfchal[trl]'")
-    from datasets import Dataset
+    if importlib.util.find_spec("pyarrow") is None:
+        raise StoreError("Parquet needs the package pyarrow: pip install 'selfchal[parquet]'")
+    from pyarrow import Table, parquet
 
     flat = [
         {**row, **{key: json.dumps(row[key]) for key in ("context", "diagnostics", "provenance")}}
         for row in rows
     ]
     out.mkdir(parents=True, exist_ok=True)
-    Dataset.from_list(flat).to_parquet(str(out / "tasks.parquet"))
+    parquet.write_table(Table.from_pylist(flat), out / "tasks.parquet")
     manifest = view.manifest()
     card = CARD.format(
         name=manifest["run"]["name"],
@@ -118,6 +134,7 @@ FORMATS: Mapping[str, tuple[Callable[[RunView], Rows], Writer]] = {
     "jsonl": (task_rows, _write_jsonl),
     "exam": (exam_rows, _write_jsonl),
     "parquet": (task_rows, _write_parquet),
+    "prompts": (prompt_rows, _write_jsonl),
     "messages": (messages_rows, _write_jsonl),
     "sft": (sft_rows, _write_jsonl),
     "dpo": (dpo_rows, _write_jsonl),

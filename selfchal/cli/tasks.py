@@ -104,6 +104,7 @@ def export(run: Path, form: str, out: Path) -> None:
     jsonl    one task a line, as `selfchal tasks judge` reads them
     exam     the same of the tasks that were set apart to measure with
     parquet  the same in a folder with a data set card
+    prompts  TRL: what an agent reads before its first turn, beside the task
     messages TRL: every solved training episode as one conversation
     sft      TRL: prompt and completion of every solved training episode
     dpo      TRL: prompt, chosen and rejected of tasks that were solved and failed

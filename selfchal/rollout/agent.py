@@ -69,11 +69,8 @@ class AgentScene:
         self.world = environment.open(self.context)
         self.user = environment.user(self.instruction, self.context, self.config.chat)
         said = self.user.open() if self.user else self.instruction
-        seen = environment.initial_observation(self.context)
-        return [
-            Message("system", system_prompt(environment, self.config.max_steps, self.config.action_format)),
-            Message("user", f"{said}\n\n{seen}" if seen else said),
-        ]
+        system = system_prompt(environment, self.config.max_steps, self.config.action_format)
+        return first_messages(system, said, environment.initial_observation(self.context))
 
     def step(self, text: str) -> Message | None:
         self.steps += 1
@@ -162,6 +159,12 @@ def observation_of(execution: Execution, limit: int) -> str:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit]}...\n[output truncated]"
+
+
+def first_messages(system: str, said: str, seen: str) -> list[Message]:
+    """What an agent reads before its first turn: the rules, what the user ``said``, and what is to be
+    ``seen`` of the world, if anything is."""
+    return [Message("system", system), Message("user", f"{said}\n\n{seen}" if seen else said)]
 
 
 def system_prompt(environment: Environment, steps: int, action_format: ActionFormat = "code") -> str:

@@ -16,7 +16,12 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.pipeline.store import Store
 
-MANIFEST = {"run": {"name": "demo"}, "environment": {"name": "calculation"}, "model": {"name": "seedling"}}
+MANIFEST = {
+    "run": {"name": "demo"},
+    "environment": {"name": "calculation"},
+    "model": {"name": "seedling"},
+    "rollout": {"max_steps": 15, "action_format": "code"},
+}
 
 
 def _task(name: str, instruction: str) -> Task:
@@ -76,6 +81,7 @@ def test_show_takes_the_beginning_of_an_id(selfchal: Any, run: Path) -> None:
     ("form", "rows"),
     [
         ("jsonl", 2),
+        ("prompts", 2),
         ("messages", 2),
         ("sft", 2),
         ("dpo", 1),  # one failed episode, so one pair
@@ -86,6 +92,11 @@ def test_export(selfchal: Any, run: Path, tmp_path: Path, form: str, rows: int) 
     assert selfchal("tasks", "export", run, "--format", form, "--out", out).code == 0
     found = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(found) == rows
+    if form == "prompts":
+        assert [m["role"] for m in found[0]["prompt"]] == ["system", "user"]
+        assert "reverse_string" in found[0]["prompt"][0]["content"]
+        assert found[0]["instruction"] in found[0]["prompt"][1]["content"]
+        assert "def evaluate" in found[0]["evaluate"]
     if form == "messages":
         assert [m["role"] for m in found[0]["messages"]] == ["system", "user", "assistant"]
     if form == "sft":
@@ -98,13 +109,13 @@ def test_export(selfchal: Any, run: Path, tmp_path: Path, form: str, rows: int) 
         assert (found[0]["chosen"][0]["content"], found[0]["rejected"][0]["content"]) == ("said 0", "said 1")
 
 
-@pytest.mark.slow
 def test_export_as_parquet_with_a_card(selfchal: Any, run: Path, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets", reason="needs the extra trl")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
     out = tmp_path / "set"
     assert selfchal("tasks", "export", run, "--format", "parquet", "--out", out).code == 0
-    table = datasets.Dataset.from_parquet(str(out / "tasks.parquet"), cache_dir=str(tmp_path / "cache"))
-    assert table["id"][:] == ["abc1", "abc2"]
+    table = parquet.read_table(out / "tasks.parquet")
+    assert table["id"].to_pylist() == ["abc1", "abc2"]
+    assert json.loads(table["context"][0].as_py()) == {}
     card = (out / "README.md").read_text()
     assert "2 tasks on the environment `calculation`" in card
 
