@@ -11,6 +11,7 @@ from selfchal.core.evidence import StateExplorer, TaskRunner
 from selfchal.core.task import Task
 from selfchal.core.world import Call, Json
 from selfchal.judging.mutants import placed
+from selfchal.judging.reading.queries import Literal, find_literals
 from selfchal.judging.source.parse import takes_answer
 from selfchal.judging.state_explorer import ReadToolExplorer, is_id
 from selfchal.judging.wording import Wording, features
@@ -23,12 +24,18 @@ def counts_answer(task: Task, environment: Environment) -> bool:
 
 @dataclass(frozen=True)
 class Need:
-    """One value that the solution handed over: in which call, where, under which parameter."""
+    """One value that the solution handed over: in which call, where, under which parameter. A value that
+    stands in a statement, as of SQL, has it as its ``literal``."""
 
     call: int
     where: tuple[str | int, ...]
     value: Json
     parameter: str
+    literal: Literal | None = None
+
+    def exchange(self, other: Json) -> Json:
+        """The argument with another value in the place of this one."""
+        return self.literal.exchange(other) if self.literal else other
 
 
 def is_told(need: Need, wording: Wording) -> bool:
@@ -64,7 +71,12 @@ def _list_needs(calls: Sequence[Call], answers: bool, parameters: Mapping[str, l
             positional = (
                 names[index] if isinstance(index, int) and where[0] == 0 and index < len(names) else ""
             )
-            yield Need(number, where, value, fields[-1] if fields else positional)
+            parameter = fields[-1] if fields else positional
+            literals = find_literals(value) if isinstance(value, str) else None
+            if literals is None:
+                yield Need(number, where, value, parameter)
+            for literal in literals or ():
+                yield Need(number, where, literal.value, parameter, literal)
 
 
 @dataclass(frozen=True)

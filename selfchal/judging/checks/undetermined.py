@@ -160,7 +160,7 @@ def _try_values(need: Need, others: Sequence[Json], evidence: Evidence) -> Itera
     """The solution's outcome with each of these in the place of the value, where that works and differs."""
     call = evidence.solution.execution.calls[need.call]
     for other in others:
-        world = evidence.replays.altered(need.call, with_argument(call, need.where, other))
+        world = evidence.replays.altered(need.call, with_argument(call, need.where, need.exchange(other)))
         if world is not None and world.digest() != evidence.solution.world.digest():
             yield need, other, world
 
