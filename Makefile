@@ -27,7 +27,7 @@ quickstart: $(VENV)/installed
 	$(BIN)/selfchal run examples/quickstart.yaml --resume
 
 test: lint
-	$(BIN)/python $(PYTEST) tests examples/selfchal-library/tests examples/selfchal-reinforce/tests
+	$(BIN)/python $(PYTEST) --durations=15 tests examples/selfchal-library/tests examples/selfchal-reinforce/tests
 
 test-fast: $(VENV)/installed-dev
 	$(BIN)/python $(PYTEST) -q -m "not slow and not torch" tests examples/selfchal-library/tests
