@@ -66,7 +66,9 @@ class LoadedModel:
 
     def _find_stops(self, stops: tuple[str, ...]) -> StopStrings:
         if stops not in self._stops:
-            self._stops[stops] = StopStrings((*stops, *self.renderer.stops), self.renderer.decode)
+            self._stops[stops] = StopStrings(
+                (*stops, *self.renderer.stops), self.renderer.decode, self.renderer.opened
+            )
         return self._stops[stops]
 
     def on_weights_updated(self) -> None:

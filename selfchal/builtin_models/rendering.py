@@ -28,6 +28,7 @@ from jinja2 import TemplateError
 
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message
+from selfchal.thoughts import find_open_tag
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ _DATE = re.compile(r"""strftime_now\(\s*(?P<quote>['"])(?P<format>.*?)(?P=quote)
 _AGENT = "q7Zagent0said"
 _OTHER = "q7Zother0said"
 _FRAMED = f"\n {_OTHER} \n"
+_CHANNEL = "<|channel|>"
 PLAIN_STOP = "\nUser:"  # a base model that goes on writes the other side's turn too: that ends its own
 
 
@@ -64,11 +66,14 @@ class Renderer:
         self._ends = set(ends)
         self.plain_text = not tokenizer.chat_template or not self._holds_turns()
         self.append_only = self.plain_text or self._is_append_only()
+        self.opened = "" if self.plain_text else self._find_opened()
         self._affixes: dict[str, tuple[str, str, bool] | None] = {}
         self.prompt = lru_cache(maxsize=4096)(self._render_prompt)
         if not self.plain_text:
             first = self.encode(self._render_between(Message("user", _OTHER)))[:1]
-            self._ends.update(token for token in first if token in tokenizer.all_special_ids)
+            # of harmony's it ends a channel, and the answer comes in the next one
+            if _CHANNEL not in str(own):
+                self._ends.update(token for token in first if token in tokenizer.all_special_ids)
             if today is None and _DATE_CALL in str(own):
                 log.warning(
                     "The model's chat template writes today's date into prompts, so they change overnight: a "
@@ -104,10 +109,16 @@ class Renderer:
         return ids[1:] if closed and ids and ids[0] in self._ends else ids
 
     def text(self, ids: Sequence[int]) -> str:
-        """The text of sampled ids, without what ended the turn."""
+        """The text of sampled ids, without what ended the turn; behind the tag of the thought that the prompt
+        left open, if it did."""
         kept = ids[:-1] if ids and ids[-1] in self._ends else ids
-        text = self.decode(kept)
+        text = self.opened + self.decode(kept)
         return text.removesuffix(PLAIN_STOP) if self.plain_text else text
+
+    def _find_opened(self) -> str:
+        """The tag with a line break, as templates leave a thought open; empty where they do not."""
+        tag = find_open_tag(self._render((Message("user", _OTHER),), speak=True))
+        return f"{tag}\n" if tag else ""
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(

@@ -30,8 +30,9 @@ from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.core.task import MIN_FAILURES, Task, task_id
 from selfchal.core.world import Json, World
 from selfchal.judging.tool_errors import Counts, add_counts, count_calls
-from selfchal.rollout.actions import Act, Say, parse_turn
+from selfchal.rollout.actions import NO_MARKER, Act, Say, parse_turn
 from selfchal.rollout.agent import observation_of
+from selfchal.thoughts import strip_thoughts
 
 LAST_STEP = "This was your last exploring turn: now answer with the task."
 NO_TASK = "Reply with an action between 'Action:' and 'End Action', or answer with the task in its tags."
@@ -111,11 +112,16 @@ class ChallengeScene:
 
     def step(self, text: str) -> Message | None:
         self.turns += 1
-        turn = parse_turn(text)
-        if isinstance(turn, Act) and self._may_explore():
+        aloud = strip_thoughts(text)
+        turn = parse_turn(aloud)
+        is_answer = looks_like_answer(aloud, alone=self.incomplete is not None)
+        unmarked = (
+            isinstance(turn, Act) and NO_MARKER in turn.forgiven
+        )  # a task holds code between fences too
+        if isinstance(turn, Act) and self._may_explore() and not (unmarked and is_answer):
             return self._explore(turn.code)
-        if isinstance(turn, Say) or looks_like_answer(text, alone=self.incomplete is not None):
-            return self._make_answer(text)
+        if isinstance(turn, Say) or is_answer:
+            return self._make_answer(aloud)
         self.invalid += 1
         return self._spend(f"Observation:\n{NO_TASK}")
 

@@ -96,6 +96,7 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "tokens": sum(lengths),
         "steps_per_episode": steps / max(len(episodes), 1),
         "invalid_actions": sum(episode.invalid_actions for episode in episodes) / max(steps, 1),
+        "forgiven_turns": sum(episode.forgiven_turns for episode in episodes) / max(steps, 1),
         "truncated": mean([float(episode.end is End.LENGTH) for episode in episodes]),
     }
 

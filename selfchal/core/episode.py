@@ -46,6 +46,7 @@ class Episode:
     steps: int = 0
     tool_calls: int = 0
     invalid_actions: int = 0
+    forgiven_turns: int = 0  # that departed from the grammar and were understood all the same
     seconds: float = 0.0
     environment: str = ""
 

@@ -16,7 +16,7 @@ from selfchal.core.episode import End, Episode, Reward
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Execution, Session, Status
 from selfchal.core.world import Json, ToolSpec, World
-from selfchal.rollout.actions import Act, Malformed, parse_turn
+from selfchal.rollout.actions import Act, Malformed, Say, parse_turn
 from selfchal.rollout.tool_calls import ActionFormat, Invoke, parse_tool_turn, tool_schema
 
 PROMPTS: Mapping[ActionFormat, str] = {"code": "agent.txt", "tools": "agent_tools.txt"}
@@ -58,6 +58,7 @@ class AgentScene:
     steps: int = field(init=False, default=0)
     calls: int = field(init=False, default=0)
     invalid: int = field(init=False, default=0)
+    forgiven: int = field(init=False, default=0)
     failure: str = field(init=False, default="")
 
     @property
@@ -75,6 +76,7 @@ class AgentScene:
     def step(self, text: str) -> Message | None:
         self.steps += 1
         turn = parse_turn(text) if self.config.action_format == "code" else parse_tool_turn(text)
+        self.forgiven += isinstance(turn, Act | Say) and bool(turn.forgiven)
         if isinstance(turn, Malformed):
             self.invalid += 1
             observation: str | None = turn.reminder
@@ -128,7 +130,8 @@ class AgentScene:
             self.session.close()
         episode.end = cut or self.end
         episode.answer, episode.replies = self.answer, self.replies
-        episode.steps, episode.tool_calls, episode.invalid_actions = self.steps, self.calls, self.invalid
+        episode.steps, episode.tool_calls = self.steps, self.calls
+        episode.invalid_actions, episode.forgiven_turns = self.invalid, self.forgiven
         reward = self._compute_reward(episode.end, episode.reason)
         episode.reward, episode.reason = reward.value, reward.reason
 

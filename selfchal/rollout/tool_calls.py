@@ -13,13 +13,11 @@ from typing import Literal
 
 from selfchal.core.world import Json, ToolSpec
 from selfchal.rollout.actions import Malformed, Say, parse_turn, unfenced
+from selfchal.thoughts import strip_closings, strip_thoughts
 
 ActionFormat = Literal["code", "tools"]  # CodeAct, as in the paper, or one native tool call a turn
 CALL, CALL_END = "<tool_call>", "</tool_call>"
-_THOUGHT_END = "</think>"
 _PYTHON_TAG = "<|python_tag|>"
-# What a template closes a turn with; a decoder may leave it in the text.
-_CLOSINGS = ("<|eom_id|>", "<|eot_id|>", "<|im_end|>")
 _FORM = f'{CALL}\n{{"name": "<tool>", "arguments": {{"<parameter>": <value>}}}}\n{CALL_END}'
 
 
@@ -33,7 +31,7 @@ class Invoke:
 
 def parse_tool_turn(text: str) -> Invoke | Say | Malformed:
     """What the agent's turn asks for. Text without a call is an answer, or what is said to the user."""
-    body = _as_plain(text)
+    body = strip_closings(strip_thoughts(text))
     _, tagged, rest = body.partition(CALL)
     if tagged:
         return _read(rest.partition(CALL_END)[0])
@@ -47,14 +45,6 @@ def parse_tool_turn(text: str) -> Invoke | Say | Malformed:
         return _make_malformed("your reply is empty")
     marked = parse_turn(body)  # the prompt asks for answers after the marker "Answer:"; not all models obey
     return marked if isinstance(marked, Say) else Say(body)
-
-
-def _as_plain(text: str) -> str:
-    """The turn without its thinking block, and without the marks with which a template closes it."""
-    body = text.rpartition(_THOUGHT_END)[2].strip()
-    for closing in _CLOSINGS:
-        body = body.removesuffix(closing).rstrip()
-    return body
 
 
 def _find_first_object(text: str) -> Json:

@@ -91,3 +91,13 @@ def test_stop_strings_are_found_exactly_when_the_text_holds_one(
 def test_no_stop_where_there_is_none(stop: str) -> None:
     ids = TOKENIZER.encode("Action: print(1)", add_special_tokens=False)
     assert not StopStrings([stop], _decode).reached(ids)
+
+
+@pytest.mark.parametrize("opened", ["", "<think>\n"])
+def test_a_stop_string_in_a_thought_stops_nothing(opened: str) -> None:
+    thought = "It may say End Action or\nEnd Action."
+    text = f"{thought if opened else f'<think>{thought}'}</think>\nAction: f()\nEnd Action"
+    ids = TOKENIZER.encode(text, add_special_tokens=False)
+    checker = StopStrings(["End Action"], _decode, opened)
+    stopped = next(size for size in range(1, len(ids) + 1) if checker.reached(ids[:size]))
+    assert _decode(ids[:stopped]) == text

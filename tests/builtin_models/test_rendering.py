@@ -126,3 +126,19 @@ def test_a_conversation_that_the_template_refuses_says_how_to_go_on() -> None:
 def test_the_end_of_turn_of_the_template_ends_a_turn_too() -> None:
     """Models whose files name another end id than the template writes (base weights, chat template)."""
     assert Renderer(tokenizer(CHATML), frozenset({0})).ends == {0, 2}
+
+
+def test_where_the_prompt_opens_a_thought_the_text_says_so() -> None:
+    view = renderer(CHATML.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}"))
+    assert view.decode(view.prompt(tuple(TALK[:2]))).endswith("<think>\n")
+    ids = view.encode("hm\n</think>\nAnswer: 1")
+    assert view.text([*ids, 2]) == "<think>\nhm\n</think>\nAnswer: 1"
+    assert renderer(CHATML).text(ids) == "hm\n</think>\nAnswer: 1"
+
+
+def test_the_end_of_a_channel_does_not_end_the_turn() -> None:
+    """As gpt-oss, whose analysis ends with the same token as the messages of its template."""
+    harmony = "{# <|channel|> #}" + CHATML
+    own = frozenset({3})
+    assert Renderer(tokenizer(CHATML), own).ends == {2, 3}
+    assert Renderer(tokenizer(harmony), own).ends == {3}

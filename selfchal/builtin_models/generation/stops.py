@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from selfchal.thoughts import strip_thoughts
+
 Decode = Callable[[Sequence[int]], str]
 
 
 class StopStrings:
-    """Tells whether the text of a row holds one of ``stops``. Is asked after every token."""
+    """Tells whether what a row says aloud holds one of ``stops``: a thought may speak of them. Is asked after
+    every token."""
 
-    def __init__(self, stops: Sequence[str], decode: Decode) -> None:
+    def __init__(self, stops: Sequence[str], decode: Decode, opened: str = "") -> None:
+        """``opened`` is the tag of a thought that the prompt left open."""
         self._stops = tuple(stop for stop in stops if stop)
         self._decode = decode
+        self._opened = opened
         self._suspects: dict[int, bool] = {}
 
     def reached(self, ids: Sequence[int]) -> bool:
@@ -29,7 +34,7 @@ class StopStrings:
             suspect = self._suspects[last] = self._could_end(last)
         if not suspect:
             return False
-        text = self._decode(ids)
+        text = strip_thoughts(self._opened + self._decode(ids))
         return any(stop in text for stop in self._stops)
 
     def _could_end(self, token: int) -> bool:
