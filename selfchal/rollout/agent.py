@@ -17,7 +17,7 @@ from selfchal.core.model import Message
 from selfchal.core.sandbox import Execution, Session, Status
 from selfchal.core.world import Json, ToolSpec, World
 from selfchal.rollout.actions import Act, Malformed, Say, parse_turn
-from selfchal.rollout.tool_calls import ActionFormat, Invoke, parse_tool_turn, tool_schema
+from selfchal.rollout.tool_calls import ActionFormat, Invocations, Invoke, parse_tool_turn, tool_schema
 
 PROMPTS: Mapping[ActionFormat, str] = {"code": "agent.txt", "tools": "agent_tools.txt"}
 CLOSINGS = {
@@ -75,15 +75,16 @@ class AgentScene:
 
     def step(self, text: str) -> Message | None:
         self.steps += 1
-        turn = parse_turn(text) if self.config.action_format == "code" else parse_tool_turn(text)
+        tools = self.config.arena.environment.tools
+        turn = parse_turn(text) if self.config.action_format == "code" else parse_tool_turn(text, tools)
         self.forgiven += isinstance(turn, Act | Say) and bool(turn.forgiven)
         if isinstance(turn, Malformed):
             self.invalid += 1
             observation: str | None = turn.reminder
         elif isinstance(turn, Act):
             observation = self._act(turn.code)
-        elif isinstance(turn, Invoke):
-            observation = self._invoke(turn)
+        elif isinstance(turn, Invocations):
+            observation = self._invoke_all(turn.calls)
         else:
             observation = self._say(turn.text)
         if observation is None or self.steps >= self.config.max_steps:
@@ -103,6 +104,16 @@ class AgentScene:
             self.end = End.TOOL
             return None
         return observation_of(execution, self.config.observation_chars)
+
+    def _invoke_all(self, calls: Sequence[Invoke]) -> str | None:
+        """The native tool calls of a turn, until one of them ends the episode."""
+        seen = []
+        for call in calls:
+            answered = self._invoke(call)
+            if answered is None:
+                return None
+            seen.append(answered)
+        return "\n".join(seen)
 
     def _invoke(self, call: Invoke) -> str | None:
         """One native tool call. It runs no code of the agent, so it needs no sandbox."""

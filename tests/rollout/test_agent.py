@@ -139,6 +139,19 @@ def test_native_tool_calls_act_on_the_world_and_show_what_it_shows(process_sandb
     assert scene.session is None  # no code ran, no sandbox was asked
 
 
+def test_several_native_calls_of_a_turn_are_all_answered(process_sandbox: Sandbox) -> None:
+    both = f"{native('get_user', user_id='ann')}\n{native('get_user', nobody=1)}"
+    episode, messages, _ = play(process_sandbox, [both, "Answer: 2"], action_format="tools")
+    assert messages[2].content.count("<tool_response>") == 2
+    assert (episode.steps, episode.tool_calls, episode.invalid_actions, episode.reward) == (2, 2, 1, 1.0)
+
+
+def test_turns_in_other_forms_are_counted(process_sandbox: Sandbox) -> None:
+    turns = ["```python\nprint(get_user('ann'))\n```", "**Final Answer:** 2"]
+    episode, _, _ = play(process_sandbox, turns)
+    assert (episode.forgiven_turns, episode.tool_calls, episode.reward) == (2, 1, 1.0)
+
+
 def test_native_tool_calls_write_and_are_cut(process_sandbox: Sandbox) -> None:
     turns = [native("cancel_order", order_id="W101", reason="no"), "Answer: done"]
     episode, messages, scene = play(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfchal.rollout.actions import Malformed, Say
-from selfchal.rollout.tool_calls import Invoke, parse_tool_turn, tool_schema
+from selfchal.rollout.tool_calls import Invocations, Invoke, parse_tool_turn, tool_schema
 from selfchal.tools.tool import tool
 
 CALL = Invoke("get_user", {"user_id": "ann", "full": True})
@@ -26,25 +26,23 @@ LLAMA = '{"name": "get_user", "parameters": {"user_id": "ann", "full": true}}'
         f"<think>\nShall I call <tool_call>?\n</think>\n\n<tool_call>\n{HERMES}\n</tool_call>",
         f"<tool_call>\n{HERMES}",  # cut by a stop string
         f"<tool_call>\n```json\n{HERMES}\n```\n</tool_call>",
-        f"<tool_call>{HERMES}</tool_call>\n<tool_call>{{}}</tool_call>",  # the first counts
         LLAMA,
         f"{LLAMA}<|eot_id|>",
         f"<|python_tag|>{LLAMA}<|eom_id|>",
-        f'{LLAMA}; {{"name": "other", "parameters": {{}}}}',
         f"```json\n{LLAMA}\n```",
         '{"type": "function", "name": "get_user", "parameters": {"user_id": "ann", "full": true}}',
         '<tool_call>{"name": "get_user", "arguments": "{\\"user_id\\": \\"ann\\", \\"full\\": true}"}</tool_call>',
     ],
 )
 def test_calls(text: str) -> None:
-    assert parse_tool_turn(text) == CALL
+    assert parse_tool_turn(text) == Invocations((CALL,))
 
 
 @pytest.mark.parametrize(
     "text", ['<tool_call>{"name": "view"}</tool_call>', '{"name": "view", "arguments": {}}']
 )
 def test_a_call_without_arguments(text: str) -> None:
-    assert parse_tool_turn(text) == Invoke("view", {})
+    assert parse_tool_turn(text) == Invocations((Invoke("view", {}),))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +72,17 @@ def test_replies(text: str, said: str) -> None:
         '<tool_call>{"name": 3, "arguments": {}}</tool_call>',
         '<tool_call>{"name": "a", "arguments": [1]}</tool_call>',
         '<tool_call>{"name": "a", "arguments": "x"}</tool_call>',
+        f"<tool_call>{HERMES}</tool_call>\n<tool_call>{{}}</tool_call>",
+        HERMES[:-9],  # cut
+        f"[{HERMES}, {HERMES[:-9]}",
+        '[TOOL_CALLS][{"name": "get_user", "arguments"',
+        "[get_user(user_id=who)]",
+        "[get_user(user_id='ann'",
+        "<|python_start|>get_user<|python_end|>",
+        "```tool_code\nx = 1\n```",
+        "<|tool_call|>",
+        "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_user\n```json\n{",
+        "<function=get_user>{user_id: ann}</function>",
         "<|python_tag|>print(1)",
         "<tool_call>" + "[" * 100_000,
     ],
@@ -106,7 +115,7 @@ _PIECES = st.sampled_from(
 
 @given(st.lists(st.one_of(_PIECES, st.text(max_size=5)), max_size=8).map("".join))
 def test_any_text_is_a_call_a_reply_or_gets_a_reminder(text: str) -> None:
-    assert isinstance(parse_tool_turn(text), Invoke | Say | Malformed)
+    assert isinstance(parse_tool_turn(text), Invocations | Say | Malformed)
 
 
 def book(city: str, *wishes: str, nights: int = 1) -> Any:

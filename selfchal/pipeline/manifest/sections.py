@@ -70,7 +70,7 @@ class RolloutSection(Section):
     max_steps: int = Field(15, ge=1, le=1_000)
     """Turns of an episode, at most (paper: 15)."""
     action_format: ActionFormat = "code"
-    """How agents act: code (Python in the sandbox, as in the paper) or tools (one native tool call a turn).
+    """How agents act: code (Python in the sandbox, as in the paper) or tools (native tool calls).
     Challengers always act in code."""
     max_tokens: int = Field(512, ge=1, le=1_000_000)
     """Tokens of one turn of an agent, at most."""
