@@ -130,7 +130,7 @@ def _judged(judge_task: Judge, filters: Filter, proposal: Proposal) -> Proposal:
     if proposal.task is None:
         return proposal
     verdict = judge_task(proposal.task, filters)
-    return replace(proposal, task=proposal.task.with_audit(verdict.diagnostics), verdict=verdict)
+    return replace(proposal, task=proposal.task.with_diagnostics(verdict.diagnostics), verdict=verdict)
 
 
 def is_faithful(runner: TaskRunner, task: Task) -> bool:

@@ -249,14 +249,14 @@ def main() -> None:
         started, cpu = time.perf_counter(), time.process_time()
         said.append(take_apart(source))
         times.append((time.perf_counter() - started, time.process_time() - cpu, kind, said[-1][:100]))
-    walls = sorted(wall for wall, *_ in times)
+    seconds = sorted(wall for wall, *_ in times)
     slowest = max(times)
     load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     print(
         f"{options.count} sources: {said.count('taken')} taken apart, "
         f"{sum('too complex' in one for one in said)} too complex, the others no task's code\n"
-        f"{1000 * statistics.median(walls):.0f} ms each (median; 99th percentile "
-        f"{walls[-len(walls) // 100]:.2f} s), at most {slowest[0]:.2f} s ({slowest[2]}: {slowest[3]})\n"
+        f"{1000 * statistics.median(seconds):.0f} ms each (median; 99th percentile "
+        f"{seconds[-len(seconds) // 100]:.2f} s), at most {slowest[0]:.2f} s ({slowest[2]}: {slowest[3]})\n"
         f"of that CPU time of the host: {1000 * statistics.fmean(cpu for _, cpu, *_ in times):.0f} ms each, "
         f"at most {max(cpu for _, cpu, *_ in times):.2f} s; {load}\n"
         f"{(read_peak() - before) / 2**20:.0f} MB more in the host"

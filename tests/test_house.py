@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import statistics
 import tokenize
 from collections.abc import Iterator
@@ -169,6 +170,49 @@ def test_no_retired_word_is_an_identifier_beside_the_package(folder: str) -> Non
         found += [f"{path}:{line} {word}" for line, word in identifiers(path) if word in retired]
         if path.stem.removeprefix("test_") in retired:
             found.append(str(path))
+    assert found == []
+
+
+# Of the retired words those that stand for nothing else, also as parts of a name (with_audit, Walls).
+RETIRED_PARTS = frozenset(
+    [
+        "audit", "walls", "errands", "errand", "carrier", "island", "lesson", "course", "workshop", "commission",
+        "survey", "recipe", "slab", "fate", "lab", "stepper", "examine", "taught",
+    ]
+)  # fmt: skip
+WHOLE_NAMES = frozenset(["_AUDIT_ARCH"])  # the kernel's own
+RETIRED_METRICS = frozenset(["clipped", "mismatch", "kl_sampler", "groups_silent", "wants_answer"])
+
+
+def split_name(name: str) -> set[str]:
+    return {part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+@pytest.mark.parametrize("folder", ["selfchal", "tests", "examples", "benchmarks", "scripts"])
+def test_no_retired_word_is_part_of_an_identifier(folder: str) -> None:
+    found = [
+        f"{path}:{line} {name}"
+        for path in sorted((PACKAGE.parent / folder).rglob("*.py"))
+        for line, name in identifiers(path)
+        if name not in WHOLE_NAMES and RETIRED_PARTS & split_name(name)
+    ]
+    assert found == []
+
+
+def test_no_retired_word_is_a_key_or_a_metric() -> None:
+    found = [
+        f"{path}:{node.lineno} {node.value}"
+        for path, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in RETIRED_METRICS
+    ]
+    for path in sorted(
+        [*(PACKAGE.parent / "examples").rglob("*.yaml"), *(PACKAGE.parent / "docs").rglob("*.md")]
+    ):
+        text = path.read_text(encoding="utf-8")
+        found += [
+            f"{path} {word}" for word in RETIRED_METRICS if re.search(rf"`{word}`|^\s*{word}:", text, re.M)
+        ]
     assert found == []
 
 

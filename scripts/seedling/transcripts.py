@@ -93,9 +93,9 @@ def agent(rng: random.Random, chain: Chain, *, whole: bool) -> list[Segment]:
 def parallel(rng: random.Random, count: int) -> list[Segment]:
     """Errands of one family in one instruction that have nothing to do with each other."""
     family = rng.choice(chains.FAMILIES)
-    goals = _list_errands(rng, family, count)
+    goals = _list_goals(rng, family, count)
     while any(map(held_out, pairwise(goal.steps[0].kind.name for goal in goals))):
-        goals = _list_errands(rng, family, count)
+        goals = _list_goals(rng, family, count)
     steps = [goal.steps[0] for goal in goals]
     asked = [rng.choice(WORDING.phrases[step.kind.name]).format(**step.literals) for step in steps]
     instruction = rng.choice(APART[count]).format(*asked)
@@ -106,7 +106,7 @@ def parallel(rng: random.Random, count: int) -> list[Segment]:
     return [*segments, (f"{agent_turns(goals[-1])[-1]}<end>", True)]
 
 
-def _list_errands(rng: random.Random, family: str, count: int) -> list[Chain]:
+def _list_goals(rng: random.Random, family: str, count: int) -> list[Chain]:
     return [chains.sample_chain(rng, family, 1) for _ in range(count)]
 
 

@@ -22,7 +22,7 @@ from selfchal.builtin_envs.web_browsing import tools
 from selfchal.builtin_envs.web_browsing.browser import Browser
 from selfchal.builtin_envs.web_browsing.site import START
 
-_ISLAND = 40  # conversations on one island
+_SITE = 40  # conversations on one site
 SCROLL = "Action:\nprint(scroll_down())\nEnd Action"
 
 
@@ -48,7 +48,7 @@ class Mix:
 
 def conversations(rng: random.Random, mix: Mix) -> Iterator[list[Segment]]:
     for number in count():
-        if number % _ISLAND == 0:
+        if number % _SITE == 0:
             site_facts = make_place(rng.randrange(1_000, 2**40))  # never the environment's own
         said = sample(rng, site_facts, mix)
         yield [(text, True) for text, _ in said] if number < mix.everything else said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from selfchal.api.arguments import describe_value
@@ -15,7 +15,7 @@ from selfchal.core.watcher import Watcher
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import Choice, Kind, PluginSection, choose, parse_config
 from selfchal.plugins import load_plugins
-from selfchal.plugins.kinds import list_lacking
+from selfchal.plugins.kinds import find_fault, list_lacking
 
 Named = str | Mapping[str, Json]  # a plugin's name, or its section of a manifest: {"name": …, option: …}
 EnvironmentLike = Named | type[Environment] | Environment
@@ -93,6 +93,9 @@ def expect_part(kind: Kind, wanted: Any) -> None:
     """Raise TypeError for what is neither a name, a section, a class nor an instance of this kind."""
     if isinstance(wanted, str | Mapping | type):
         return
+    if isinstance(wanted, AbstractContextManager) and list_lacking(kind, wanted):
+        opened = f"with selfchal.open_{kind}(…) as {kind}:"
+        raise TypeError(f"the {kind} is not open yet; open it by a block that begins: {opened}")
     lacking = ", ".join(list_lacking(kind, wanted))
     if lacking or isinstance(wanted, _PLAIN):
         needed = f"a name, a section, a class or an instance of {kind} is needed"
@@ -103,10 +106,8 @@ def expect_part(kind: Kind, wanted: Any) -> None:
 def choose_part(kind: Kind, wanted: Named | type[Any], options: Mapping[str, Json]) -> Choice:
     """The plugin class of this kind and its validated options. Raises PluginError, ManifestError."""
     if isinstance(wanted, type):
-        if not {"name", "Config"} <= {part for base in wanted.__mro__ for part in vars(base)}:
-            raise PluginError(
-                f"{wanted.__name__} is no {kind}: its class needs name and Config (docs/plugins.md)"
-            )
+        if wrong := find_fault(kind, wanted):
+            raise PluginError(f"this class is no {kind}: {wrong} docs/plugins.md has examples.")
         return Choice(wanted.name, wanted, parse_config(wanted.Config, options, wanted.name))
     section = {"name": wanted} if isinstance(wanted, str) else wanted
     chosen = parse_config(PluginSection, {**section, **options}, kind)

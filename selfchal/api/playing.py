@@ -17,6 +17,7 @@ from selfchal.api.opening import (
     open_sandbox,
 )
 from selfchal.core.arena import Arena
+from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ManifestError
 from selfchal.core.model import Sampling
@@ -71,7 +72,7 @@ def play(
     for turn in turns or ():
         expect(turn, (str,), "a text for each of the agent's turns")
     made = open_environment(environment)
-    task = _read_task(task, made.name)
+    task = _read_task(task, made)
     with open_sandbox(sandbox) as opened, ExitStack() as closing:
         arena = Arena(made, opened, limits or Limits())
         if turns is not None:
@@ -84,14 +85,21 @@ def play(
         return episode
 
 
-def _read_task(task: Task | TestTask | Mapping[str, Json], environment: str) -> Task | TestTask:
+def _read_task(task: Task | TestTask | Mapping[str, Json], environment: Environment) -> Task | TestTask:
     expect(task, (Task, TestTask, Mapping), "a task, a held-out test task or a row with a task's parts")
     read = task if isinstance(task, Task | TestTask) else read_row(task)
     if isinstance(read, str):
         raise ManifestError(f"this row is no task: {read}")
-    if read.environment not in ("", environment):
-        raise ManifestError(f"the task is for environment {read.environment!r}, not for {environment!r}")
+    if read.environment not in ("", environment.name):
+        raise ManifestError(f"the task is for environment {read.environment!r}, not for {environment.name!r}")
+    if isinstance(read, TestTask) and not _is_held_out(read, environment):
+        raise ManifestError(f"{read.id!r} is none of the held-out tasks of {environment.name!r}")
     return read
+
+
+def _is_held_out(task: TestTask, environment: Environment) -> bool:
+    ids = (one.id for split in environment.splits() for one in environment.test_tasks(split))
+    return task.id in ids
 
 
 def _make_scene(task: Task | TestTask, config: AgentConfig) -> AgentScene:

@@ -159,7 +159,7 @@ class ChallengeScene:
             verdict = self.proposal_context.judge(task, self.config.filters, self._get_min_failures())
             self.executions += int(verdict.diagnostics.get("executions", 0))
             self.tool_calls.append(verdict.diagnostics.get("tool_calls", {}))
-            task = task.with_audit(verdict.diagnostics)
+            task = task.with_diagnostics(verdict.diagnostics)
             self.proposal = self._make_proposal(verdict, task, text, draft.forgiven)
         else:
             verdict = Verdict(Outcome.FAILED, Stage.PARSED, draft.reason, draft.reason)

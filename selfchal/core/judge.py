@@ -39,6 +39,7 @@ class Stage(StrEnum):
 
 
 FUNNEL: tuple[Stage, ...] = tuple(Stage)
+OF_CHECKS: tuple[Stage, ...] = (Stage.STABLE, Stage.STRONG, Stage.COMPLETE, Stage.NEW)  # where checks stand
 STAGES: tuple[Stage, ...] = FUNNEL[1:-1]  # where a proposal can fall
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -137,6 +137,7 @@ class Model(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
 class TrainableModel(Model, Protocol):
     """A model whose weights can be trained in this process (Capability.GRADIENTS)."""
 

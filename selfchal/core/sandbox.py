@@ -2,7 +2,10 @@
 
 The code never shares a process with the world, with what judges it, or with another task. It reaches
 tools only by call: each call travels as strict JSON to the trusted side, where the ``ToolHost`` answers.
-A call that is answered with ``raises`` becomes a ``ToolError`` (a RuntimeError) in the code.
+A call that is answered with ``raises`` becomes a ``ToolError`` (a RuntimeError) in the code. Each call is
+kept in ``Execution.calls``. Its ``changed`` says whether the host's digest is another one than before: a
+``World`` has one, and for a host without a digest nothing changes. A call too many (``Limits.calls``), or one
+whose arguments or answer are too large, is answered with ``raises`` and reaches no tool.
 
 A sandbox that fails itself retries, then answers ``infra_error``; that is never a verdict. A machine
 that cannot give what the sandbox promises gets ``SandboxUnavailableError`` when the sandbox is made.

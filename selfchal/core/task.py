@@ -34,7 +34,7 @@ class Task:
     diagnostics: Mapping[str, Json] = field(default_factory=dict)
     provenance: Mapping[str, Json] = field(default_factory=dict)
 
-    def with_audit(self, diagnostics: Mapping[str, Json]) -> Task:
+    def with_diagnostics(self, diagnostics: Mapping[str, Json]) -> Task:
         return replace(self, diagnostics=diagnostics)
 
     def to_json(self) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Progress(Protocol):
     """Where a trainer reports and saves; every call returns only when the data is safe on disk."""
 
     def log(self, step: int, metrics: Metrics) -> None:
-        """Metrics of update ``step`` (from 1)."""
+        """Metrics of update ``step`` (from 1): numbers, of numpy or torch too. Those that are not finite are
+        left out. Raises TrainingError for what is no number."""
 
     def save(self, step: int, state: Any) -> None:
         """Checkpoint: the model's weights and ``state`` after ``step``.

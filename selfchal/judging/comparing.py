@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from selfchal.core.judge import FUNNEL, AnyCheck, ComparingCheck, Outcome, Stage, Verdict
+from selfchal.core.errors import PluginError
+from selfchal.core.judge import FUNNEL, AnyCheck, ComparingCheck, Finding, Outcome, Stage, Verdict
 from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
+from selfchal.judging.findings import expect_finding
 
 _PAST_PAPER = FUNNEL[FUNNEL.index(Stage.FAILURES_FAILED) + 1 :]
 
@@ -36,7 +38,7 @@ def refuse_alike(
     before, tests = list(earlier), list(held_out)
     for check in checks:
         passing = [i for i in tasks if verdicts[i].passed]
-        findings = check.compare([tasks[i] for i in passing], before, tests)
+        findings = _compare(check, [tasks[i] for i in passing], before, tests)
         for i, finding in zip(passing, findings, strict=True):
             measured = {check.name: dict(finding.diagnostics)} if finding.diagnostics else {}
             diagnostics = {**verdicts[i].diagnostics, **measured}
@@ -56,10 +58,25 @@ def note_alike(checks: Sequence[ComparingCheck], tasks: Sequence[Task]) -> list[
     """
     notes: list[dict[str, Json]] = [{} for _ in tasks]
     for check in checks:
-        for note, finding in zip(notes, check.compare(tasks, (), ()), strict=True):
+        for note, finding in zip(notes, _compare(check, tasks, (), ()), strict=True):
             if finding.outcome is not Outcome.PASSED:
                 note[check.name] = {"reason": finding.reason, **finding.diagnostics}
     return notes
+
+
+def _compare(
+    check: ComparingCheck, tasks: Sequence[Task], earlier: Sequence[Task], held_out: Sequence[TestTask]
+) -> list[Finding]:
+    """What the check found, a finding for each task. Raises PluginError where it fails: that is no task's
+    fault."""
+    try:
+        findings = [expect_finding(one) for one in check.compare(tasks, earlier, held_out)]
+        if len(findings) != len(tasks):
+            raise TypeError(f"it gave {len(findings)} findings for {len(tasks)} tasks")
+    except Exception as error:
+        where = f"the check {check.name!r} ({type(check).__module__})"
+        raise PluginError(f"{where} failed: {type(error).__name__}: {error}") from error
+    return findings
 
 
 def _is_compared(verdict: Verdict) -> bool:

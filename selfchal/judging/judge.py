@@ -33,6 +33,7 @@ from selfchal.core.world import Json, ToolHost
 from selfchal.judging.checks.standard import make_standard_checks
 from selfchal.judging.comparing import list_comparing, refuse_alike
 from selfchal.judging.coverage import uses
+from selfchal.judging.findings import expect_finding
 from selfchal.judging.runner import SandboxTaskRunner, answer_type
 from selfchal.judging.source.parse import SourceError, parse_evaluate, parse_source
 from selfchal.judging.tool_errors import count_calls
@@ -133,9 +134,7 @@ class Judge:
         for check in self._checks_of_one:
             case.stage, case.check = check.stage, check.name
             case.asked = f"the check {check.name!r} ({type(check).__module__})"
-            finding = check.check(case.task, case.runner, case.evidence)
-            if not isinstance(finding, Finding):
-                raise TypeError(f"it gave {finding!r}, which is no Finding")
+            finding = expect_finding(check.check(case.task, case.runner, case.evidence))
             case.diagnostics |= {check.name: dict(finding.diagnostics)} if finding.diagnostics else {}
             if finding.outcome is not Outcome.PASSED:
                 return case.verdict(finding)

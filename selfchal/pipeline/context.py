@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Reward
-from selfchal.core.errors import PromptRefusedError
+from selfchal.core.errors import PluginError, PromptRefusedError
 from selfchal.core.evidence import Attempt, Solver
-from selfchal.core.model import Message, Model, Sampling
+from selfchal.core.model import Message, Model, Sampling, TrainableModel
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.seeds import seed_of
 from selfchal.core.synthesizer import Synthesizer
@@ -30,7 +30,7 @@ from selfchal.pipeline.watch import Watch, Watchers, watching
 from selfchal.rollout.actions import STOPS
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
-from selfchal.rollout.tool_calls import CALL_END
+from selfchal.rollout.tool_calls import STOPS as TOOL_STOPS
 
 GREEDY = 0.0
 SECRET = "secret"  # the fact that holds it
@@ -80,6 +80,14 @@ class RunContext:
         assert self.manifest.trainer is not None, "only a stage of training asks for the trainer"
         return self.manifest.trainer
 
+    @property
+    def trainable_model(self) -> TrainableModel:
+        """The model as one whose weights can be changed: validation has seen to it that it is one."""
+        if not isinstance(self.model, TrainableModel):
+            kind = type(self.model).__name__
+            raise PluginError(f"the model {kind} says that it can be trained, and lacks what that takes")
+        return self.model
+
     def seed(self, *purpose: object) -> int:
         """The seed of a random choice, made of the run's seed and of what it is for."""
         return seed_of(self.manifest.settings.run.seed, *purpose)
@@ -89,7 +97,7 @@ class RunContext:
         tokens = rollout.challenge_tokens if challenge else rollout.max_tokens
         top_p = rollout.top_p if temperature != GREEDY else 1.0
         code = challenge or rollout.action_format == "code"
-        return Sampling(temperature, top_p, tokens, stop=STOPS if code else (CALL_END,), seed=seed)
+        return Sampling(temperature, top_p, tokens, stop=STOPS if code else TOOL_STOPS, seed=seed)
 
     def describe_sandbox(self) -> dict[str, Json]:
         """The sandbox's guarantees, stored with the verdicts that it gave."""

@@ -37,7 +37,7 @@ def judge_fully(context: RunContext, proposal: Proposal) -> Proposal:
         reason = "a task of the exam needs an evaluate of its own, for no model may grade it"
         return replace(proposal, verdict=Verdict(Outcome.FAILED, Stage.PARSED, reason, reason))
     verdict = context.sole.judge(task)
-    return replace(proposal, verdict=verdict, task=task.with_audit(verdict.diagnostics))
+    return replace(proposal, verdict=verdict, task=task.with_diagnostics(verdict.diagnostics))
 
 
 def draw_seed(environment: Environment, seed: int, *, for_exam: bool) -> int:

@@ -12,7 +12,6 @@ from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ManifestError, ModelError
-from selfchal.core.model import TrainableModel
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
@@ -61,8 +60,7 @@ def measure_model(
         raise ModelError(f"{checkpoint} is no checkpoint: a directory of weights is needed")
     with open_context(replace(manifest, watchers=()), store, watchers) as context:
         if checkpoint is not None:
-            model: TrainableModel = context.model  # type: ignore[assignment]  # a checkpoint is of such a model
-            model.load(checkpoint)
+            context.trainable_model.load(checkpoint)
         when = str(checkpoint.resolve()) if checkpoint else "start"
         sets = [TestSet(SetName.HELD_OUT, held_out(context)), TestSet(SetName.EXAM, exam)]
         samples = manifest.settings.evaluation.samples

@@ -117,7 +117,7 @@ def _compare_with_held_out(
 ) -> list[Proposal]:
     verdicts = context.sole.judge.compare_with_held_out([(p.task, p.verdict) for p in judged], tests)
     return [
-        replace(p, verdict=verdict, task=p.task and p.task.with_audit(verdict.diagnostics))
+        replace(p, verdict=verdict, task=p.task and p.task.with_diagnostics(verdict.diagnostics))
         for p, verdict in zip(judged, verdicts, strict=True)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,6 +107,23 @@ class Collector:
         return [Group(tasks[i].id, tuple(stored[i * samples : (i + 1) * samples])) for i in range(len(tasks))]
 
 
+def read_metrics(step: int, metrics: Metrics) -> dict[str, float]:
+    """Plain numbers; those that are not finite are left out, for JSON has none.
+
+    A trainer may give a number of numpy, or a tensor of one. Raises TrainingError for anything else.
+    """
+    read = {}
+    for name, value in metrics.items():
+        try:
+            if isinstance(value, str):
+                raise TypeError
+            read[name] = float(value)
+        except (TypeError, ValueError, RuntimeError) as error:
+            odd = f"the metric {name!r} of update {step} is {value!r:.80}"
+            raise TrainingError(f"{odd}; a trainer logs numbers") from error
+    return {name: value for name, value in read.items() if math.isfinite(value)}
+
+
 @dataclass(frozen=True)
 class Recorder:
     """Writes metrics to the store and checkpoints to the run directory, whole or absent after a kill."""
@@ -116,8 +134,7 @@ class Recorder:
 
     @property
     def model(self) -> TrainableModel:
-        model: TrainableModel = self.context.model  # type: ignore[assignment]  # its capabilities were validated
-        return model
+        return self.context.trainable_model
 
     def total(self, steps: int) -> None:
         self.context.watch.progress(0, total=steps)
@@ -132,8 +149,9 @@ class Recorder:
         return bool(exhausted)
 
     def log(self, step: int, metrics: Metrics) -> None:
-        self.context.store.put_metrics(self.stage, step, metrics)
-        self.context.watch.update_finished(self.stage, step, metrics)
+        read = read_metrics(step, metrics)
+        self.context.store.put_metrics(self.stage, step, read)
+        self.context.watch.update_finished(self.stage, step, read)
 
     def save_model(self, directory: Path) -> None:
         """Write the weights into a directory that is not there yet."""

@@ -59,9 +59,17 @@ def fault(kind: Kind, offered: object) -> str:
     missing = [member for member in members(protocol) if member not in attributes]
     if missing:
         return f"{offered.__name__} lacks {', '.join(missing)}; see {protocol.__name__} in the docs."
+    if kind.name == "check" and attributes["stage"] not in judge.OF_CHECKS:
+        stages = ", ".join(map(repr, map(str, judge.OF_CHECKS)))
+        return f"{offered.__name__}.stage is {attributes['stage']!r}; a check stands at one of {stages}."
     if kind.protocol is watcher.Watcher and (wrong := find_hook_fault(offered, WATCHING)):
         return f"{offered.__name__} cannot watch: {wrong}"
     return ""
+
+
+def find_fault(kind: str, offered: object) -> str:
+    """``fault`` for a kind by its name."""
+    return fault(next(one for one in KINDS if one.name == kind), offered)
 
 
 def list_lacking(kind: str, made: object) -> list[str]:

@@ -26,6 +26,7 @@ from selfchal.rollout.call_formats import (
 from selfchal.thoughts import is_thinking, strip_closings, strip_thoughts
 
 ActionFormat = Literal["code", "tools"]  # CodeAct, as in the paper, or native tool calls
+STOPS = ("<tool_response>",)  # a model that goes on after its calls makes their answers up
 CALL, CALL_END = "<tool_call>", "</tool_call>"
 _PYTHON_TAG = "<|python_tag|>"
 _FORM = f'{CALL}\n{{"name": "<tool>", "arguments": {{"<parameter>": <value>}}}}\n{CALL_END}'

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 import selfchal
-from selfchal.core.errors import SelfchalError
+from selfchal.core.errors import PluginError, SelfchalError
 
 TASK = {
     "instruction": "Reverse the string 'planet' and tell me the result.",
@@ -22,6 +22,10 @@ MANIFEST = {"environment": {"name": "calculation"}, "model": {"name": "seedling"
 
 
 OPENAI = {"name": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m"}
+
+
+def _held_out(environment: str) -> selfchal.TestTask:
+    return selfchal.open_environment(environment).test_tasks("test")[0]
 
 
 class Nameless:
@@ -41,7 +45,7 @@ class Nameless:
         (lambda: selfchal.judge(TASK, "calculation", checks="nope"), "'nope'"),
         (lambda: selfchal.judge(TASK, "calculation", processes="two"), "a whole number for processes"),
         (lambda: selfchal.open_environment(None), "instance of environment is needed"),
-        (lambda: selfchal.open_environment(Nameless), "needs name and Config"),
+        (lambda: selfchal.open_environment(Nameless), "this class is no environment: Nameless has no name"),
         (lambda: selfchal.open_sandbox(None).__enter__(), "instance of sandbox is needed"),
         (lambda: selfchal.play({"x": 1}, "calculation", ["Answer: 1"]), "this row is no task"),
         (lambda: selfchal.play(4, "calculation", ["Answer: 1"]), "a row with a task's parts is needed"),
@@ -52,6 +56,8 @@ class Nameless:
             "temperature is 0 or more",
         ),
         (lambda: selfchal.play({**TASK, "environment": "retail"}, "calculation", []), "is for environment"),
+        (lambda: selfchal.play(_held_out("retail"), "calculation", []), "is none of the held-out tasks of"),
+        (lambda: selfchal.judge(TASK, "calculation", selfchal.open_sandbox()), "the sandbox is not open yet"),
         (lambda: selfchal.evaluate("calculation", policy="orakel"), "there is no policy 'orakel'"),
         (lambda: selfchal.evaluate("calculation", "start", policy="nothing"), "leave out checkpoint"),
         (lambda: selfchal.evaluate(7), "a run's directory or a manifest is needed"),
@@ -106,9 +112,31 @@ class Careless(Broken):
         return True
 
 
-@pytest.mark.parametrize(("check", "said"), [(Broken, "ValueError: boom"), (Careless, "which is no Finding")])
+class Chatty(Broken):
+    name = "chatty"
+
+    def check(self, task: Any, runner: Any, evidence: Any) -> Any:
+        return selfchal.Finding.passed(seen={1, 2})
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        (Broken, "ValueError: boom"),
+        (Careless, "which is no Finding"),
+        (Chatty, "the diagnostics of its finding are no JSON"),
+    ],
+)
 def test_a_check_that_does_not_work_is_named(check: Any, said: str) -> None:
     verdict = selfchal.judge(TASK, "calculation", checks=[check])
     assert verdict.outcome == "could_not_check"
     assert f"the check {check.name!r} (tests.api.test_arguments) failed: " in verdict.reason
     assert said in verdict.reason
+
+
+def test_a_check_at_no_stage_of_checks_is_refused() -> None:
+    class Lost(Broken):
+        stage = "in band"
+
+    with pytest.raises(PluginError, match=r"Lost\.stage is 'in band'; a check stands at one of 'stable'"):
+        selfchal.judge(TASK, "calculation", checks=[Lost])

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 import selfchal
 from selfchal.core.errors import ManifestError, PluginError
+from selfchal.core.model import Capability
 from tests.support.inline import Inline
 from tests.support.scripted import ScriptedModel
 
@@ -40,6 +41,10 @@ class ClosingSandbox(Inline):
 class ClosingModel(ScriptedModel):
     name: ClassVar[str] = "closing"
     Config: ClassVar[type[BaseModel]] = Options
+
+    @classmethod
+    def provides(cls, config: Options) -> frozenset[Capability]:
+        return frozenset({Capability.TEXT})
 
     def __init__(self, config: Options) -> None:
         super().__init__(say=lambda messages: "Answer: 1")
@@ -99,6 +104,6 @@ def test_what_was_opened_here_is_closed_and_what_was_given_stays_open(opener: An
 
 
 def test_it_is_closed_when_the_block_raises() -> None:
-    with pytest.raises(ZeroDivisionError), selfchal.open_model(ClosingModel) as made:  # type: ignore[arg-type]  # cannot be made by class methods
+    with pytest.raises(ZeroDivisionError), selfchal.open_model(ClosingModel) as made:
         raise ZeroDivisionError
     assert made.closed  # type: ignore[attr-defined]

@@ -214,7 +214,7 @@ def test_silent_groups_are_replaced_up_to_the_bound() -> None:
     assert sizes == [16, 8, 4, 2]
 
 
-def test_a_course_gives_different_tasks_and_wastes_none_for_good() -> None:
+def test_a_task_sampler_gives_different_tasks_and_wastes_none_for_good() -> None:
     sampler = TaskSampler(toy.tasks(10), seed=1)
     draws = [sampler.next_tasks(4) for _ in range(30)]
     assert all(len({task.id for task in draw}) == 4 for draw in draws)

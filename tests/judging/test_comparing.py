@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel
 
+from selfchal.core.errors import PluginError
 from selfchal.core.judge import Finding, Outcome, Stage, Verdict
 from selfchal.core.task import Task, TestTask
 from selfchal.judging.checks.novelty import Novelty
@@ -72,3 +73,35 @@ def test_of_somebodys_own_tasks_it_is_only_noted() -> None:
 def test_the_comparing_ones_of_all_checks_stand_in_the_order_of_the_funnel() -> None:
     found = list_comparing([*make_standard_checks(), AtMost(1)])
     assert [check.name for check in found] == ["at_most", "novelty"]
+
+
+@dataclass
+class Odd:
+    """A check of somebody's own that does not work."""
+
+    found: Any
+    name: ClassVar[str] = "odd"
+    stage: ClassVar[Stage] = Stage.NEW
+    Config: ClassVar[type[BaseModel]] = BaseModel
+
+    def compare(
+        self, tasks: Sequence[Task], earlier: Sequence[Task], held_out: Sequence[TestTask]
+    ) -> Sequence[Finding]:
+        return self.found  # type: ignore[no-any-return]  # whatever it is
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ([], "it gave 0 findings for 1 tasks"),
+        ([True], "which is no Finding"),
+        ([Finding.passed(seen={1, 2})], "its finding are no JSON"),
+        (None, "TypeError"),
+    ],
+)
+def test_a_check_that_compares_wrongly_is_named(found: Any, said: str) -> None:
+    with pytest.raises(
+        PluginError, match=r"the check 'odd' \(tests\.judging\.test_comparing\) failed"
+    ) as caught:
+        refuse_alike([Odd(found)], [(A, PASSED)], (), ())
+    assert said in str(caught.value)

@@ -7,7 +7,7 @@ from tests.support.shop import CANCEL, Shop
 
 
 def test_coverage_shows_holes_and_the_next_focus() -> None:
-    task = CANCEL.with_audit(
+    task = CANCEL.with_diagnostics(
         {"uses": ["cancel_order", "cancel_order.order_id"], "strength": {"footprint": ["orders/W102"]}}
     )
     seen = coverage(Shop(), [task, task])

@@ -102,7 +102,7 @@ def test_agent_demonstrations_are_right_and_mostly_single(scripts: Any) -> None:
     assert transcripts.Mix().double < 0.1 * transcripts.Mix().single
 
 
-def test_errands_are_right_and_carry_nothing_on(scripts: Any) -> None:
+def test_goals_are_right_and_carry_nothing_on(scripts: Any) -> None:
     from selfchal.builtin_envs.calculation.chains import held_out, run_call
 
     rng = random.Random(11)

@@ -7,7 +7,7 @@ from random import Random
 from typing import ClassVar
 
 from selfchal.builtin_envs.airline.generate import generate_airline
-from selfchal.builtin_envs.airline.heldout import carrier_tasks
+from selfchal.builtin_envs.airline.heldout import airline_tasks
 from selfchal.builtin_envs.airline.toolsets import COMPAT, FIXED, TAU2
 from selfchal.builtin_envs.service.environment import ServiceEnvironment
 from selfchal.builtin_envs.service.sources import Domain
@@ -26,7 +26,7 @@ AIRLINE = Domain(
     splits=("test",),
     toolsets={"compat": COMPAT, "fixed": FIXED, "tau2": TAU2},
     generate=generate_airline,
-    own_tasks=carrier_tasks,
+    own_tasks=airline_tasks,
     policy=Path(__file__).with_name("policy.md"),
     person=traveller,
     redact=str,

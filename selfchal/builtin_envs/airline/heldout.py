@@ -53,7 +53,7 @@ class Customer:
         return card_id, f"your credit card ending in {method['last_four']}"
 
 
-def carrier_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTask]:
+def airline_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTask]:
     """Tasks of our own airline, each checked: its calls succeed and each write matters."""
     random = Random(seed)
     user_ids = list(database.rows("users"))
@@ -61,7 +61,7 @@ def carrier_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTa
     tasks: list[RawTask] = []
     for user_id in user_ids:
         customer = _draw_customer(database, user_id, random)
-        goals = _list_errands(customer, first=len(tasks) % len(KINDS), wanted=1 + (len(tasks) % 4 == 3))
+        goals = _list_goals(customer, first=len(tasks) % len(KINDS), wanted=1 + (len(tasks) % 4 == 3))
         if not goals:
             continue
         row = task_row(
@@ -80,7 +80,7 @@ def _draw_customer(database: Database, user_id: str, random: Random) -> Customer
     return Customer(user_id, row, trips, dict(database.rows("flights")), random)
 
 
-def _list_errands(customer: Customer, first: int, wanted: int) -> list[Goal]:
+def _list_goals(customer: Customer, first: int, wanted: int) -> list[Goal]:
     """The first kind in turn, then others about other trips; none where the customer cannot have them."""
     rest = [kind for i, kind in enumerate(KINDS) if i != first]
     customer.random.shuffle(rest)

@@ -69,7 +69,7 @@ def shop_tasks(database: Database, toolset: Toolset, seed: int) -> list[RawTask]
     tasks: list[RawTask] = []
     for user_id in user_ids:
         customer = _draw_customer(database, user_id, random)
-        goals = _list_errands(customer, first=len(tasks) % len(KINDS), wanted=1 + len(tasks) % 3)
+        goals = _list_goals(customer, first=len(tasks) % len(KINDS), wanted=1 + len(tasks) % 3)
         if not goals:
             continue
         opening, lookup = _write_introduction(customer)
@@ -88,7 +88,7 @@ def _draw_customer(database: Database, user_id: str, random: Random) -> Customer
     return Customer(user_id, row, orders, dict(database.rows("products")), random)
 
 
-def _list_errands(customer: Customer, first: int, wanted: int) -> list[Goal]:
+def _list_goals(customer: Customer, first: int, wanted: int) -> list[Goal]:
     """The first kind in turn, then others about other rows; none where the customer has not got enough."""
     kinds = list(KINDS)
     leading = kinds.pop(first)

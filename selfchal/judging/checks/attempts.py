@@ -34,7 +34,7 @@ class AttemptsConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Attempts:
-    """Complete by trying: solvers that get the instruction alone agree with evaluate."""
+    """Solvers that get the instruction alone agree with evaluate, so the task is complete."""
 
     config: AttemptsConfig
     name: ClassVar[str] = "attempts"

@@ -1,4 +1,4 @@
-"""Dependent: the outcome of the solution hangs on what the tools answer.
+"""Is the task dependent on its tools? The outcome of the solution must hang on what the tools answer.
 
 A task whose solution calls no tool, or calls one for show, teaches nothing about the environment. So the
 solution is run once more in a world whose every answer is altered. Where the same answer comes out, and it is
@@ -36,7 +36,7 @@ class DependenceConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Dependence:
-    """Dependent: the solution calls tools, and its outcome comes from what they say."""
+    """The solution calls tools, and its outcome comes from what they say."""
 
     config: DependenceConfig = field(default_factory=DependenceConfig)
     name: ClassVar[str] = "dependence"

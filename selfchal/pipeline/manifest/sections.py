@@ -42,7 +42,7 @@ class ChallengeSection(Section):
     tasks: int = Field(800, ge=1)
     """Kept tasks wanted a round; proposing stops there (paper: 800)."""
     proposals: int | None = Field(None, ge=1)
-    """Proposals made at most a round; where it is not said, 25 for each task that is wanted."""
+    """Proposals made at most a round; without it 25 for each task that is wanted."""
     minutes: float | None = Field(None, gt=0)
     """No more is proposed after so many minutes of a round's challenge; a run goes on with what there is."""
     tokens: int | None = Field(None, ge=1, lt=2**63)
@@ -124,7 +124,7 @@ class EvaluationSection(Section):
     temperature: float = Field(1.0, gt=0)
     """Sampling temperature of those attempts. A greedy attempt at each task is measured besides."""
     split: str | None = None
-    """The held-out split; the environment's first one where it is not said."""
+    """The held-out split; without it the environment's first one."""
     tasks: int | None = Field(None, ge=1)
     """How many of the held-out tasks are used, at most: a draw that is always the same, each family of tasks
     with its share."""
@@ -168,15 +168,15 @@ class ManifestModel(Section):
     model: PluginSection
     """The policy: the model that is trained and measured."""
     challenger: PluginSection | None = None
-    """Another model that writes the tasks; the policy itself where it is not said."""
+    """Another model that writes the tasks; without it the policy itself."""
     teacher: PluginSection | None = None
     """Another model that makes the training rollouts (distillation)."""
     user: PluginSection | None = None
     """Another model that plays the simulated users of an environment whose users a model plays. The policy
-    itself, as it is at that moment, where it is not said."""
+    itself, as it is at that moment, where no other is named."""
     judge: PluginSection | None = None
     """Another model that rates the episodes of tasks without an ``evaluate`` (those of ``pae``). The policy
-    itself, as it is at that moment, where it is not said."""
+    itself, as it is at that moment, where no other is named."""
     synthesizer: PluginSection | None = None
     """How tasks are proposed; ``code_as_task`` where neither it nor ``tasks`` is said."""
     tasks: TasksSection | None = None

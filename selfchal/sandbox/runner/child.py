@@ -43,7 +43,7 @@ class OutputLimitError(Exception):
     """More was printed than the limit allows."""
 
 
-class Walls(NamedTuple):
+class PreparedIsolation(NamedTuple):
     """What the zygote prepared for its children, only to be put up."""
 
     bindings: tuple[kernel.Step, ...]
@@ -52,7 +52,7 @@ class Walls(NamedTuple):
     cpu_seconds: int  # that any child may use
 
 
-def become_child(channel: int, stdout: int, isolation: Walls) -> None:
+def become_child(channel: int, stdout: int, isolation: PreparedIsolation) -> None:
     """Lock down, report, serve until the host hangs up. Never returns."""
     try:
         os.dup2(stdout, 1)

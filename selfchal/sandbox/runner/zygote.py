@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from . import clock, isolation, kernel, landlock, seccomp
-from .child import CHANNEL, MOST_DESCRIPTORS, Walls, become_child, rehearse
+from .child import CHANNEL, MOST_DESCRIPTORS, PreparedIsolation, become_child, rehearse
 from .prefault import hold_what_is_free
 from .wire import EXIT, FAILED, PIDFD
 
@@ -63,7 +63,7 @@ def main(settings: dict[str, Any]) -> NoReturn:
     os._exit(0)
 
 
-def _isolate(settings: dict[str, Any], control: _socket.socket) -> Walls:
+def _isolate(settings: dict[str, Any], control: _socket.socket) -> PreparedIsolation:
     for name in PRELOADED:
         __import__(name)
     clock.fix(settings["clock"])
@@ -100,7 +100,7 @@ def _isolate(settings: dict[str, Any], control: _socket.socket) -> Walls:
         bindings.append(landlock.restricting(rules))
     if settings["seed"] is not None:
         random.seed(settings["seed"])  # no earlier: os.fork seeds it anew
-    return Walls(tuple(bindings), binds_filter, base_memory, cpu_seconds)
+    return PreparedIsolation(tuple(bindings), binds_filter, base_memory, cpu_seconds)
 
 
 def _preload_library() -> None:
@@ -134,7 +134,7 @@ def _become_first_process(control: _socket.socket) -> None:
 class _Forks:
     """Forks a child for each request and tells the host how each one ends."""
 
-    def __init__(self, control: _socket.socket, host: int, prepared: Walls) -> None:
+    def __init__(self, control: _socket.socket, host: int, prepared: PreparedIsolation) -> None:
         self._control = control
         self._prepared = prepared
         self._children: dict[int, tuple[int, int]] = {}  # pidfd: pid, descriptor for the exit status

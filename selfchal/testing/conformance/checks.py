@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfchal.core.judge import FUNNEL, ComparingCheck, Stage
+from selfchal.core.judge import OF_CHECKS, ComparingCheck
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+from selfchal.judging.findings import expect_finding
 from selfchal.testing.conformance.case import Case, demand, make, registrable
 
 
@@ -15,9 +16,9 @@ def check_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> li
     """The cases for a check class with these options."""
 
     def stands_in_the_funnel() -> None:
-        allowed = FUNNEL[FUNNEL.index(Stage.STABLE) : FUNNEL.index(Stage.NEW) + 1]
         demand(
-            cls.stage in allowed, f"stage is {cls.stage!r}; checks stand from {allowed[0]} to {allowed[-1]}"
+            cls.stage in OF_CHECKS,
+            f"stage is {cls.stage!r}; checks stand from {OF_CHECKS[0]} to {OF_CHECKS[-1]}",
         )
 
     def is_made_from_its_options() -> None:
@@ -27,8 +28,8 @@ def check_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> li
         made = make(cls, options or {})
         tasks = [Task(f"t{i}", "", {}, "Do it.", "def evaluate(): return True", "", ()) for i in range(3)]
         if isinstance(made, ComparingCheck):
-            found = len(list(made.compare(tasks, (), ())))
-            demand(found == len(tasks), f"compare() of {len(tasks)} tasks gave {found} findings")
+            found = [expect_finding(one) for one in made.compare(tasks, (), ())]
+            demand(len(found) == len(tasks), f"compare() of {len(tasks)} tasks gave {len(found)} findings")
 
     return [
         registrable("check", cls),

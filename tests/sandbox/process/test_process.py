@@ -58,7 +58,7 @@ def test_another_system_is_told_what_it_can_use(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("tier", ["A", "B"])
-def test_the_standard_library_can_be_imported_behind_the_walls(tier: Literal["A", "B"]) -> None:
+def test_the_standard_library_can_be_imported_in_isolation(tier: Literal["A", "B"]) -> None:
     names = (
         "base64, bisect, calendar, copy, csv, dataclasses, decimal, difflib, enum, fractions, hashlib, heapq, "
         "inspect, numbers, operator, pprint, random, statistics, textwrap, types, unicodedata, uuid, zoneinfo"

@@ -53,7 +53,7 @@ class PreparedBatch:
 
 @dataclass(frozen=True)
 class ReinforceAlgorithm:
-    """See ``selfchal.builtin_trainers.on_policy.Algorithm``."""
+    """See ``selfchal.on_policy.Algorithm``."""
 
     options: ReinforceConfig
     baseline: RunningMean
