@@ -37,22 +37,26 @@ class Ending:
 
 
 def evaluate_many(
-    runner: TaskRunner, verifier: str, endings: Sequence[Ending], variants: int = 0
+    runner: TaskRunner, verifier: str, endings: Sequence[Ending], variants: int = 0, pure: bool = False
 ) -> list[list[bool | str | None]] | None:
     """For each ending the verdict of the verifier and of its variants (conditions 1, 2, … dropped); RAISED or
     RAN_OUT (``selfchal.judging.guest.runs``) for one that raised or gave no truth value.
 
     Of the variants only what they newly accept counts, so None stands where they cannot accept what the
-    verifier refuses, and after the first ending that a variant newly accepted.
+    verifier refuses, and after the first ending that a variant newly accepted. ``pure`` says that the
+    verifier is (``selfchal.judging.source.purity``): then None stands too where it saw nothing new.
     None for all where the process as a whole gave nothing (too slow, too large). Raises SandboxError.
     """
     answers = [json.dumps(ending.answer) for ending in endings]
     worlds = [ending.world for ending in endings]
     runs = len(endings) * (1 + variants)
-    entry = "evaluations"
     if makes_sets(verifier):
-        entry, ((verifier,), _) = "turned_evaluations", perturbed([verifier])
-    found = run_batch(runner, entry, [verifier, answers, 1 + variants], lambda: worlds, runs).value
+        (turned,), _ = perturbed([verifier])
+        arguments: list[Json] = [turned, answers, 1 + variants]
+        found = run_batch(runner, "turned_evaluations", arguments, lambda: worlds, runs).value
+    else:
+        arguments = [verifier, answers, 1 + variants, pure]
+        found = run_batch(runner, "evaluations", arguments, lambda: worlds, runs).value
     return found if isinstance(found, list) and len(found) == len(endings) else None
 
 

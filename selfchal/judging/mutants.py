@@ -54,7 +54,7 @@ def left_out(evidence: Evidence) -> Iterator[Mutant]:
 def other_records(evidence: Evidence, constants: Sequence[Json], draw: Random) -> Iterator[Mutant]:
     """The solution's change on other records: those that the verifier names, and some that are drawn of those
     that stand beside the changed one."""
-    final = evidence.solution.world.digest()
+    known_endings = evidence.solution.world.digest(), evidence.nothing.world.digest()
     paths = [change.path for change in evidence.solution.world.difference()]
     changed = {str(part) for path in paths for part in path[:_RECORD_DEPTH]}
     explorer = evidence.explored()
@@ -73,7 +73,7 @@ def other_records(evidence: Evidence, constants: Sequence[Json], draw: Random) -
         drawn = draw.sample(rivals, min(_RECORDS, len(rivals)))
         for other in dict.fromkeys((*named, *drawn)):
             world = evidence.replays.exchanged(value, other)
-            if world is not None and world.digest() != final and world.difference():
+            if world is not None and world.digest() not in known_endings:
                 answer = evidence.solution.execution.value
                 yield Mutant(f"the same change on {other!r} instead of {value!r}", "record", world, answer)
 
@@ -144,12 +144,12 @@ def placed(value: Json, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tup
     """The scalars in a value, each with its place."""
     if value.__class__ in _SCALARS:  # most are, and an isinstance of Mapping takes its time
         yield where, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from placed(inner, (*where, key))
-    elif isinstance(value, list | tuple):
-        for i, inner in enumerate(value):
-            yield from placed(inner, (*where, i))
+    elif isinstance(value, Mapping | list | tuple):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            if inner.__class__ in _SCALARS:
+                yield (*where, key), inner
+            else:
+                yield from placed(inner, (*where, key))
     elif value is not None:
         yield where, value
 

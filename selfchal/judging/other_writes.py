@@ -28,9 +28,8 @@ def other_writes(
 ) -> Iterator[Mutant]:
     """The world at first after one call of a tool that writes; never the solution's own call with another
     value, which a verifier may be lenient about."""
-    asked = [call for call in evidence.solution.execution.calls if call.changed]
-    final = evidence.solution.world.digest()
-    seen = {final}
+    asked = [(call.name, _list_ids(call)) for call in evidence.solution.execution.calls if call.changed]
+    seen = {evidence.solution.world.digest(), evidence.nothing.world.digest()}
     handed = _list_handed(evidence, tools)
     for tool in tools:
         if tool.only_reads:
@@ -42,10 +41,10 @@ def other_writes(
         for given in _draw_given(values, constants, draw):
             if working == _WORKING:
                 break
-            if any(_is_asked(call, tool.name, given) for call in asked):
+            if any(name == tool.name and _is_on(ids, given) for name, ids in asked):
                 continue
             world = evidence.nothing.world.fork()
-            if not world.call(tool.name, (), given).ok or world.digest() in seen or not world.difference():
+            if not world.call(tool.name, (), given).ok or world.digest() in seen:
                 continue
             seen.add(world.digest())
             working += 1
@@ -73,16 +72,15 @@ def _draw_given(
         }
 
 
-def _is_asked(call: Call, tool: str, given: Mapping[str, Json]) -> bool:
-    """Is this the tool of a call of the solution's, on the same record?"""
-    if call.name != tool:
-        return False
-    ids = {
-        value
-        for _, value in placed([list(call.args), dict(call.kwargs)])
-        if isinstance(value, str) and is_id(value)
-    }
+def _is_on(ids: set[str], given: Mapping[str, Json]) -> bool:
+    """Are these arguments for one of the records? A call without ids is on any."""
     return not ids or next(iter(given.values()), None) in ids
+
+
+def _list_ids(call: Call) -> set[str]:
+    """The ids that a call was given: its records."""
+    given = placed([list(call.args), dict(call.kwargs)])
+    return {value for _, value in given if isinstance(value, str) and is_id(value)}
 
 
 def _list_values(
@@ -96,7 +94,8 @@ def _list_values(
         kind = properties.get(name, {}).get("type")
         known = [*handed.get(name, ()), *_list_named(name, explorer)]
         shapes = {shape(one) for one in known if isinstance(one, str)}
-        named = [one for one in constants if _fits(one, kind, shapes)]
+        free = not any(map(is_id, shapes))
+        named = [one for one in constants if _fits(one, kind, shapes, free)]
         choices = list(properties.get(name, {}).get("enum", ()))
         numbers = [0, 1, 2] if kind in ("integer", "number") else []
         named += [one + by for one in named for by in (1, -1) if isinstance(one, int)]  # it may be a bound
@@ -114,15 +113,12 @@ def _list_named(name: str, explorer: StateExplorer) -> list[str]:
     return [*sorted(named), *sorted(beside - named)]
 
 
-def _fits(value: Json, kind: Json, shapes: set[str]) -> bool:
-    """May a constant of the verifier stand under a parameter of this type, beside values of these shapes?"""
+def _fits(value: Json, kind: Json, shapes: set[str], free: bool) -> bool:
+    """May a constant of the verifier stand under a parameter of this type, beside values of these shapes?
+    ``free`` says that none of the shapes is one of ids."""
     if kind in ("integer", "number"):
         return isinstance(value, int | float)
-    return (
-        kind == "string"
-        and isinstance(value, str)
-        and (shape(value) in shapes or not any(map(is_id, shapes)))
-    )
+    return kind == "string" and isinstance(value, str) and (free or shape(value) in shapes)
 
 
 def _list_handed(evidence: Evidence, tools: Sequence[ToolSpec]) -> dict[str, list[Json]]:

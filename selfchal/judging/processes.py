@@ -7,6 +7,7 @@ verdicts. Checks that compare tasks with each other are asked by the caller, who
 from __future__ import annotations
 
 import atexit
+import gc
 import multiprocessing
 import os
 import secrets
@@ -128,4 +129,6 @@ def _judge(spec: JudgeSpec, task: Task, filters: Filter, min_failures: int) -> V
         environment, sandbox = spec.environment(), spec.sandbox()
         atexit.register(sandbox.close)
         _made.append(spec.make_judge(environment, sandbox))
+        gc.collect()
+        gc.freeze()  # what an environment holds lives as long as the process: the collector need not walk it
     return _made[0](task, filters, min_failures)

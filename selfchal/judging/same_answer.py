@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from selfchal.core.world import Json
 from selfchal.judging.reading.spoken_numbers import read_spoken_number
@@ -84,6 +85,8 @@ def is_same_answer(one: Json, other: Json, tolerance: Tolerance) -> bool:
     one, other = _trim_marks(one), _trim_marks(other)
     if one == other:
         return True
+    if isinstance(one, str) and isinstance(other, str) and not _is_measured(other):
+        return _is_same_text(one, other)
     spans = _read_span(one), _read_span(other)
     if spans[0] is not None and spans[1] is not None:
         unit = min(spans[0].unit, spans[1].unit)
@@ -101,6 +104,12 @@ def is_same_answer(one: Json, other: Json, tolerance: Tolerance) -> bool:
     if any(_is_counted_span(*pair, tolerance) for pair in zip(spans, reversed(numbers), strict=True)):
         return True
     return isinstance(one, str) and isinstance(other, str) and _is_same_text(one, other)
+
+
+@lru_cache(maxsize=4096)
+def _is_measured(text: str) -> bool:
+    """Does it say a length of time, a number, or yes or no?"""
+    return any(read(text) is not None for read in (_read_span, read_number, read_truth))
 
 
 def _trim_marks(value: Json) -> Json:
@@ -132,15 +141,22 @@ def read_number(value: Json) -> float | None:
     """The number that this is, or that its text writes; None for anything else, truth values included."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, str):
-        plain = _DECIMAL_COMMA.sub(r"\1.\2", value.strip()).replace(",", "").casefold()
-        measured = _MEASURED.fullmatch(plain)  # "$710", "710 dollars", "USD 710"
-        if measured is None and len(plain) <= _LONGEST_SPOKEN:
-            around = _MEASURED_WORDS.fullmatch(plain)  # "third floor", "the 15th century"
-            spoken = read_spoken_number(plain) or read_spoken_number(around[1] if around else "")
-            if spoken is not None:
-                return spoken
-        value = measured[1] if measured else plain
+    return _read_text_number(value) if isinstance(value, str) else _make_float(value)
+
+
+@lru_cache(maxsize=4096)  # a right answer is compared with a hundred wrong ones
+def _read_text_number(text: str) -> float | None:
+    plain = _DECIMAL_COMMA.sub(r"\1.\2", text.strip()).replace(",", "").casefold()
+    measured = _MEASURED.fullmatch(plain)  # "$710", "710 dollars", "USD 710"
+    if measured is None and len(plain) <= _LONGEST_SPOKEN:
+        around = _MEASURED_WORDS.fullmatch(plain)  # "third floor", "the 15th century"
+        spoken = read_spoken_number(plain) or read_spoken_number(around[1] if around else "")
+        if spoken is not None:
+            return spoken
+    return _make_float(measured[1] if measured else plain)
+
+
+def _make_float(value: float | str) -> float | None:
     try:
         return float(value)
     except (ValueError, OverflowError):
@@ -166,7 +182,8 @@ def read_dates(text: str) -> Iterator[date]:
 def _is_same_text(one: str, other: str) -> bool:
     if sorted(_split_words(one)) == sorted(_split_words(other)) or _squeeze(one) == _squeeze(other):
         return True
-    return _is_same_time(one, other) or bool(set(read_dates(one)) & set(read_dates(other)))
+    dates = set(read_dates(other))
+    return _is_same_time(one, other) or (bool(dates) and not dates.isdisjoint(read_dates(one)))
 
 
 def _squeeze(text: str) -> str:

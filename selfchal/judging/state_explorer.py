@@ -22,16 +22,19 @@ _ATTEMPTS = 400
 _MISSES = 3  # a tool that refused so many ids of one shape gets only those that go by its parameter's name
 _COMBINATIONS = 8
 _LONGEST_NAME = 60  # characters of a text that may name something
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def leaves(value: Json) -> Iterator[Json]:
     """The scalars in a value, keys left out."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from leaves(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from leaves(inner)
+    if value.__class__ in _SCALARS:  # most are, and an isinstance of two types takes its time
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            if inner.__class__ in _SCALARS:
+                yield inner
+            else:
+                yield from leaves(inner)
     else:
         yield value
 
@@ -42,6 +45,7 @@ def shape(text: str) -> str:
     return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", lambda digits: f"9{min(len(digits[0]), 4)}", text))
 
 
+@lru_cache(maxsize=8192)
 def is_id(text: str) -> bool:
     """A name that is looked up, like ``#W123``, ``credit_card_12``, ``ZFA04Y`` or ``AYFPWR``."""
     return len(text) >= 4 and " " not in text and (any(map(str.isdigit, text)) or text.isupper())

@@ -27,7 +27,8 @@ def _read_form(function: Callable[..., Any]) -> _Form:
     variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
     needed = frozenset(p.name for p in parameters if p.default is inspect.Parameter.empty)
     nameless = tuple(p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY)
-    return _Form(tuple(p.name for p in parameters), needed, plain, nameless, variadic)
+    names = tuple(p.name for p in parameters)
+    return _Form(names, frozenset(names), needed, plain, nameless, variadic)
 
 
 class _Form(NamedTuple):
@@ -35,19 +36,24 @@ class _Form(NamedTuple):
     those that Python takes by place alone."""
 
     names: tuple[str, ...]
+    known: frozenset[str]  # the names once more
     needed: frozenset[str]
     plain: bool
     nameless: tuple[str, ...]
     variadic: str | None
 
     def bound(self, args: Sequence[Json], kwargs: Mapping[str, Json]) -> dict[str, Json] | None:
-        """The arguments by name where that is simple and right; else None, and inspect may say why."""
+        """The arguments by name, in any order, where that is simple and right; else None, and inspect may say
+        why."""
         if not self.plain or len(args) > len(self.names):
             return None
         given = {**dict(zip(self.names, args, strict=False)), **kwargs}
-        ordered = {name: given[name] for name in self.names if name in given}
-        right = len(ordered) == len(args) + len(kwargs) and self.needed <= ordered.keys()
-        return ordered if right else None
+        right = (
+            len(given) == len(args) + len(kwargs)
+            and self.needed <= given.keys()
+            and self.known.issuperset(given)
+        )
+        return given if right else None
 
 
 def spread(
@@ -122,19 +128,24 @@ def find_mismatch(
     """What is wrong with the arguments, as a sentence; None when they fit the signature and the schema.
 
     The values of the parameters in ``converted`` are not looked at."""
-    bound: Mapping[str, Json] | None = _read_form(function).bound(args, kwargs)
+    form = _read_form(function)
+    bound: Mapping[str, Json] | None = form.bound(args, kwargs)
     try:
         bound = _signature(function).bind(*args, **kwargs).arguments if bound is None else bound
     except TypeError as error:
         return f"{spec.name}: {error}; call it as {spec.signature}"
-    for name, value in bound.items():
-        if name in converted:
+    properties: Mapping[str, Mapping[str, Json]] = spec.parameters["properties"]
+    for name in form.names:
+        if name not in bound or name in converted:
             continue
-        schema = spec.parameters["properties"].get(name, {})
+        value, schema = bound[name], properties.get(name, _ANYTHING)
         given = list(value) if isinstance(value, tuple) else value
         if not fits(given, schema):
             return f"{spec.name}: {name} must be {_describe_type(schema)}, not {_format_value(given)}"
     return None
+
+
+_ANYTHING: Mapping[str, Json] = {}
 
 
 def fits(value: Json, schema: Mapping[str, Json]) -> bool:
@@ -144,6 +155,8 @@ def fits(value: Json, schema: Mapping[str, Json]) -> bool:
     if "enum" in schema:
         return any(value == known and type(value) is type(known) for known in schema["enum"])
     kind = schema.get("type")
+    if kind == "string":  # most are
+        return isinstance(value, str)
     if kind == "array":
         items = schema.get("items", {})
         return isinstance(value, list) and all(fits(item, items) for item in value)

@@ -76,6 +76,11 @@ def test_what_does_not_fit_is_named(function: Any, args: Any, kwargs: Any, says:
     assert says in said
 
 
+def test_of_two_wrong_arguments_the_first_parameter_is_named_in_whatever_order_they_come() -> None:
+    said = find_mismatch(book, tool(book).spec, (), {"nights": "x", "city": 3})
+    assert said == "book: city must be a string, not 3"
+
+
 _JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3)),
     lambda inner: st.one_of(

@@ -21,10 +21,17 @@ from selfchal.builtin_envs.tables.database import (
 from selfchal.builtin_envs.tables.values import copy_json
 
 
-class Savepoint(NamedTuple):
-    """The rows of every table at one moment."""
+class Changes(NamedTuple):
+    """The changed rows of a table at one moment, by key, and the canonical texts of some of them."""
 
-    rows: dict[str, dict[str, Row]]
+    rows: dict[str, Row]
+    texts: dict[str, str]
+
+
+class Savepoint(NamedTuple):
+    """The changes of every table at one moment."""
+
+    tables: dict[str, Changes]
 
 
 class Table:
@@ -51,7 +58,8 @@ class Table:
     def edit(self, key: str) -> Row:
         """The row, to change in place until the call ends."""
         if key not in self._own:
-            self.changed[key] = copy_json(self[key])
+            changed = self.changed.get(key)
+            self.changed[key] = self.stored.copy(key) if changed is None else copy_json(changed)
             self._own.add(key)
         self._texts.pop(key, None)
         self.version += 1
@@ -76,17 +84,18 @@ class Table:
             return []
         return sorted(key for key in self.changed if self.text(key) != self.stored.text(key))
 
-    def share(self) -> dict[str, Row]:
+    def share(self) -> Changes:
         """The changed rows, for somebody else to hold as well: the next edit of each copies it first."""
+        if not self.changed:
+            return Changes({}, {})
         self._own.clear()
-        return dict(self.changed)
+        return Changes(dict(self.changed), dict(self._texts))
 
-    def take(self, rows: dict[str, Row]) -> None:
+    def take(self, changes: Changes) -> None:
         """Hold exactly these changed rows from now on."""
-        if self.changed or rows:
-            self.changed = rows
+        if self.changed or changes.rows:
+            self.changed, self._texts = changes
             self._own.clear()
-            self._texts.clear()
             self.version += 1
 
     def entries(self) -> dict[str, bytes]:
@@ -112,16 +121,26 @@ class Overlay:
         return Savepoint({name: table.share() for name, table in self.tables.items()})
 
     def restore(self, savepoint: Savepoint) -> None:
-        for name, rows in savepoint.rows.items():
-            self.tables[name].take(rows)
+        for name, changes in savepoint.tables.items():
+            self.tables[name].take(changes)
+
+    def fork(self) -> Overlay:
+        """Another one with the same changes. It knows what is known of them already."""
+        other = Overlay(self.database)
+        for name, table in self.tables.items():
+            if table.changed:
+                other.tables[name].take(table.share())
+        if self._digest is not None and self._digest[0] == self._list_versions():
+            other._digest = other._list_versions(), self._digest[1]
+        return other
 
     def reset(self) -> None:
         for table in self.tables.values():
-            table.take({})
+            table.take(Changes({}, {}))
 
     def digest(self) -> str:
         """Equal exactly for equal states of one database; the cost is that of the rows touched."""
-        version = [table.version for table in self.tables.values()]
+        version = self._list_versions()
         if self._digest is None or self._digest[0] != version:
             state = sha256()
             for name, table in sorted(self.tables.items()):
@@ -131,6 +150,9 @@ class Overlay:
                     )
             self._digest = (version, state.hexdigest())
         return self._digest[1]
+
+    def _list_versions(self) -> list[int]:
+        return [table.version for table in self.tables.values()]
 
     def canonical_sha256(self) -> str:
         if not any(table.differing() for table in self.tables.values()):

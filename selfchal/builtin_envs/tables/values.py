@@ -13,6 +13,9 @@ from selfchal.core.world import Json
 
 MAX_DEPTH = 64
 MAX_INT_BITS = 8192  # CPython refuses to print integers of more than 4,300 digits
+# The format of marshal that knows no shared references: what was one list in two places becomes two lists,
+# and equal bytes are equal values.
+NO_REFERENCES = 2
 MAX_FLOAT = 1e200  # so that prices and balances never overflow to infinity, which JSON does not have
 
 
@@ -24,9 +27,8 @@ def copy_json(value: Json) -> Json:
     """A copy that shares no list and no dict with ``value``. Trusts that the value is JSON."""
     if value.__class__ in _FLAT:
         return value
-    # The fastest deep copy that Python has for plain data; format 2 knows no shared references, so that
-    # what was one list in two places becomes two lists.
-    return marshal.loads(marshal.dumps(value, 2))
+    # The fastest deep copy that Python has for plain data.
+    return marshal.loads(marshal.dumps(value, NO_REFERENCES))
 
 
 _FLAT = frozenset((str, int, float, bool, type(None)))

@@ -72,7 +72,7 @@ class TableWorld:
         own_args: list[Json] = [take_json(arg) for arg in args]
         own_kwargs: Arguments = {key: take_json(arg) for key, arg in kwargs.items()}
         self._toolset.check(tool, own_args, own_kwargs)
-        return copy_json(tool.function(self.overlay, *own_args, **own_kwargs))
+        return self._database.copy(tool.function(self.overlay, *own_args, **own_kwargs))
 
     def show(self, result: ToolResult) -> str:
         """A string as it is, anything else as JSON with the key order of the row."""
@@ -97,7 +97,7 @@ class TableWorld:
 
     def fork(self) -> TableWorld:
         other = TableWorld(self._database, self._toolset)
-        other.overlay.restore(self.overlay.save())
+        other.overlay = self.overlay.fork()
         other._ended = self._ended
         return other
 

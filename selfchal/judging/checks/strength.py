@@ -167,13 +167,16 @@ def _find_otherwise_alone(
     later when it hands out rewards. Any code may run out of stack, memory or calls in a shared process. So of
     what was refused some are asked again alone, as rewards are, drawn from the secret.
     """
-    tools = [name for names in tool_names(runner) for name in names]
-    pure = all_pure([task.evaluate], tools)
+    pure = _is_pure(task, runner)
     suspect = {RAN_OUT} if pure else {RAN_OUT, RAISED, False}
     refused = [mutant for mutant, verdict in zip(mutants, verdicts, strict=True) if verdict in suspect]
     draw = random.Random(f"{evidence.secret}/alone")
     drawn = draw.sample(refused, min(_ALONE if pure else _ALONE_IMPURE, len(refused)))
     return next((m for m in drawn if runner.verdict(task, m.world, m.answer).value is True), None)
+
+
+def _is_pure(task: Task, runner: TaskRunner) -> bool:
+    return all_pure([task.evaluate], [name for names in tool_names(runner) for name in names])
 
 
 def _is_acting(trial: Trial, by_answer: bool) -> bool:
@@ -210,7 +213,7 @@ def _collect_verdicts(
     conditions, verifier = weakened(hook_excepts(task.evaluate))
     others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
     endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
-    rows = evaluate_many(runner, verifier, endings, len(conditions))
+    rows = evaluate_many(runner, verifier, endings, len(conditions), _is_pure(task, runner))
     if rows is None:
         return None
     noticed = {number for row in rows for number, verdict in enumerate(row) if verdict is True}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ from selfchal.judging.source.parse import nodes_of, parse_evaluate
 
 _SMALL = 10  # numbers up to it count things
 _SHORTEST = 2  # characters of a text that cannot stand everywhere by chance
+_OTHER = re.compile(r"[^\w.]+|_+")
 
 
 def first_unrelated_constant(task: Task, runner: TaskRunner, evidence: Evidence) -> Json:
@@ -27,7 +29,7 @@ def first_unrelated_constant(task: Task, runner: TaskRunner, evidence: Evidence)
     compared = list(_list_compared(task.evaluate))
     if not compared:
         return None
-    known = _squeeze("\n".join(_list_known(task, runner, evidence)))
+    known = _squeeze("\n".join(dict.fromkeys(_list_known(task, runner, evidence))))  # much is read twice
     signatures = " ".join(tool.signature for tool in runner.environment.tools)
     documents = _squeeze_documents(f"{Documents(runner.environment).text} {signatures}")
     for forms in compared:
@@ -75,7 +77,7 @@ def _list_known(task: Task, runner: TaskRunner, evidence: Evidence) -> Iterator[
 
 def _squeeze(text: str) -> str:
     """Letters, digits and points alone: forms of writing do not matter here."""
-    return "".join(one for one in text.casefold() if one.isalnum() or one == ".")
+    return _OTHER.sub("", text.casefold())
 
 
 @lru_cache(maxsize=8)

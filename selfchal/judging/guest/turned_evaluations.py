@@ -19,7 +19,7 @@ def turned_evaluations(
 ) -> list[list[bool | str | None]]:
     """As ``evaluations``. A verifier that accepts whatever comes in one order of a set is found so."""
     return evaluations(
-        given, reading, writing, most_calls, verifier, answers, count, TURNED_NAMES, _turn_sets
+        given, reading, writing, most_calls, verifier, answers, count, False, TURNED_NAMES, _turn_sets
     )
 
 

@@ -19,13 +19,15 @@ JSON_VERSION = 2  # of marshal: strings are not shared, so equal values have equ
 
 class Worlds:
     """``calls`` counts those of the present run. ``written`` says whether the present world was changed.
-    ``asked`` counts the calls that were not remembered."""
+    ``asked`` counts the calls that were not remembered. ``seen`` are the calls that only read since a world
+    was last chosen, each with its answer; None once there was any other call, or one that was refused."""
 
     def __init__(self, given: dict[str, Any], reading: list[str], writing: list[str]) -> None:
         """Put tools that remember in the place of those ``given``, by name."""
         self.calls = 0
         self.asked = 0
         self.written = False
+        self.seen: dict[Any, bytes] | None = None
         self._switch = given.pop(SWITCH)
         self._ask_ahead = given.pop(AHEAD)
         self._index = 0
@@ -43,12 +45,17 @@ class Worlds:
         self._index, self._reached = index, False
         self._answers = self._ahead.get(index, {}).copy()
         self.written = False
+        self.seen = {}
 
     def keep(self, index: int) -> None:
         """From now on the tools act on this very world, and what they do to it stays."""
         self._switch(index, True)
         self._index, self._reached = index, True
         self._answers = {}
+
+    def is_known_to_answer(self, seen: dict[Any, bytes]) -> bool:
+        """Are these the answers of the present world, as far as it was asked ahead?"""
+        return all(self._answers.get(key) == answer for key, answer in seen.items())
 
     def read_ahead(self, indices: list[int]) -> None:
         """Ask these worlds all that was asked so far, if there is anything new to ask."""
@@ -69,7 +76,11 @@ class Worlds:
                 self._missed = True
                 self.asked += 1
                 self._reach()
+                seen, self.seen = self.seen, None  # the call may be refused
                 self._answers[key] = marshal.dumps(call(*args, **kwargs), JSON_VERSION)
+                self.seen = seen
+            if self.seen is not None:
+                self.seen[key] = self._answers[key]
             return marshal.loads(self._answers[key])
 
         return read
@@ -81,6 +92,7 @@ class Worlds:
             self._reach()
             self._answers.clear()
             self.written = True
+            self.seen = None
             return call(*args, **kwargs)
 
         return write

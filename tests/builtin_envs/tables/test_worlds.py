@@ -17,6 +17,7 @@ from selfchal.builtin_envs.airline.environment import AIRLINE
 from selfchal.builtin_envs.retail.environment import RETAIL
 from selfchal.builtin_envs.service.sources import Domain
 from selfchal.builtin_envs.tables.database import Database
+from selfchal.builtin_envs.tables.difference import differences
 from selfchal.builtin_envs.tables.world import TableWorld
 from selfchal.core.world import Change, Json, ToolResult
 from selfchal.tools.tool import Tool
@@ -306,3 +307,33 @@ def test_fork_and_origin_go_their_own_ways() -> None:
     address = ("users", user_id, "address", "address1")
     assert [c.after for c in copy.difference() if c.path == address] == ["2"]
     assert [c.after for c in world.difference() if c.path == address] == ["3"]
+
+
+def test_a_read_row_and_the_row_that_is_changed_are_copies_of_their_own() -> None:
+    """A loaded row is written out once and copied from that: no copy may reach the row or another copy."""
+    database, _ = small_world("retail")
+    one, other = (TableWorld(database, RETAIL.toolsets["fixed"]) for _ in range(2))
+    user_id, user = next(iter(database.rows("users").items()))
+    address = dict(user["address"])
+    one.call("get_user_details", (user_id,), {}).value["address"]["city"] = "read"
+    one.call("modify_user_address", (user_id, "1", "", "written", "", "", ""), {}).value["address"][
+        "city"
+    ] = "x"
+    assert one.call("get_user_details", (user_id,), {}).value["address"]["city"] == "written"
+    assert other.call("get_user_details", (user_id,), {}).value["address"] == address
+    assert user["address"] == address
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1, 1.0), (1, True), (0.0, -0.0), ("1", 1), ([], {}), (None, 0)]
+)
+def test_equal_values_of_two_types_differ_however_deep_they_stand(before: Json, after: Json) -> None:
+    same = {"same": [{"x": 1}]}
+    old, new = ({"row": [same, {"deep": {"value": value}}]} for value in (before, after))
+    changes = list(differences(old, new))
+    assert [change.path for change in changes] == [("row", 1, "deep", "value")]
+    assert [repr((change.before, change.after)) for change in changes] == [repr((before, after))]
+
+
+def test_the_order_of_keys_is_no_difference() -> None:
+    assert list(differences({"a": {"x": 1, "y": [2]}}, {"a": {"y": [2], "x": 1}})) == []

@@ -90,3 +90,32 @@ def test_a_refusal_is_asked_for_each_time(opened: Open) -> None:
         with pytest.raises(RuntimeError, match="W999"):
             given["get_order"]("W999")
     assert board.names == [SWITCH, "get_order", "get_order"]
+
+
+def test_what_was_seen_in_a_world_is_known_until_anything_but_a_read_was_called(opened: Open) -> None:
+    board, given, worlds = opened(worlds=3)
+    board.worlds[2].row("orders", "W101")["city"] = "Rome"
+    worlds.throw_away(0)
+    given["get_order"]("W101")
+    given["get_order"]("W101")
+    seen = worlds.seen
+    assert seen is not None
+    assert len(seen) == 1
+    worlds.throw_away(1)
+    assert not worlds.is_known_to_answer(seen), "it was not asked yet"
+    worlds.read_ahead([1, 2])
+    worlds.throw_away(1)
+    assert worlds.is_known_to_answer(seen)
+    worlds.throw_away(2)
+    assert not worlds.is_known_to_answer(seen)
+    given["set_city"]("W101", "Bonn")
+    assert worlds.seen is None
+
+
+def test_a_refused_read_cannot_be_known_ahead(opened: Open) -> None:
+    _, given, worlds = opened()
+    worlds.throw_away(0)
+    with pytest.raises(RuntimeError, match="W999"):
+        given["get_order"]("W999")
+    given["get_order"]("W101")
+    assert worlds.seen is None
