@@ -30,6 +30,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging import JudgeProcesses, JudgeSpec, enough_processes, format_verdict, judge_each
 from selfchal.pipeline.manifest import CheckSection, Choice, choose_checks, parse_config
+from selfchal.pipeline.requirements import find_unfit_checks
 from selfchal.plugins import load_plugins
 
 TaskRow = Task | Mapping[str, Json]  # a row: instruction, evaluate, solution, failures, and context, id
@@ -143,11 +144,13 @@ def _judge_each(
     if processes is None:
         named = isinstance(environment, str | Mapping) and isinstance(sandbox, str | Mapping)
         processes = enough_processes() if named and cores > 1 and len(tasks) >= _MANY * cores else 0
+    chosen = list(_choose_checks(list_wanted(checks, "checks")))
+    _expect_fit(sandbox, chosen)
     spec = JudgeSpec(
         partial(open_part, "environment", environment, {}),
         partial(open_part, "sandbox", sandbox, {}),
         limits or Limits(),
-        tuple(choice.make for choice in _choose_checks(list_wanted(checks, "checks"))),
+        tuple(choice.make for choice in chosen),
         secret or secrets.token_hex(16),
     )
     return _judge_with(spec, open_environment(environment), tasks, processes, sandbox)
@@ -165,6 +168,19 @@ def _judge_with(
         # in this process the threads mostly wait for the sandbox
         threads = processes or 2 * (os.cpu_count() or 1)
         yield from judge_each(judge_task, environment, tasks, spec.make_checks(), threads)
+
+
+def _expect_fit(sandbox: SandboxLike, checks: Sequence[Choice]) -> None:
+    """Raise PluginError where a check cannot be made in a sandbox that is named."""
+    if not isinstance(sandbox, str | Mapping):
+        return
+    named = choose_part("sandbox", sandbox, {})
+    for check in checks:
+        if check.name in find_unfit_checks(named.plugin):
+            raise PluginError(
+                f"the check {check.name!r} cannot be made in sandbox {named.name!r}, so every task would be "
+                f"refused; name another sandbox, or switch it off: {{name: {check.name}, enabled: false}}"
+            )
 
 
 def _choose_checks(wanted: Sequence[CheckLike]) -> Iterator[Choice]:

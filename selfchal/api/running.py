@@ -17,9 +17,11 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.pipeline import context
 from selfchal.pipeline.distributed import follow, is_follower
+from selfchal.pipeline.failed_start import removing_failed_start
 from selfchal.pipeline.manifest import Manifest, apply_overrides, read_manifest, validate
 from selfchal.pipeline.missing import describe_missing, is_manifest
-from selfchal.pipeline.store import MANIFEST, Store, is_run
+from selfchal.pipeline.startable import check_plugins_startable
+from selfchal.pipeline.store import DATABASE, MANIFEST, Store, is_run
 from selfchal.pipeline.training import Rewrite
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
@@ -64,7 +66,7 @@ def run(
     changes the rewards of each batch of training episodes in place: for control experiments.
 
     Under torchrun or ``accelerate launch`` every process calls this; the ones after the first take part in
-    training alone and return ``{}``.
+    training alone and return ``{}``. A run that fails before it stored anything leaves no file behind.
 
     Raises what ``load_manifest`` raises, StoreError where the directory holds another run or cannot be
     written, and EnvironmentDataError, ModelError, SandboxUnavailableError and TrainingError where a part
@@ -77,12 +79,13 @@ def run(
     if rewrite is not None:
         expect_callable(rewrite, "a function of a batch of episodes for rewrite")
     chosen = load_manifest(manifest)
+    check_plugins_startable(chosen)
     if is_follower():
         follow(chosen)
         return {}
     directory = directory_of(chosen, out)
     watchers = _gather_watchers(watch)
-    with _open_store(chosen, directory, resume) as store:
+    with removing_failed_start(directory, lambda: _open_store(chosen, directory, resume)) as store:
         results = loop.run(chosen, store, watchers, rewrite)
         write_report(directory)
     return results
@@ -96,7 +99,9 @@ def run_pilot(manifest: ManifestLike, proposals: int, *, watch: Sequence[Watcher
     from selfchal.pipeline import pilot  # imports numpy
 
     expect_whole(proposals, 1, "proposals")
-    return pilot.run_pilot(load_manifest(manifest), proposals, _gather_watchers(watch))
+    chosen = load_manifest(manifest)
+    check_plugins_startable(chosen)
+    return pilot.run_pilot(chosen, proposals, _gather_watchers(watch))
 
 
 def directory_of(manifest: Manifest, out: str | Path | None = None) -> Path:
@@ -206,9 +211,16 @@ def _find_sections(target: ManifestLike, policy: Policy) -> ManifestLike:
         return target if policy == "model" else {**never_made, **target}
     path = Path(target)
     if path.is_dir():
+        if not is_run(path) and not (path / MANIFEST).is_file():
+            raise ManifestError(f"{path} is no run directory: it has no {DATABASE}; name a run or a manifest")
         return path / MANIFEST
     if path.exists():
         return path
+    if policy == "model" and str(target) in load_plugins().names("environment"):
+        raise ManifestError(
+            f"{target!r} is an environment; --policy oracle or nothing measures there, and a model is "
+            "measured with a manifest that names it and the environment"
+        )
     if policy == "model" or path.suffix:
         wanted = "run directory or manifest"
         raise ManifestError(describe_missing(path, wanted, lambda near: is_manifest(near) or is_run(near)))

@@ -12,6 +12,7 @@ import re
 from urllib.parse import urlsplit
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OF_REQUESTS = ("/chat/completions", "/completions")  # copied from an example of a request
 _LONGEST_WORD = 20  # characters; a longer name without an underscore is more likely a key
 
 
@@ -31,6 +32,9 @@ def check_address(address: str) -> str:
         )
     if parts.query or parts.fragment:
         raise ValueError("must end with its path, as in http://127.0.0.1:8000/v1, without ? or #")
+    for ending in _OF_REQUESTS:
+        if parts.path.rstrip("/").endswith(ending):
+            raise ValueError(f"must end before {ending}, which is added to it; leave that out")
     return address
 
 

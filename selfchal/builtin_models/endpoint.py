@@ -123,8 +123,9 @@ class Endpoint:
             if attempt < self._patience.retries:
                 self.ledger.count_retry()
                 self._closing.wait(pause)
+        tries = self._patience.retries + 1
         raise ModelError(
-            f"{url} did not answer in {self._patience.retries + 1} tries; last: {wrong}. "
+            f"{url} did not answer in {tries} {'try' if tries == 1 else 'tries'}; last: {wrong}. "
             "Is the server up, and is the address right?"
         )
 

@@ -71,7 +71,9 @@ class Ledger:
             scratch.write_text(json.dumps(self.to_json()), encoding="utf-8")
             scratch.replace(self.path)
         except OSError as error:
-            raise ModelError(f"model.ledger: cannot write {self.path}: {error}") from error
+            raise ModelError(
+                f"model.ledger: cannot write {self.path}: {error.strerror}; name another file"
+            ) from error
 
     def to_json(self) -> dict[str, Json]:
         names = ("price_in", "price_out", *_SUMS)

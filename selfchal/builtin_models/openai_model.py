@@ -39,7 +39,13 @@ class OpenAIModel:
     def find_obstacle(cls, config: OpenAIConfig) -> str:
         if config.api_key_env is not None and not os.environ.get(config.api_key_env):
             return f"api_key_env: the environment variable {config.api_key_env} is not set; put the key there"
-        return find_source_obstacle(config.tokenizer) if config.tokenizer is not None else ""
+        if config.ledger is not None and not config.ledger.expanduser().absolute().parent.is_dir():
+            return (
+                f"ledger: there is no directory {str(config.ledger.parent)!r}; make it, or name another file"
+            )
+        if config.tokenizer is None:
+            return ""
+        return find_source_obstacle(config.tokenizer, "tokenizer", weights=False)
 
     @classmethod
     def prices(cls, config: OpenAIConfig) -> Prices | None:

@@ -6,45 +6,74 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
-from selfchal.cli.terminal import say
+from selfchal.cli.systems import describe_system
+from selfchal.cli.terminal import say_listing
 from selfchal.core.errors import SelfchalError
 from selfchal.core.requirement import Requirement
 from selfchal.pipeline.manifest import parse_config
-from selfchal.pipeline.requirements import requirements_of
+from selfchal.pipeline.requirements import find_unfit_checks, requirements_of
 from selfchal.plugins import Plugins, load_plugins
 
 
 @click.command()
 def doctor() -> None:
     """Say what this machine can and cannot do."""
-    say(f"python     {platform.python_version()} on {platform.system()} {platform.machine()}")
-    say(f"cores      {os.cpu_count()}")
-    say(f"disk here  {shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free")
-    say(f"torch      {_describe_torch()}")
+    say_listing(f"python     {platform.python_version()} on {platform.system()} {platform.machine()}")
+    for sentence in describe_system(sys.platform):
+        say_listing(f"system     {sentence}")
+    say_listing(f"cores      {os.cpu_count()}")
+    say_listing(f"disk here  {shutil.disk_usage(Path.cwd()).free / 1e9:.0f} GB free")
+    say_listing(f"torch      {_describe_torch()}")
     plugins = load_plugins()
     for install, requirements in _group_requirements(plugins).items():
-        say(f"extra      {install}: {_describe_requirements(install, requirements)}")
+        say_listing(f"extra      {install}: {_describe_requirements(install, requirements)}")
     for name in plugins.names("sandbox"):
-        cls = plugins.find("sandbox", name)
-        try:
-            made = cls(parse_config(cls.Config, {}, name))
-        except SelfchalError as error:
-            say(f"sandbox    {name}: not here. {error}")
-            continue
-        weak = [guarantee for guarantee, level in made.guarantees.levels.items() if level != "full"]
-        but = f"all but {', '.join(weak)}" if weak else "everything"
-        say(f"sandbox    {name}: tier {made.guarantees.tier}, fully guarantees {but}")
-        made.close()
+        say_listing(f"sandbox    {name}: {_try_sandbox(plugins.find('sandbox', name))}")
+    for kind in ("model", "trainer"):
+        for line in _list_ready(plugins, kind):
+            say_listing(f"{f'{kind}s':9}  {line}")
     for failure in plugins.failures:
-        say(f"failed     {failure}")
+        say_listing(f"failed     {failure}")
+
+
+def _try_sandbox(cls: type[Any]) -> str:
+    """Can it be had here, and what does it guarantee?"""
+    try:
+        made = cls(parse_config(cls.Config, {}, cls.name))
+    except SelfchalError as error:
+        return f"not here. {error}"
+    weak = [guarantee for guarantee, level in made.guarantees.levels.items() if level != "full"]
+    unfit = find_unfit_checks(cls)
+    made.close()
+    promised = f"all but {', '.join(weak)}" if weak else "everything"
+    but = f"; the check {', '.join(unfit)} cannot be made in it" if unfit else ""
+    return f"tier {made.guarantees.tier}, fully guarantees {promised}{but}"
+
+
+def _list_ready(plugins: Plugins, kind: str) -> Iterator[str]:
+    """The plugins whose packages are installed, and those that lack some."""
+    items = [item for item in plugins.all() if item.kind == kind]
+    lacking = {
+        item.name for item in items if any(not r.installed for r in requirements_of(item.cls) if not r.when)
+    }
+    ready = [item.name for item in items if item.name not in lacking]
+    yield f"ready: {', '.join(ready) or 'none'}"
+    if lacking:
+        yield f"not ready, for want of packages (see extra): {', '.join(sorted(lacking))}"
+
+
+def _is_complete(cls: type[Any]) -> bool:
+    """Is all installed that the plugin needs whatever its options?"""
+    return all(one.installed for one in requirements_of(cls) if one.when is None)
 
 
 def _describe_torch() -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from selfchal.api.opening import open_environment
+from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.options import plugin_option, read_options
 from selfchal.cli.terminal import say_json
 from selfchal.core.errors import ManifestError
@@ -16,7 +17,7 @@ from selfchal.judging.rows import UnreadableRow
 from selfchal.pipeline.sources import read_lines
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def env() -> None:
     """Call an environment's tools without a model."""
 

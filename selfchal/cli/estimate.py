@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from selfchal.cli.manifest import describe
-from selfchal.cli.terminal import say, say_json
+from selfchal.cli.terminal import say_json, say_listing
 from selfchal.core.environment import Environment
 from selfchal.core.trainer import Trainer
 from selfchal.core.world import Json
@@ -89,7 +89,7 @@ def print_cost(
         *(list_pilot_lines(manifest, cost, pilot) if pilot else ["Nothing was run; --pilot 8 tries it out."]),
         "Leave --dry-run away to run it.",
     ]
-    say("\n".join(lines))
+    say_listing("\n".join(lines))
 
 
 def describe_pilot(manifest: Manifest, cost: Cost, pilot: Pilot) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from selfchal.api import running
 from selfchal.cli.manifest import set_option
 from selfchal.cli.outcome import exit_where_too_many_unjudged, format_unjudged, interval, percent
 from selfchal.cli.progress import progress_on
-from selfchal.cli.terminal import say, say_json
+from selfchal.cli.terminal import say, say_json, say_listing
 from selfchal.core.world import Json
 
 
@@ -68,6 +68,6 @@ def _print_rates(found: Mapping[str, Json]) -> None:
         told = interval(found["interval"], found["warning"])
         say(f"pass@1 {percent(found['pass@1'])} {told} of {found['tasks']} tasks")
         if found["failed"]:
-            say(f"not solved: {', '.join(found['failed'][:10])}")
+            say_listing(f"not solved: {', '.join(found['failed'][:10])}")
     if said := format_unjudged(found):
-        say(said)
+        say_listing(said)

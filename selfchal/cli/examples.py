@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import shutil
-import textwrap
 from pathlib import Path
 
 import click
 
-from selfchal.cli.terminal import say
+from selfchal.cli.terminal import say, say_listing
 from selfchal.core.errors import ManifestError
 from selfchal.pipeline.examples import find_examples, group_examples, read_summary
 
-_NARROWEST = 40  # columns of a description; a narrower terminal wraps by itself
+_COLUMNS = 80  # where the output is no terminal
 
 
 @click.command()
@@ -46,9 +44,7 @@ def _list(known: dict[str, Path]) -> None:
     """Every example below its heading, with all that it says of itself, wrapped to the terminal."""
     groups = list(group_examples(known))
     width = max(len(name) for _, group in groups for name in group)
-    columns = max(shutil.get_terminal_size().columns, width + 4 + _NARROWEST)
     for heading, group in groups:
-        say(heading, bold=True)
+        say_listing(heading, bold=True)
         for name, path in group.items():
-            first, later = f"  {name:{width}}  ", " " * (width + 4)
-            say(textwrap.fill(read_summary(path), columns, initial_indent=first, subsequent_indent=later))
+            say_listing(f"  {name:{width}}  {read_summary(path)}", columns=_COLUMNS)

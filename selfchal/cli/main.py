@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import click
 
+from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.terminal import say
 from selfchal.core.errors import SelfchalError
 
@@ -44,7 +45,7 @@ _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_SUCH_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST)
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -96,6 +97,8 @@ def call(arguments: Sequence[str] | None = None) -> int:
 
 def _format_error(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOENT and not error.filename:
+        return "the folder that you are in was removed; go to another one and try again."
     if error.errno in _OUT_OF_SPACE:
         return f"the disk is full{where}. Free some space; a run goes on with --resume."
     if error.errno in _NOT_ALLOWED:

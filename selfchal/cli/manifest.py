@@ -9,7 +9,7 @@ import click
 from pydantic import BaseModel
 
 from selfchal.api.running import load_manifest
-from selfchal.cli.terminal import say, say_json
+from selfchal.cli.terminal import say_json, say_listing
 from selfchal.pipeline.manifest import Manifest, manifest_schema
 from selfchal.pipeline.startable import check_startable
 from selfchal.plugins import load_plugins
@@ -42,7 +42,7 @@ def validate_file(file: Path, overrides: tuple[str, ...], as_json: bool) -> None
     if as_json:
         say_json(manifest.resolved(), indent=2)
     else:
-        say(f"{file} is valid: {describe(manifest)}")
+        say_listing(f"{file} is valid: {describe(manifest)}")
 
 
 def describe(manifest: Manifest) -> str:

@@ -12,9 +12,10 @@ import click
 
 from selfchal.api import running
 from selfchal.api.reading import open_run
+from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.manifest import set_option
 from selfchal.cli.progress import progress_on
-from selfchal.cli.terminal import say, say_json
+from selfchal.cli.terminal import say, say_json, say_listing
 from selfchal.pipeline.manifest import apply_overrides
 from selfchal.pipeline.requirements import check_installed
 from selfchal.plugins import load_plugins
@@ -22,7 +23,7 @@ from selfchal.plugins import load_plugins
 _PROPOSALS_A_TASK = 5
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def mcp() -> None:
     """Inspect your MCP servers, and try what tasks they are good for."""
 
@@ -50,8 +51,8 @@ def inspect(file: Path, tries: tuple[str, ...], contacts: tuple[str, ...], as_js
         return
     for row in rows:
         _print_server(row)
+    say_listing("Tools are called only on servers that a manifest declares. Declare one and try it:")
     say(
-        "Tools are called only on servers that a manifest declares. Declare one and try it:\n"
         f"  selfchal mcp try {file} --set environment.state.NAME.file=PATH "
         "--set model.base_url=URL --set model.model=NAME"
     )
@@ -60,13 +61,13 @@ def inspect(file: Path, tries: tuple[str, ...], contacts: tuple[str, ...], as_js
 def _print_server(row: Mapping[str, Any]) -> None:
     say(f"{row['name']}: {row['kind']}", bold=True)
     say(f"  {row['reached']}")
-    say(f"  {row['why']}")
+    say_listing(f"  {row['why']}")
     for how, what in (("reads", "only read"), ("writes", "write"), ("?", "may write, they do not say")):
         named = [tool for tool, said in row["tools"].items() if said == how]
         if named:
-            say(f"  {what}: {', '.join(named)}")
+            say_listing(f"  {what}: {', '.join(named)}")
     for finding in row["findings"]:
-        say(f"  found: {finding}")
+        say_listing(f"  found: {finding}")
     for section, value in row["declare"].items():
         say(f"  {section}: {json.dumps(value)}")
     say("")
@@ -96,7 +97,7 @@ def try_servers(file: Path, overrides: tuple[str, ...], tasks: int, out: Path | 
     manifest = running.load_manifest(rows)
     directory = running.directory_of(manifest, out)
     for note in manifest.environment.make().notes:  # the run uses the same servers
-        say(note, err=True)
+        say_listing(note, err=True)
     running.run(manifest, directory, watch=progress_on("stdout", manifest))
     _print_tasks(directory)
 
@@ -105,5 +106,5 @@ def _print_tasks(directory: Path) -> None:
     tasks = open_run(directory).tasks()
     say(f"\n{len(tasks)} tasks kept. Why others fell: selfchal tasks list {directory} --rejected", bold=True)
     for task in tasks:
-        say(f"  {task['id']}  {task['instruction']}")
+        say_listing(f"  {task['id']}  {task['instruction']}")
     say(f"As a file: selfchal tasks export {directory} --out tasks.jsonl")

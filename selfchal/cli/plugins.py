@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from selfchal.cli.terminal import say, say_json
+from selfchal.cli.groups import SuggestingGroup
+from selfchal.cli.terminal import say, say_json, say_listing
 from selfchal.core.requirement import Requirement
 from selfchal.core.world import Json
 from selfchal.pipeline.requirements import requirements_of
@@ -15,7 +16,7 @@ from selfchal.plugins.kinds import KINDS
 from selfchal.plugins.scaffold import SCAFFOLDS, scaffold
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def plugins() -> None:
     """List what is installed, or start a plugin of your own."""
 
@@ -35,13 +36,14 @@ def list_plugins(as_json: bool) -> None:
         for item in items:
             missing = dict.fromkeys(one.install for one in _list_missing(item))
             needs = f"; needs pip install {' '.join(map(repr, missing))}" if missing else ""
-            say(f"  {item.name:{width}}  {item.summary}  ({item.package} {item.version}{needs})")
+            package = f"({item.package} {item.version}{needs})"
+            say_listing(f"  {item.name:{width}}  {item.summary}  {package}")
         if not items:
             say("  none")
     for source in found.disabled:
-        say(f"disabled: plugin {source.plugin!r} of package {source.package} {source.version}")
+        say_listing(f"disabled: plugin {source.plugin!r} of package {source.package} {source.version}")
     for failure in found.failures:
-        say(f"failed: {failure}", fg="red")
+        say_listing(f"failed: {failure}", fg="red")
 
 
 def _list_missing(item: Registered) -> list[Requirement]:

@@ -14,14 +14,16 @@ import click
 
 from selfchal.api.opening import open_sandbox
 from selfchal.cli.attacks import KindProgress, print_attacks
+from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.options import plugin_option, read_options
 from selfchal.cli.terminal import say, say_json
 from selfchal.core.errors import ManifestError
 from selfchal.core.sandbox import Execution, Limits, Program
-from selfchal.text_files import read_text_file
+from selfchal.pipeline.missing import describe_missing
+from selfchal.text_files import explain_unreadable, read_text_file
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def sandbox() -> None:
     """Run code in a sandbox, or attack the sandbox itself."""
 
@@ -58,8 +60,10 @@ def execute(
     """
     try:
         source = read_text_file(file)
+    except FileNotFoundError:
+        raise ManifestError(describe_missing(file, "Python file", Path.is_file)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"cannot read {file}: {error}") from error
+        raise ManifestError(f"cannot read {file}: {explain_unreadable(error)}") from error
     with open_sandbox(name, **read_options(overrides)) as opened:
         execution = opened.run(Program(source, result="RESULT"), None, Limits(seconds=timeout))
     _print_execution(execution, as_json)

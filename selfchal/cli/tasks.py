@@ -13,8 +13,9 @@ from selfchal.api.judging import judge_rows
 from selfchal.api.opening import open_environment
 from selfchal.api.reading import Row, RunView, open_run
 from selfchal.cli.export import FORMATS, export_tasks
+from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.options import plugin_option, read_check, read_options
-from selfchal.cli.terminal import say, say_json
+from selfchal.cli.terminal import say, say_json, say_listing
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
 from selfchal.core.task import Task
@@ -28,7 +29,7 @@ from selfchal.pipeline.test_sets import EXAM_STATUS
 _LONGEST_ID = 80  # characters of an id that are shown
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def tasks() -> None:
     """List, show, export or judge tasks."""
 
@@ -46,7 +47,7 @@ def list_tasks(run: Path, rejected: bool, as_json: bool) -> None:
             say_json({key: row[key] for key in ("id", "status", "reason", "instruction")})
         else:
             why = f" ({_cut_first_line(row['reason'])[:100]})" if row["reason"] else ""
-            say(f"{row['id']}  {row['status']}{why}: {_cut_first_line(row['instruction'])[:120]}")
+            say_listing(f"{row['id']}  {row['status']}{why}: {_cut_first_line(row['instruction'])[:120]}")
     if not rows and not as_json:
         say("none")
 
@@ -129,7 +130,7 @@ def show_coverage(run: Path, as_json: bool) -> None:
         say(f"\n{title}", bold=True)
         for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
             say(f"{count:6}  {name}")
-    say(f"\nnot used by any task: {', '.join(seen.missing) or 'nothing'}")
+    say_listing(f"\nnot used by any task: {', '.join(seen.missing) or 'nothing'}")
 
 
 @tasks.command("judge")
@@ -166,7 +167,10 @@ def judge(
     """
     lines = read_lines(file)
     if not lines:
-        raise ManifestError(f"{file} holds no tasks")
+        raise ManifestError(
+            f"{file} holds no tasks; a line is a task as a JSON object with instruction, evaluate, solution "
+            "and failures"
+        )
     section = {**read_options(overrides), "name": environment}
     chosen = [read_check(text) for text in checks]
     rows = [row for _, row in lines]
@@ -178,7 +182,7 @@ def judge(
         if as_json:
             say_json({"line": number, **verdict})
         else:
-            say(_format_verdict(number, verdict))
+            say_listing(_format_verdict(number, verdict))
     ctx.exit(code)
 
 

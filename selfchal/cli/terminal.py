@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,10 +17,59 @@ from selfchal.plain_text import make_plain
 if TYPE_CHECKING:
     from rich.console import Console
 
+_LABEL = re.compile(r" *\S.*?  +(?=\S)")  # two blanks end what a row is called
+_NARROWEST = 25  # columns of text beside a label
+
 
 def say(text: str, *, err: bool = False, nl: bool = True, **style: Any) -> None:
     """A text on stdout, or on stderr; ``style`` is that of ``click.style``."""
     click.secho(make_plain(text), err=err, nl=nl, **style)
+
+
+def say_listing(text: str, *, columns: int | None = None, err: bool = False, **style: Any) -> None:
+    """Lines of a list or of prose on stdout, wrapped to the terminal; as they are in a file or a pipe, where
+    programs read them. ``columns`` wraps them there too."""
+    say(wrap_lines(text, find_columns() or columns), err=err, **style)
+
+
+def find_columns() -> int | None:
+    """How wide the terminal is, or as wide as COLUMNS says; None where the output goes elsewhere."""
+    if said := os.environ.get("COLUMNS", ""):
+        return (int(said) if said.isdecimal() else 0) or None
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):  # no terminal; closed, or no file
+        return None
+
+
+def wrap_lines(text: str, columns: int | None) -> str:
+    """Each line wrapped. What follows a label stays beside it, or goes below it where that is too narrow."""
+    if columns is None:
+        return text
+    return "\n".join(_wrap_line(line, columns) for line in text.split("\n"))
+
+
+def _wrap_line(line: str, columns: int) -> str:
+    if len(line) <= columns:
+        return line
+    label = match[0] if (match := _LABEL.match(line)) else ""
+    indent = " " * (len(line) - len(line.lstrip()))
+    if label and columns - len(label) < _NARROWEST:
+        below = f"{indent}    "
+        return f"{label.rstrip()}\n{_fill(line.removeprefix(label), columns, below, below)}"
+    return _fill(line.removeprefix(label), columns, label or indent, " " * len(label) or indent)
+
+
+def _fill(text: str, columns: int, first: str, later: str) -> str:
+    """Paths, addresses and commands in one word stay whole, so that they can be copied."""
+    return textwrap.fill(
+        text.strip(),
+        columns,
+        initial_indent=first,
+        subsequent_indent=later,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def say_json(value: Json, indent: int | None = None) -> None:
@@ -27,7 +79,8 @@ def say_json(value: Json, indent: int | None = None) -> None:
 
 def say_on(console: Console, text: str) -> None:
     """A line on a console that also shows tables."""
-    console.print(make_plain(text), highlight=False, markup=False, soft_wrap=True)
+    shown = make_plain(wrap_lines(text, find_columns()))
+    console.print(shown, highlight=False, markup=False, soft_wrap=True)
 
 
 def open_console(*, err: bool = False) -> Console:

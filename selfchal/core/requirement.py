@@ -3,9 +3,9 @@
 Validation reads it, so that a missing package is known before anything is loaded; so do ``selfchal doctor``
 and ``selfchal plugins list``. A class without ``requires`` needs nothing more.
 
-What else would stop a plugin when it is made, ``selfchal validate`` learns from a class method
-``find_obstacle(config)``, where there is one: a sentence with the cure, empty where nothing is in the way. It
-loads nothing heavy.
+What else would stop a plugin when it is made, ``selfchal validate``, and ``selfchal run`` before it
+makes anything, learn from a class method ``find_obstacle(config)``, where there is one: a sentence with the
+cure, empty where nothing is in the way. It loads nothing heavy and takes no time.
 """
 
 from __future__ import annotations

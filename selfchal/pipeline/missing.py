@@ -23,8 +23,10 @@ def describe_missing(path: Path, wanted: str, is_wanted: Callable[[Path], bool])
     ``wanted`` says in words what was looked for; ``is_wanted`` whether a path is one of those. Where a
     manifest would do, the nearest example is named too.
     """
+    if path.is_symlink():
+        return f"{str(path)!r} is a link to {os.readlink(path)!r}, where there is no {wanted}"
     meant = [str(near)] if (near := find_nearest(path, is_wanted)) else []
-    cure = ""
+    cure = f"; it was looked for in {path.absolute().parent}"
     if is_wanted(Path("any.yaml")):
         example = _find_example(path)
         meant += [f"the example {example!r} (selfchal examples {example} --out FILE)"] if example else []

@@ -31,6 +31,11 @@ def find_obstacle(plugin: type[Any], config: Any) -> str:
     return "" if find is None else str(find(config))
 
 
+def find_unfit_checks(sandbox: type[Any]) -> tuple[str, ...]:
+    """The checks of the judge that cannot be made in this sandbox, and would refuse every task."""
+    return tuple(getattr(sandbox, "unfit_checks", ()))  # a sandbox need not have it
+
+
 def find_prices(plugin: type[Any], config: Any) -> Prices | None:
     """What a model's tokens cost: nothing where its class has no ``prices``, None where it is not known."""
     find = getattr(plugin, "prices", None)  # a model need not have it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -189,6 +188,8 @@ def per_point(
 
 def peak_memory() -> int:
     """Bytes of the largest resident set of this process and of any child that has ended."""
+    import resource  # Windows has none, and what only looks at runs works there
+
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * sum(
         resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

@@ -28,7 +28,7 @@ from selfchal.pipeline.missing import describe_missing
 from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import EXAM_STATUS, held_out
-from selfchal.text_files import read_text_bytes
+from selfchal.text_files import explain_unreadable, read_text_bytes
 
 ROUND = 0
 BATCH = 64  # rows stored at once: what a kill can cost
@@ -80,7 +80,7 @@ def read_lines(path: Path, what: str = "file of tasks") -> list[tuple[int, Json 
     except FileNotFoundError:
         raise ManifestError(describe_missing(path, what, Path.is_file)) from None
     except OSError as error:
-        raise ManifestError(f"cannot read {path}: {error}") from error
+        raise ManifestError(f"cannot read {path}: {explain_unreadable(error)}") from error
     return [(number, _parse_row(line)) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
@@ -97,6 +97,8 @@ def _parse_row(line: bytes) -> Json | UnreadableRow:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        if text.lstrip().startswith("["):
+            reason += "; a list is written with one object a line, without its brackets and commas"
         return UnreadableRow(f"the line is no JSON: {reason}", text)
 
 

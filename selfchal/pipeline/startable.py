@@ -6,7 +6,7 @@ and trainers say what is in their way (``find_obstacle``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from selfchal.core.environment import Environment
 from selfchal.core.errors import ManifestError, SelfchalError
@@ -18,18 +18,27 @@ from selfchal.pipeline.test_sets import list_test_tasks
 
 def check_startable(manifest: Manifest) -> None:
     """Raise one ManifestError that lists every obstacle with its section."""
-    found = list(_list_obstacles(manifest))
-    if found:
-        raise ManifestError("; ".join(found))
+    _raise_where_any(
+        [*_list_plugin_obstacles(manifest), *_try_environment(manifest), *_try_sandbox(manifest)]
+    )
 
 
-def _list_obstacles(manifest: Manifest) -> Iterator[str]:
+def check_plugins_startable(manifest: Manifest) -> None:
+    """The same for what plugins say is in their way before they are made: keys, paths, hub names. It takes no
+    time, so a run asks for it before it makes anything."""
+    _raise_where_any(list(_list_plugin_obstacles(manifest)))
+
+
+def _raise_where_any(obstacles: Sequence[str]) -> None:
+    if obstacles:
+        raise ManifestError("; ".join(obstacles))
+
+
+def _list_plugin_obstacles(manifest: Manifest) -> Iterator[str]:
     for section in PLUGIN_KINDS:
         choice: Choice | None = getattr(manifest, section)
         if choice and (obstacle := find_obstacle(choice.plugin, choice.config)):
             yield f"{section} {choice.name!r}: {obstacle}"
-    yield from _try_environment(manifest)
-    yield from _try_sandbox(manifest)
 
 
 def _try_environment(manifest: Manifest) -> Iterator[str]:

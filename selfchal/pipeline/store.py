@@ -9,7 +9,6 @@ Used from the run's main thread; read by reports at any time.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import sqlite3
 import zlib
@@ -24,7 +23,9 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.pipeline.missing import describe_missing
-from selfchal.pipeline.yaml_text import YamlTextError, read_yaml, write_yaml
+from selfchal.pipeline.run_lock import check_lockable, locking
+from selfchal.pipeline.store_errors import raise_store_errors
+from selfchal.pipeline.yaml_text import read_yaml, write_yaml
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (purpose TEXT, key TEXT, PRIMARY KEY (purpose, key));
@@ -42,7 +43,7 @@ CREATE TABLE IF NOT EXISTS tasks (
 CREATE TABLE IF NOT EXISTS metrics (stage TEXT, step INTEGER, body TEXT, PRIMARY KEY (stage, step));
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, body TEXT);
 """
-MANIFEST, DATABASE, LOCK, RESULTS = "manifest.yaml", "store.sqlite", ".lock", "results.json"
+MANIFEST, DATABASE, RESULTS = "manifest.yaml", "store.sqlite", "results.json"
 
 
 def is_run(directory: Path) -> bool:
@@ -52,7 +53,7 @@ def is_run(directory: Path) -> bool:
 
 def _has_begun(directory: Path) -> bool:
     """Did the run there store anything but facts about itself?"""
-    with _raise_store_errors(directory, "read"), contextlib.closing(_connect_to_read(directory)) as database:
+    with raise_store_errors(directory, "read"), contextlib.closing(_connect_to_read(directory)) as database:
         if database.execute("SELECT 1 FROM sqlite_master WHERE name='batches'").fetchone() is None:
             return False  # killed before its tables were made
         return database.execute("SELECT 1 FROM batches").fetchone() is not None
@@ -76,20 +77,21 @@ class Store:
             raise StoreError(
                 f"{directory} already holds a run; go on with it (--resume) or choose another place (--out)"
             )
-        with _raise_store_errors(directory, "create"):
+        check_lockable()
+        with raise_store_errors(directory, "create"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what agents saw is for its owner alone
-            lock = _lock(directory)
-            for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
-                (directory / name).unlink(missing_ok=True)
-            _write_manifest(directory / MANIFEST, resolved)
-            return cls(directory, _connect(directory), lock)
+            with locking(directory) as lock:
+                for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+                    (directory / name).unlink(missing_ok=True)
+                _write_manifest(directory / MANIFEST, resolved)
+                return cls(directory, _connect(directory), lock)
 
     @classmethod
     def resume(cls, directory: Path, resolved: Mapping[str, Json]) -> Self:
         """Go on with a run. Raises StoreError if there is none or it was made by another manifest."""
         if not is_run(directory) or not _has_begun(directory):
             return cls.create(directory, resolved)
-        with _raise_store_errors(directory, "resume"):
+        with raise_store_errors(directory, "resume"):
             before = read_yaml((directory / MANIFEST).read_text(encoding="utf-8"))
         different = list(_list_differences("", before, resolved))
         if different:
@@ -97,8 +99,8 @@ class Store:
                 f"{directory} was made by another manifest: {'; '.join(different)}. Go on with it: "
                 f"resume with {directory / MANIFEST} or choose another place (--out)"
             )
-        with _raise_store_errors(directory, "resume"):
-            return cls(directory, _connect(directory), _lock(directory))
+        with raise_store_errors(directory, "resume"), locking(directory) as lock:
+            return cls(directory, _connect(directory), lock)
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -107,12 +109,12 @@ class Store:
             raise StoreError(describe_missing(directory, "run directory", is_run))
         if not is_run(directory):
             raise StoreError(f"{directory} is no run directory: it has no {DATABASE}")
-        with _raise_store_errors(directory, "read"):
+        with raise_store_errors(directory, "read"):
             return cls(directory, _connect_to_read(directory))
 
     def manifest(self) -> dict[str, Any]:
         """The resolved manifest that the run was made by."""
-        with _raise_store_errors(self.directory, "read"):
+        with raise_store_errors(self.directory, "read"):
             rows: dict[str, Any] = read_yaml((self.directory / MANIFEST).read_text(encoding="utf-8"))
             return rows
 
@@ -126,6 +128,10 @@ class Store:
         except (OSError, ValueError) as error:
             raise StoreError(f"cannot read {path}: {error}; make it again with --resume") from error
         return results
+
+    def has_begun(self) -> bool:
+        """Was anything stored but facts about the run itself?"""
+        return bool(self._rows("SELECT 1 FROM batches LIMIT 1"))
 
     def has(self, purpose: str, key: str) -> bool:
         """Was this batch stored?"""
@@ -245,11 +251,11 @@ class Store:
 
     @contextlib.contextmanager
     def _begin_transaction(self) -> Iterator[None]:
-        with _raise_store_errors(self.directory, "write"), self._database:
+        with raise_store_errors(self.directory, "write"), self._database:
             yield
 
     def _rows(self, query: str, *values: Json) -> list[sqlite3.Row]:
-        with _raise_store_errors(self.directory, "read"):
+        with raise_store_errors(self.directory, "read"):
             return self._database.execute(query, values).fetchall()
 
 
@@ -279,20 +285,12 @@ def _connect(directory: Path) -> sqlite3.Connection:
     database = sqlite3.connect(directory / DATABASE)
     database.row_factory = sqlite3.Row
     # WAL survives a kill at any instant; NORMAL may lose the last batches of a power cut, never corrupts
-    database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {SCHEMA}")
-    return database
-
-
-def _lock(directory: Path) -> Any:
-    handle = (directory / LOCK).open("w")
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        raise StoreError(
-            f"{directory} is in use by another selfchal process; wait for it or stop it"
-        ) from None
-    return handle
+        database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {SCHEMA}")
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
 
 
 def _pack(value: Json) -> bytes:
@@ -301,20 +299,3 @@ def _pack(value: Json) -> bytes:
 
 def _unpack(body: bytes) -> Any:
     return json.loads(zlib.decompress(body))
-
-
-@contextlib.contextmanager
-def _raise_store_errors(directory: Path, doing: str) -> Iterator[None]:
-    """Turn errors of the disk, of permissions and of a corrupt file into a StoreError that says so."""
-    try:
-        yield
-    except (OSError, sqlite3.Error, zlib.error, YamlTextError) as error:
-        hint = (
-            "free some space and go on with --resume" if _is_full(error) else "check the path and its rights"
-        )
-        raise StoreError(f"cannot {doing} the run in {directory}: {error}; {hint}") from error
-
-
-def _is_full(error: Exception) -> bool:
-    text = str(error).lower()
-    return "no space" in text or "is full" in text or "disk i/o" in text

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from selfchal.pipeline.yaml_errors import explain_yaml_error
+
 _LARGEST = 100_000  # values, every use of an alias counted: aliases of aliases grow without bound
 _DEEPEST = 50
 _PREFIX = "tag:yaml.org,2002:"
@@ -48,7 +50,11 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _read_integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
-    return int(node.value)
+    try:
+        return int(node.value)
+    except ValueError:  # Python reads no number of thousands of digits
+        line = node.start_mark.line + 1
+        raise YamlTextError(f"line {line} holds a number of {len(node.value):,} digits") from None
 
 
 def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -70,7 +76,9 @@ def read_yaml(text: str) -> Any:
         _refuse_deep_flow(text)
         value = yaml.load(text, _Loader)
         _count(value, {}, 0)
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.YAMLError as error:
+        raise YamlTextError(explain_yaml_error(error, text)) from error
+    except ValueError as error:
         raise YamlTextError(str(error)) from error
     except RecursionError:
         raise YamlTextError(f"it is nested too deeply, {_DEEPEST} levels are allowed") from None

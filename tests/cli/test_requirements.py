@@ -15,6 +15,7 @@ environment: {name: calculation}
 model: {name: seedling}
 trainer: {name: rft}
 sandbox: {name: monty}
+checks: [{name: strength, enabled: false}]
 """
 SENTENCE = (
     "Error: 'seedling', 'monty' and 'rft' need the Python modules torch, transformers, safetensors, "

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
-from selfchal.text_files import read_text_file
+from selfchal.text_files import MOST_WRITTEN_BYTES, explain_unreadable, read_text_file
 
 _VARIABLE = re.compile(r"\$\{(?:env:)?(\w+)(?::-([^}]*))?\}")
 _SECTIONS = ("mcpServers", "servers", "mcp")  # Claude, Cursor and most; VS Code; older ones
@@ -136,9 +136,10 @@ def fill_in(text: str, server: str) -> str:
 def read_file(path: Path) -> dict[str, ServerEntry]:
     """The servers of a JSON file. Raises ValueError with the cause and the cure."""
     try:
-        value = json.loads(read_text_file(path.expanduser()))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        value = json.loads(read_text_file(path.expanduser(), MOST_WRITTEN_BYTES))
+    except (OSError, UnicodeDecodeError) as error:
+        cure = "it is the JSON with the servers' commands that Claude, Cursor or VS Code read"
+        raise ValueError(f"{path} cannot be read: {explain_unreadable(error)}; {cure}") from error
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     return read_servers(value, str(path))

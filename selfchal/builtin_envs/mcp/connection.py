@@ -193,6 +193,11 @@ class Connection:
 
     def _explain(self, error: Exception, said: str) -> str:
         what = self._entry.url or self._entry.command
+        if not self._entry.url and not _is_program(self._entry):
+            return (
+                f"server {self._entry.name!r} does not start: there is no program {what!r}; install it, or "
+                "write its whole path as command"
+            )
         why = (
             f"it did not answer within {self._start_timeout:g} s"
             if isinstance(error, TimeoutError)
@@ -202,6 +207,12 @@ class Connection:
             f"server {self._entry.name!r} does not start ({what}): {why or type(error).__name__}"
             f"{f'; it wrote: {said}' if said else ''}. Start it by hand to see more"
         )
+
+
+def _is_program(entry: ServerEntry) -> bool:
+    """Whether there is a program of that name: on the path, or where the server is started."""
+    where = Path(entry.cwd or ".") / entry.command
+    return where.is_file() or shutil.which(entry.command, path=entry.env.get("PATH")) is not None
 
 
 async def _list_tools(client: Client) -> list[Tool]:

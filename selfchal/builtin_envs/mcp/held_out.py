@@ -14,7 +14,7 @@ from selfchal.builtin_envs.mcp.world import McpWorld
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask, task_id
 from selfchal.core.world import Json, World
-from selfchal.text_files import read_text_file
+from selfchal.text_files import explain_unreadable, read_text_file
 from selfchal.tools.solving_calls import try_calls, write_turns
 
 _FORM = '{"instruction": "…", "calls": [["TOOL", {"PARAMETER": "…"}]], "answer": …}'
@@ -25,7 +25,9 @@ def read_held_out(path: Path, opened: Callable[[], McpWorld]) -> tuple[TestTask,
     try:
         lines = read_text_file(path.expanduser()).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise EnvironmentDataError(f"test_tasks: {path} cannot be read: {error}") from error
+        raise EnvironmentDataError(
+            f"test_tasks: {path} cannot be read: {explain_unreadable(error)}"
+        ) from error
     rows = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     return tuple(_make_task(line, f"{path}, line {number}", opened()) for number, line in rows)
 

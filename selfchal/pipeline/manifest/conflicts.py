@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from selfchal.core.model import Capability
 from selfchal.pipeline.manifest.choices import PROPOSING, Choice, Manifest
-from selfchal.pipeline.requirements import find_known_environments, find_prices
+from selfchal.pipeline.requirements import find_known_environments, find_prices, find_unfit_checks
 from selfchal.pipeline.store import DATABASE
 
 
@@ -25,6 +25,7 @@ def list_conflicts(manifest: Manifest) -> Iterator[str]:
         )
     yield from _list_source_faults(manifest)
     yield from _list_missing_prices(manifest)
+    yield from _list_unfit_checks(manifest)
 
 
 def list_strangers(manifest: Manifest) -> Iterator[str]:
@@ -96,6 +97,17 @@ def _list_missing_prices(manifest: Manifest) -> Iterator[str]:
             yield (
                 f"budget.money needs to know what {section} {choice.name!r} costs; give {section}.price_in "
                 f"and {section}.price_out, of which one is above 0"
+            )
+
+
+def _list_unfit_checks(manifest: Manifest) -> Iterator[str]:
+    unfit = find_unfit_checks(manifest.sandbox.plugin)
+    for check in manifest.checks:
+        if check.name in unfit:
+            yield (
+                f"sandbox {manifest.sandbox.name!r}: the check {check.name!r} cannot be made in it, so "
+                "every task would be refused; judge in sandbox 'process' or 'docker', switch the check off "
+                f"(checks: [{{name: {check.name}, enabled: false}}]), or measure alone (selfchal eval)"
             )
 
 

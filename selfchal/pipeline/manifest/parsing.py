@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from annotated_types import Le, Lt
 from pydantic import BaseModel, ValidationError
 
 from selfchal.core.errors import ManifestError
+from selfchal.pipeline.manifest.faults import format_given, list_faults
 
 LARGEST = 10**9  # of a number in a manifest
-_MOST_BITS = 256  # of a number that is told digit by digit
 
 
 def parse_config(config: type[Any], rows: Mapping[str, Any], path: str) -> Any:
@@ -31,8 +29,7 @@ def parse_config(config: type[Any], rows: Mapping[str, Any], path: str) -> Any:
     except UnicodeEncodeError as error:
         raise ManifestError(f"{path}: a text holds a character that is none: {error.object!a}") from error
     except ValidationError as error:
-        faults = [_format_fault(fault, config, path) for fault in error.errors()]
-        raise ManifestError("; ".join(faults)) from error
+        raise ManifestError("; ".join(list_faults(error.errors(), config, path))) from error
     faults = [*_list_truths_as_numbers(rows, parsed, path), *_list_huge(parsed, path)]
     if faults:
         raise ManifestError("; ".join(faults))
@@ -72,38 +69,4 @@ def _list_huge(parsed: BaseModel, path: str) -> Iterator[str]:
             if isinstance(inner, BaseModel):
                 yield from _list_huge(inner, where if inner is value else f"{where}.{index}")
         if isinstance(value, int | float) and not bounded and abs(value) > LARGEST:
-            yield f"{where}: a number between -10**9 and 10**9 is needed (given: {_format_given(value)})"
-
-
-def _format_fault(fault: Any, config: type[BaseModel], path: str) -> str:
-    where = ".".join(part for part in (path, *map(str, fault["loc"])) if part)
-    if fault["type"] == "extra_forbidden":
-        known = _list_fields_at(config, fault["loc"][:-1])
-        near = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
-        return f"{where}: no such key; {hint}"
-    if fault["type"] == "missing":
-        return f"{where}: is missing"
-    said = fault["msg"].removeprefix("Value error, ")
-    said = f"{where}: {said[0].lower()}{said[1:]}"
-    if config.model_config.get("hide_input_in_errors"):  # it may be a key that stands in a wrong field
-        return said
-    return f"{said} (given: {_format_given(fault['input'])})"
-
-
-def _format_given(value: Any) -> str:
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:  # Python refuses to write very long ones
-        return f"a whole number of about {value.bit_length() * 3 // 10:,} digits"
-    return json.dumps(value, default=str)[:80]
-
-
-def _list_fields_at(config: type[BaseModel], location: Sequence[int | str]) -> list[str]:
-    """Names that are allowed where the fault lies, following nested sections."""
-    for part in location:
-        info = config.model_fields.get(str(part))
-        kinds = (info.annotation, *get_args(info.annotation)) if info else ()
-        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if not sections:
-            return []
-        config = sections[0]  # of ``Section`` or ``Section | None``
-    return [info.alias or name for name, info in config.model_fields.items()]
+            yield f"{where}: a number between -10**9 and 10**9 is needed (given: {format_given(value)})"

@@ -10,26 +10,32 @@ from typing import Any
 from selfchal.core.errors import ManifestError
 from selfchal.pipeline.missing import describe_missing, is_manifest
 from selfchal.pipeline.yaml_text import YamlTextError, read_yaml
-from selfchal.text_files import read_text_file
+from selfchal.text_files import MOST_WRITTEN_BYTES, explain_unreadable, read_text_file
+
+_NAMES = {list: "list", int: "number", float: "number", bool: "truth value"}  # for what is no mapping
 
 
 def read_manifest(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The file's mapping (YAML, or TOML by its ending) with ``a.b=c`` overrides. Raises ManifestError."""
     try:
-        text = read_text_file(path)
+        text = read_text_file(path, MOST_WRITTEN_BYTES)
     except FileNotFoundError:
         raise ManifestError(describe_missing(path, "manifest", is_manifest)) from None
     except IsADirectoryError:
         raise ManifestError(f"{path} is a directory; name the manifest's file in it") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"cannot read the manifest {path}: {error}") from error
+        raise ManifestError(f"cannot read the manifest {path}: {explain_unreadable(error)}") from error
     try:
         rows = tomllib.loads(text) if path.suffix == ".toml" else read_yaml(text)
     except (YamlTextError, tomllib.TOMLDecodeError, RecursionError) as error:
         language = "TOML" if path.suffix == ".toml" else "YAML"
         raise ManifestError(f"{path} is not valid {language}: {error}") from error
     if not isinstance(rows, dict):
-        raise ManifestError(f"{path}: a manifest is a mapping of sections (run, environment, model, …)")
+        what = "is empty" if rows is None else f"holds a {_NAMES.get(type(rows), 'text')}"
+        raise ManifestError(
+            f"{path} {what}; a manifest is a mapping of sections (environment, model, …). "
+            "`selfchal examples` shows some"
+        )
     apply_overrides(rows, overrides)
     return rows
 
@@ -42,9 +48,9 @@ def apply_overrides(rows: dict[str, Any], overrides: Sequence[str]) -> None:
 
 def _apply_override(rows: dict[str, Any], override: str) -> None:
     path, equals, text = override.partition("=")
-    if not equals or not path:
-        raise ManifestError(f"--set {override}: write it as section.key=value")
     *parents, last = path.split(".")
+    if not equals or not all((*parents, last)):
+        raise ManifestError(f"--set {override}: write it as section.key=value")
     section = rows
     for parent in parents:
         inner = section.setdefault(parent, {})

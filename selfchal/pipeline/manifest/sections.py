@@ -20,7 +20,8 @@ class Section(BaseModel):
 
 class RunSection(Section):
     name: str = Field("run", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=100)
-    """Names the run directory, ``runs/NAME``, where no --out is given. It begins with no dot or dash."""
+    """Names the run directory, ``runs/NAME``, where no --out is given: letters, digits, dots, dashes and
+    underlines, of which a dot or a dash is not the first."""
     seed: int = Field(0, ge=0, lt=2**63)
     """Every random choice of the run follows from it."""
 

@@ -9,6 +9,7 @@ from selfchal.core.errors import ManifestError
 from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Catalog, Choice, Kind, Manifest
 from selfchal.pipeline.manifest.conflicts import list_conflicts, list_strangers
+from selfchal.pipeline.manifest.faults import explain_plugin_section
 from selfchal.pipeline.manifest.parsing import parse_config
 from selfchal.pipeline.manifest.sections import CheckSection, ManifestModel, PluginSection
 from selfchal.pipeline.requirements import check_installed
@@ -78,7 +79,7 @@ def _choose_environments(settings: ManifestModel, catalog: Catalog) -> tuple[Cho
     if settings.environments:
         return (choose(catalog, "environment", settings.environments[0], "environments.0"),)
     if settings.environment is None:
-        raise ManifestError("environment: is missing")
+        raise ManifestError(f"environment: is missing; {explain_plugin_section('environment')}")
     return (choose(catalog, "environment", settings.environment, "environment"),)
 
 

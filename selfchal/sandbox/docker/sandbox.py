@@ -136,10 +136,20 @@ def _connect() -> Any:
         client.ping()
     except docker.errors.DockerException as error:
         raise SandboxUnavailableError(
-            f"no container engine answers ({error}); start Docker or Podman, set DOCKER_HOST, "
+            f"no container engine answers ({_find_cause(error)}); start Docker or Podman, set DOCKER_HOST, "
             "or use sandbox 'process'"
         ) from error
     return client
+
+
+def _find_cause(error: BaseException) -> str:
+    """What the operating system said, where docker and requests wrapped it: theirs shows class names."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        inner = inner.__context__
+    return str(error)
 
 
 def _describe_guarantees(tier: str, runtime: str | None) -> Guarantees:

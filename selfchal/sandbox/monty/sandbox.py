@@ -59,6 +59,8 @@ class MontySandbox:
     name: ClassVar[str] = "monty"
     Config: ClassVar[type[BaseModel]] = MontyConfig
     requires: ClassVar[tuple[Requirement, ...]] = (Requirement("pydantic_monty", "selfchal[monty]"),)
+    # It searches a verifier with values of classes of its own, which Monty does not have.
+    unfit_checks: ClassVar[tuple[str, ...]] = ("strength",)
 
     def __init__(self, config: MontyConfig) -> None:
         """Raises SandboxUnavailableError where pydantic-monty is missing or ``require`` is not met."""
@@ -74,12 +76,18 @@ class MontySandbox:
                 f"sandbox monty gives less than 'require: {config.require}' for {', '.join(missing)}; "
                 "lower 'require', or use sandbox 'process' or 'docker'"
             )
-        self._pool = pydantic_monty.Monty(
-            max_processes=config.workers,
-            max_checkouts_per_worker=1000,
-            feed_duration_limit_grace=_GRACE_SECONDS,
-        )
-        self._pool.__enter__()
+        try:
+            self._pool = pydantic_monty.Monty(
+                max_processes=config.workers,
+                max_checkouts_per_worker=1000,
+                feed_duration_limit_grace=_GRACE_SECONDS,
+            )
+            self._pool.__enter__()
+        except OSError as error:  # installed without the program for this system, or it may not be executed
+            raise SandboxUnavailableError(
+                f"sandbox monty cannot start its program ({error}); reinstall it with "
+                "pip install --force-reinstall 'selfchal[monty]', or use sandbox 'process' or 'docker'"
+            ) from error
         self._closed = threading.Event()
 
     @property

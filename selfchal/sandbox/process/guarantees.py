@@ -28,5 +28,6 @@ def no_sandbox_here(reason: str) -> str:
         f"no safe embedded sandbox on this machine ({reason}); it needs Linux on x86-64 or aarch64 with "
         "seccomp, and Landlock (5.13 or later) or user namespaces. Use sandbox 'docker' (needs a Docker or "
         "Podman socket), 'monty' (agent actions only, a subset of Python), or, for trusted code only, "
-        "'unsafe-subprocess' together with SELFCHAL_ALLOW_UNSAFE=1"
+        "'unsafe-subprocess' together with SELFCHAL_ALLOW_UNSAFE=1. All of selfchal runs in its container, "
+        "which is Linux (docs/install.md)"
     )
