@@ -31,8 +31,9 @@ Selfchal = Callable[..., Ended]
 
 
 @pytest.fixture
-def selfchal(capfd: pytest.CaptureFixture[str]) -> Selfchal:
-    """``selfchal("run", "x.yaml")`` gives exit code, stdout and stderr."""
+def selfchal(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Selfchal:
+    """``selfchal("run", "x.yaml")`` gives exit code, stdout and stderr, which go to no terminal."""
+    monkeypatch.delenv("COLUMNS", raising=False)  # tests side by side have it
 
     def run(*arguments: object) -> Ended:
         capfd.readouterr()

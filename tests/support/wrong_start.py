@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 Files = Mapping[str, str | bytes]
 # The words of libraries, which say nothing to somebody who knows only what selfchal is for.
@@ -21,7 +24,7 @@ class Wrong:
     """One thing that is wrong. ``cause`` and ``cure`` are patterns of the message, in this order.
 
     ``id`` says what is wrong. ``prepare`` does what files alone cannot, in the working folder. ``settings`` are
-    environment variables.
+    environment variables. ``needs`` is a module beyond the light base: without it another thing is wrong.
     """
 
     id: str
@@ -31,8 +34,11 @@ class Wrong:
     files: Files = field(default_factory=dict)
     prepare: Callable[[Path], object] = lambda folder: None
     settings: Mapping[str, str] = field(default_factory=dict)
+    needs: str = ""
 
     def write_files(self, folder: Path) -> None:
+        if self.needs and find_spec(self.needs) is None:
+            pytest.skip(f"{self.needs} is not installed")
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
