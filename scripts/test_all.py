@@ -57,6 +57,11 @@ STEPS = (
         ("{python}", "-m", "pytest", "-q", "-m", "hypothesis", "--timeout=7200", "tests"),
         {"SELFCHAL_FUZZ_FACTOR": "50"},
     ),
+    Step(
+        "newcomer",
+        "the first part of the tutorial after a real installation, timed",
+        ("{python}", "scripts/try_as_newcomer.py", "--install"),
+    ),
     _make_benchmark(
         "sandbox_soak", "100,000 executions in a row: nothing may grow", "--executions", "100000"
     ),

@@ -1,5 +1,6 @@
 """Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md, the table of
-names in docs/python.md, and the examples in README.md, docs/plugins.md and docs/write_a_trainer.md.
+names in docs/python.md, and the examples in README.md, docs/plugins.md, docs/write_a_trainer.md and
+docs/tutorial/your-tools.md.
 
 python scripts/write_docs.py           write them
 python scripts/write_docs.py --check   exit 1 when they are not what the program prints
@@ -192,12 +193,14 @@ ROOT = Path(__file__).parents[1]
 NAMES = "names"  # stands for the table of public names where a file would be named
 _MODULES = re.compile(r"(?<![\w'])(?:\w+\.)+(?=[A-Za-z_])")  # what a quote begins is a value of a Literal
 _EXAMPLE = re.compile(r"<!-- begin (\S+) -->.*?<!-- end -->", re.DOTALL)
+TUTORIAL = ROOT / "docs" / "tutorial" / "your-tools.md"
 PAGES: dict[Path, Callable[[], str]] = {
     ROOT / "docs" / "cli.md": cli_page,
     ROOT / "docs" / "manifest.md": manifest_page,
     ROOT / "docs" / "python.md": lambda: with_examples(ROOT / "docs" / "python.md"),
     ROOT / "docs" / "plugins.md": lambda: with_examples(ROOT / "docs" / "plugins.md"),
     ROOT / "docs" / "write_a_trainer.md": lambda: with_examples(ROOT / "docs" / "write_a_trainer.md"),
+    TUTORIAL: lambda: with_examples(TUTORIAL),
     ROOT / "README.md": lambda: with_examples(ROOT / "README.md"),
 }
 

@@ -19,6 +19,7 @@ from selfchal.testing.conformance import Case, environment_cases
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 HOOKS = [
     name
     for name, value in vars(hookspecs).items()

@@ -123,9 +123,9 @@ class Endpoint:
             if attempt < self._patience.retries:
                 self.ledger.count_retry()
                 self._closing.wait(pause)
-        tries = self._patience.retries + 1
+        tries, last = self._patience.retries + 1, wrong.removesuffix(".")
         raise ModelError(
-            f"{url} did not answer in {tries} {'try' if tries == 1 else 'tries'}; last: {wrong}. "
+            f"{url} did not answer in {tries} {'try' if tries == 1 else 'tries'}; last: {last}. "
             "Is the server up, and is the address right?"
         )
 

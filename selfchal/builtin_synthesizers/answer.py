@@ -12,9 +12,11 @@ from __future__ import annotations
 import html
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfchal.core.sandbox import MAX_SOURCE
+from selfchal.core.task import MIN_FAILURES
 from selfchal.judging.source.parse import SourceError, parse_source
 from selfchal.rollout.actions import unfenced
 
@@ -84,7 +86,7 @@ def parse_answer(text: str, needs_code: bool = True) -> Draft | Refusal:
     if missing:
         tags = ", ".join(f"<{'evaluation_function' if name == 'evaluate' else name}>" for name in missing)
         return Refusal(f"The answer lacks {tags}.")
-    failures = [_clean_code(body, forgiven) for body in parts.get("failure", ()) if body.strip()]
+    failures = _list_failures(parts.get("failure", ()), forgiven)
     return Draft(
         instruction=_clean_prose(parts["instruction"][-1], forgiven),
         evaluate=_clean_code("".join(parts.get("evaluate", ("",))[-1:]), forgiven),
@@ -136,6 +138,16 @@ def _find_last_task(sections: list[tuple[str, str]], forgiven: list[str]) -> dic
     for name, body in sections[start:]:
         parts.setdefault(name, []).append(body)
     return parts
+
+
+def _list_failures(bodies: Sequence[str], forgiven: list[str]) -> list[str]:
+    """The failure cases, each once. Models that write them on and on are cut off in one: it is left out."""
+    cases = [_clean_code(body, forgiven) for body in bodies if body.strip()]
+    failures = list(dict.fromkeys(cases))
+    if len(failures) > MIN_FAILURES and "missing end tag" in forgiven and not _compiles(failures[-1]):
+        forgiven.append("cut failure case")
+        del failures[-1]
+    return failures
 
 
 def _clean_prose(body: str, forgiven: list[str]) -> str:

@@ -29,6 +29,7 @@ from selfchal.core.sandbox import Session, Status
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.core.task import MIN_FAILURES, Task, task_id
 from selfchal.core.world import Json, World
+from selfchal.judging.checks.near_duplicates import normalised
 from selfchal.judging.tool_errors import Counts, add_counts, count_calls
 from selfchal.rollout.actions import NO_MARKER, Act, Say, parse_turn
 from selfchal.rollout.agent import observation_of
@@ -37,6 +38,8 @@ from selfchal.thoughts import strip_thoughts
 LAST_STEP = "This was your last exploring turn: now answer with the task."
 NO_TASK = "Reply with an action between 'Action:' and 'End Action', or answer with the task in its tags."
 REVISE = "Mend the task and answer again with all of its parts."
+COPIED = "This is the example. Write another task, about something else that you have seen."
+LOOK_FIRST = "Or explore once more before you do: write an action alone."
 REPAIR = """The rest of the task is sound. Rewrite the instruction alone so that it says all that this does:
 {calls}
 Describe things as a person would, by what they are and not by hidden ids. Answer with:
@@ -46,8 +49,7 @@ End Answer"""
 
 FAILURE_FORM = "<failure_case>\nPython that tries and goes wrong in one way.\n</failure_case>\n"
 FAILURE_RULE = (
-    "- Give at least 3 failure cases: close attempts whose calls work, "
-    "but after which evaluate returns False.\n"
+    "- Give {count} failure cases: close attempts whose calls work, but after which evaluate returns False.\n"
 )
 
 
@@ -96,7 +98,7 @@ class ChallengeScene:
             "signature": _describe_signature(environment),
             "assign": " and assigns the answer to result" if answer else "",
             "failure_form": FAILURE_FORM if config.failures else "",
-            "failure_rule": FAILURE_RULE if config.failures else "",
+            "failure_rule": self._write_failure_rule() if config.failures else "",
             "advice": advice(environment.name),
             "example": write_example(environment.name, self.exemplar, config.failures),
         }
@@ -109,6 +111,11 @@ class ChallengeScene:
             Message("system", fill(sections["system"], system)),
             Message("user", fill(sections["first"], first).strip()),
         ]
+
+    def _write_failure_rule(self) -> str:
+        """Small models write failure cases on and on where no end is named. Environments with an example of
+        their own keep the text that the embedded models know."""
+        return FAILURE_RULE.format(count="at least 3" if self.exemplar is None else "3 to 5")
 
     def step(self, text: str) -> Message | None:
         self.turns += 1
@@ -154,7 +161,10 @@ class ChallengeScene:
     def _make_answer(self, text: str) -> Message | None:
         draft = self._read_draft(text)
         self.incomplete = None
-        if isinstance(draft, Draft):
+        if isinstance(draft, Draft) and self._repeats_example(draft):
+            verdict = Verdict(Outcome.FAILED, Stage.NEW, "it repeats the example of the prompt", COPIED)
+            self.proposal = self._make_proposal(verdict, raw=text)
+        elif isinstance(draft, Draft):
             task = self._make_task(draft)
             verdict = self.proposal_context.judge(task, self.config.filters, self._get_min_failures())
             self.executions += int(verdict.diagnostics.get("executions", 0))
@@ -171,8 +181,14 @@ class ChallengeScene:
             self.incomplete = draft
             request = REPAIR.format(calls=draft.solution)
         else:
-            request = REVISE
+            request = f"{REVISE}\n{LOOK_FIRST}" if self._may_explore() else REVISE
         return Message("user", f"Observation:\n{verdict.feedback}\n{request}")
+
+    def _repeats_example(self, draft: Draft) -> bool:
+        """Small models often hand in the example that was made for them."""
+        if self.exemplar is None:
+            return False
+        return normalised(draft.solution) == normalised(self.exemplar.solution)
 
     def _read_draft(self, text: str) -> Draft | Refusal:
         """The task in an answer; an instruction alone mends the last task where that was incomplete."""

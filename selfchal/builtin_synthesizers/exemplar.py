@@ -2,7 +2,8 @@
 
 A seeded exploration calls the tools with what earlier calls have shown. From a call that changed something,
 and a reader that shows the change, comes a task about the state; where nothing can be changed, one about what
-a reader shows. Calls that solve a held-out task are left out.
+a reader shows. Calls that solve a held-out task are left out. The exploring turn that found what the task is
+about stands before it: a model that sees only a finished task takes no look, and invents names.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _CONTEXTS = 10  # whose values are tried as arguments
 _CANDIDATES = 20
 _TRIES = 60  # of calls for failure cases
 _LONGEST_ARGUMENT = 60  # characters; longer ones make no readable example
+_LONGEST_LOOK = 1_000  # characters that are shown of what a reader gives
 
 
 SolvesHeldOut = Callable[[str, Mapping[str, Json]], bool]  # of a tool and its arguments by name
@@ -36,16 +38,22 @@ class Exemplar:
     evaluate: str
     solution: str
     failures: tuple[str, ...]
+    look: tuple[str, str] | None = None  # a call of a reader, and what it shows
 
     def write(self, failures: bool) -> str:
-        """In the grammar of the challenger's answer, with its failure cases or without."""
+        """In the grammar of the challenger's turns, with its failure cases or without."""
         parts = [
             f"<instruction>{self.instruction}</instruction>",
             f"<evaluation_function>\n{self.evaluate}\n</evaluation_function>",
             f"<solution>\n{self.solution}\n</solution>",
         ]
         cases = self.failures if failures else ()
-        return "\n".join([*parts, *(f"<failure_case>\n{case}\n</failure_case>" for case in cases)])
+        answer = "\n".join([*parts, *(f"<failure_case>\n{case}\n</failure_case>" for case in cases)])
+        if self.look is None:
+            return answer
+        call, shown = self.look
+        explored = f"Action:\nprint({call})\nEnd Action\nObservation:\n{shown}"
+        return f"{explored}\nAnswer:\n{answer}\nEnd Answer"
 
 
 def make_exemplar(environment: Environment, solves_held_out: SolvesHeldOut) -> Exemplar | None:
@@ -77,7 +85,8 @@ class _Maker:
     def make_about_state(self) -> Exemplar | None:
         """About the call whose change is shown by the shortest condition."""
         shown = list(islice(self._list_shown(), _CANDIDATES))
-        for call, reading in sorted(shown, key=lambda pair: len(pair[1].condition)):
+        # A reader that is asked for a thing by name makes a better example than a place in a list.
+        for call, reading in sorted(shown, key=lambda pair: (not pair[1].kwargs, len(pair[1].condition))):
             failures = self._find_failures(call, reading)
             if len(failures) == MIN_FAILURES:
                 return Exemplar(
@@ -85,6 +94,7 @@ class _Maker:
                     f"def evaluate():\n    return {reading.condition}",
                     _write_call(call),
                     failures,
+                    self._find_look(call),
                 )
         return None
 
@@ -116,8 +126,29 @@ class _Maker:
                 f"def evaluate(answer):\n    return answer == {shown}",
                 f"result = {shown}",
                 tuple(f"result = {value!r}" for value in wrong[:MIN_FAILURES]),
+                self._find_look(call),
             )
         return None
+
+    def _find_look(self, call: Call) -> tuple[str, str] | None:
+        """The reader's call that shows most of the values that this call is given, the shortest of equals."""
+        wanted = [value for value in call.kwargs.values() if isinstance(value, str)]
+        readers = [tool.name for tool in self.tools.values() if tool.only_reads and not tool.ends_episode]
+        looks: list[tuple[str, dict[str, Json]]] = [
+            (name, {}) for name in readers if not self.tools[name].parameters.get("required")
+        ]
+        looks += [(read.name, dict(read.kwargs)) for read in self.calls if read.name in readers]
+        found: dict[str, tuple[int, str]] = {}
+        for name, kwargs in {_write(*look): look for look in looks}.values():
+            result = self.start.fork().call(name, (), kwargs)
+            shown = str(result.value) if result.ok else ""
+            asked_for = list(kwargs.values())
+            if count := sum(repr(value) in shown for value in wanted if value not in asked_for):
+                found[_write(name, kwargs)] = (count, shown)
+        if not found:
+            return None
+        best = min(found, key=lambda written: (-found[written][0], len(written)))
+        return best, found[best][1][:_LONGEST_LOOK]
 
     def _list_wrong(self, call: Call, path: Path, wanted: Json, values: Sequence[Json]) -> list[Json]:
         """Wrong answers: what else the call gives, what its tool gave for others, and what looks alike."""
@@ -129,7 +160,9 @@ class _Maker:
     def _find_shown(self, call: Call, after: World) -> Reading | None:
         """A reading that the call has changed: first of the very things that the call names."""
         readers = [tool for tool in self.tools.values() if tool.only_reads]
-        alike = [(tool.name, self._fill(tool, call)) for tool in readers]
+        alike = sorted(
+            ((tool.name, self._fill(tool, call)) for tool in readers), key=lambda pair: -len(pair[1] or ())
+        )
         known = [(read.name, read.kwargs) for read in self.calls if self.tools[read.name].only_reads]
         for name, kwargs in [*((name, given) for name, given in alike if given is not None), *known]:
             before, now = self.start.fork().call(name, (), kwargs), after.fork().call(name, (), kwargs)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,16 @@ def inspect(file: Path, tries: tuple[str, ...], contacts: tuple[str, ...], as_js
         return
     for row in rows:
         _print_server(row)
+    options = f"{_write_declaration(rows)} --set model.base_url=URL --set model.model=NAME"
     say_listing("Tools are called only on servers that a manifest declares. Declare one and try it:")
-    say(
-        f"  selfchal mcp try {file} --set environment.state.NAME.file=PATH "
-        "--set model.base_url=URL --set model.model=NAME"
-    )
+    say(f"  selfchal mcp try {shlex.quote(str(file))} {options}")
+
+
+def _write_declaration(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The options that declare the first server that can be declared."""
+    declare = next((row["declare"] for row in rows if row["declare"]), {"state": {"NAME": {"file": "PATH"}}})
+    options = [f"environment.{section}={json.dumps(value)}" for section, value in declare.items()]
+    return " ".join(f"--set {shlex.quote(option)}" for option in options)
 
 
 def _print_server(row: Mapping[str, Any]) -> None:

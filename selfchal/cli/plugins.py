@@ -90,4 +90,4 @@ def _make_rows(found: Plugins) -> dict[str, Json]:
 def new(kind: str, name: str, out: Path | None) -> None:
     """Write a plugin package of your own whose tests are green from the start."""
     folder = scaffold(kind, name, out or Path(f"selfchal-{name}"))
-    say(f"Wrote {folder}. Now:\n  pip install -e {folder}\n  pytest {folder}\n  selfchal plugins list")
+    say(f"Wrote {folder}. Now:\n  pip install -e '{folder}[dev]'\n  pytest {folder}\n  selfchal plugins list")

@@ -247,10 +247,12 @@ class _Case:
         passing = [n for n, trial in enumerate(self.evidence.failures, start=1) if trial.passes]
         if not passing:
             return Finding.passed()
+        cure = "Make evaluate stricter, or make that failure case really wrong."
+        if self.evidence.nothing.passes:  # then the failure cases are not at fault
+            cure = "It is True when nothing was done, too. Ask for something that is not so from the start."
         return Finding.failed(
             f"failure case {passing[0]} passes evaluate",
-            f"Failure case {passing[0]} was accepted: evaluate returned True after it. "
-            "Make evaluate stricter, or make that failure case really wrong.",
+            f"Failure case {passing[0]} was accepted: evaluate returned True after it. {cure}",
         )
 
     def nothing_fails(self) -> Finding:

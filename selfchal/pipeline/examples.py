@@ -9,7 +9,7 @@ from pathlib import Path
 
 # What to try first, in this order. The other manifests beside them compare trainers.
 FIRST_HOUR = ("quickstart", "web_browsing", "only_tasks", "smollm2_cpu")
-_PATTERNS = ("*.yaml", "one_gpu/*.yaml", "paper/*.yaml", "*.py")
+_PATTERNS = ("*.yaml", "one_gpu/*.yaml", "paper/*.yaml", "*.py", "todo_desk/*.py")
 _TRAINER = re.compile(r"_[a-z]+$")
 
 
@@ -27,7 +27,7 @@ def group_examples(known: dict[str, Path]) -> Iterator[tuple[str, dict[str, Path
     left = dict(known)
     yield "The first hour", {name: left.pop(name) for name in FIRST_HOUR if name in left}
     python = {name: path for name, path in left.items() if path.suffix == ".py"}
-    several = {name: path for name, path in left.items() if "/" in name}
+    several = {name: path for name, path in left.items() if "/" in name and name not in python}
     alone = {name: path for name, path in left.items() if name not in python and name not in several}
     yield "Trainers", alone
     trainers = sorted({name.rpartition("_")[2] for name in several})

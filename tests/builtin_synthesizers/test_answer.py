@@ -134,3 +134,17 @@ def test_ten_thousand_mutated_outputs_are_parsed_or_refused_within_a_second_each
         slowest = max(slowest, time.thread_time() - started)
     assert slowest < 1.0
     assert min(kinds.values()) > 500, "the mutations should give both"
+
+
+def test_failure_cases_that_are_written_on_and_on_count_once_each_and_the_cut_one_not() -> None:
+    cases = ["a = 1", "a = 2", "a = 3", "a = 1", "a = 2"]
+    text = "".join(f"<failure_case>\n{case}\n</failure_case>\n" for case in cases)
+    parts = "<instruction>Do it.</instruction>\n<evaluation_function>\ndef evaluate(): return True\n"
+    parts += f"</evaluation_function>\n<solution>\na = 0\n</solution>\n{text}"
+    draft = parse_answer(f"{parts}<failure_case>\na = (4\n</")
+    assert isinstance(draft, Draft)
+    assert draft.failures == ("a = 1", "a = 2", "a = 3")
+    assert "cut failure case" in draft.forgiven
+    whole = parse_answer(f"{parts}<failure_case>\na = (4\n</failure_case>")
+    assert isinstance(whole, Draft)
+    assert len(whole.failures) == 4, "one that was written to its end is the challenger's fault"

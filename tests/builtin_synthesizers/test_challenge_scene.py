@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from selfchal.builtin_synthesizers.challenge_scene import LAST_STEP, ChallengeScene
+from selfchal.builtin_synthesizers.challenge_scene import LAST_STEP, LOOK_FIRST, ChallengeScene
 from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
 from selfchal.core.arena import Arena
@@ -92,6 +92,14 @@ def test_tracebacks_go_back_and_the_mended_task_counts(sandbox: Inline) -> None:
     assert "there is no 'W109'" in heard[0]
     assert proposal.verdict.passed
     assert proposal.revisions == 1
+
+
+def test_a_refused_task_may_be_followed_by_another_look(sandbox: Inline) -> None:
+    proposal, heard = play(scene(sandbox), written(solution="get_order('W109')"), EXPLORE, written())
+    assert LOOK_FIRST in heard[0]
+    assert proposal.verdict.passed
+    _, heard = play(scene(sandbox, exploration=False), written(solution="get_order('W109')"), written())
+    assert LOOK_FIRST not in heard[0]
 
 
 def test_revisions_are_bounded(sandbox: Inline) -> None:

@@ -15,8 +15,11 @@ from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
 from selfchal.builtin_synthesizers.exemplar import Exemplar, make_exemplar
 from selfchal.core.arena import Arena
-from selfchal.core.sandbox import Limits
+from selfchal.core.judge import Stage
+from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.synthesizer import ProposalContext, ProposalRequest
+from selfchal.judging import Judge
+from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.held_out_calls import HeldOutCalls
 from selfchal.testing.conformance import synthesizer_cases
 
@@ -81,6 +84,35 @@ def test_it_is_the_same_each_time() -> None:
     assert make_exemplar(make(), know_none) == make_exemplar(make(), know_none)
 
 
+def find_room(state: State, name: str) -> dict[str, Any]:
+    """Show one room."""
+    return {"name": name, **state["rooms"][name]}
+
+
+def test_before_the_task_stands_the_exploring_turn_that_found_what_it_is_about() -> None:
+    exemplar = make_exemplar(make(), know_none)
+    assert exemplar is not None
+    assert exemplar.look is not None
+    call, shown = exemplar.look
+    assert call == "rooms()"
+    assert shown == str(rooms(START))[: len(shown)]
+    written = exemplar.write(failures=True)
+    assert written.startswith("Action:\nprint(rooms())\nEnd Action\nObservation:\n")
+    assert written.index("Answer:\n<instruction>") > written.index(shown)
+    assert written.endswith("</failure_case>\nEnd Answer")
+
+
+def test_a_reader_that_is_asked_for_the_thing_itself_is_preferred() -> None:
+    def close(state: State, name: str) -> str:
+        """Close a room."""
+        state["rooms"][name]["open"] = False
+        return "closed"
+
+    exemplar = make_exemplar(make(reads=[rooms, find_room], writes=[close]), know_none)
+    assert exemplar is not None
+    assert "return find_room(name=" in exemplar.evaluate
+
+
 def test_it_never_solves_a_held_out_task() -> None:
     environment = make(writes=[close], test_tasks=HELD_OUT)
     exemplar = make_exemplar(environment, HeldOutCalls(environment))
@@ -125,6 +157,31 @@ def test_the_challenger_is_shown_it() -> None:
     exemplar = make_exemplar(make(), know_none)
     assert exemplar is not None
     assert exemplar.write(failures=True) in first_prompt(make())
+
+
+def test_a_proposal_that_repeats_it_is_refused_as_not_new(process_sandbox: Sandbox) -> None:
+    arena = Arena(make(), process_sandbox, Limits())
+    context = ProposalContext(arena, Judge(SandboxTaskRunner(arena)))
+    scene = CodeAsTask(CodeAsTaskConfig(revisions=1)).scene(ProposalRequest(0, 0, 0), context)
+    scene.start()
+    assert scene.exemplar is not None
+    heard = scene.step(f"Answer:\n{scene.exemplar.write(failures=True).partition('Answer:')[2]}")
+    assert heard is not None
+    assert "This is the example. Write another task" in heard.content
+    assert scene.proposal.verdict.stage == Stage.NEW
+    other = "".join(
+        f"<{tag}>\n{text}\n</{tag}>\n"
+        for tag, text in [
+            ("instruction", "Book the attic for Ann."),
+            ("evaluation_function", "def evaluate():\n    return rooms()['attic']['guest'] == 'Ann'"),
+            ("solution", "book('attic', 'Ann')"),
+            ("failure_case", "book('attic', 'Bob')"),
+            ("failure_case", "book('red', 'Ann')"),
+            ("failure_case", "close('attic')"),
+        ]
+    )
+    assert scene.step(f"Answer:\n{other}End Answer") is None
+    assert scene.proposal.verdict.passed, scene.proposal.verdict.reason
 
 
 def test_the_hand_written_ones_of_the_built_in_environments_stay() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import selfchal as package
+from selfchal import load_manifest
+from selfchal.pipeline.manifest import apply_overrides
 from tests.builtin_envs.mcp.conftest import SERVER, MakeOptions, options
 from tests.cli.conftest import Selfchal
 from tests.support.oracle_endpoint import serve_oracle
@@ -55,6 +59,19 @@ def test_inspecting_lists_what_each_server_could_be_and_calls_no_tool(
     assert rows["mail"]["kind"] == "remote"
     assert "was not contacted" in rows["mail"]["why"]
     assert not (tmp_path / "calls").exists()
+
+
+def test_inspecting_ends_with_a_command_that_declares_a_server(config: Path, selfchal: Selfchal) -> None:
+    ended = selfchal("mcp", "inspect", config)
+    command = shlex.split(ended.out.splitlines()[-1])
+    declared = command[command.index("--set") + 1]
+    assert declared == f'environment.state={{"items": {{"file": "{config.parent / "items.json"}"}}}}'
+    rows: dict[str, Any] = {
+        "environment": {"name": "mcp", "servers": str(config)},
+        "model": {"name": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "x"},
+    }
+    apply_overrides(rows, [declared])
+    assert load_manifest(rows).resolved()["environment"]["state"]["items"]["file"]
 
 
 def test_inspecting_calls_the_tools_of_a_server_that_is_named_and_of_no_other(

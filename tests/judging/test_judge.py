@@ -89,6 +89,17 @@ def test_each_fault_falls_at_its_stage(
     assert not verdict.check, "the paper's filter refused it"
 
 
+def test_a_task_that_is_done_from_the_start_is_told_apart_from_one_with_a_lenient_verifier(
+    judge: Judge,
+) -> None:
+    evaluate = "def evaluate(): return get_order('W101')['status'] in ('pending', 'cancelled')"
+    done_before = judge(replace(CANCEL, evaluate=evaluate))
+    assert done_before.stage == Stage.FAILURES_FAILED
+    assert "It is True when nothing was done, too." in done_before.feedback
+    lenient = judge(replace(CANCEL, failures=(*CANCEL.failures[:2], CANCEL.solution)))
+    assert "Make evaluate stricter" in lenient.feedback
+
+
 VAGUE = replace(CANCEL, instruction="You are Ann Lee. Cancel your order.")
 
 
