@@ -21,11 +21,11 @@ pytestmark = pytest.mark.torch
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
-    "challenge.proposals=192",
-    "challenge.tasks=40",
+    "challenge.proposals=128",
+    "challenge.tasks=24",
     "trainer.steps=4",
     "rollout.batch=64",
-    "evaluation.tasks=24",
+    "evaluation.tasks=16",
     "evaluation.baselines=false",
 ]
 KILLS = 10
