@@ -40,6 +40,7 @@ CHARACTERS_A_MINUTE = 200
 SECONDS_A_FILE = 20
 MINUTES = 10.0
 
+_OWN = ("PYTHON", "PIP_", "COLUMNS")  # variables of whoever runs this, which a newcomer has not set
 PROGRAMS = {  # of an environment that borrows its packages
     "selfchal": 'selfchal "$@"',
     "pytest": 'pytest "$@"',
@@ -138,8 +139,8 @@ def make_environment(folder: Path, install: bool) -> Path:
 
 def run_steps(steps: list[Step], folder: Path, programs: Path) -> Iterator[Done]:
     """Do them in this folder. Programs that the page starts in the background are ended at the end."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_"))}
-    environ |= {"PATH": f"{programs}{os.pathsep}{environ['PATH']}", "COLUMNS": "80", "OMP_NUM_THREADS": "1"}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(_OWN)}
+    environ |= {"PATH": f"{programs}{os.pathsep}{environ['PATH']}", "OMP_NUM_THREADS": "1"}
     environ |= {"PYTHONUNBUFFERED": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     port = _find_port()
     background: list[subprocess.Popen[str]] = []

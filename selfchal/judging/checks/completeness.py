@@ -64,7 +64,7 @@ def _asks_encoder(config: CompletenessConfig) -> bool:
 
 @dataclass(frozen=True)
 class Completeness:
-    """Complete: the instruction holds what the solution needs and evaluate demands."""
+    """The instruction holds what the solution needs and evaluate demands."""
 
     config: CompletenessConfig = field(default_factory=CompletenessConfig)
     name: ClassVar[str] = "completeness"

@@ -26,7 +26,7 @@ class NoveltyConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Novelty:
-    """New: a task is no near-duplicate of an earlier one, and not too near a held-out test task."""
+    """A task is no near-duplicate of an earlier one, and not too near a held-out test task."""
 
     config: NoveltyConfig = field(default_factory=NoveltyConfig)
     name: ClassVar[str] = "novelty"

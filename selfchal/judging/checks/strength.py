@@ -50,7 +50,7 @@ class StrengthConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Strength:
-    """Strong: failure cases do something, and evaluate refuses what is not the solution's outcome."""
+    """Failure cases do something, and evaluate refuses what is not the solution's outcome."""
 
     config: StrengthConfig = field(default_factory=StrengthConfig)
     name: ClassVar[str] = "strength"
