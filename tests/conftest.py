@@ -22,6 +22,8 @@ from selfchal.plugins import load_plugins
 from tests.support.fuzz import load_profile
 
 load_profile()
+# Processes of tests side by side have the width of the terminal there; programs that they start go to none.
+os.environ.pop("COLUMNS", None)
 
 _MARKS_WHOLE_FILE = re.compile(r"^pytestmark = (\[[^\]]*|.*)\bpytest\.mark\.torch\b", re.MULTILINE)
 _HAS_TORCH = find_spec("torch") is not None

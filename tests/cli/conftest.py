@@ -31,9 +31,8 @@ Selfchal = Callable[..., Ended]
 
 
 @pytest.fixture
-def selfchal(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Selfchal:
+def selfchal(capfd: pytest.CaptureFixture[str]) -> Selfchal:
     """``selfchal("run", "x.yaml")`` gives exit code, stdout and stderr, which go to no terminal."""
-    monkeypatch.delenv("COLUMNS", raising=False)  # tests side by side have it
 
     def run(*arguments: object) -> Ended:
         capfd.readouterr()

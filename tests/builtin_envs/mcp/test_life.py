@@ -163,7 +163,9 @@ def test_values_are_structured_content_or_json_or_text(options: MakeOptions) -> 
 def test_a_server_that_does_not_start_says_why(options: MakeOptions) -> None:
     made = options("file")
     made["servers"]["mcpServers"]["items"]["command"] = "no-such-program"
-    with pytest.raises(EnvironmentDataError, match=r"'items' does not start .*no-such-program: No such file"):
+    with pytest.raises(
+        EnvironmentDataError, match=r"'items' does not start: there is no program 'no-such-program'"
+    ):
         selfchal.open_environment("mcp", **made)
 
 
