@@ -54,10 +54,17 @@ def is_thinking(text: str) -> bool:
 
 def strip_closings(text: str) -> str:
     """The turn without blanks around it and without the marks with which a template closes it."""
-    body = text.strip()
-    while closing := next((mark for mark in _CLOSINGS if body.endswith(mark)), ""):
-        body = body.removesuffix(closing).rstrip()
-    return body
+    end = _skip_blanks_before(text, len(text))
+    while text.endswith(_CLOSINGS, 0, end):
+        closing = next(mark for mark in _CLOSINGS if text.endswith(mark, 0, end))
+        end = _skip_blanks_before(text, end - len(closing))
+    return text[:end].lstrip()
+
+
+def _skip_blanks_before(text: str, end: int) -> int:
+    while end and text[end - 1].isspace():
+        end -= 1
+    return end
 
 
 def find_open_tag(prompt: str) -> str:

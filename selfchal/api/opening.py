@@ -93,10 +93,10 @@ def expect_part(kind: Kind, wanted: Any) -> None:
     """Raise TypeError for what is neither a name, a section, a class nor an instance of this kind."""
     if isinstance(wanted, str | Mapping | type):
         return
-    if isinstance(wanted, AbstractContextManager) and list_lacking(kind, wanted):
+    lacking = ", ".join(list_lacking(kind, wanted))
+    if lacking and isinstance(wanted, AbstractContextManager):
         opened = f"with selfchal.open_{kind}(…) as {kind}:"
         raise TypeError(f"the {kind} is not open yet; open it by a block that begins: {opened}")
-    lacking = ", ".join(list_lacking(kind, wanted))
     if lacking or isinstance(wanted, _PLAIN):
         needed = f"a name, a section, a class or an instance of {kind} is needed"
         why = f", which lacks {lacking}" if lacking and not isinstance(wanted, _PLAIN) else ""

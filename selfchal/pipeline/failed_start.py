@@ -13,9 +13,9 @@ from pathlib import Path
 
 from selfchal.core.errors import StoreError
 from selfchal.pipeline.run_lock import LOCK, lock_directory
-from selfchal.pipeline.store import DATABASE, MANIFEST, Store
+from selfchal.pipeline.store import DATABASE, DATABASE_FILES, MANIFEST, Store
 
-_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", MANIFEST, LOCK)
+_FILES = (*DATABASE_FILES, MANIFEST, LOCK)
 
 
 @contextlib.contextmanager

@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS metrics (stage TEXT, step INTEGER, body TEXT, PRIMARY
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, body TEXT);
 """
 MANIFEST, DATABASE, RESULTS = "manifest.yaml", "store.sqlite", "results.json"
+DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 
 
 def is_run(directory: Path) -> bool:
@@ -81,7 +82,7 @@ class Store:
         with raise_store_errors(directory, "create"):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # what agents saw is for its owner alone
             with locking(directory) as lock:
-                for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm"):
+                for name in DATABASE_FILES:
                     (directory / name).unlink(missing_ok=True)
                 _write_manifest(directory / MANIFEST, resolved)
                 return cls(directory, _connect(directory), lock)

@@ -34,6 +34,7 @@ KINDS = (
     Kind("check", "register_checks", judge.Check, judge.ComparingCheck),
     Kind("watcher", "register_watchers", watcher.Watcher),
 )
+_BY_NAME = {kind.name: kind for kind in KINDS}
 
 _NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
@@ -69,14 +70,13 @@ def fault(kind: Kind, offered: object) -> str:
 
 def find_fault(kind: str, offered: object) -> str:
     """``fault`` for a kind by its name."""
-    return fault(next(one for one in KINDS if one.name == kind), offered)
+    return fault(_BY_NAME[kind], offered)
 
 
 def list_lacking(kind: str, made: object) -> list[str]:
     """The methods that an object which is made already lacks to be used as this kind."""
-    (protocol,) = (one.protocol for one in KINDS if one.name == kind)
     has = dir(made)
-    methods = [name for name, value in vars_of(protocol).items() if inspect.isfunction(value)]
+    methods = [name for name, value in vars_of(_BY_NAME[kind].protocol).items() if inspect.isfunction(value)]
     return sorted(name for name in methods if not name.startswith("_") and name not in has)
 
 

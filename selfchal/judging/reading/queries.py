@@ -24,6 +24,7 @@ _SIGN = re.compile(r"[=<>{}\[\]|]|\w\(")  # outside quotes these are no prose
 _LITERAL = re.compile(
     r"'(?P<single>(?:[^'\\]|\\.|'')*)'|\"(?P<double>(?:[^\"\\]|\\.)*)\"(?P<key>\s*:)?|(?<![\w.])(?P<number>-?\d+(?:\.\d+)?)(?![\w.])"
 )
+_LONGEST = 2_000  # characters of a statement: the patterns take its square, and a model wrote it
 _COUNTED = frozenset({"0", "1"})  # truth values, and how many rows are wanted: a language's own, not a task's
 
 
@@ -42,6 +43,8 @@ class Literal:
 
 def find_literals(text: str) -> list[Literal] | None:
     """The values in a statement, of which there may be none; None for a text that is no statement."""
+    if len(text) > _LONGEST:
+        return None
     bare = _LITERAL.sub(" ", text)
     if not _STATEMENT.match(text) and (bare == text or not _SIGN.search(bare)):
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from selfchal.judging.reading.queries import find_literals
@@ -54,3 +56,11 @@ def test_a_value_is_exchanged_where_it_stands() -> None:
     first, second = find_literals(text) or []
     assert first.exchange("x") == "SELECT a FROM t WHERE a = 'x' AND b = 'a'"
     assert second.exchange("x") == "SELECT a FROM t WHERE a = 'a' AND b = 'x'"
+
+
+@pytest.mark.parametrize("filling", ["'\\'", "select a(", '"\\"', "a,", "'", "''", "1 "])
+def test_a_megabyte_takes_less_than_a_second(filling: str) -> None:
+    started = time.thread_time()
+    find_literals("select " + filling * (1_000_000 // len(filling)))
+    find_literals(f"select {filling * (1_900 // len(filling))}")
+    assert time.thread_time() - started < 1.0
