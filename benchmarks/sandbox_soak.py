@@ -17,9 +17,12 @@ from pathlib import Path
 from selfchal.core.sandbox import Limits, Program, Sandbox, Status
 from selfchal.core.world import ToolResult
 from selfchal.plugins import load_plugins
+from selfchal.sandbox.compiling import close_shared_service, compile_source
+from selfchal.sandbox.compiling.service import MOST_REMEMBERED
 
 LIMITS = Limits(seconds=60.0)
 THREADS = 4
+BYTES_A_PROGRAM = 400  # at least so much is remembered of each
 _ROOM_KB = 16 * 1024  # of resident memory between the first tenth and the last
 _ROOM_DESCRIPTORS = 4 * 8  # executions that are under way when one looks
 
@@ -67,8 +70,18 @@ def look(started: float, done: int) -> tuple[int, int, int, int]:
     return mine, theirs, descriptors, zombies
 
 
+def fill_compile_service(most: int) -> None:
+    """Have it remember as much as it may: what it forgets from then on makes room for what it learns.
+
+    The sources are as long as those of the soak, for memory of one size is not used again for another.
+    """
+    for number in range(min(most, MOST_REMEMBERED // BYTES_A_PROGRAM)):
+        compile_source(f"result = sub({number}, 1)")
+
+
 def soak(sandbox: Sandbox, executions: int) -> bool:
     """Run them; True when everything stayed flat."""
+    fill_compile_service(executions)
 
     def one(number: int) -> None:
         execution = sandbox.run(Program(f"result = add({number}, 1)", hash_seed=number % 2), Adds(), LIMITS)
@@ -102,6 +115,7 @@ def main() -> None:
     sandbox = plugin(plugin.Config())
     flat = soak(sandbox, options.executions)
     sandbox.close()
+    close_shared_service()
     left = family(os.getpid())
     print("flat" if flat else "something grew", f"and {len(left)} processes left after closing")
     sys.exit(0 if flat and not left else 1)

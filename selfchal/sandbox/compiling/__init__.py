@@ -6,7 +6,16 @@ Both answer ``Refused`` with a reason for all else, and both may be called from 
 """
 
 from selfchal.sandbox.compiling.outcome import Compiled, Refused
-from selfchal.sandbox.compiling.service import CompileService, compile_source
+from selfchal.sandbox.compiling.service import CompileService, close_shared_service, compile_source
 from selfchal.sandbox.compiling.trees import MAX_DEPTH, MAX_NODES, parse_tree
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "CompileService", "Compiled", "Refused", "compile_source", "parse_tree"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "CompileService",
+    "Compiled",
+    "Refused",
+    "close_shared_service",
+    "compile_source",
+    "parse_tree",
+]

@@ -27,7 +27,8 @@ _PROGRAM = f"import sys; sys.path.insert(0, {_FOLDER!r}); from worker.program im
 # A machine that is busy with other things answers late; what the worker itself takes ends by its own timer.
 _PATIENCE_SECONDS = 30.0
 _ATTEMPTS = 3
-_MOST_REMEMBERED = 16 * 2**20  # bytes of sources and of what became of them
+MOST_REMEMBERED = 16 * 2**20  # bytes of sources and of what became of them
+_ENTRY_BYTES = 200  # an entry costs that much beside its texts (tracemalloc, CPython 3.11: 180)
 _WORKERS = 2
 _REASON_CAP = 500
 
@@ -200,12 +201,13 @@ class _Remembered:
                 return
             self._outcomes[source] = outcome
             self._size += _measure(source, outcome)
-            while self._size > _MOST_REMEMBERED:
+            while self._size > MOST_REMEMBERED:
                 self._size -= _measure(*self._outcomes.popitem(last=False))
 
 
 def _measure(source: str, outcome: Compiled | Refused) -> int:
-    return sys.getsizeof(source) + (len(outcome.code) if isinstance(outcome, Compiled) else 500)
+    outcome_bytes = len(outcome.code) if isinstance(outcome, Compiled) else 500
+    return sys.getsizeof(source) + outcome_bytes + _ENTRY_BYTES
 
 
 _shared: list[CompileService] = []
@@ -221,11 +223,12 @@ def compile_source(source: str) -> Compiled | Refused:
     return service.compile_source(source)
 
 
-def _close_shared() -> None:
+def close_shared_service() -> None:
+    """End the workers of this process and forget what they compiled; the next source starts others."""
     while _shared:
         _shared.pop().close()
 
 
-atexit.register(_close_shared)
+atexit.register(close_shared_service)
 if sys.platform != "win32":
     os.register_at_fork(after_in_child=_shared.clear)  # the workers' pipes are the parent's

@@ -197,7 +197,7 @@ def test_equal_sources_become_equal_bytes() -> None:
 def test_an_answer_is_remembered_until_others_need_the_room(
     own: CompileService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "_MOST_REMEMBERED", 100_000)
+    monkeypatch.setattr(service, "MOST_REMEMBERED", 100_000)
     first = own.compile_source("x = 1")
     assert own.compile_source("x = 1") is first
     for number in range(100):
@@ -241,7 +241,7 @@ def test_a_forked_process_has_workers_of_its_own() -> None:
     pid = os.fork()
     if pid == 0:
         alright = isinstance(compile_source("x = 'in the child'"), Compiled)
-        service._close_shared()
+        service.close_shared_service()
         os._exit(0 if alright else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert isinstance(compile_source("x = 'after the fork'"), Compiled)
