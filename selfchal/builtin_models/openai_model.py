@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class OpenAIModel:
-    """A Model behind an OpenAI-compatible endpoint."""
+    """A model behind an OpenAI-compatible endpoint: an API, vLLM, llama.cpp, Ollama. It cannot be trained."""
 
     name: ClassVar[str] = "openai"
     Config: ClassVar[type[BaseModel]] = OpenAIConfig

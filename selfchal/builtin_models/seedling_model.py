@@ -39,7 +39,7 @@ class SeedlingConfig(BaseModel):
 
 
 class SeedlingModel(TransformersModel):
-    """A TransformersModel over the packaged weights."""
+    """A toy model of a million weights that comes with selfchal, for the quick start and tests."""
 
     name: ClassVar[str] = "seedling"
     Config: ClassVar[type[BaseModel]] = SeedlingConfig

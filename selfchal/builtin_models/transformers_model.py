@@ -21,7 +21,7 @@ from selfchal.core.requirement import Requirement
 
 
 class TransformersModel:
-    """A TrainableModel over a transformers causal decoder. ``generate`` may be called from any thread."""
+    """A language model that transformers loads: it samples and is trained in this process."""
 
     name: ClassVar[str] = "transformers"
     Config: ClassVar[type[BaseModel]] = TransformersConfig

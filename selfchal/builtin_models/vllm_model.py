@@ -23,7 +23,7 @@ from selfchal.core.turns import TurnStream
 
 
 class VllmModel:
-    """A TrainableModel (with ``train``) whose samples come from vLLM; ``generate`` works from any thread."""
+    """A language model that samples through vLLM; with train, transformers trains it in this process."""
 
     name: ClassVar[str] = "vllm"
     Config: ClassVar[type[BaseModel]] = VllmConfig

@@ -48,6 +48,13 @@ def test_a_strangers_class_is_found_by_kind_and_name(install: Install) -> None:
     assert listed.summary == "Refuses rude instructions."
 
 
+def test_the_list_of_the_plugins_that_come_with_selfchal_is_plain_text() -> None:
+    """`selfchal plugins list` shows them in a terminal, where markup is noise."""
+    for item in load_plugins().all():
+        assert item.summary.endswith("."), item.name
+        assert not set(item.summary) & set("`*{}"), item.name
+
+
 def test_a_check_that_compares_tasks_is_a_check_too(install: Install) -> None:
     compares = CHECK.replace(
         "def check(self, task, bench, evidence)", "def compare(self, tasks, earlier, held_out)"

@@ -22,7 +22,7 @@ class StabilityConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Stability:
-    """``evaluate`` says the same again, with another hash seed, clock and order of sets."""
+    """What evaluate says stays the same with another hash seed, clock and order of sets."""
 
     config: StabilityConfig = field(default_factory=StabilityConfig)
     name: ClassVar[str] = "stability"

@@ -60,7 +60,7 @@ class DockerConfig(BaseModel):
 
 
 class DockerSandbox(ChannelSandbox):
-    """Long-lived containers, each with a relay and zygotes of its own; executions are spread over them."""
+    """Containers of a Docker engine, started once; executions are spread over them."""
 
     name: ClassVar[str] = "docker"
     Config: ClassVar[type[BaseModel]] = DockerConfig

@@ -54,7 +54,7 @@ class MontyConfig(BaseModel):
 
 
 class MontySandbox:
-    """A pool of Monty workers; each execution or session has one of its own."""
+    """Monty, an interpreter of a part of Python in Rust; runs on every system."""
 
     name: ClassVar[str] = "monty"
     Config: ClassVar[type[BaseModel]] = MontyConfig

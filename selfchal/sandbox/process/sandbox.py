@@ -48,7 +48,7 @@ class ProcessConfig(BaseModel):
 
 
 class ProcessSandbox(ChannelSandbox):
-    """Namespaces, Landlock, seccomp and rlimits around forked children of a bare interpreter."""
+    """Processes of their own behind namespaces, Landlock, seccomp and limits. Linux; needs no container."""
 
     name: ClassVar[str] = "process"
     Config: ClassVar[type[BaseModel]] = ProcessConfig

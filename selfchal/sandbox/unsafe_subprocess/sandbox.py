@@ -51,7 +51,7 @@ class UnsafeSubprocessConfig(BaseModel):
 
 
 class UnsafeSubprocessSandbox(ChannelSandbox):
-    """A fresh interpreter for each execution, behind rlimits only."""
+    """An interpreter for each execution, behind rlimits only: for code that you trust."""
 
     name: ClassVar[str] = "unsafe-subprocess"
     Config: ClassVar[type[BaseModel]] = UnsafeSubprocessConfig
