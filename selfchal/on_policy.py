@@ -21,29 +21,52 @@ if TYPE_CHECKING:
         Prepared,
         train,
     )
-    from selfchal.builtin_trainers.options import ClippedOptions, OnPolicyOptions
+    from selfchal.builtin_trainers.options import ClippedOptions, OnPolicyOptions, find_loss_obstacle
     from selfchal.builtin_trainers.parallel import Team
+    from selfchal.builtin_trainers.policy_loss.loss import (
+        PolicyLoss,
+        TokenWeights,
+        compute_advantages,
+        compute_policy_loss,
+        is_left_out,
+        weigh_tokens,
+    )
+    from selfchal.builtin_trainers.policy_loss.seams import (
+        AdvantageName,
+        AggregationName,
+        ClipName,
+        RatioName,
+    )
     from selfchal.builtin_trainers.rollouts import has_signal, judged
-    from selfchal.builtin_trainers.surrogate import clipped_policy_loss
 
 __all__ = [
+    "AdvantageName",
+    "AggregationName",
     "Algorithm",
     "BatchLoss",
+    "ClipName",
     "ClippedOptions",
     "MicroBatch",
     "OnPolicyOptions",
     "PolicyBatch",
+    "PolicyLoss",
     "Preparation",
     "Prepared",
+    "RatioName",
     "Scores",
     "Team",
+    "TokenWeights",
     "agent_tokens",
-    "clipped_policy_loss",
+    "compute_advantages",
+    "compute_policy_loss",
+    "find_loss_obstacle",
     "has_signal",
+    "is_left_out",
     "judged",
     "micro_batches",
     "score",
     "train",
+    "weigh_tokens",
 ]
 
 _NAMES_BY_MODULE = {
@@ -57,10 +80,23 @@ _NAMES_BY_MODULE = {
         "Prepared",
         "train",
     ),
-    "selfchal.builtin_trainers.options": ("ClippedOptions", "OnPolicyOptions"),
+    "selfchal.builtin_trainers.options": ("ClippedOptions", "OnPolicyOptions", "find_loss_obstacle"),
     "selfchal.builtin_trainers.parallel": ("Team",),
+    "selfchal.builtin_trainers.policy_loss.loss": (
+        "PolicyLoss",
+        "TokenWeights",
+        "compute_advantages",
+        "compute_policy_loss",
+        "is_left_out",
+        "weigh_tokens",
+    ),
+    "selfchal.builtin_trainers.policy_loss.seams": (
+        "AdvantageName",
+        "AggregationName",
+        "ClipName",
+        "RatioName",
+    ),
     "selfchal.builtin_trainers.rollouts": ("has_signal", "judged"),
-    "selfchal.builtin_trainers.surrogate": ("clipped_policy_loss",),
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 

@@ -8,6 +8,7 @@ of a team, validation, checkpoints, and the end of a training that has nothing l
 
 from __future__ import annotations
 
+import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -34,6 +35,23 @@ class PolicyBatch:
 
     episodes: list[Episode]
     advantages: Tensor | None = None  # [B] what each is worth; None where tokens have advantages of their own
+    learns: Tensor | None = None  # [B] False: there for KL and entropy alone; None: all have a signal
+
+    def split(self, parts: int, seed: int) -> list[PolicyBatch]:
+        """The episodes dealt at random into so many parts of nearly equal size, or fewer with one each."""
+        if parts == 1:
+            return [self]
+        rows = list(range(len(self.episodes)))
+        random.Random(seed).shuffle(rows)
+        return [self._select(sorted(rows[first::parts])) for first in range(min(parts, len(rows)))]
+
+    def _select(self, rows: list[int]) -> PolicyBatch:
+        advantages, learns = self.advantages, self.learns
+        return PolicyBatch(
+            [self.episodes[row] for row in rows],
+            None if advantages is None else advantages[rows],
+            None if learns is None else learns[rows],
+        )
 
 
 class Prepared(Protocol):
@@ -123,11 +141,14 @@ class Algorithm(Protocol[P]):
         ...
 
     def prepare(self, preparation: Preparation, batch: PolicyBatch) -> list[P]:
-        """This process's micro-batches, scored with the weights before the first epoch."""
+        """This process's micro-batches, scored with the weights before the first step.
+
+        Called for each minibatch of an update, which is a batch of its own.
+        """
         ...
 
     def loss(self, scores: Scores, prepared: P, tokens: int) -> BatchLoss:
-        """A micro-batch's part of the loss. ``tokens``: the agent's tokens of the whole batch."""
+        """A micro-batch's part of the loss. ``tokens``: the agent's tokens of the whole minibatch."""
         ...
 
 
@@ -201,35 +222,40 @@ def update(
     batch: PolicyBatch,
     step: int,
 ) -> dict[str, float]:
-    """``epochs`` optimiser steps on one batch; means over the agent's tokens for the metrics.
+    """``epochs`` passes over one batch, an optimiser step for each of its ``minibatches``; means over the
+    agent's tokens for the metrics.
 
     Raises TrainingError where a gradient is not finite.
     """
     options, network = algorithm.options, optimizer.network.train()
-    prepared = algorithm.prepare(Preparation(network, reference, optimizer.team, options), batch)
-    tokens = sum(map(agent_tokens, batch.episodes))
+    preparation = Preparation(network, reference, optimizer.team, options)
+    minibatches = batch.split(options.minibatches, step)
+    prepared = [(part, algorithm.prepare(preparation, part)) for part in minibatches]
     sums: dict[str, float] = defaultdict(float)
     shares: dict[str, float] = defaultdict(float)
     norm = 0.0
     for _ in range(options.epochs):
-        for part in prepared:
-            scores = score(
-                network,
-                part.batch,
-                bfloat16=options.precision == "bfloat16",
-                entropy_gradient=options.entropy_bonus > 0,
-            )
-            found = algorithm.loss(scores, part, tokens)
-            (found.loss * part.counts).backward()
-            _add(sums, found.sums, part.counts)
-            _add(shares, found.shares, part.counts)
-        norm += optimizer.step(step)
+        for minibatch, parts in prepared:
+            tokens = sum(map(agent_tokens, minibatch.episodes))
+            for part in parts:
+                scores = score(
+                    network,
+                    part.batch,
+                    bfloat16=options.precision == "bfloat16",
+                    entropy_gradient=options.entropy_bonus > 0,
+                )
+                found = algorithm.loss(scores, part, tokens)
+                (found.loss * part.counts).backward()
+                _add(sums, found.sums, part.counts)
+                _add(shares, found.shares, part.counts)
+            norm += optimizer.step(step)
     network.eval()
+    steps, tokens = options.epochs * len(prepared), sum(map(agent_tokens, batch.episodes))
     means = {name: total / options.epochs / tokens for name, total in optimizer.team.sum(sums).items()}
     return {
-        **{name: total / options.epochs for name, total in optimizer.team.sum(shares).items()},
+        **{name: total / steps for name, total in optimizer.team.sum(shares).items()},
         **means,
-        "grad_norm": norm / options.epochs,
+        "grad_norm": norm / steps,
         "learning_rate": options.learning_rate * rate_fraction(options, step),
     }
 

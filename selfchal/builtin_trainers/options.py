@@ -5,9 +5,19 @@ A Config says an option again where its default or its meaning differs. Light: n
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from selfchal.builtin_trainers.policy_loss.seams import (
+    AGGREGATION,
+    CLIP,
+    RATIO,
+    AggregationName,
+    ClipName,
+    RatioName,
+    find_seam_obstacle,
+)
 
 
 class Options(BaseModel):
@@ -62,7 +72,11 @@ class OnPolicyOptions(RolloutOptions, OptimizerOptions, CheckpointOptions):
     """What the on-policy loop (``selfchal.builtin_trainers.on_policy``) needs of every algorithm."""
 
     epochs: int = Field(1, ge=1)
-    """Optimiser steps on each batch of rollouts. With 1 the ratio is 1 and the clip never acts."""
+    """Passes over each batch of rollouts. With 1, and 1 of the ``minibatches``, the ratio is 1 and the clip
+    never acts."""
+    minibatches: int = Field(1, ge=1)
+    """Parts that the episodes of a batch are dealt into at random, each with an optimiser step of its own in
+    every pass. Log-probabilities are compared with those before the first of these steps."""
     patience: int = Field(5, ge=1)
     """Updates in a row without any signal before training stops and says why."""
     kl: float = Field(0.0, ge=0)
@@ -78,15 +92,57 @@ class OnPolicyOptions(RolloutOptions, OptimizerOptions, CheckpointOptions):
 
 
 class ClippedOptions(OnPolicyOptions):
-    """The clipped surrogate that GRPO and PPO share, and the weight of what another engine sampled."""
+    """Three of the four seams of the loss, which GRPO and PPO share (``advantage`` is GRPO's own), and the
+    weight of what another engine sampled. See docs/trainers.md#four-seams."""
 
+    ratio: RatioName = "token"
+    """token: how much likelier each token has become since the update began. sequence: the geometric mean
+    over an episode's tokens (GSPO, with a clip of about 0.0003). Or package.module:function of your own."""
+    clip: ClipName = "ppo"
+    """ppo: the worse of the plain and the clipped ratio. cispo: the ratio is a weight that is cut above, so
+    that every token goes on learning. none: the policy gradient itself. Or package.module:function."""
     clip_low: float = Field(0.1, gt=0, lt=1)
-    """The ratio is clipped to [1 - clip_low, 1 + clip_high]."""
+    """The ratio is clipped to [1 - clip_low, 1 + clip_high]. It acts where one batch is stepped on more than
+    once: with ``epochs`` or ``minibatches`` above 1."""
     clip_high: float = Field(0.1, gt=0)
     """DAPO's asymmetric clip is clip_low 0.2, clip_high 0.28."""
+    aggregation: AggregationName = "token"
+    """token: the mean over all of the agent's tokens (DAPO). sequence: the mean over each episode's tokens,
+    then over episodes (GRPO, GSPO). constant: the sum over tokens / (episodes * length_budget) (Dr. GRPO).
+    Or package.module:function of your own."""
+    length_budget: int = Field(1024, ge=1)
+    """The constant of ``aggregation: constant``, in agent tokens an episode."""
     importance_cap: float | None = Field(2.0, gt=0)
-    """Tokens are weighted by min(trainer's / sampler's probability, this), since the sampling engine's
-    numbers differ from the trainer's. null: no correction."""
+    """Tokens are weighted by the trainer's / the sampler's probability, since the sampling engine's numbers
+    differ from the trainer's; ``importance`` says what happens beyond this. null: no correction."""
+    importance: Literal["truncate", "mask"] = "truncate"
+    """truncate: the weight is at most ``importance_cap``. mask: a token whose weight is above it, or below
+    1 / importance_cap, is not learnt from."""
+    overlong_filter: bool = False
+    """Episodes that ended because the context was full are not learnt from; they count in their group's mean
+    (DAPO)."""
+
+    @model_validator(mode="after")
+    def refuse_what_is_ignored(self) -> Self:
+        """An option that the others make meaningless is an error, unless it is what it would be anyway."""
+        ignored = {
+            "clip_low": self.clip in ("cispo", "none") and f"clip: {self.clip} has no lower bound",
+            "clip_high": self.clip == "none" and "clip: none clips nothing",
+            "length_budget": self.aggregation in ("token", "sequence")
+            and f"aggregation: {self.aggregation} has no constant",
+            "importance": self.importance_cap is None and "importance_cap: null corrects nothing",
+        }
+        for name, reason in ignored.items():
+            if reason and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} would be ignored: {reason}; leave it out")
+        return self
+
+
+def find_loss_obstacle(options: ClippedOptions) -> str:
+    """Why a function of the loss that another package is to bring cannot be had; empty when all can."""
+    return find_seam_obstacle(
+        (RATIO, options.ratio), (CLIP, options.clip), (AGGREGATION, options.aggregation)
+    )
 
 
 class OfflineOptions(OptimizerOptions, CheckpointOptions):

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
-from selfchal.builtin_trainers.options import RolloutOptions
+from selfchal.builtin_trainers.options import RolloutOptions, find_loss_obstacle
+from selfchal.builtin_trainers.policy_loss.seams import ADVANTAGE, find_seam_obstacle
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.rft.config import RftConfig
 from selfchal.builtin_trainers.trl_grpo.config import TrlGrpoConfig
@@ -30,12 +31,16 @@ TRL = (*TORCH, Requirement("trl", "selfchal[trl]"))
 
 
 class Grpo:
-    """Group-relative policy optimisation, with Dr. GRPO and DAPO as options."""
+    """Group-relative policy optimisation; Dr. GRPO, DAPO, RLOO, GSPO and CISPO by its options."""
 
     name: ClassVar[str] = "grpo"
     Config: ClassVar[type[BaseModel]] = GrpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
     requires: ClassVar[tuple[Requirement, ...]] = TORCH
+
+    @classmethod
+    def find_obstacle(cls, config: GrpoConfig) -> str:
+        return find_seam_obstacle((ADVANTAGE, config.advantage)) or find_loss_obstacle(config)
 
     def __init__(self, config: GrpoConfig) -> None:
         self.config = config
@@ -64,6 +69,10 @@ class Ppo:
     Config: ClassVar[type[BaseModel]] = PpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
     requires: ClassVar[tuple[Requirement, ...]] = TORCH
+
+    @classmethod
+    def find_obstacle(cls, config: PpoConfig) -> str:
+        return find_loss_obstacle(config)
 
     def __init__(self, config: PpoConfig) -> None:
         self.config = config

@@ -17,6 +17,8 @@ OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.Gt,
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
+    ast.LtE: ast.GtE,
+    ast.GtE: ast.LtE,
 }
 NAMES = {
     "minimum": "maximum",

@@ -16,7 +16,8 @@ from selfchal.builtin_trainers.batch import agent_tokens
 from selfchal.builtin_trainers.forward import score
 from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
-from selfchal.builtin_trainers.on_policy import PolicyBatch, Preparation
+from selfchal.builtin_trainers.on_policy import PolicyBatch, Preparation, update
+from selfchal.builtin_trainers.optim import Optimizer
 from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.ppo.algorithm import PpoAlgorithm
 from selfchal.builtin_trainers.ppo.config import PpoConfig
@@ -85,9 +86,10 @@ def theirs(network: Any, episodes: list[Episode], config: GrpoConfig, scratch: P
         bf16=False,
         gradient_checkpointing=False,
         report_to="none",
-        loss_type=KINDS[config.loss],
+        loss_type="cispo" if config.clip == "cispo" else KINDS[config.aggregation],
+        importance_sampling_level=config.ratio,
         epsilon=config.clip_low,
-        epsilon_high=config.clip_high,
+        epsilon_high=config.clip_high + (config.clip == "cispo"),  # TRL's bound is the weight itself there
         max_completion_length=config.length_budget,
         per_device_train_batch_size=8,
         num_generations=4,
@@ -118,13 +120,13 @@ def theirs(network: Any, episodes: list[Episode], config: GrpoConfig, scratch: P
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_grpo_is_trls(kind: Any, kl: float, tmp_path: Path) -> None:
     config = GrpoConfig(
-        loss=kind,
+        aggregation=kind,
         kl=kl,
         clip_low=0.1,
         clip_high=0.15,
         epochs=2,
         importance_cap=None,
-        length_budget=32,
+        **({"length_budget": 32} if kind == "constant" else {}),
         micro_batch_tokens=40,
     )
     episodes = multi_turn()
@@ -141,6 +143,85 @@ def test_grpo_entropy_bonus_is_trls(tmp_path: Path) -> None:
     trl_loss, trl_gradient = theirs(tiny_llama(seed=1), episodes, config, tmp_path)
     assert loss == pytest.approx(trl_loss, rel=1e-5)
     agrees(gradient, trl_gradient)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "seams",
+    [
+        # With a ratio by sequence TRL weighs its KL by that ratio too; ours keeps the token's (corrections.py).
+        {"ratio": "sequence", "aggregation": "sequence", "clip_low": 0.02, "clip_high": 0.03},
+        {"clip": "cispo", "ratio": "sequence", "clip_high": 0.02},
+        {"clip": "cispo", "clip_high": 0.1, "kl": 0.05},
+        {"advantage": "leave_one_out", "aggregation": "sequence", "kl": 0.05},
+    ],
+    ids=["gspo", "cispo by sequence", "cispo", "rloo"],
+)
+def test_the_seams_are_trls(seams: dict[str, Any], tmp_path: Path) -> None:
+    config = GrpoConfig(**seams, epochs=2, importance_cap=None, micro_batch_tokens=40)
+    episodes = multi_turn()
+    loss, gradient = ours(tiny_llama(seed=1), episodes, config)
+    trl_loss, trl_gradient = theirs(tiny_llama(seed=1), episodes, config, tmp_path)
+    assert loss == pytest.approx(trl_loss, rel=1e-5, abs=1e-7)
+    agrees(gradient, trl_gradient)
+
+
+def test_rloo_is_the_policy_gradient_with_the_mean_of_the_others() -> None:
+    """arXiv 2402.14740: the sum over episodes of (reward - mean of the others) times the episode's gradient."""
+    config = GrpoConfig(advantage="leave_one_out", clip="none", aggregation="constant", length_budget=1)
+    episodes, network = multi_turn(), tiny_llama(seed=7)
+    _, gradient = ours(network, episodes, config.model_copy(update={"importance_cap": None}))
+    network.zero_grad()
+    total = torch.zeros(())
+    for episode in episodes:
+        others = [e.reward or 0.0 for e in episodes if e.task == episode.task and e is not episode]
+        worth = (episode.reward or 0.0) - sum(others) / len(others)
+        logprobs = torch.log_softmax(network(input_ids=torch.tensor([episode.ids])).logits[0], -1)
+        own = [logprobs[i - 1, token] for i, token in enumerate(episode.ids) if episode.mask[i]]
+        total = total - worth * torch.stack(own).sum()
+    (total / len(episodes)).backward()
+    agrees(gradient, gradients(network))
+
+
+@pytest.mark.parametrize("aggregation", ["token", "sequence"])
+def test_a_tiny_kl_does_not_rescale_the_policys_gradient(aggregation: str) -> None:
+    """Its penalty brings in the groups without a signal, which do not count in the policy's mean."""
+    episodes = multi_turn(count=16)
+    for episode in episodes[8:]:
+        episode.reward = 1.0
+    config = GrpoConfig(aggregation=aggregation, epochs=2, importance_cap=None)
+    _, without = ours(tiny_llama(seed=1), episodes, config)
+    _, tiny = ours(tiny_llama(seed=1), episodes, config.model_copy(update={"kl": 1e-7}))
+    agrees(tiny, without)
+
+
+def test_each_minibatch_has_a_step_of_its_own_on_ratios_to_the_policy_before_all_of_them() -> None:
+    config = GrpoConfig(minibatches=2, learning_rate=0.02, max_grad_norm=1e9, importance_cap=None)
+    network, by_hand, episodes = tiny_llama(seed=7), tiny_llama(seed=7), multi_turn()
+    algorithm = GrpoAlgorithm(config)
+    batch = algorithm.choose(groups_of(episodes))
+    assert batch is not None
+    metrics = update(algorithm, Optimizer(network, config, Team(), shard=False), None, batch, step=1)
+    assert metrics["logprob_diff"] < 1e-6, "what sampled is the policy before the first step"
+
+    optimizer = torch.optim.AdamW(by_hand.parameters(), lr=0.02, betas=(0.9, 0.999), weight_decay=0.0)
+    parts = batch.split(2, seed=1)
+    assert sorted(e.sample for part in parts for e in part.episodes) == sorted(e.sample for e in episodes)
+    for part in parts:
+        optimizer.zero_grad()
+        assert part.advantages is not None
+        losses = []
+        for episode, advantage in zip(part.episodes, part.advantages, strict=True):
+            logprobs = torch.log_softmax(by_hand(input_ids=torch.tensor([episode.ids])).logits[0], -1)
+            for i, token in enumerate(episode.ids):
+                if episode.mask[i]:
+                    ratio = torch.exp(logprobs[i - 1, token] - episode.logprobs[i])
+                    clipped = ratio.clamp(0.9, 1.1)
+                    losses.append(-torch.minimum(ratio * advantage, clipped * advantage))
+        torch.stack(losses).mean().backward()
+        optimizer.step()
+    mine, hands = (torch.cat([p.detach().flatten() for p in n.parameters()]) for n in (network, by_hand))
+    agrees(mine, hands, relative=1e-4)
 
 
 def test_micro_batches_do_not_change_the_gradient() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,6 +32,7 @@ torch.set_num_threads(1)  # the network is so small that threads would only wait
 MANIFEST = Path(__file__).parents[1] / "manifest.yaml"
 OPTIONS = ReinforceConfig(steps=40, tasks_per_step=8, group_size=8, learning_rate=0.02)
 SHORT = OPTIONS.model_copy(update={"steps": 6, "checkpoint_every": 3})
+GAME = {"steps", "tasks_per_step", "group_size", "learning_rate"}
 CONTRACT = {"steps": 6, "tasks_per_step": 4, "group_size": 8, "checkpoint_every": 2, "learning_rate": 0.02}
 
 
@@ -103,20 +105,44 @@ def test_a_policy_that_always_passes_has_nothing_to_learn_after_a_while() -> Non
     assert not found[-1]
 
 
-def test_the_loss_is_the_mean_over_the_tokens_of_minus_advantage_times_log_probability() -> None:
-    options = ReinforceConfig(entropy_bonus=0.5)
+def test_the_gradient_is_that_of_the_mean_over_the_tokens_of_minus_advantage_times_log_probability() -> None:
+    options = ReinforceConfig(entropy_bonus=0.5, importance_cap=None)
     algorithm = ReinforceAlgorithm(options, RunningMean(0.9))
-    network = tiny_network()
-    batch = algorithm.choose([Group("t", (episode(1, tokens=3), episode(-1, tokens=1)))])
+    network, played = tiny_network(), [episode(1, tokens=3), episode(-1, tokens=1)]
+    batch = algorithm.choose([Group("t", tuple(played))])
     assert batch is not None
-    (part,) = algorithm.prepare(Preparation(network, None, Team(), options), batch)[:1]
-    scores = score(network, part.batch)
-    found = algorithm.loss(scores, part, tokens=4)
-    expected = (
-        -(scores.logprobs + 0.5 * scores.entropies).sum() / 4
-    )  # the longer episode is a batch of its own
-    assert found.loss.item() == pytest.approx(expected.item())
-    assert found.sums["loss"].item() / 4 == pytest.approx(expected.item())
+    for part in algorithm.prepare(Preparation(network, None, Team(), options), batch):
+        algorithm.loss(score(network, part.batch, entropy_gradient=True), part, tokens=4).loss.backward()
+    found = gradients(network)
+
+    network.zero_grad()
+    total = torch.zeros(())
+    for one in played:
+        scores = score(network, *micro_batches([one], 1_000), entropy_gradient=True)
+        total = total - (one.reward * scores.logprobs + 0.5 * scores.entropies).sum() / 4
+    total.backward()
+    torch.testing.assert_close(found, gradients(network))
+
+
+def gradients(network: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize(
+    "seams",
+    [
+        {"clip": "ppo", "clip_low": 0.2, "clip_high": 0.2, "epochs": 2},
+        {"clip": "cispo", "minibatches": 2, "aggregation": "sequence"},
+        {"ratio": "sequence", "importance": "mask", "aggregation": "constant", "length_budget": 1},
+    ],
+    ids=str,
+)
+def test_it_learns_the_game_with_every_seam_that_it_does_not_replace(seams: dict[str, Any]) -> None:
+    model = TinyModel()
+    Reinforce(ReinforceConfig(**{**OPTIONS.model_dump(include=GAME), **seams})).train(
+        training(model, MemoryProgress(model))
+    )
+    assert pass_rate(model.network) > 0.9
 
 
 def test_kl_lowers_what_the_tokens_are_worth_that_have_become_likelier() -> None:

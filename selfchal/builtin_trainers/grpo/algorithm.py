@@ -1,4 +1,4 @@
-"""GRPO: compare each episode with its group, step on the clipped surrogate.
+"""GRPO: compare each episode with its group, step on the policy loss.
 
 What it is not: no critic, no reference model unless ``kl`` asks for one, no replay of old episodes.
 """
@@ -13,23 +13,28 @@ from torch import Tensor, nn
 
 from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens
 from selfchal.builtin_trainers.forward import Scores
-from selfchal.builtin_trainers.grpo import losses
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.on_policy import BatchLoss, PolicyBatch, Preparation
+from selfchal.builtin_trainers.policy_loss.loss import (
+    TokenWeights,
+    compute_advantages,
+    compute_policy_loss,
+    is_left_out,
+    weigh_tokens,
+)
 from selfchal.builtin_trainers.rollouts import has_signal
-from selfchal.builtin_trainers.surrogate import clipped_policy_loss
 from selfchal.core.episode import Episode, Group
 
 
 @dataclass(frozen=True)
 class PreparedBatch:
-    """A micro-batch with everything about it that is fixed during the epochs; all [N]."""
+    """A micro-batch with everything about it that is fixed during the epochs."""
 
     batch: MicroBatch
-    advantages: Tensor
-    weights: Tensor
-    old_logprobs: Tensor | None  # the trainer's before the first epoch; None: of this very pass
-    ref_logprobs: Tensor | None
+    advantages: Tensor  # [N]
+    weights: TokenWeights
+    old_logprobs: Tensor | None  # [N] the trainer's before the first step; None: of this very pass
+    ref_logprobs: Tensor | None  # [N]
     counts: bool
 
 
@@ -45,38 +50,43 @@ class GrpoAlgorithm:
         return self.options.resample
 
     def choose(self, groups: Sequence[Group]) -> PolicyBatch | None:
-        """The judged episodes that can change anything: of groups without signal only where KL or entropy
-        count."""
+        """The judged episodes of groups with a signal, and all others where KL or entropy count."""
         if not any(map(has_signal, groups)):
             return None
+        options = self.options
         episodes: list[Episode] = []
         advantages: list[Tensor] = []
+        learns: list[bool] = []
         for group in groups:
             judged = [e for e in group.episodes if e.reward is not None and agent_tokens(e)]
             if not judged:
                 continue
             rewards = torch.tensor([e.reward for e in judged], dtype=torch.float32)  # [G]
-            worth = losses.group_advantages(rewards, self.options.advantage)  # [G]
-            if worth.any() or self.options.kl or self.options.entropy_bonus:
-                episodes += judged
-                advantages.append(worth)
-        return PolicyBatch(episodes, torch.cat(advantages) if advantages else torch.zeros(0))
+            worth = compute_advantages(rewards, options.advantage)  # [G]
+            if not (worth.any() or options.kl or options.entropy_bonus):
+                continue
+            kept = [row for row, e in enumerate(judged) if not is_left_out(e, options)]
+            episodes += [judged[row] for row in kept]
+            advantages.append(worth[kept])
+            learns += [bool(worth.any())] * len(kept)
+        if not any(learns):
+            return None
+        return PolicyBatch(episodes, torch.cat(advantages), torch.tensor(learns))
 
     def prepare(self, preparation: Preparation, batch: PolicyBatch) -> list[PreparedBatch]:
         options, device = self.options, preparation.device
         lengths = torch.tensor([agent_tokens(e) for e in batch.episodes])  # [B]
-        weights = losses.token_weights(lengths, options.loss, options.length_budget).to(device)  # [B]
+        weights = weigh_tokens(lengths, batch.learns, options).to(device)
         assert batch.advantages is not None, "``choose`` gives them"
         advantages = batch.advantages.to(device)  # [B]
         batches, counting = preparation.micro_batches(batch.episodes)
         prepared = []
         for number, micro in enumerate(batches):
-            old_logprobs = preparation.score(micro).logprobs if options.epochs > 1 else None  # [N]
+            once = options.epochs == 1 and options.minibatches == 1
+            old_logprobs = None if once else preparation.score(micro).logprobs  # [N]
             ref = preparation.score_reference(micro)  # [N]
-            rows = micro.row_of_token
-            prepared.append(
-                PreparedBatch(micro, advantages[rows], weights[rows], old_logprobs, ref, number < counting)
-            )
+            worth = advantages[micro.row_of_token]  # [N]
+            prepared.append(PreparedBatch(micro, worth, weights, old_logprobs, ref, number < counting))
         return prepared
 
     def loss(self, scores: Scores, prepared: PreparedBatch, tokens: int) -> BatchLoss:
@@ -84,14 +94,8 @@ class GrpoAlgorithm:
         old_logprobs = prepared.old_logprobs  # [N]
         if old_logprobs is None:
             old_logprobs = scores.logprobs.detach()
-        per_token, sums = clipped_policy_loss(
-            scores,
-            old_logprobs,
-            prepared.batch.rollout_logprobs,
-            prepared.ref_logprobs,
-            prepared.advantages,
-            self.options,
-            kl_in_loss=True,
+        found = compute_policy_loss(
+            scores, prepared.batch, old_logprobs, prepared.ref_logprobs, prepared.advantages, self.options
         )
-        loss = (per_token * prepared.weights).sum()
-        return BatchLoss(loss, sums, {"loss": loss.detach()})
+        loss = found.weigh(prepared.weights, prepared.batch.row_of_token)
+        return BatchLoss(loss, found.sums, {"loss": loss.detach()})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from selfchal.builtin_trainers.options import ClippedOptions
+from selfchal.builtin_trainers.policy_loss.seams import AdvantageName
 
 
 class GrpoConfig(ClippedOptions):
@@ -16,13 +15,10 @@ class GrpoConfig(ClippedOptions):
     """Dynamic sampling: how many times groups without signal (all rewards equal) are replaced by
     groups of further tasks before the update is made with what there is. 0: never."""
 
-    advantage: Literal["normalised", "centred"] = "normalised"
-    """normalised: (reward - group mean) / group deviation. centred: reward - group mean (Dr. GRPO)."""
-    loss: Literal["token", "sequence", "constant"] = "token"
-    """token: mean over all agent tokens of the batch (DAPO). sequence: mean over each episode's tokens,
-    then over episodes (the original). constant: sum over tokens / (episodes * length_budget) (Dr. GRPO)."""
-    length_budget: int = Field(1024, ge=1)
-    """The constant of ``loss: constant``, in agent tokens an episode."""
+    advantage: AdvantageName = "normalised"
+    """What an episode is worth beside its group. normalised: (reward - mean) / deviation. centred: reward -
+    mean (Dr. GRPO). leave_one_out: reward - mean of the others (RLOO). Or package.module:function of your
+    own."""
 
     def count_episodes(self, tasks: int) -> int:
         """At most: as if every group were replaced as often as it may be."""

@@ -12,11 +12,16 @@ from torch.nn.utils.rnn import pad_sequence
 from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens
 from selfchal.builtin_trainers.forward import Scores
 from selfchal.builtin_trainers.on_policy import BatchLoss, PolicyBatch, Preparation
+from selfchal.builtin_trainers.policy_loss.loss import (
+    TokenWeights,
+    compute_policy_loss,
+    is_left_out,
+    weigh_tokens,
+)
 from selfchal.builtin_trainers.ppo import losses
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.ppo.critic import values_of
 from selfchal.builtin_trainers.rollouts import judged
-from selfchal.builtin_trainers.surrogate import clipped_policy_loss
 from selfchal.core.episode import Episode, Group
 
 
@@ -30,6 +35,7 @@ class PreparedBatch:
     advantages: Tensor
     returns: Tensor
     ref_logprobs: Tensor | None
+    weights: TokenWeights  # of the update's episodes
     counts: bool = True
 
 
@@ -48,18 +54,21 @@ class PpoAlgorithm:
     def choose(self, groups: Sequence[Group]) -> PolicyBatch | None:
         """The judged episodes. None where all rewards are equal: whitened advantages would be the noise of
         the critic."""
-        episodes = [episode for episode in judged(groups) if agent_tokens(episode)]
+        found = [episode for episode in judged(groups) if agent_tokens(episode)]
+        episodes = [episode for episode in found if not is_left_out(episode, self.options)]
         return PolicyBatch(episodes) if len({episode.reward for episode in episodes}) > 1 else None
 
     def prepare(self, preparation: Preparation, batch: PolicyBatch) -> list[PreparedBatch]:
         """Advantages are whitened over the batches of all processes."""
         batches, counting = preparation.micro_batches(batch.episodes)
+        lengths = torch.tensor([agent_tokens(episode) for episode in batch.episodes])  # [B]
+        weights = weigh_tokens(lengths, None, self.options).to(preparation.device)
         with torch.no_grad():
-            prepared = [self._estimate(preparation, micro, batch.episodes) for micro in batches]
+            prepared = [self._estimate(preparation, micro, batch.episodes, weights) for micro in batches]
         own = [part.advantages for part in prepared[:counting]]
         everyones = preparation.team.everyones(torch.cat([*own, torch.zeros(0, device=preparation.device)]))
-        lengths = [len(part) for part in everyones]
-        white = losses.whitened(torch.cat(everyones)).split(lengths)[preparation.team.rank]
+        sizes = [len(part) for part in everyones]
+        white = losses.whitened(torch.cat(everyones)).split(sizes)[preparation.team.rank]
         parts = white.split([len(part) for part in own])
         counted = [
             replace(part, advantages=found) for part, found in zip(prepared[:counting], parts, strict=True)
@@ -67,7 +76,11 @@ class PpoAlgorithm:
         return counted + [replace(part, counts=False) for part in prepared[counting:]]
 
     def _estimate(
-        self, preparation: Preparation, batch: MicroBatch, episodes: Sequence[Episode]
+        self,
+        preparation: Preparation,
+        batch: MicroBatch,
+        episodes: Sequence[Episode],
+        weights: TokenWeights,
     ) -> PreparedBatch:
         """Advantages by GAE, not yet whitened, and the returns that they stand for."""
         options = self.options
@@ -87,14 +100,14 @@ class PpoAlgorithm:
         advantages = losses.gae(dense, by_episode(values), options.gamma, options.gae_lambda)  # [b, k]
         inside = torch.arange(advantages.shape[1], device=values.device) < lengths[:, None]  # [b, k]
         flat = advantages[inside]  # [N]
-        return PreparedBatch(batch, scores.logprobs, values, flat, flat + values, ref_logprobs)
+        return PreparedBatch(batch, scores.logprobs, values, flat, flat + values, ref_logprobs, weights)
 
     def loss(self, scores: Scores, prepared: PreparedBatch, tokens: int) -> BatchLoss:
-        """The policy's loss and the critic's, each a mean over the batch's tokens; they share no weight."""
-        per_token, sums = clipped_policy_loss(
+        """The policy's loss, and the critic's, a mean over the batch's tokens; they share no weight."""
+        found = compute_policy_loss(
             scores,
+            prepared.batch,
             prepared.old_logprobs,
-            prepared.batch.rollout_logprobs,
             prepared.ref_logprobs,
             prepared.advantages,
             self.options,
@@ -102,11 +115,11 @@ class PpoAlgorithm:
         )
         values = values_of(self.head, scores.hidden)  # [N]
         errors = losses.value_loss(values, prepared.old_values, prepared.returns, self.options.value_clip)
-        policy, critic = per_token.sum(), errors.sum()
-        sums |= {
+        policy = found.weigh(prepared.weights, prepared.batch.row_of_token)
+        critic = errors.sum()
+        sums = found.sums | {
             "value": prepared.old_values.sum(),
             "value_error": (prepared.old_values - prepared.returns).square().sum(),
-            "loss": policy.detach(),
             "value_loss": critic.detach(),
         }
-        return BatchLoss((policy + critic) / tokens, sums)
+        return BatchLoss(policy + critic / tokens, sums, {"loss": policy.detach()})

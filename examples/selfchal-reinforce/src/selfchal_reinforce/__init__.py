@@ -6,7 +6,7 @@ No torch is imported here: selfchal reads every plugin's options before it knows
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
@@ -14,18 +14,19 @@ from selfchal import Trainer, hookimpl
 from selfchal.core.model import Capability
 from selfchal.core.requirement import Requirement
 from selfchal.core.trainer import Training
-from selfchal.on_policy import OnPolicyOptions
+from selfchal.on_policy import ClipName, ClippedOptions, find_loss_obstacle
 
 
-class ReinforceConfig(OnPolicyOptions):
+class ReinforceConfig(ClippedOptions):
     """``steps`` updates, each on the episodes of ``tasks_per_step`` tasks, ``group_size`` a task."""
 
     baseline_decay: float = Field(0.9, ge=0, lt=1)
     """Weight of the earlier rewards in the running mean at each update; 0: the last update's mean reward."""
     group_size: int = Field(1, ge=1)
     """Episodes a task. They are not compared with each other, so that one is enough."""
-    epochs: Literal[1] = 1
-    """A second step on the same episodes would need a correction, since the policy has changed by then."""
+    clip: ClipName = "none"
+    """none: the policy gradient itself, whose ratio is 1 in the first step on a batch. Take ppo or cispo with
+    more ``epochs`` or ``minibatches``: the policy has changed by the second step."""
 
 
 class Reinforce:
@@ -37,6 +38,10 @@ class Reinforce:
         {Capability.TOKEN_IDS, Capability.LOGPROBS, Capability.GRADIENTS}
     )
     requires: ClassVar[tuple[Requirement, ...]] = (Requirement("torch", "selfchal[train]"),)
+
+    @classmethod
+    def find_obstacle(cls, config: ReinforceConfig) -> str:
+        return find_loss_obstacle(config)
 
     def __init__(self, config: ReinforceConfig) -> None:
         self.config = config

@@ -1,7 +1,8 @@
 """REINFORCE with a running baseline: what an episode is worth, and the loss of a micro-batch.
 
-The loss is -(reward - baseline) * log-probability (Williams 1992). The baseline of an update comes from
-earlier updates alone, so that it does not depend on the episodes whose rewards it is subtracted from.
+The gradient is that of -(reward - baseline) * log-probability (Williams 1992). The baseline of an update
+comes from earlier updates alone, so that it does not depend on the episodes whose rewards it is subtracted
+from. What an episode is worth is all that is new here: the other seams of the loss are the loop's own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from selfchal.core.episode import Group
-from selfchal.on_policy import BatchLoss, MicroBatch, PolicyBatch, Preparation, Scores, agent_tokens, judged
+from selfchal.on_policy import (
+    BatchLoss,
+    MicroBatch,
+    PolicyBatch,
+    Preparation,
+    Scores,
+    TokenWeights,
+    agent_tokens,
+    compute_policy_loss,
+    is_left_out,
+    judged,
+    weigh_tokens,
+)
 from selfchal_reinforce import ReinforceConfig
 
 # With all advantages below this the policy always fails or always passes, and the baseline says so already.
@@ -44,10 +57,13 @@ class RunningMean(nn.Module):
 
 @dataclass(frozen=True)
 class PreparedBatch:
-    """A micro-batch and what each of its tokens is worth."""
+    """A micro-batch and what its tokens are worth, compared with the policy before the first step."""
 
     batch: MicroBatch
     advantages: Tensor  # [N]
+    old_logprobs: Tensor  # [N]
+    ref_logprobs: Tensor | None  # [N] None where ``kl`` is 0
+    weights: TokenWeights  # of the update's episodes
     counts: bool
 
 
@@ -65,8 +81,9 @@ class ReinforceAlgorithm:
         return [(self.baseline, 0.0)]
 
     def choose(self, groups: Sequence[Group]) -> PolicyBatch | None:
-        """All judged episodes, each worth its reward minus the baseline; then the baseline moves on."""
-        episodes = [episode for episode in judged(groups) if agent_tokens(episode)]
+        """The judged episodes, each worth its reward minus the baseline; then the baseline moves on."""
+        found = [episode for episode in judged(groups) if agent_tokens(episode)]
+        episodes = [episode for episode in found if not is_left_out(episode, self.options)]
         if not episodes:
             return None
         rewards = torch.tensor([episode.reward for episode in episodes], dtype=torch.float32)  # [B]
@@ -78,25 +95,30 @@ class ReinforceAlgorithm:
         """Every token of an episode is worth the same, minus its part of the KL where ``kl`` is set."""
         assert batch.advantages is not None, "``choose`` gives them"
         advantages = batch.advantages.to(preparation.device)  # [B]
+        lengths = torch.tensor([agent_tokens(episode) for episode in batch.episodes])  # [B]
+        weights = weigh_tokens(lengths, None, self.options).to(preparation.device)
         batches, counting = preparation.micro_batches(batch.episodes)
         prepared = []
         for number, micro in enumerate(batches):
             worth = advantages[micro.row_of_token]  # [N]
+            old_logprobs = preparation.score(micro).logprobs  # [N]
             ref_logprobs = preparation.score_reference(micro)  # [N]
             if ref_logprobs is not None:
-                worth = worth - self.options.kl * (preparation.score(micro).logprobs - ref_logprobs)
-            prepared.append(PreparedBatch(micro, worth, number < counting))
+                worth = worth - self.options.kl * (old_logprobs - ref_logprobs)
+            counts = number < counting
+            prepared.append(PreparedBatch(micro, worth, old_logprobs, ref_logprobs, weights, counts))
         return prepared
 
     def loss(self, scores: Scores, prepared: PreparedBatch, tokens: int) -> BatchLoss:
-        """The mean of -advantage * log-probability over the agent's tokens of the whole batch."""
-        per_token = -prepared.advantages * scores.logprobs  # [N]
-        if self.options.entropy_bonus:
-            per_token = per_token - self.options.entropy_bonus * scores.entropies
-        logprob_diff = scores.logprobs.detach() - prepared.batch.rollout_logprobs  # [N]
-        sums = {
-            "loss": per_token.detach().sum(),
-            "entropy": scores.entropies.detach().sum(),
-            "logprob_diff": logprob_diff.abs().sum(),
-        }
-        return BatchLoss(per_token.sum() / tokens, sums)
+        """-advantage * ratio, weighted. ``tokens`` is not asked for: the weights hold the denominator."""
+        found = compute_policy_loss(
+            scores,
+            prepared.batch,
+            prepared.old_logprobs,
+            prepared.ref_logprobs,
+            prepared.advantages,
+            self.options,
+            kl_in_loss=False,
+        )
+        loss = found.weigh(prepared.weights, prepared.batch.row_of_token)
+        return BatchLoss(loss, found.sums, {"loss": loss.detach()})
