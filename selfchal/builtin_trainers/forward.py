@@ -31,7 +31,7 @@ def score(
     """
     device = batch.ids.device
     autocast: Any = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
-    with autocast, _project_only(network, batch.predicts) as seen:
+    with autocast, project_only(network, batch.predicts) as seen:
         logits = network(input_ids=batch.ids, use_cache=False).logits.float()  # [N, vocabulary]
     logits = logits.reshape(-1, logits.shape[-1])
     normaliser = torch.logsumexp(logits, -1)  # [N]
@@ -42,7 +42,7 @@ def score(
 
 
 @contextmanager
-def _project_only(network: Any, predicts: Tensor) -> Iterator[list[Tensor]]:
+def project_only(network: Any, predicts: Tensor) -> Iterator[list[Tensor]]:
     """Hand the output layer the hidden states of ``predicts`` alone.
 
     A hook on the layer instead of a call of the parts, so that whatever a model does to its logits

@@ -90,6 +90,7 @@ class Preparation:
     reference: Reference | None
     team: Team
     options: OnPolicyOptions
+    step: int = 1  # the number of the update, from 1
 
     @property
     def device(self) -> torch.device:
@@ -228,7 +229,7 @@ def update(
     Raises TrainingError where a gradient is not finite.
     """
     options, network = algorithm.options, optimizer.network.train()
-    preparation = Preparation(network, reference, optimizer.team, options)
+    preparation = Preparation(network, reference, optimizer.team, options, step)
     minibatches = batch.split(options.minibatches, step)
     prepared = [(part, algorithm.prepare(preparation, part)) for part in minibatches]
     sums: dict[str, float] = defaultdict(float)

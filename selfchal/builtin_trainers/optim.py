@@ -65,7 +65,8 @@ class Optimizer:
 
     def add(self, module: nn.Module, learning_rate: float) -> None:
         """Train ``module`` too (a critic), with its own rate and its own clipping."""
-        group = {"params": list(module.parameters()), "lr": learning_rate, "peak": learning_rate}
+        weights = [weight for weight in module.parameters() if weight.requires_grad]
+        group = {"params": weights, "lr": learning_rate, "peak": learning_rate}
         self.adamw.add_param_group(group)
 
     def step(self, update: int) -> float:

@@ -63,7 +63,7 @@ class Grpo:
 
 
 class Ppo:
-    """Proximal policy optimisation with a critic head and GAE over the agent's tokens."""
+    """Proximal policy optimisation with a critic and GAE over the agent's tokens."""
 
     name: ClassVar[str] = "ppo"
     Config: ClassVar[type[BaseModel]] = PpoConfig
@@ -90,11 +90,13 @@ class Ppo:
         from selfchal.builtin_trainers.on_policy import train
         from selfchal.builtin_trainers.parallel import Team
         from selfchal.builtin_trainers.ppo.algorithm import PpoAlgorithm
-        from selfchal.builtin_trainers.ppo.critic import value_head
+        from selfchal.builtin_trainers.ppo.critic import make_critic
 
         # every process of a team must begin with the same critic
-        head = value_head(training.model.network, Team().broadcast(training.seed))
-        train(PpoAlgorithm(self.config, head), training)
+        team, network = Team(), training.model.network
+        team.broadcast_weights(network)
+        critic = make_critic(self.config.critic, network, team.broadcast(training.seed))
+        train(PpoAlgorithm(self.config, critic), training)
 
 
 class Rft:

@@ -39,4 +39,14 @@ def critic(losses: ModuleType) -> None:
     close(losses.value_loss(values, old_logprobs, returns, 0.2), [1.69 / 2, 0.36 / 2, 0.09 / 2])
 
 
-CHECKS = [sparse_reward, estimation, whitening, critic]
+def foretold(losses: ModuleType) -> None:
+    returns = torch.tensor([0.0, 1.0, 1.0, 0.0])
+    close(losses.explained_variance(torch.tensor([0.25, 0.75, 0.75, 0.25]), returns)[None], [0.75])
+    close(
+        losses.explained_variance(returns + 3, returns)[None], [1.0]
+    )  # an offset is not a matter of variance
+    close(losses.explained_variance(1 - returns, returns)[None], [-3.0])
+    close(losses.explained_variance(torch.tensor([0.1, 0.4]), torch.tensor([0.5, 0.5]))[None], [0.0])
+
+
+CHECKS = [sparse_reward, estimation, whitening, critic, foretold]

@@ -21,7 +21,7 @@ from selfchal.builtin_trainers.optim import Optimizer
 from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.ppo.algorithm import PpoAlgorithm
 from selfchal.builtin_trainers.ppo.config import PpoConfig
-from selfchal.builtin_trainers.ppo.critic import value_head
+from selfchal.builtin_trainers.ppo.critic import HeadCritic
 from selfchal.builtin_trainers.trl_runner import no_text
 from selfchal.core.episode import Episode
 from tests.builtin_trainers.episodes import agrees, all_logprobs, gradients, groups_of, multi_turn
@@ -242,7 +242,7 @@ def ppo_by_the_equations(
         ids = torch.tensor([episode.ids])
         with torch.no_grad():
             hidden = old_policy().model(input_ids=ids).last_hidden_state[0]
-        values = [float(before(hidden[i - 1]).detach()) for i in places]
+        values = [float(before.layers(hidden[i - 1]).detach()) for i in places]
         old_logprobs = [float(all_logprobs(old_policy(), episode)[i - 1]) for i in places]
         ref_logprobs = [float(all_logprobs(reference_policy(), episode)[i - 1]) for i in places]
         rewards = [-config.kl * (o - a) for o, a in zip(old_logprobs, ref_logprobs, strict=True)]
@@ -274,7 +274,7 @@ def ppo_by_the_equations(
                 else limited * advantage
             )
             weight = min(torch.exp(torch.tensor(row["old"][n] - episode.logprobs[i])).item(), 2.0)
-            value = head(hidden[i - 1].detach())[0]
+            value = head.layers(hidden[i - 1].detach())[0]
             goal, before = row["raw"][n] + row["values"][n], row["values"][n]
             near = before + torch.clamp(value - before, -config.value_clip, config.value_clip)
             loss = loss - weight * better + 0.5 * torch.maximum((value - goal) ** 2, (near - goal) ** 2)
@@ -285,13 +285,13 @@ def ppo_by_the_equations(
 def test_ppo_is_the_equations(gae_lambda: float) -> None:
     config = PpoConfig(gae_lambda=gae_lambda, gamma=0.95, kl=0.1, clip_high=0.2, micro_batch_tokens=60)
     episodes, network = multi_turn(), tiny_llama(seed=1)
-    before, head = value_head(network, seed=5), value_head(network, seed=5)
+    before, head = HeadCritic(network, seed=5), HeadCritic(network, seed=5)
     for one in (before, head):  # the last layer begins at 0: give it something to say
         torch.manual_seed(11)
-        torch.nn.init.normal_(one[-1].weight, std=0.5)
+        torch.nn.init.normal_(one.layers[-1].weight, std=0.5)
     preparation = Preparation(old_policy(), lambda: nullcontext(reference_policy()), Team(), config)
     prepared_batches = PpoAlgorithm(config, before).prepare(preparation, PolicyBatch(episodes))
-    torch.nn.init.normal_(head[-1].weight, std=0.6)  # the critic has moved since
+    torch.nn.init.normal_(head.layers[-1].weight, std=0.6)  # the critic has moved since
     torch.nn.init.normal_(network.lm_head.weight, std=0.15)
     tokens, total = sum(map(agent_tokens, episodes)), 0.0
     for prepared in prepared_batches:

@@ -20,6 +20,8 @@ from tests.builtin_trainers import toy
 pytestmark = pytest.mark.torch
 
 SHARED = {"tasks_per_step": 8, "validation_samples": 2}
+GSPO = {"ratio": "sequence", "aggregation": "sequence", "clip_low": 0.01, "clip_high": 0.01, "minibatches": 2}
+NETWORK = {"critic": "network", "critic_learning_rate": 3e-3, "minibatches": 2}
 LEARNS: list[tuple[Any, dict[str, Any], float]] = [  # options and the pass rate to reach from about 0.1
     (Grpo, {"steps": 30, "group_size": 8, "learning_rate": 5e-3}, 0.8),
     (
@@ -33,6 +35,10 @@ LEARNS: list[tuple[Any, dict[str, Any], float]] = [  # options and the pass rate
         0.8,
     ),
     (Ppo, {"steps": 40, "group_size": 8, "learning_rate": 3e-3, "critic_learning_rate": 5e-3}, 0.7),
+    (Grpo, {**GSPO, "steps": 20, "group_size": 8, "learning_rate": 5e-3}, 0.8),
+    (Grpo, {"clip": "cispo", "minibatches": 2, "steps": 20, "group_size": 8, "learning_rate": 5e-3}, 0.8),
+    (Grpo, {"advantage": "leave_one_out", "clip": "none", "steps": 30, "learning_rate": 5e-3}, 0.8),
+    (Ppo, {**NETWORK, "steps": 24, "group_size": 8, "learning_rate": 3e-3, "critic_warmup": 4}, 0.7),
     (TrlGrpo, {"steps": 40, "group_size": 8, "learning_rate": 5e-3}, 0.7),
     (Rft, {"steps": 40, "group_size": 32, "learning_rate": 5e-3, "batch_size": 16}, 0.7),
     (Dpo, {"steps": 60, "group_size": 64, "learning_rate": 1e-3, "batch_size": 16}, 0.4),
@@ -40,7 +46,8 @@ LEARNS: list[tuple[Any, dict[str, Any], float]] = [  # options and the pass rate
 
 
 def names(case: tuple[Any, dict[str, Any], float]) -> str:
-    return "-".join([case[0].name, *(str(v) for k, v in case[1].items() if k in ("aggregation", "kl"))])
+    telling = ("advantage", "ratio", "clip", "aggregation", "critic", "kl")
+    return "-".join([case[0].name, *(str(v) for k, v in case[1].items() if k in telling)])
 
 
 @pytest.mark.parametrize("case", LEARNS, ids=names)
@@ -58,6 +65,7 @@ def test_learns_the_game(case: tuple[Any, dict[str, Any], float]) -> None:
 QUICK: list[Any] = [
     (Grpo, {"epochs": 2, "kl": 0.01, "group_size": 8}),
     (Ppo, {"epochs": 2, "kl": 0.01, "group_size": 8}),
+    (Ppo, {**NETWORK, "critic_warmup": 3, "group_size": 8}),
     (Rft, {"batch_size": 4, "micro_batch_tokens": 8, "group_size": 32}),
     (Dpo, {"batch_size": 4, "group_size": 32}),
     (TrlGrpo, {"group_size": 8, "micro_batch": 32}),

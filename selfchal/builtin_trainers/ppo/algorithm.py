@@ -20,7 +20,7 @@ from selfchal.builtin_trainers.policy_loss.loss import (
 )
 from selfchal.builtin_trainers.ppo import losses
 from selfchal.builtin_trainers.ppo.config import PpoConfig
-from selfchal.builtin_trainers.ppo.critic import values_of
+from selfchal.builtin_trainers.ppo.critic import HeadCritic, NetworkCritic
 from selfchal.builtin_trainers.rollouts import judged
 from selfchal.core.episode import Episode, Group
 
@@ -37,19 +37,20 @@ class PreparedBatch:
     ref_logprobs: Tensor | None
     weights: TokenWeights  # of the update's episodes
     counts: bool = True
+    explained_variance: float = 0.0  # by the critic before the first step, over the whole batch
 
 
 @dataclass(frozen=True)
 class PpoAlgorithm:
-    """See ``selfchal.builtin_trainers.on_policy.Algorithm``. ``head``: the critic, [N, h] to [N, 1]."""
+    """See ``selfchal.builtin_trainers.on_policy.Algorithm``."""
 
     options: PpoConfig
-    head: nn.Module
+    critic: HeadCritic | NetworkCritic
     resample: int = 0
 
     @property
     def modules(self) -> Sequence[tuple[nn.Module, float]]:
-        return [(self.head, self.options.critic_learning_rate or 10 * self.options.learning_rate)]
+        return [(self.critic, self.options.critic_learning_rate or 10 * self.options.learning_rate)]
 
     def choose(self, groups: Sequence[Group]) -> PolicyBatch | None:
         """The judged episodes. None where all rewards are equal: whitened advantages would be the noise of
@@ -63,17 +64,20 @@ class PpoAlgorithm:
         batches, counting = preparation.micro_batches(batch.episodes)
         lengths = torch.tensor([agent_tokens(episode) for episode in batch.episodes])  # [B]
         weights = weigh_tokens(lengths, None, self.options).to(preparation.device)
+        if preparation.step <= self.options.critic_warmup:
+            weights = TokenWeights(torch.zeros_like(weights.policy), torch.zeros_like(weights.penalties))
         with torch.no_grad():
             prepared = [self._estimate(preparation, micro, batch.episodes, weights) for micro in batches]
-        own = [part.advantages for part in prepared[:counting]]
-        everyones = preparation.team.everyones(torch.cat([*own, torch.zeros(0, device=preparation.device)]))
-        sizes = [len(part) for part in everyones]
-        white = losses.whitened(torch.cat(everyones)).split(sizes)[preparation.team.rank]
-        parts = white.split([len(part) for part in own])
-        counted = [
-            replace(part, advantages=found) for part, found in zip(prepared[:counting], parts, strict=True)
+        counted = prepared[:counting]
+        everyones = _gather(preparation, [part.advantages for part in counted])
+        white = losses.whitened(torch.cat(everyones)).split([len(part) for part in everyones])
+        parts = white[preparation.team.rank].split([len(part.advantages) for part in counted])
+        explained = _explain_variance(preparation, counted)
+        whitened = [
+            replace(part, advantages=advantages, explained_variance=explained)
+            for part, advantages in zip(counted, parts, strict=True)
         ]
-        return counted + [replace(part, counts=False) for part in prepared[counting:]]
+        return whitened + [replace(part, counts=False) for part in prepared[counting:]]
 
     def _estimate(
         self,
@@ -85,7 +89,7 @@ class PpoAlgorithm:
         """Advantages by GAE, not yet whitened, and the returns that they stand for."""
         options = self.options
         scores = preparation.score(batch)
-        values = values_of(self.head, scores.hidden)  # [N]
+        values = self.critic(scores, batch)  # [N]
         ref_logprobs = preparation.score_reference(batch)  # [N]
         penalty = torch.zeros_like(values)  # [N]
         if ref_logprobs is not None and options.kl_in == "reward":
@@ -113,7 +117,7 @@ class PpoAlgorithm:
             self.options,
             kl_in_loss=self.options.kl_in == "loss",
         )
-        values = values_of(self.head, scores.hidden)  # [N]
+        values = self.critic(scores, prepared.batch)  # [N]
         errors = losses.value_loss(values, prepared.old_values, prepared.returns, self.options.value_clip)
         policy = found.weigh(prepared.weights, prepared.batch.row_of_token)
         critic = errors.sum()
@@ -121,5 +125,17 @@ class PpoAlgorithm:
             "value": prepared.old_values.sum(),
             "value_error": (prepared.old_values - prepared.returns).square().sum(),
             "value_loss": critic.detach(),
+            "explained_variance": torch.tensor(prepared.explained_variance * len(prepared.returns)),
         }
         return BatchLoss(policy + critic / tokens, sums, {"loss": policy.detach()})
+
+
+def _gather(preparation: Preparation, parts: Sequence[Tensor]) -> list[Tensor]:
+    """The tokens' numbers of all processes: each process's end to end."""
+    return preparation.team.everyones(torch.cat([*parts, torch.zeros(0, device=preparation.device)]))
+
+
+def _explain_variance(preparation: Preparation, counted: Sequence[PreparedBatch]) -> float:
+    values = torch.cat(_gather(preparation, [part.old_values for part in counted]))
+    returns = torch.cat(_gather(preparation, [part.returns for part in counted]))
+    return float(losses.explained_variance(values, returns))

@@ -27,6 +27,11 @@ class PpoConfig(ClippedOptions):
     is held in memory, unless the model has a LoRA adapter: then it is switched off instead."""
     kl_in: Literal["reward", "loss"] = "reward"
     """reward: a penalty on each token, which the critic sees. loss: a term of the loss."""
+    critic: Literal["head", "network"] = "head"
+    """head: a small head on the policy's last hidden states, at no memory. network: a copy of the policy with
+    weights of its own in float32, for a critic that can represent more than the policy does."""
+    critic_warmup: int = Field(0, ge=0)
+    """Updates at the start that train the critic alone, so that the policy is not moved by its noise."""
     critic_learning_rate: float | None = Field(None, gt=0)
     """The critic's peak rate; null: ten times the policy's, as in the paper."""
     max_grad_norm: float = Field(1.0, gt=0)

@@ -44,6 +44,13 @@ def whitened(advantages: Tensor) -> Tensor:
     return centred / (centred.square().mean().sqrt() + STABLE)  # [N]
 
 
+def explained_variance(values: Tensor, returns: Tensor) -> Tensor:
+    """How much of the returns' variance the critic foretold, over all agent tokens [N]: 1 all of it, 0 no
+    more than their mean would, below 0 less. 0 where the returns are all equal."""
+    unexplained, variance = (returns - values).var(correction=0), returns.var(correction=0)  # []
+    return torch.where(variance > STABLE, 1 - unexplained / variance.clamp(min=STABLE), 0.0)
+
+
 def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip: float) -> Tensor:
     """Half the squared error of each token, pessimistic between the value and the one near ``old_values``."""
     near = old_values + (values - old_values).clamp(-clip, clip)  # [N]
