@@ -21,8 +21,8 @@ from selfchal.core.trainer import Training
 
 @dataclass
 class Best:
-    """The rule, fixed before any number is seen: of the checkpoints, the one with the highest mean
-    reward on the validation tasks, the later of equals. The test set has no part in it."""
+    """The rule, fixed before any number is seen: of the start and the checkpoints, the one with the highest
+    mean reward on the validation tasks, the later of equals. The test set has no part in it."""
 
     reward: float = -math.inf
     step: int = 0
@@ -57,6 +57,27 @@ def validate(training: Training, state: TrainState, samples: int) -> dict[str, f
     )
     state.best.consider(training.model.network, reward, state.step)
     return {"validation_reward": reward, "best_step": float(state.best.step)}
+
+
+def validate_start(training: Training, state: TrainState, samples: int) -> None:
+    """Let the weights that training begins with compete, so that one that only did harm is undone.
+
+    Not where another model rolled out: there no checkpoint is validated.
+    """
+    if not training.off_policy:
+        validate(training, state, samples)
+
+
+def restore_best(training: Training, state: TrainState) -> None:
+    """Give the model the best weights, and say so where they are those that training began with."""
+    best = state.best
+    if best.weights and best.step == 0:
+        training.progress.note(
+            f"no checkpoint did better on the validation tasks than the start ({best.reward:.3f}): "
+            "the weights stay as they were"
+        )
+    best.restore(training.model.network)
+    training.model.on_weights_updated()
 
 
 class Stateful(Protocol):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens, micro_batches
-from selfchal.builtin_trainers.checkpoint import TrainState, end_of_step, unpack
+from selfchal.builtin_trainers.checkpoint import TrainState, end_of_step, restore_best, unpack, validate_start
 from selfchal.builtin_trainers.forward import Scores, score
 from selfchal.builtin_trainers.optim import Optimizer, Reference, frozen_reference, rate_fraction
 from selfchal.builtin_trainers.options import OnPolicyOptions
@@ -158,8 +158,8 @@ def train(algorithm: Algorithm[P], training: Training) -> None:
 
     Raises TrainingError where there is no task, or no update ever had a signal (with the reason).
     """
-    model, progress, team, options = training.model, training.progress, Team(), algorithm.options
-    network, extra = model.network, [module for module, _ in algorithm.modules]
+    progress, team, options = training.progress, Team(), algorithm.options
+    network, extra = training.model.network, [module for module, _ in algorithm.modules]
     team.broadcast_weights(network)
     state = TrainState(sampler_for(training) if team.is_rank0 else TaskSampler((), 0))
     reference = frozen_reference(network) if options.kl else None
@@ -181,12 +181,13 @@ def train(algorithm: Algorithm[P], training: Training) -> None:
 
     progress.total(options.steps)
     with team.led():
+        if checkpoint is None:
+            validate_start(training, state, options.validation_samples)
         over = state.step >= options.steps or state.zero_signal >= options.patience
         while not over:
             metrics = _make_step(algorithm, training, state, learn)
             over = end_of_step(training, state, options, metrics, optimizer, *extra)
-    state.best.restore(network)
-    model.on_weights_updated()
+    restore_best(training, state)
 
 
 def _make_step(

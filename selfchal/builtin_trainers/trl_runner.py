@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
 from transformers.utils import logging
 
-from selfchal.builtin_trainers.checkpoint import Best, TrainState, unpack
+from selfchal.builtin_trainers.checkpoint import Best, TrainState, unpack, validate_start
 from selfchal.builtin_trainers.offline import CheckpointCallback, Schedule
 from selfchal.builtin_trainers.optim import is_adapted, rate_fraction
 from selfchal.core.trainer import Training
@@ -76,6 +76,8 @@ def run(
     if checkpoint and start == job.steps:  # killed after the last update
         job.state.best = Best(**checkpoint[1]["best"])
         return
+    if checkpoint is None:
+        validate_start(job.training, job.state, options.validation_samples)
     with tempfile.TemporaryDirectory() as scratch:
         trl = trainer(
             model=network,

@@ -23,7 +23,8 @@ def test_an_on_policy_trainer_ends_after_the_update_and_keeps_the_best(trainer: 
     assert [step for step, _ in progress.logged] == [1, 2, 3]
     assert [step for step, _, _ in progress.kept] == [3], "a checkpoint that was not due otherwise"
     assert "validation_reward" in progress.logged[-1][1]
-    assert len(played) <= config.count_episodes(8) / 20 * 3 + 4 * config.validation_samples
+    validations = 2 * 4 * config.validation_samples  # of the start, and of that checkpoint
+    assert len(played) <= config.count_episodes(8) / 20 * 3 + validations
 
 
 @pytest.mark.parametrize("trainer", [Rft, Dpo])

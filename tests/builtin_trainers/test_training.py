@@ -186,6 +186,31 @@ def test_a_policy_that_learnt_everything_stops_early() -> None:
     assert progress.logged[-1][1]["zero_std_groups"] == progress.logged[-1][1]["groups"]
 
 
+@pytest.mark.parametrize("trainer", [Grpo, Rft], ids=lambda trainer: trainer.name)
+def test_a_training_that_only_did_harm_keeps_the_weights_that_it_began_with(trainer: Any) -> None:
+    """Training pays for failing; the validation tasks pay for passing, as the world does."""
+    model = toy.ToyModel()
+    progress = toy.ToyProgress(model)
+    before = {name: weight.clone() for name, weight in model.network.state_dict().items()}
+    given = toy.training(model, progress, validation=8)
+
+    def collect(tasks: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
+        groups = given.collect(tasks, samples, seed=seed)
+        for episode in (e for group in groups for e in group.episodes):
+            if not episode.task.startswith("validation"):
+                episode.reward = 1 - (episode.reward or 0.0)
+        return groups
+
+    config = trainer.Config(
+        steps=9, group_size=8, learning_rate=2e-2, validation_samples=16, checkpoint_every=3
+    )
+    trainer(config).train(replace(given, collect=collect))
+    for name, weight in model.network.state_dict().items():
+        assert torch.equal(weight, before[name]), name
+    assert progress.logged[-1][1]["best_step"] == 0
+    assert any("no checkpoint did better on the validation tasks than the start" in n for n in progress.notes)
+
+
 def test_the_best_checkpoint_is_kept_by_validation_alone() -> None:
     """The training reward is turned against the game half way; the better, earlier weights are kept."""
     model = toy.ToyModel()

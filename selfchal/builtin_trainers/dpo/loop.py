@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 from selfchal.builtin_trainers import offline, trl_adapter
-from selfchal.builtin_trainers.checkpoint import TrainState
+from selfchal.builtin_trainers.checkpoint import TrainState, restore_best
 from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.rollouts import explain_zero_signal, rollout_metrics, sampler_for
 from selfchal.builtin_trainers.trl_runner import Job
@@ -32,8 +32,7 @@ def train(config: DpoConfig, training: Training) -> None:
     job = Job(training, state, config, steps)
     trl_adapter.prefer(job, config, pairs, order, config.beta)
 
-    state.best.restore(training.model.network)
-    training.model.on_weights_updated()
+    restore_best(training, state)
 
 
 def preferences(groups: Sequence[Group], seed: int) -> list[tuple[Episode, Episode]]:

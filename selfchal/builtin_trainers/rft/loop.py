@@ -6,7 +6,7 @@ Roll every task out once, keep the episodes that passed, learn to write what the
 from __future__ import annotations
 
 from selfchal.builtin_trainers import offline, trl_adapter
-from selfchal.builtin_trainers.checkpoint import TrainState
+from selfchal.builtin_trainers.checkpoint import TrainState, restore_best
 from selfchal.builtin_trainers.rft.config import RftConfig
 from selfchal.builtin_trainers.rollouts import explain_zero_signal, judged, rollout_metrics, sampler_for
 from selfchal.builtin_trainers.trl_runner import Job
@@ -32,8 +32,7 @@ def train(config: RftConfig, training: Training) -> None:
     job = Job(training, state, config, steps)
     trl_adapter.fine_tune(job, config, [episodes[index] for index in order])
 
-    state.best.restore(training.model.network)
-    training.model.on_weights_updated()
+    restore_best(training, state)
 
 
 def kept(group: Group, config: RftConfig) -> list[Episode]:

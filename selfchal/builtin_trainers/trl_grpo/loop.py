@@ -15,7 +15,7 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # the pin in pyproject i
 
 from trl import GRPOConfig, GRPOTrainer
 
-from selfchal.builtin_trainers.checkpoint import TrainState
+from selfchal.builtin_trainers.checkpoint import TrainState, restore_best
 from selfchal.builtin_trainers.rollouts import (
     TaskSampler,
     explain_zero_signal,
@@ -58,8 +58,7 @@ def train(config: TrlGrpoConfig, training: Training) -> None:
         checkpoint = training.progress.latest()
         run(job, checkpoint, prompts, Sizes(tasks, batch, micro), _Grpo, arguments, **parts)
 
-    state.best.restore(training.model.network)
-    training.model.on_weights_updated()
+    restore_best(training, state)
 
 
 class _Grpo(OurSchedule, GRPOTrainer):  # type: ignore[misc]  # TRL has no types
