@@ -1,4 +1,8 @@
-"""kill -9 amid training, then --resume: the very weights of a run that nobody disturbed, for each trainer."""
+"""kill -9 amid training, then --resume: the very weights of a run that nobody disturbed.
+
+For a trainer of each of the two loops, and in ``make test-all`` for each trainer. What is each trainer's own is
+resumed in test_training.py, without processes.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from selfchal.pipeline.context import SECRET
 from selfchal.pipeline.manifest import read_manifest, validate
 from selfchal.pipeline.store import Store
 from selfchal.plugins import load_plugins
+from tests.support.fuzz import FACTOR
 
 pytestmark = pytest.mark.torch
 
@@ -33,6 +38,7 @@ SMALL = [
     "trainer.validation_samples=1",
     "curriculum.validation=0.1",
 ]
+TRAINERS = ["grpo", "rft"] if FACTOR == 1 else ["grpo", "ppo", "rft", "dpo"]
 ROUND = Path("checkpoints") / "round_1"
 
 
@@ -76,7 +82,7 @@ def weights(directory: Path) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("trainer", ["grpo", "ppo", "rft", "dpo"])
+@pytest.mark.parametrize("trainer", TRAINERS)
 def test_killed_amid_training_it_ends_in_the_same_weights(trainer: str, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     prepare(whole, trainer)
