@@ -50,7 +50,7 @@ from selfchal.write_whole import write_whole
 
 EVERY = 1_000_000  # tasks wanted while proposals are sampled: all are needed
 BASE = "paper"
-ONCE = ("rft", "dpo")  # roll out once, and train for epochs
+ONCE = ("rft", "dpo", "kto")  # roll out once, and train for epochs
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def test_the_notebook_runs_from_start_to_end(tmp_path: Path) -> None:
     assert drawn or "mean reward of each update\n   1  " in done.stdout
 
 
-@pytest.mark.parametrize("algorithm", ["grpo", "ppo", "rft", "dpo"])
+@pytest.mark.parametrize("algorithm", ["grpo", "ppo", "rft", "dpo", "kto"])
 def test_swapping_the_name_alone_is_enough(algorithm: str) -> None:
     validate(read_manifest(EXAMPLES / "algorithms.yaml", [f"trainer.name={algorithm}"]), load_plugins())
 

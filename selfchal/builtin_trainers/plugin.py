@@ -10,10 +10,12 @@ from pydantic import BaseModel
 
 from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
+from selfchal.builtin_trainers.kto.config import KtoConfig
 from selfchal.builtin_trainers.options import RolloutOptions, find_loss_obstacle
 from selfchal.builtin_trainers.policy_loss.seams import ADVANTAGE, find_seam_obstacle
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.rft.config import RftConfig
+from selfchal.builtin_trainers.trl_fields import find_fields_obstacle
 from selfchal.builtin_trainers.trl_grpo.config import TrlGrpoConfig
 from selfchal.core.errors import PluginError
 from selfchal.core.hookspecs import hookimpl
@@ -140,7 +142,7 @@ class Dpo:
 
     @classmethod
     def find_obstacle(cls, config: DpoConfig) -> str:
-        return _find_process_obstacle(cls.name)
+        return _find_process_obstacle(cls.name) or find_fields_obstacle("DPOConfig", config.trl, "beta")
 
     def __init__(self, config: DpoConfig) -> None:
         self.config = config
@@ -161,6 +163,39 @@ class Dpo:
         train(self.config, training)
 
 
+class Kto:
+    """Kahneman-Tversky optimisation: passed episodes made likelier, failed ones unlikelier, without pairs."""
+
+    name: ClassVar[str] = "kto"
+    Config: ClassVar[type[BaseModel]] = KtoConfig
+    needs: ClassVar[frozenset[Capability]] = OFFLINE
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
+
+    @classmethod
+    def find_obstacle(cls, config: KtoConfig) -> str:
+        return _find_process_obstacle(cls.name) or find_fields_obstacle(
+            "KTOConfig", config.trl, "beta", "desirable_weight", "undesirable_weight"
+        )
+
+    def __init__(self, config: KtoConfig) -> None:
+        self.config = config
+
+    def group_size(self) -> int:
+        return self.config.group_size
+
+    def count_episodes(self, tasks: int) -> int:
+        return self.config.count_episodes(tasks)
+
+    def one_pass(self, groups: int) -> Trainer:
+        return self  # every task is rolled out once as it is
+
+    def train(self, training: Training) -> None:
+        _refuse_several_processes(self.name)
+        from selfchal.builtin_trainers.kto.loop import train
+
+        train(self.config, training)
+
+
 class TrlGrpo:
     """TRL's GRPOTrainer fed by our rollouts, for its kernels, DeepSpeed and loss variants."""
 
@@ -171,7 +206,9 @@ class TrlGrpo:
 
     @classmethod
     def find_obstacle(cls, config: TrlGrpoConfig) -> str:
-        return _find_process_obstacle(cls.name)
+        return _find_process_obstacle(cls.name) or find_fields_obstacle(
+            "GRPOConfig", config.trl, "loss_type", "epsilon", "epsilon_high", "num_generations"
+        )
 
     def __init__(self, config: TrlGrpoConfig) -> None:
         self.config = config
@@ -213,4 +250,4 @@ def _refuse_several_processes(name: str) -> None:
 
 @hookimpl
 def register_trainers() -> Iterable[type[Trainer]]:
-    return [Grpo, Ppo, Rft, Dpo, TrlGrpo]
+    return [Grpo, Ppo, Rft, Dpo, Kto, TrlGrpo]

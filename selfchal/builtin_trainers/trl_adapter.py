@@ -1,19 +1,21 @@
-"""TRL's SFT and DPO trainers fed with our episodes, id for id.
+"""TRL's SFT, DPO and KTO trainers fed with our episodes, id for id.
 
-What is relied on here: a dataset that skips preparation, and DPO's ``completion_mask`` and
-``ref_*_logps`` batch entries.
+What is relied on here: a dataset that skips preparation, and the batch entries ``completion_mask``,
+``ref_*_logps`` (DPO), ``ref_logps`` and ``KL_*`` (KTO).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
 
 from selfchal.builtin_trainers.batch import micro_batches, useful_length
 from selfchal.builtin_trainers.forward import score
@@ -39,6 +41,19 @@ class _Dpo(OurSchedule, DPOTrainer):  # type: ignore[misc]  # TRL has no types
         return dataset
 
 
+class _Kto(OurSchedule, KTOTrainer):  # type: ignore[misc]  # TRL has no types
+    """KTOTrainer tokenises text; these three methods let ids and reference scores through."""
+
+    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        return dataset
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = ["own", "mixed", "label", "ref_logps", "ref_KL_logps"]
+
+    def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:
+        return dataset
+
+
 def fine_tune(job: Job, options: OfflineOptions, ordered: Sequence[Episode]) -> None:
     """Train on ``batch_size`` of ``ordered`` an update: the mean over their agent tokens."""
     arguments = partial(SFTConfig, max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
@@ -54,12 +69,12 @@ def prefer(
     options: OfflineOptions,
     pairs: Sequence[tuple[Episode, Episode]],
     order: Sequence[int],
-    beta: float,
+    fields: Mapping[str, Any],
 ) -> None:
     """Train on ``batch_size`` of ``pairs`` an update. The reference is the policy as it is on entry,
-    scored once, so that no second network is held in memory."""
+    scored once, so that no second network is held in memory. ``fields`` of TRL's DPOConfig."""
     network = job.training.model.network
-    arguments = partial(DPOConfig, beta=beta, max_length=None, precompute_ref_log_probs=True)
+    arguments = partial(DPOConfig, max_length=None, precompute_ref_log_probs=True, **fields)
     with preserving_network(network):
         chosen = _compute_logprobs(network, [pair[0] for pair in pairs])
         rejected = _compute_logprobs(network, [pair[1] for pair in pairs])
@@ -75,6 +90,56 @@ def prefer(
         ]
         sizes = _compute_sizes(options, 2 * max(useful_length(episode) for pair in pairs for episode in pair))
         run(job, checkpoint, rows, sizes, _Dpo, arguments, data_collator=_collate_pairs)
+
+
+def tell_apart(
+    job: Job,
+    options: OfflineOptions,
+    episodes: Sequence[Episode],
+    order: Sequence[int],
+    fields: Mapping[str, Any],
+) -> None:
+    """Train on ``batch_size`` of ``episodes`` an update, each passed or failed. The reference is the policy
+    as it is on entry, scored once. ``fields`` of TRL's KTOConfig.
+
+    KTO compares with how far the policy has moved on what it has no reason to say: here what was said in
+    another episode, after the beginning of this one.
+    """
+    network = job.training.model.network
+    arguments = partial(KTOConfig, max_length=None, precompute_ref_log_probs=True, **fields)
+    with preserving_network(network):
+        mixed = mix_episodes(episodes, job.training.seed)
+        own_scores, other_scores = (_compute_logprobs(network, some) for some in (episodes, mixed))
+        checkpoint = job.training.progress.latest()
+        rows = [
+            {
+                "own": _split_ids_and_mask(episodes[index]),
+                "mixed": _split_ids_and_mask(mixed[index]),
+                "label": (episodes[index].reward or 0.0) >= 1,
+                "ref_logps": own_scores[index],
+                "ref_KL_logps": other_scores[index],
+            }
+            for index in order
+        ]
+        sizes = _compute_sizes(options, 2 * max(map(useful_length, episodes)))
+        run(job, checkpoint, rows, sizes, _Kto, arguments, data_collator=_collate_unpaired)
+
+
+def mix_episodes(episodes: Sequence[Episode], seed: int) -> list[Episode]:
+    """Each episode up to the agent's first token, followed by what came from there on in another one; no
+    longer than the longest of them all."""
+    longest = max(map(useful_length, episodes))
+    others = list(range(len(episodes)))
+    random.Random(seed).shuffle(others)
+    follower = dict(zip(others, [*others[1:], others[0]], strict=True))  # nobody follows himself
+    mixed = []
+    for index, episode in enumerate(episodes):
+        other = episodes[follower[index]]
+        begin, rest = episode.mask.index(1), slice(other.mask.index(1), useful_length(other))
+        ids = [*episode.ids[:begin], *other.ids[rest]][:longest]
+        mask = [*episode.mask[:begin], *other.mask[rest]][:longest]
+        mixed.append(replace(episode, ids=ids, mask=mask, logprobs=[0.0] * len(ids)))
+    return mixed
 
 
 def _compute_sizes(options: OfflineOptions, tokens: int) -> Sizes:
@@ -112,6 +177,21 @@ def _collate_pairs(rows: Sequence[Any]) -> dict[str, Tensor]:
         "completion_mask": _pad([side["mask"] for side in sides]),
         "ref_chosen_logps": torch.tensor([row["ref_chosen_logps"] for row in rows]),
         "ref_rejected_logps": torch.tensor([row["ref_rejected_logps"] for row in rows]),
+    }
+
+
+def _collate_unpaired(rows: Sequence[Any]) -> dict[str, Tensor]:
+    own, mixed = ([row[name] for row in rows] for name in ("own", "mixed"))
+    return {
+        "input_ids": _pad([side["ids"] for side in own]),
+        "attention_mask": _pad([[1] * len(side["ids"]) for side in own]),
+        "completion_mask": _pad([side["mask"] for side in own]),
+        "KL_input_ids": _pad([side["ids"] for side in mixed]),
+        "KL_attention_mask": _pad([[1] * len(side["ids"]) for side in mixed]),
+        "KL_completion_mask": _pad([side["mask"] for side in mixed]),
+        "label": torch.tensor([row["label"] for row in rows]),
+        "ref_logps": torch.tensor([row["ref_logps"] for row in rows]),
+        "ref_KL_logps": torch.tensor([row["ref_KL_logps"] for row in rows]),
     }
 
 

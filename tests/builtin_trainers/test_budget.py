@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from selfchal.builtin_trainers.plugin import Dpo, Grpo, Ppo, Rft, TrlGrpo
+from selfchal.builtin_trainers.plugin import Dpo, Grpo, Kto, Ppo, Rft, TrlGrpo
 from tests.builtin_trainers import toy
 
 pytestmark = pytest.mark.torch
@@ -27,7 +27,7 @@ def test_an_on_policy_trainer_ends_after_the_update_and_keeps_the_best(trainer: 
     assert len(played) <= config.count_episodes(8) / 20 * 3 + validations
 
 
-@pytest.mark.parametrize("trainer", [Rft, Dpo])
+@pytest.mark.parametrize("trainer", [Rft, Dpo, Kto])
 def test_an_offline_trainer_learns_from_what_was_rolled_out_until_then(trainer: Any) -> None:
     model = toy.ToyModel()
     progress = toy.ToyProgress(model, over_after=1)
@@ -39,7 +39,7 @@ def test_an_offline_trainer_learns_from_what_was_rolled_out_until_then(trainer: 
     assert [step for step, _ in progress.logged] == [1, 2]
 
 
-@pytest.mark.parametrize("trainer", [Grpo, Ppo, TrlGrpo, Rft, Dpo])
+@pytest.mark.parametrize("trainer", [Grpo, Ppo, TrlGrpo, Rft, Dpo, Kto])
 def test_no_trainer_rolls_out_more_than_it_says(trainer: Any) -> None:
     model = toy.ToyModel()
     config = trainer.Config(steps=3, tasks_per_step=4, group_size=8, validation_samples=0)

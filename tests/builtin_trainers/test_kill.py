@@ -38,7 +38,7 @@ SMALL = [
     "trainer.validation_samples=1",
     "curriculum.validation=0.1",
 ]
-TRAINERS = ["grpo", "rft"] if FACTOR <= 1 else ["grpo", "ppo", "rft", "dpo"]
+TRAINERS = ["grpo", "rft"] if FACTOR <= 1 else ["grpo", "ppo", "rft", "dpo", "kto"]
 ROUND = Path("checkpoints") / "round_1"
 
 

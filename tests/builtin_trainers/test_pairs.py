@@ -15,7 +15,7 @@ from selfchal.builtin_models.config import TransformersConfig, VllmConfig
 from selfchal.builtin_models.seedling_model import SeedlingConfig, SeedlingModel
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.builtin_models.vllm_model import VllmModel
-from selfchal.builtin_trainers.plugin import Dpo, Grpo, Ppo, Rft, TrlGrpo
+from selfchal.builtin_trainers.plugin import Dpo, Grpo, Kto, Ppo, Rft, TrlGrpo
 from selfchal.core.episode import End, Episode, Group
 from selfchal.core.errors import ManifestError
 from selfchal.core.model import Message, Sampling
@@ -30,8 +30,8 @@ from tests.builtin_trainers.toy import ToyProgress, tasks
 pytestmark = pytest.mark.torch
 
 PYTHON = os.environ.get("SELFCHAL_VLLM_PYTHON")
-TRAINERS = {trainer.name: trainer for trainer in (Grpo, Ppo, Rft, Dpo, TrlGrpo)}
-OFFLINE = ("rft", "dpo")
+TRAINERS = {trainer.name: trainer for trainer in (Grpo, Ppo, Rft, Dpo, Kto, TrlGrpo)}
+OFFLINE = ("rft", "dpo", "kto")
 LORA = {"lora": {"r": 4, "alpha": 8}}
 
 

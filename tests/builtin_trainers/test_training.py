@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from selfchal.builtin_trainers.plugin import Dpo, Grpo, Ppo, Rft, TrlGrpo
+from selfchal.builtin_trainers.plugin import Dpo, Grpo, Kto, Ppo, Rft, TrlGrpo
 from selfchal.builtin_trainers.rollouts import TaskSampler
 from selfchal.core.episode import Group
 from selfchal.core.errors import TrainingError
@@ -42,6 +42,7 @@ LEARNS: list[tuple[Any, dict[str, Any], float]] = [  # options and the pass rate
     (TrlGrpo, {"steps": 40, "group_size": 8, "learning_rate": 5e-3}, 0.7),
     (Rft, {"steps": 40, "group_size": 32, "learning_rate": 5e-3, "batch_size": 16}, 0.7),
     (Dpo, {"steps": 60, "group_size": 64, "learning_rate": 1e-3, "batch_size": 16}, 0.4),
+    (Kto, {"steps": 40, "group_size": 64, "learning_rate": 2e-3, "batch_size": 16}, 0.4),
 ]
 
 
@@ -68,6 +69,7 @@ QUICK: list[Any] = [
     (Ppo, {**NETWORK, "critic_warmup": 3, "group_size": 8}),
     (Rft, {"batch_size": 4, "micro_batch_tokens": 8, "group_size": 32}),
     (Dpo, {"batch_size": 4, "group_size": 32}),
+    (Kto, {"batch_size": 4, "group_size": 32}),
     (TrlGrpo, {"group_size": 8, "micro_batch": 32}),
 ]
 

@@ -89,6 +89,6 @@ def test_doctor_says_who_needs_what_is_missing(selfchal: Selfchal) -> None:
     out = selfchal("doctor").out
     assert "torch      not installed: models behind endpoints can be used, and nothing can be trained" in out
     assert (
-        "extra      selfchal[trl]: not installed, needed by dpo, rft, trl_grpo (pip install 'selfchal[trl]')"
+        "extra      selfchal[trl]: not installed, needed by dpo, kto, rft, trl_grpo (pip install 'selfchal[trl]')"
         in out
     )

@@ -68,7 +68,7 @@ def test_a_container_engine_that_does_not_answer_is_found(
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("trainer", ["rft", "dpo", "trl_grpo"])
+@pytest.mark.parametrize("trainer", ["rft", "dpo", "kto", "trl_grpo"])
 def test_trainers_of_one_process_refuse_several(monkeypatch: pytest.MonkeyPatch, trainer: str) -> None:
     pytest.importorskip("trl")
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydantic import BaseModel
 
-from selfchal.builtin_trainers.plugin import Dpo, Grpo, Ppo, Rft, TrlGrpo
+from selfchal.builtin_trainers.plugin import Dpo, Grpo, Kto, Ppo, Rft, TrlGrpo
 from selfchal.core.model import Capability
 from selfchal.core.trainer import Trainer, Training
 from selfchal.testing.conformance import Case, trainer_cases
@@ -26,6 +26,7 @@ OPTIONS: dict[type[Any], dict[str, Any]] = {
     TrlGrpo: ON_POLICY,
     Rft: {**OFFLINE, "learning_rate": 5e-3},
     Dpo: {**OFFLINE, "learning_rate": 1e-3},
+    Kto: {**OFFLINE, "learning_rate": 1e-3},
 }
 
 

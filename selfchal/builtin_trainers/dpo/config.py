@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from selfchal.builtin_trainers.options import OfflineOptions
@@ -16,3 +18,5 @@ class DpoConfig(OfflineOptions):
     """How strongly the policy is held to the one that made the episodes; lower moves further."""
     learning_rate: float = Field(2e-7, gt=0)
     """AdamW's peak rate. Tiny models take far larger ones."""
+    trl: dict[str, Any] = Field(default_factory=dict)
+    """Any further field of TRL's DPOConfig (loss_type, label_smoothing, ld_alpha, ...)."""

@@ -30,7 +30,7 @@ def train(config: DpoConfig, training: Training) -> None:
     training.progress.total(steps)
     order = offline.order(len(pairs), steps * config.batch_size, training.seed)
     job = Job(training, state, config, steps)
-    trl_adapter.prefer(job, config, pairs, order, config.beta)
+    trl_adapter.prefer(job, config, pairs, order, {"beta": config.beta, **config.trl})
 
     restore_best(training, state)
 

@@ -48,7 +48,7 @@ class ProcessConfig(BaseModel):
 
 
 class ProcessSandbox(ChannelSandbox):
-    """Processes of their own behind namespaces, Landlock, seccomp and limits. Linux; needs no container."""
+    """Processes behind namespaces, Landlock, seccomp and limits. On Linux, without containers."""
 
     name: ClassVar[str] = "process"
     Config: ClassVar[type[BaseModel]] = ProcessConfig

@@ -1,0 +1,1 @@
+"""KTO: passed episodes made likelier, failed ones unlikelier. ``config`` is light, the rest needs TRL."""
