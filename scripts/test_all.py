@@ -62,6 +62,11 @@ STEPS = (
         "the first part of the tutorial after a real installation, timed",
         ("{python}", "scripts/try_as_newcomer.py", "--install"),
     ),
+    Step(
+        "round_trips",
+        "twenty exported tasks in Harbor's parser, verifiers, Inspect and TRL, the real packages",
+        ("{python}", "scripts/round_trips.py"),
+    ),
     _make_benchmark(
         "sandbox_soak", "100,000 executions in a row: nothing may grow", "--executions", "100000"
     ),

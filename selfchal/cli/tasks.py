@@ -20,6 +20,9 @@ from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+from selfchal.interop.exporting import export_run
+from selfchal.interop.formats import TARGETS
+from selfchal.interop.rewarding import reward_calls
 from selfchal.judging.coverage import coverage
 from selfchal.judging.rows import UnreadableRow
 from selfchal.pipeline.outcomes import name_check
@@ -94,12 +97,26 @@ def _find_one(run: Path, task_id: str) -> Row:
 
 @tasks.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(sorted(FORMATS)), default="jsonl", help="See below.")
+@click.argument("directory", type=click.Path(path_type=Path), required=False)
+@click.option("--to", "target", type=click.Choice(sorted(TARGETS)), help="Write tasks into DIRECTORY for it.")
+@click.option("--format", "form", type=click.Choice(sorted(FORMATS)), help="See below (default: jsonl).")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="The file to write (a folder for parquet)."
+    "--out", type=click.Path(path_type=Path), help="The file to write with --format (a folder for parquet)."
 )
-def export(run: Path, form: str, out: Path) -> None:
+def export(run: Path, directory: Path | None, target: str | None, form: str | None, out: Path | None) -> None:
     """Write a run's kept tasks, or its training episodes, for other programs.
+
+    With --to each task becomes one that the other program can play and reward (docs/interop.md). It is
+    checked first, and one that would not be judged there as here is left out and named.
+
+    \b
+    harbor    a directory a task: container, instruction, MCP server, solution, verifier
+    hf        a data set folder for the Hugging Face hub: Parquet and a card
+    inspect   a module with one task: samples, tools, scorer
+    trl       an environment_factory for GRPOTrainer, and the tasks as its data set
+    verifiers a package with a Taskset: tools, reward by replay, validate
+
+    With --format and --out the rows are written as they are:
 
     \b
     jsonl    one task a line, as `selfchal tasks judge` reads them
@@ -110,8 +127,35 @@ def export(run: Path, form: str, out: Path) -> None:
     sft      TRL: prompt and completion of every solved training episode
     dpo      TRL: prompt, chosen and rejected of tasks that were solved and failed
     """
-    count = export_tasks(open_run(run), form, out)
-    say(f"Wrote {count} rows to {out}")
+    if target is not None and directory is not None and form is None and out is None:
+        exported = export_run(open_run(run), TARGETS[target], directory)
+        for name, why in exported.left_out:
+            say(f"left out {name}: {why}", err=True)
+        say(f"Wrote {exported.count} tasks to {directory}")
+    elif out is not None and target is None and directory is None:
+        count = export_tasks(open_run(run), form or "jsonl", out)
+        say(f"Wrote {count} rows to {out}")
+    else:
+        raise click.UsageError(
+            "say where to: selfchal tasks export RUN --to NAME DIRECTORY, or RUN [--format NAME] --out FILE"
+        )
+
+
+@tasks.command("reward")
+@click.argument("task", type=click.Path(path_type=Path))
+@click.argument("calls", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Write the reward into this file, too.")
+@click.option("--sandbox", default="process", help="The sandbox that runs evaluate (default: process).")
+def reward(task: Path, calls: Path, out: Path | None, sandbox: str) -> None:
+    """Reward an episode of an exported TASK: make its CALLS again on a fresh world, and evaluate it.
+
+    First the task itself is tried: its solution must pass, doing nothing and every failure case must fail.
+    The exit code is 2, and no reward is written, where that is not so or the sandbox fails.
+    """
+    given = reward_calls(task, calls, sandbox)
+    if out is not None:
+        out.write_text(f"{given.value}\n", encoding="utf-8")
+    say(f"{given.value}{f': {given.reason}' if given.reason else ''}")
 
 
 @tasks.command("coverage")

@@ -48,3 +48,48 @@ def test_lines_that_are_none_are_named(selfchal: Any, tmp_path: Path, line: str,
     ended = _replay(selfchal, tmp_path, f'{{"reset": true}}\n{line}\n')
     assert ended.code == 2
     assert words in ended.err
+
+
+def test_calls_of_a_file_go_on_from_each_other(selfchal: Any, tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    shown = selfchal(
+        "env", "call", "calculation", "convert_hex_to_ascii", '{"hex_string": "4869"}', "--calls", calls
+    )
+    assert (shown.code, shown.out) == (0, "Hi\n")
+    assert selfchal("env", "call", "calculation", "no_such_tool", "--calls", calls).code == 1
+    assert (
+        selfchal("env", "call", "calculation", "submit_answer", '{"answer": "Hi"}', "--calls", calls).code
+        == 0
+    )
+    over = selfchal(
+        "env", "call", "calculation", "convert_hex_to_ascii", '{"hex_string": "48"}', "--calls", calls
+    )
+    assert (over.code, "over" in over.out) == (1, True)
+    names = [json.loads(line)["name"] for line in calls.read_text().splitlines()]
+    assert names == ["convert_hex_to_ascii", "no_such_tool", "submit_answer", "convert_hex_to_ascii"]
+    listed = selfchal("env", "call", "calculation", "--calls", calls).out
+    assert "convert_hex_to_ascii(hex_string: str) -> str" in listed
+    assert "submit_answer(answer: str) -> str" in listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["call", "calculation", "reverse_string", "[1]", "--calls", "c"], "ARGUMENTS: write a JSON object"),
+        (["call", "calculation", "reverse_string", "{", "--calls", "c"], "ARGUMENTS: '{' is no JSON"),
+        (
+            ["call", "calculation", "reverse_string", "--calls", "c", "--context", "3"],
+            "--context: write a JSON",
+        ),
+        (["call", "calculation", "reverse_string", "--calls", "/proc/x"], "cannot record a call in /proc/x"),
+        (["serve", "calculation", "--port", "0", "--calls", "c"], "each session has its own"),
+        (["serve", "calculation", "--port", "0", "--host", "no.such.host.invalid"], "choose another --port"),
+        (["serve", "no_such_environment"], "no environment named"),
+    ],
+)
+def test_what_cannot_be_called_or_served_is_a_sentence(
+    selfchal: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = selfchal("env", *arguments)
+    assert (ended.code, words in ended.err) == (2, True), ended.err

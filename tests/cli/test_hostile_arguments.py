@@ -40,6 +40,7 @@ GOOD = {
     "sandbox exec": ("process", "code.py"),
     "sandbox check": ("process",),
     "env replay": ("calculation", "calls.jsonl"),
+    "env call": ("calculation", "reverse_string", "{}"),
     "tasks judge": ("calculation", "calls.jsonl"),
     "run": ("manifest.yaml",),
     "validate": ("manifest.yaml",),

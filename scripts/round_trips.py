@@ -1,0 +1,63 @@
+"""Exported tasks in the programs that they are for: each real package in an environment of its own.
+
+python scripts/round_trips.py [NAME …] [--folder FOLDER]
+
+Makes an environment for each of Harbor, verifiers and inspect (Python 3.12 or later, hundreds of megabytes,
+kept in FOLDER), says their versions, and runs tests/interop/test_round_trips.py, which skips what it does not
+find.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from test_pythons import ROOT, find_pythons
+
+PACKAGES = {"harbor": "harbor>=0.26,<0.27", "verifiers": "verifiers>=0.4,<0.5", "inspect": "inspect-ai"}
+# These load selfchal themselves; Harbor only reads the files.
+WITH_SELFCHAL = frozenset(["verifiers", "inspect"])
+FOLDER_VARIABLE = "SELFCHAL_ROUND_TRIPS"
+
+
+def make_environment(name: str, folder: Path) -> None:
+    """An environment with this package, unless it is there. Raises CalledProcessError where pip fails."""
+    home = folder / name
+    if not (home / "installed").exists():
+        pythons = find_pythons((12, 13))
+        if not pythons:
+            sys.exit("no Python of 3.12 or 3.13 was found, and these packages need one; pyenv installs them")
+        subprocess.run([next(iter(pythons.values())), "-m", "venv", home], check=True)
+        pip = [str(home / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        own = ["-e", str(ROOT)] if name in WITH_SELFCHAL else []
+        subprocess.run([*pip, *own, PACKAGES[name]], check=True)
+        (home / "installed").touch()
+    code = "import sys; from importlib.metadata import version; print(sys.argv[1], version(sys.argv[1]))"
+    package = PACKAGES[name].partition(">")[0]
+    subprocess.run([home / "bin" / "python", "-c", code, package], check=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"one of {', '.join(PACKAGES)}; default: all"
+    )
+    default = Path(tempfile.gettempdir()) / f"selfchal-round-trips-{os.getuid()}"
+    parser.add_argument("--folder", type=Path, default=default, help="where the environments are kept")
+    wanted = parser.parse_args()
+    if unknown := set(wanted.names) - set(PACKAGES):
+        parser.error(f"no package {', '.join(sorted(unknown))}; there are {', '.join(PACKAGES)}")
+    folder = wanted.folder.resolve()
+    for name in wanted.names or PACKAGES:
+        make_environment(name, folder)
+    command = [sys.executable, "-m", "pytest", "-v", "--timeout=1800", "tests/interop/test_round_trips.py"]
+    environ = {**os.environ, FOLDER_VARIABLE: str(folder)}
+    return subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""Exports the kept tasks of a run: what leaves, in which format, and what has to stay and why.
+
+Each task is checked before it leaves, by the very replay that will judge it elsewhere: the recorded calls of
+its solution must solve it, doing nothing must not, and no failure case may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import selfchal
+from selfchal.api.opening import SandboxLike, choose_part, open_sandbox
+from selfchal.api.reading import Row, RunView
+from selfchal.core.environment import Environment
+from selfchal.core.errors import PluginError, StoreError
+from selfchal.core.sandbox import Limits
+from selfchal.core.task import Task
+from selfchal.core.world import Json
+from selfchal.interop.portable import PortableTask, Replayer, make_replayer
+from selfchal.pipeline.context import limits_of
+from selfchal.pipeline.manifest import Choice, LimitsSection, parse_config
+from selfchal.pipeline.manifest.redaction import REDACTED
+from selfchal.pipeline.requirements import find_needed
+from selfchal.pipeline.test_sets import EXAM_STATUS
+from selfchal.plugins import load_plugins
+from selfchal.write_whole import write_whole
+
+
+@dataclass(frozen=True)
+class Export:
+    """What a format writes. ``name`` is the run's; ``requirements`` are what pip installs."""
+
+    name: str
+    environment: Environment
+    requirements: Sequence[str]
+    tasks: Sequence[PortableTask]
+
+
+Write = Callable[[Export, Path], None]  # writes an export into a new directory
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How many tasks left, and of those that did not the id and why."""
+
+    count: int
+    left_out: Sequence[tuple[str, str]]
+
+
+def export_run(view: RunView, write: Write, directory: Path, sandbox: SandboxLike = "process") -> Exported:
+    """Write the kept tasks of a run into a directory that is not there yet, or is empty.
+
+    Raises StoreError where the directory is in use or cannot be written, and where no task can leave;
+    PluginError where the environment cannot.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise StoreError(f"{directory} is in use; name a directory that is not there yet")
+    manifest = view.manifest()
+    chosen = choose_environment(manifest["environment"])
+    environment: Environment = chosen.make()
+    section = {"name": chosen.name, **chosen.config.model_dump(mode="json", exclude_defaults=True)}
+    with open_sandbox(sandbox) as opened:
+        limits = _read_limits(manifest)
+        replayer = make_replayer(environment, opened, limits)
+        checked = [(task, _prepare(replayer, section, limits, task)) for task in _list_tasks(view)]
+    left_out = [(task.id, one) for task, one in checked if isinstance(one, str)]
+    portable = [one for _, one in checked if isinstance(one, PortableTask)]
+    if not portable:
+        why = f": the first stays since {left_out[0][1]}" if left_out else ""
+        raise StoreError(f"{view.directory} has no task to export{why}")
+    export = Export(manifest["run"]["name"], environment, list_requirements(chosen), portable)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(directory, lambda part: write(export, part), "choose another directory")
+    return Exported(len(portable), left_out)
+
+
+def choose_environment(section: Mapping[str, Json]) -> Choice:
+    """The environment of a stored manifest. Raises PluginError where its options cannot leave."""
+    options = {key: value for key, value in section.items() if key != "name"}
+    chosen = choose_part("environment", section["name"], options)
+    for key, value in chosen.config:
+        if isinstance(value, Path):
+            raise PluginError(
+                f"environment.{key} names {value}, which is on this machine alone, so tasks of this "
+                "environment cannot be used elsewhere"
+            )
+        if REDACTED in str(value):
+            raise PluginError(f"environment.{key} holds a secret, and secrets are not exported")
+    return chosen
+
+
+def list_requirements(chosen: Choice) -> list[str]:
+    """What pip installs for the environment: selfchal's light base, what the environment requires besides,
+    and the package that it comes from."""
+    offered = [
+        f"{item.package}=={item.version}"
+        for item in load_plugins().all()
+        if item.kind == "environment" and item.name == chosen.name
+    ]
+    needed = [one.install for one in find_needed(chosen.plugin, chosen.config)]
+    return list(dict.fromkeys([f"selfchal=={selfchal.__version__}", *needed, *offered]))
+
+
+def _read_limits(manifest: Row) -> Limits:
+    """The limits that the tasks were judged under."""
+    return limits_of(parse_config(LimitsSection, manifest.get("limits", {}), "limits"))
+
+
+def _list_tasks(view: RunView) -> Iterator[Task]:
+    """Every kept task once; those of an exam stay, for whoever trains on the others must not see them."""
+    rows = {row["id"]: row for row in view.tasks() if row["status"] != EXAM_STATUS}
+    yield from map(Task.from_json, rows.values())
+
+
+def _prepare(
+    replayer: Replayer, section: Mapping[str, Json], limits: Limits, task: Task
+) -> PortableTask | str:
+    """The task as it leaves, or why it stays."""
+    if not task.evaluate:
+        return "it has no evaluate: only a model can rate its episodes"
+    slim = _drop_notes(task)
+    made = PortableTask(
+        section,
+        slim,
+        replayer.record(slim, slim.solution),
+        tuple(replayer.record(slim, source) for source in slim.failures),
+        limits,
+    )
+    return replayer.find_fault(made) or made
+
+
+def _drop_notes(task: Task) -> Task:
+    """The task with what a reward needs of the judge's notes, and no more."""
+    diagnostics: dict[str, Json] = {}
+    if "answer_type" in task.diagnostics:
+        diagnostics["answer_type"] = task.diagnostics["answer_type"]
+    if not task.provenance.get("footprint"):
+        return replace(task, diagnostics=diagnostics, provenance={})
+    diagnostics["strength"] = {"footprint": task.diagnostics.get("strength", {}).get("footprint", [])}
+    return replace(task, diagnostics=diagnostics, provenance={"footprint": True})
