@@ -22,8 +22,9 @@ from selfchal.core.world import Json
 from selfchal.judging import Judge, format_verdict, judge_each
 from selfchal.judging.checks.completeness import Completeness, CompletenessConfig
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.context import agent_config_of, chat_of, solver_of
+from selfchal.pipeline.context import agent_config_of, solver_of
 from selfchal.pipeline.manifest import RolloutSection
+from selfchal.pipeline.roles import RATING_TEMPERATURE, chat_of
 
 NOTHING, ENCODER, MODEL = "nothing", "encoder", "model"
 LONGEST_ANSWER = 2  # tokens of a reader's reply, which is one letter
@@ -78,9 +79,8 @@ def _judge_again(
                 "name": "openai", "base_url": options.base_url, "model": options.model
             }  # fmt: skip
             model = closing.enter_context(selfchal.open_model(section))
-            lock = Lock()
-            solver = _make_solver(model, arena, lock)
-            runner = SandboxTaskRunner(arena, solver, chat_of(model, LONGEST_ANSWER, lock))
+            solver = _make_solver(model, arena, Lock())
+            runner = SandboxTaskRunner(arena, solver, chat_of(model, LONGEST_ANSWER, RATING_TEMPERATURE))
         config = CompletenessConfig(
             encoder=True, reader=asks_model, attempts=options.attempts if asks_model else 0
         )

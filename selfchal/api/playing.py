@@ -17,7 +17,7 @@ from selfchal.api.opening import (
     open_sandbox,
 )
 from selfchal.core.arena import Arena
-from selfchal.core.environment import Environment
+from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ManifestError
 from selfchal.core.model import Sampling
@@ -26,7 +26,8 @@ from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
 from selfchal.judging.rows import read_row
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.context import chat_of, scene_of_task, scene_of_test
+from selfchal.pipeline.context import scene_of_task, scene_of_test
+from selfchal.pipeline.roles import RATING_TEMPERATURE, USER_TEMPERATURE, chat_of
 from selfchal.rollout.actions import STOPS
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
@@ -79,9 +80,10 @@ def play(
             config = AgentConfig(arena, max_steps)
             return play_turns(_make_scene(task, config), turns)
         model = closing.enter_context(open_model(cast(ModelLike, agent)))
-        config = AgentConfig(arena, max_steps, chat=chat_of(model, max_tokens))
+        config = AgentConfig(arena, max_steps, chat=chat_of(model, max_tokens, USER_TEMPERATURE))
         sampling = Sampling(temperature, max_tokens=max_tokens, stop=STOPS, seed=seed)
-        (episode,) = Engine(model, sampling).roll([_make_scene(task, config)])
+        scene = _make_scene(task, config, chat_of(model, max_tokens, RATING_TEMPERATURE))
+        (episode,) = Engine(model, sampling).roll([scene])
         return episode
 
 
@@ -102,7 +104,8 @@ def _is_held_out(task: TestTask, environment: Environment) -> bool:
     return task.id in ids
 
 
-def _make_scene(task: Task | TestTask, config: AgentConfig) -> AgentScene:
+def _make_scene(task: Task | TestTask, config: AgentConfig, judge: Chat | None = None) -> AgentScene:
+    """``judge`` rates the episode of a task that has no ``evaluate``."""
     if isinstance(task, TestTask):
         return scene_of_test(task, config)
-    return scene_of_task(task, config, SandboxTaskRunner(config.arena, chat=config.chat))
+    return scene_of_task(task, config, SandboxTaskRunner(config.arena, chat=judge))

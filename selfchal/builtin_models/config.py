@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from selfchal.builtin_models.addresses import check_address
+from selfchal.builtin_models.template_options import check_template_arguments
 
 
 class LoraConfig(BaseModel):
@@ -37,13 +38,24 @@ class WeightsConfig(BaseModel):
         None, ge=8, description="The most tokens of a conversation; by default the model's own limit."
     )
     chat_template: str | None = Field(
-        None, description="A Jinja template instead of the tokenizer's own; empty for plain text."
+        None,
+        description="A Jinja template instead of the tokenizer's own, or the path of a file that holds one; "
+        "empty for plain text.",
+    )
+    chat_template_kwargs: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Variables of the chat template, such as enable_thinking: false.",
     )
     template_date: date | None = Field(
         None,
         description="The date, as 2026-11-28, for a chat template that writes today's date into prompts.",
     )
     lora: LoraConfig | None = Field(None, description="Train low-rank adapters instead of all weights.")
+
+    @field_validator("chat_template_kwargs")
+    @classmethod
+    def _check_template_arguments(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        return check_template_arguments(arguments)
 
 
 class TransformersConfig(WeightsConfig):

@@ -27,6 +27,7 @@ from selfchal.builtin_models.generation.rows import Row, RowMaker
 from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.builtin_models.malloc import keep_freed_memory
 from selfchal.builtin_models.rendering import Renderer
+from selfchal.builtin_models.saved_model import SourceConfigs
 from selfchal.builtin_models.streaming import ContinuousStream
 from selfchal.builtin_models.weight_sources import check_source
 from selfchal.core.errors import ModelError
@@ -46,6 +47,7 @@ class LoadedModel:
     decoder: Decoder | GroupedDecoder
     context: int  # the most tokens of a conversation
     adapted: bool  # LoRA is on: only the adapter is trained, saved and loaded
+    source: SourceConfigs
 
     def __post_init__(self) -> None:
         self._stops: dict[tuple[str, ...], StopStrings] = {}
@@ -76,9 +78,7 @@ class LoadedModel:
 
     def save(self, directory: Path) -> None:
         """Write the weights (or the adapter, as peft lays it out) as safetensors, and the tokenizer."""
-        directory.mkdir(parents=True, exist_ok=True)
-        self.network.save_pretrained(directory)
-        self.tokenizer.save_pretrained(directory)
+        self.source.save(self.network, self.tokenizer, directory)
 
     def load(self, directory: Path) -> None:
         """Copy saved weights into the network. Its tensors stay the same objects, as optimisers hold them."""
@@ -105,8 +105,12 @@ def load_model(config: TransformersConfig, path: str) -> LoadedModel:
     network = loading.load_network(config, path=path, tokenizer=tokenizer)
     if network.device.type == "cpu":
         keep_freed_memory()
+    adapted = config.lora is not None
+    source = SourceConfigs.read(path, network, adapted=adapted)
     ends = loading.end_ids(path, tokenizer)
-    renderer = Renderer(tokenizer, ends, config.chat_template, config.template_date)
+    renderer = Renderer(
+        tokenizer, ends, config.chat_template, config.template_date, config.chat_template_kwargs
+    )
     context = config.context or loading.max_positions(path)
     return LoadedModel(
         network,
@@ -114,7 +118,8 @@ def load_model(config: TransformersConfig, path: str) -> LoadedModel:
         renderer,
         make_decoder(network, config, context),
         context,
-        adapted=config.lora is not None,
+        adapted,
+        source,
     )
 
 

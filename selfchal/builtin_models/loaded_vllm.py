@@ -19,6 +19,7 @@ from selfchal.builtin_models import loading
 from selfchal.builtin_models.config import TransformersConfig, VllmConfig
 from selfchal.builtin_models.loaded_model import load_into
 from selfchal.builtin_models.rendering import Renderer
+from selfchal.builtin_models.saved_model import SourceConfigs
 from selfchal.builtin_models.weight_sources import check_source
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling
@@ -56,13 +57,17 @@ class Backend(Protocol):
 
 @dataclass
 class LoadedVllm:
-    """``network`` is None where nothing is trained. ``stale``: vLLM has other weights than the network."""
+    """``network`` and ``source`` are None where nothing is trained.
+
+    ``stale``: vLLM has other weights than the network.
+    """
 
     config: VllmConfig
     renderer: Renderer
     tokenizer: PreTrainedTokenizerBase
     backend: Backend
     network: Any
+    source: SourceConfigs | None
     weights_directory: Path
     stale: bool
     asleep: bool = False
@@ -108,9 +113,9 @@ class LoadedVllm:
         self.stale = self.network is not None
 
     def save(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self.network.save_pretrained(directory)
-        self.tokenizer.save_pretrained(directory)
+        if self.source is None:
+            raise ModelError("model.train is false, so there is nothing here to save. Remove that line.")
+        self.source.save(self.network, self.tokenizer, directory)
 
     def load(self, directory: Path) -> None:
         if self.network is None:
@@ -131,18 +136,21 @@ def open_vllm(config: VllmConfig) -> LoadedVllm:
     check_source(path)
     tokenizer = loading.load_tokenizer(path)
     ends = loading.end_ids(path, tokenizer)
-    renderer = Renderer(tokenizer, ends, config.chat_template, config.template_date)
-    network = None
+    renderer = Renderer(
+        tokenizer, ends, config.chat_template, config.template_date, config.chat_template_kwargs
+    )
+    network, source = None, None
     if config.train:
         shared = {"path", "device", "dtype", "lora", "quantization", "gradient_checkpointing"}
         same = TransformersConfig.model_validate(config.model_dump(include=shared))
         network = loading.load_network(same, path=path, tokenizer=tokenizer)
+        source = SourceConfigs.read(path, network, adapted=config.lora is not None)
     backend = _open_backend(config, path, renderer)
     given = config.weights_directory
     weights_directory = given.expanduser() if given else Path(tempfile.mkdtemp(prefix="selfchal-weights-"))
     # A running server may hold what an earlier run left there; a fresh adapter is in no engine yet.
     stale = network is not None and (config.lora is not None or not backend.fresh)
-    return LoadedVllm(config, renderer, tokenizer, backend, network, weights_directory, stale)
+    return LoadedVllm(config, renderer, tokenizer, backend, network, source, weights_directory, stale)
 
 
 def _open_backend(config: VllmConfig, path: str, renderer: Renderer) -> Backend:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from selfchal.builtin_models.addresses import check_address, check_variable_name
+from selfchal.builtin_models.template_options import check_template_arguments
 
 # What requests are made of, and what would change the form of the answer.
 OWN_FIELDS = frozenset({
@@ -39,7 +40,13 @@ class OpenAIConfig(BaseModel):
         "and log-probabilities. Without it the endpoint is asked for text alone.",
     )
     chat_template: str | None = Field(
-        None, description="With tokenizer: a Jinja template instead of its own; empty for plain text."
+        None,
+        description="With tokenizer: a Jinja template instead of its own, or the path of a file that holds "
+        "one; empty for plain text.",
+    )
+    chat_template_kwargs: dict[str, Any] = Field(
+        default_factory=dict,
+        description="With tokenizer: variables of the chat template, such as enable_thinking: false.",
     )
     template_date: date | None = Field(
         None, description="With tokenizer: the date, as 2026-11-28, for a template that writes today's date."
@@ -94,6 +101,12 @@ class OpenAIConfig(BaseModel):
             json.dumps(self.extra_body, allow_nan=False)
         except (TypeError, ValueError):
             raise ValueError("extra_body must be JSON: text, numbers, true, false, lists, mappings") from None
+        check_template_arguments(self.chat_template_kwargs)
+        if self.tokenizer is None and self.chat_template_kwargs:
+            raise ValueError(
+                "chat_template_kwargs needs tokenizer; without it put it below extra_body, for the "
+                "endpoint's own template"
+            )
         if self.tokenizer is None and (self.chat_template is not None or self.template_date is not None):
             raise ValueError(
                 "chat_template and template_date need tokenizer; the endpoint uses its own template"

@@ -45,7 +45,9 @@ def open_remote(config: OpenAIConfig) -> Remote:
 
     tokenizer = loading.load_tokenizer(loading.expand_home(config.tokenizer))
     ends = frozenset() if tokenizer.eos_token_id is None else frozenset({int(tokenizer.eos_token_id)})
-    renderer = Renderer(tokenizer, ends, config.chat_template, config.template_date)
+    renderer = Renderer(
+        tokenizer, ends, config.chat_template, config.template_date, config.chat_template_kwargs
+    )
     endpoint = _open_endpoint(config)
     return ByIds(endpoint, config.model, Completions(endpoint, renderer, config.context))
 

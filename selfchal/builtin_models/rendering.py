@@ -19,13 +19,20 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2 import TemplateError
 
+from selfchal.builtin_models.templates import (
+    TemplateRefusalError,
+    check_arguments,
+    explain_broken,
+    is_refusal,
+    read_template,
+)
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message
 from selfchal.thoughts import find_open_tag
@@ -47,7 +54,8 @@ PLAIN_STOP = "\nUser:"  # a base model that goes on writes the other side's turn
 class Renderer:
     """Renders for one tokenizer. Raises ModelError where the template refuses a plain conversation.
 
-    ``today`` is what a template that writes the date is told; None is the day on which it is asked.
+    ``template`` is Jinja, or the path of a file of it. ``today`` is what a template that writes the date is
+    told; None is the day on which it is asked. ``arguments`` are variables of the template (enable_thinking).
     """
 
     def __init__(
@@ -56,24 +64,33 @@ class Renderer:
         ends: frozenset[int],
         template: str | None = None,
         today: date | None = None,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self._tokenizer = tokenizer
+        self._arguments = dict(arguments or {})
         if template is not None:
-            tokenizer.chat_template = template
+            tokenizer.chat_template = read_template(template)
         own = tokenizer.chat_template
         # Not kept in the tokenizer, which is saved with every checkpoint.
         self._template = _fix_date(tokenizer.get_chat_template(), today) if own and today else None
         self._ends = set(ends)
-        self.plain_text = not tokenizer.chat_template or not self._holds_turns()
+        self._closings = set(ends)  # what the template may close a turn with
+        if self._arguments:
+            check_arguments(str(own or ""), self._arguments)
+        self.plain_text = self._drops_system = False
+        self.plain_text = not own or not self._holds_turns()
+        self._drops_system = not self.plain_text and self._is_deaf_to_system()
         self.append_only = self.plain_text or self._is_append_only()
         self.opened = "" if self.plain_text else self._find_opened()
         self._affixes: dict[str, tuple[str, str, bool] | None] = {}
         self.prompt = lru_cache(maxsize=4096)(self._render_prompt)
         if not self.plain_text:
             first = self.encode(self._render_between(Message("user", _OTHER)))[:1]
+            closing = {token for token in first if token in tokenizer.all_special_ids}
+            self._closings = self._ends | closing
             # of harmony's it ends a channel, and the answer comes in the next one
             if _CHANNEL not in str(own):
-                self._ends.update(token for token in first if token in tokenizer.all_special_ids)
+                self._ends.update(closing)
             if today is None and _DATE_CALL in str(own):
                 log.warning(
                     "The model's chat template writes today's date into prompts, so they change overnight: a "
@@ -106,7 +123,7 @@ class Renderer:
         ids = self.encode(between)
         closed = bool(generation.ids) and generation.ids[-1] in self._ends
         # The template closes the agent's turn; where the agent did so itself, that is not said twice.
-        return ids[1:] if closed and ids and ids[0] in self._ends else ids
+        return ids[1:] if closed and ids and ids[0] in self._closings else ids
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of sampled ids, without what ended the turn; behind the tag of the thought that the prompt
@@ -156,16 +173,25 @@ class Renderer:
     def _render(self, messages: Sequence[Message], *, speak: bool) -> str:
         if self.plain_text:
             return _render_plain_text(messages, speak=speak, start=self._tokenizer.bos_token or "")
+        has_system = messages[0].role == "system" and len(messages) > 1
+        if has_system and self._drops_system:
+            messages = _fold_system(messages)
         rows = [{"role": message.role, "content": message.content} for message in messages]
         try:
             text = self._tokenizer.apply_chat_template(
-                rows, chat_template=self._template, tokenize=False, add_generation_prompt=speak
+                rows,
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=speak,
+                **self._arguments,
             )
         except (TemplateError, TypeError, ValueError, KeyError) as error:
-            if rows[0]["role"] == "system" and len(rows) > 1:
+            if not is_refusal(error):
+                raise ModelError(explain_broken(error)) from error
+            if has_system and not self._drops_system:
                 return self._render(_fold_system(messages), speak=speak)
             roles = ", ".join(row["role"] for row in rows)
-            raise ModelError(
+            raise TemplateRefusalError(
                 f"The model's chat template refuses a conversation of {roles}: {error}. "
                 "Set model.chat_template to one that takes it, or to an empty string for plain text."
             ) from error
@@ -176,15 +202,48 @@ class Renderer:
         return list(self._tokenizer.encode(text, add_special_tokens=False))
 
     def _holds_turns(self) -> bool:
-        self.plain_text = False
+        """Can a user speak after the agent? Raises ModelError for a template that is broken."""
         try:
-            return _AGENT in self._render(_TALK, speak=True)
-        except ModelError:
-            return False
+            holds = _AGENT in self._render(_TALK, speak=True)
+        except TemplateRefusalError:
+            holds = False
+        if not holds:
+            log.warning(
+                "The model's chat template cannot hold a conversation of several turns, so plain text is "
+                "used: User: …, Assistant: …. Set chat_template to one that can."
+            )
+        return holds
+
+    def _is_deaf_to_system(self) -> bool:
+        """Does the template leave out what a system message says, without refusing it?"""
+        said = self._render((Message("system", _AGENT), Message("user", _OTHER)), speak=True)
+        if deaf := _AGENT.casefold() not in said.casefold():
+            log.warning(
+                "The model's chat template leaves out system messages. Their text, the rules and the tools, "
+                "opens the user's first message instead."
+            )
+        return deaf
 
     def _is_append_only(self) -> bool:
         start = self._render(_TALK[:1], speak=True)
         return self._render(_TALK, speak=True).startswith(f"{start}{_AGENT}")
+
+
+class TemplateOptions(Protocol):
+    """See ``WeightsConfig`` for their meaning."""
+
+    chat_template: str | None
+    template_date: date | None
+    chat_template_kwargs: dict[str, Any]
+
+
+def make_renderer(
+    tokenizer: PreTrainedTokenizerBase, ends: frozenset[int], options: TemplateOptions
+) -> Renderer:
+    """The renderer that a model's options ask for. Raises ModelError for a missing or broken template."""
+    return Renderer(
+        tokenizer, ends, options.chat_template, options.template_date, options.chat_template_kwargs
+    )
 
 
 def _fix_date(template: str, today: date) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,8 +16,9 @@ from pydantic import BaseModel
 
 from selfchal.builtin_models.config import TransformersConfig
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN
+from selfchal.builtin_models.starting_model import StartingModel
 from selfchal.builtin_models.weight_sources import find_source_obstacle
-from selfchal.core.model import Capability, Generation, Message, Sampling, Stream
+from selfchal.core.model import Capability, Generation, Message, Model, Sampling, Stream
 from selfchal.core.requirement import Requirement
 
 
@@ -42,6 +44,7 @@ class TransformersModel:
         """Load. Raises ModelError."""
         from selfchal.builtin_models.loaded_model import load_model
 
+        self._config = config
         self._loaded = load_model(config, config.path)
         self._lock = threading.Lock()
 
@@ -71,6 +74,15 @@ class TransformersModel:
     @property
     def network(self) -> Any:
         return self._loaded.network
+
+    def starting_model(self) -> Model | None:
+        """With LoRA the same network without its adapters; None where all weights are trained."""
+        if self._config.lora is None:
+            return None
+        from selfchal.builtin_models.loaded_model import make_decoder
+
+        decoder = make_decoder(self.network, self._config, self._loaded.context)
+        return StartingModel(replace(self._loaded, decoder=decoder), self._lock)
 
     def on_weights_updated(self) -> None:
         self._loaded.on_weights_updated()

@@ -38,6 +38,15 @@ class VllmModel:
         everything = frozenset(Capability)
         return everything if config.train else everything - {Capability.GRADIENTS}
 
+    @classmethod
+    def frozen_config(cls, config: VllmConfig) -> VllmConfig | None:
+        """A second engine without weights to train; none where a running server takes the trained ones."""
+        if config.server is not None:
+            return None
+        return config.model_copy(
+            update={"train": False, "sleep": False, "lora": None, "weights_directory": None}
+        )
+
     def __init__(self, config: VllmConfig) -> None:
         """Load the weights and start or find vLLM. Raises ModelError."""
         from selfchal.builtin_models.loaded_vllm import open_vllm

@@ -24,6 +24,10 @@ class CodeAsTask:
     name: ClassVar[str] = "code_as_task"
     Config: ClassVar[type[BaseModel]] = CodeAsTaskConfig
 
+    @classmethod
+    def asks_model(cls, config: CodeAsTaskConfig) -> bool:
+        return False
+
     def scene(self, request: ProposalRequest, proposal_context: ProposalContext) -> ChallengeScene:
         exemplar = self._find_exemplar(proposal_context)
         return ChallengeScene(request, proposal_context, self.config, exemplar)

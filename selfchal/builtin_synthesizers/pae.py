@@ -103,5 +103,9 @@ class Pae:
     name: ClassVar[str] = "pae"
     Config: ClassVar[type[BaseModel]] = PaeConfig
 
+    @classmethod
+    def asks_model(cls, config: PaeConfig) -> bool:
+        return True
+
     def scene(self, request: ProposalRequest, proposal_context: ProposalContext) -> InstructionScene:
         return InstructionScene(request, proposal_context)

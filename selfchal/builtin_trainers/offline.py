@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -10,8 +11,10 @@ from selfchal.builtin_trainers.checkpoint import TrainState, pack, validate
 from selfchal.builtin_trainers.optim import Optimisation
 from selfchal.builtin_trainers.rollouts import TaskSampler
 from selfchal.core.episode import Episode, Group
-from selfchal.core.model import Generation, Model
+from selfchal.core.model import Generation, Message, Model
 from selfchal.core.trainer import Training
+
+_LONGEST_END = 8  # ids: one in chat templates, a few where a turn ends with text
 
 
 class OfflineOptions(Protocol):
@@ -53,21 +56,38 @@ def in_own_tokens(model: Model, episode: Episode) -> Episode:
     """Another model's episode in this model's ids: what was said stays, whatever its tokens were.
 
     The one place where text is tokenised again, since the sampled ids are of another vocabulary.
-    The mask covers what the teacher wrote, not what closes a turn in this model's template.
+    The mask covers what the teacher wrote, and the ids with which this model itself would end such a turn: it
+    has to learn when to stop. A turn that max_tokens cut has no such end.
     """
     speaks = [index for index, message in enumerate(episode.messages) if message.role == "assistant"]
     ids = list(model.render_prompt(episode.messages[: speaks[0]]))
     mask = [0] * len(ids)
-    for index in speaks:
+    for turn, index in enumerate(speaks):
         said = model.encode(episode.messages[index].content)
+        if turn not in episode.cut_turns:
+            said += _find_end(model, said)
         ids += said
         mask += [1] * len(said)
         if index + 1 < len(episode.messages):
-            turn = Generation(tuple(said), (0.0,) * len(said), episode.messages[index].content, True)
-            between = model.render_turn(turn, episode.messages[index + 1])
+            between = model.render_turn(_write_turn(said), episode.messages[index + 1])
             ids += between
             mask += [0] * len(between)
     return replace(episode, ids=ids, mask=mask, logprobs=[0.0] * len(ids))
+
+
+def _find_end(model: Model, said: Sequence[int]) -> list[int]:
+    """The ids with which the model itself ends a turn: those that its template writes behind what was said,
+    and no longer writes where the agent did. Empty where there are none."""
+    after = Message("user", ".")
+    between = model.render_turn(_write_turn(said), after)
+    for size in range(1, min(_LONGEST_END, len(between)) + 1):
+        if model.render_turn(_write_turn([*said, *between[:size]]), after) == between[size:]:
+            return between[:size]
+    return []
+
+
+def _write_turn(ids: Sequence[int]) -> Generation:
+    return Generation(tuple(ids), (0.0,) * len(ids), "", finished=True)
 
 
 def updates(options: OfflineOptions, examples: int) -> int:

@@ -97,6 +97,7 @@ def rollout_metrics(groups: Sequence[Group]) -> dict[str, float]:
         "steps_per_episode": steps / max(len(episodes), 1),
         "invalid_actions": sum(episode.invalid_actions for episode in episodes) / max(steps, 1),
         "forgiven_turns": sum(episode.forgiven_turns for episode in episodes) / max(steps, 1),
+        "cut_turns": sum(len(episode.cut_turns) for episode in episodes) / max(steps, 1),
         "truncated": mean([float(episode.end is End.LENGTH) for episode in episodes]),
     }
 

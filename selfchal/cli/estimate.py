@@ -13,6 +13,7 @@ from selfchal.core.world import Json
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
 from selfchal.pipeline.pilot import Pilot, advise, count_evaluation_episodes, forecast
+from selfchal.pipeline.roles import describe_roles, list_role_lines
 from selfchal.pipeline.test_sets import list_test_tasks
 
 
@@ -85,6 +86,7 @@ def print_cost(
         *([f"  judge      the tasks of {settings.tasks.source}"] if settings.tasks else []),
         *([_describe_challenge(cost, settings.rounds)] if manifest.synthesizer else []),
         f"  train      {trained}",
+        *(f"  models     {line}" for line in list_role_lines(describe_roles(manifest))),
         f"  at most    {cost.sampled_tokens:,} sampled tokens, training rollouts not counted",
         *(list_pilot_lines(manifest, cost, pilot) if pilot else ["Nothing was run; --pilot 8 tries it out."]),
         "Leave --dry-run away to run it.",

@@ -11,6 +11,8 @@ from rich.table import Table
 from selfchal.cli.terminal import say, say_on
 from selfchal.core.world import Json
 from selfchal.judging.tool_errors import describe_errors
+from selfchal.pipeline.costs import list_cut_lines
+from selfchal.pipeline.roles import list_role_lines
 from selfchal.pipeline.test_sets import count_tasks, list_measured
 from selfchal.pipeline.unjudged import BOUND, LEAST, has_too_many_unjudged
 
@@ -58,7 +60,7 @@ def print_outcome(console: Console, results: Mapping[str, Json]) -> None:
         _print_scores(console, f"{name[0].upper()}{name[1:]}: {count_tasks(name, results)}", part)
     if not measured:
         say_on(console, "Nothing was measured: there are no held-out tasks and no exam.")
-    for row in _list_costs(results):
+    for row in (*list_role_lines(results.get("models", {})), *_list_costs(results)):
         say_on(console, row)
 
 
@@ -108,6 +110,7 @@ def _list_costs(results: Mapping[str, Json]) -> Iterator[str]:
     funnel = results["funnel"]
     yield f"tasks: {funnel['proposed']} proposed, {funnel['kept']} kept"
     yield from describe_errors(results.get("tool_calls", {}))
+    yield from list_cut_lines(results["costs"])
     if cost := results.get("per_kept_task"):
         each = f"{cost['tokens']:.0f} tokens, {cost['seconds']:.2f} s, {cost['executions']:.0f} executions"
         yield f"a kept task took {each}{_format_money(cost)}"

@@ -49,6 +49,7 @@ class Episode:
     forgiven_turns: int = 0  # that departed from the grammar and were understood all the same
     seconds: float = 0.0
     environment: str = ""
+    cut_turns: list[int] = field(default_factory=list)  # which of the agent's turns max_tokens cut, from 0
 
     def to_json(self) -> dict[str, Json]:
         # not asdict: it copies every token, and thousands of episodes are stored

@@ -121,7 +121,8 @@ class Model(Protocol):
         """Ids of bare text, without special tokens: for forcing how an agent's turn begins."""
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        """One generation a prompt, in order. Same weights, prompts and seed: same result."""
+        """One generation a prompt, in order. Same weights, prompts and seed: same result. Several threads may
+        call it while a stream is under way."""
 
     def stream(self, sampling: Sampling) -> Stream:
         """A new stream. A model that only ever gives whole turns returns a TurnStream over ``generate``."""
@@ -135,6 +136,15 @@ class Model(Protocol):
         """The most ids that a conversation may have."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class SharesStart(Protocol):
+    """A trainable model that may still hold the weights which it began with, as under LoRA."""
+
+    def starting_model(self) -> Model | None:
+        """The model with those weights, in the same memory and closed with this one. None where training
+        changes them in place."""
 
 
 @runtime_checkable

@@ -12,8 +12,8 @@ from selfchal.core.model import Message
 class Scene(Protocol):
     """Driven by the rollout engine: ``start`` once, ``step`` after every generation, ``finish`` once.
 
-    ``step`` and ``finish`` may block (they run code and simulated users) and are called from worker
-    threads, never two at a time for one scene. ``start`` and ``step`` may raise PromptRefusedError (for a
+    All three may block (they run code and simulated users) and are called from worker threads, never two at
+    a time for one scene. ``start`` and ``step`` may raise PromptRefusedError (for a
     simulated user whose endpoint would not answer), which ends the episode as refused.
     """
 

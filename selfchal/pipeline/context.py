@@ -13,9 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
 from selfchal.core.episode import Reward
-from selfchal.core.errors import PluginError, PromptRefusedError
+from selfchal.core.errors import PluginError
 from selfchal.core.evidence import Attempt, Solver
-from selfchal.core.model import Message, Model, Sampling, TrainableModel
+from selfchal.core.model import Model, Sampling, TrainableModel
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.seeds import seed_of
 from selfchal.core.synthesizer import Synthesizer
@@ -25,6 +25,7 @@ from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.costs import Clock, Ledger
 from selfchal.pipeline.manifest import Choice, LimitsSection, Manifest, RolloutSection
+from selfchal.pipeline.roles import Roles, open_model, open_roles
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watch, Watchers, watching
 from selfchal.rollout.actions import STOPS
@@ -38,9 +39,11 @@ SECRET = "secret"  # the fact that holds it
 
 @dataclass(frozen=True)
 class EnvironmentContext:
-    """Where the tasks of one environment are proposed, judged and played."""
+    """Where the tasks of one environment are proposed, judged and played. ``measured_config`` is for
+    evaluations, in which another model may play the users."""
 
     agent_config: AgentConfig
+    measured_config: AgentConfig
     runner: SandboxTaskRunner
     judge: Judge
 
@@ -110,10 +113,11 @@ class RunContext:
         return scene_of_task(task, of.agent_config, of.runner)
 
     def scene(self, task: TestTask | Task) -> AgentScene:
-        """An agent at work on a held-out task, graded by the environment, or on a synthetic one."""
+        """An agent that is measured: on a held-out task, graded by the environment, or on a synthetic one."""
+        of = self.environments[task.environment]
         if isinstance(task, Task):
-            return self.task_scene(task)
-        return scene_of_test(task, self.environments[task.environment].agent_config)
+            return scene_of_task(task, of.measured_config, of.runner)
+        return scene_of_test(task, of.measured_config)
 
 
 def scene_of_task(task: Task, agent_config: AgentConfig, runner: SandboxTaskRunner) -> AgentScene:
@@ -149,13 +153,11 @@ def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterat
         arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
         synthesizer: Synthesizer | None = manifest.synthesizer.make() if manifest.synthesizer else None
         model = open_model(manifest.model, closing)
-        challenger, user, judge = (
-            open_model(choice, closing) if choice else model
-            for choice in (manifest.challenger, manifest.user, manifest.judge)
-        )
+        challenger = open_model(manifest.challenger, closing) if manifest.challenger else model
         teacher = open_model(manifest.teacher, closing) if manifest.teacher else None
         secret = _keep_secret(store)
-        environments = {environment.name: _make_environment(manifest, arena, model, user, judge, secret)}
+        roles = open_roles(manifest, model, closing)
+        environments = {environment.name: _make_environment(manifest, arena, model, roles, secret)}
         yield RunContext(
             manifest,
             store,
@@ -171,17 +173,16 @@ def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterat
 
 
 def _make_environment(
-    manifest: Manifest, arena: Arena, model: Model, user: Model, judge: Model, secret: str
+    manifest: Manifest, arena: Arena, model: Model, roles: Roles, secret: str
 ) -> EnvironmentContext:
-    """``user`` plays simulated users, ``judge`` rates episodes of tasks without an ``evaluate`` and reads
-    instructions for a check of the judge, ``model`` makes the attempts that a check may ask for."""
+    """``model`` makes the attempts that a check of the judge may ask for."""
     rollout = manifest.settings.rollout
-    agent_config = agent_config_of(rollout, arena, chat_of(user, rollout.max_tokens))
-    lock = threading.Lock()  # one for both, because they may be one model, and several threads judge
-    plain = SandboxTaskRunner(arena, chat=chat_of(judge, rollout.max_tokens, lock))
-    runner = replace(plain, solver=solver_of(model, agent_config, plain, rollout, lock))
+    agent_config = agent_config_of(rollout, arena, roles.user)
+    measured_config = replace(agent_config, chat=roles.measured_user)
+    plain = SandboxTaskRunner(arena, chat=roles.judge)
+    runner = replace(plain, solver=solver_of(model, agent_config, plain, rollout, threading.Lock()))
     checks = [choice.make() for choice in manifest.checks]
-    return EnvironmentContext(agent_config, runner, Judge(runner, checks, secret))
+    return EnvironmentContext(agent_config, measured_config, runner, Judge(runner, checks, secret))
 
 
 def _keep_secret(store: Store) -> str:
@@ -193,28 +194,6 @@ def _keep_secret(store: Store) -> str:
 
 def agent_config_of(rollout: RolloutSection, arena: Arena, chat: Chat | None) -> AgentConfig:
     return AgentConfig(arena, rollout.max_steps, rollout.observation_chars, chat, rollout.action_format)
-
-
-def open_model(choice: Choice, closing: ExitStack) -> Model:
-    model: Model = choice.make()
-    closing.callback(model.close)
-    return model
-
-
-def chat_of(model: Model, max_tokens: int, lock: threading.Lock | None = None) -> Chat:
-    """One greedy answer at a time, for simulated users and for the judge; several threads may call it.
-    ``lock`` is shared with whoever else uses the model at that time."""
-    guard = lock or threading.Lock()
-
-    def chat(messages: Sequence[Message]) -> str:
-        with guard:
-            prompt = model.render_prompt(messages)
-            said = model.generate([prompt], Sampling(GREEDY, max_tokens=max_tokens))[0]
-        if said.refused:
-            raise PromptRefusedError(said.refused)
-        return said.text
-
-    return chat
 
 
 def solver_of(

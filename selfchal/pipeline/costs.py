@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 
 from selfchal.core.episode import Episode
 from selfchal.core.model import Prices
@@ -19,19 +19,22 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True)
 class Usage:
-    """Episodes and their tokens. ``read`` counts a conversation anew at every turn, as endpoints bill it."""
+    """Episodes, their tokens and their turns. ``read`` counts a conversation anew at every turn, as endpoints
+    bill it; ``cut`` are the turns that max_tokens cut."""
 
     episodes: int = 0
     sampled: int = 0
     read: int = 0
+    turns: int = 0
+    cut: int = 0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.episodes + other.episodes, self.sampled + other.sampled, self.read + other.read)
+        return Usage(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
     def scale(self, episodes: float) -> Usage:
         """What so many episodes of this kind take."""
         factor = episodes / self.episodes if self.episodes else 0.0
-        return Usage(round(episodes), round(self.sampled * factor), round(self.read * factor))
+        return Usage(round(episodes), *(round(count * factor) for count in astuple(self)[1:]))
 
     def price(self, prices: Prices) -> float:
         return (self.read * prices.input + self.sampled * prices.output) / _MILLION
@@ -39,15 +42,15 @@ class Usage:
 
 def measure_usage(episodes: Iterable[Episode]) -> Usage:
     """From the stored masks: a turn is a run of sampled tokens, and all that stands before it was read."""
-    count = sampled = read = 0
+    count = sampled = read = turns = cut = 0
     for episode in episodes:
         mask = bytes(episode.mask)
-        count, sampled = count + 1, sampled + mask.count(1)
+        count, sampled, cut = count + 1, sampled + mask.count(1), cut + len(episode.cut_turns)
         start = mask.find(b"\x00\x01")
         while start >= 0:
-            read += start + 1
+            read, turns = read + start + 1, turns + 1
             start = mask.find(b"\x00\x01", start + 1)
-    return Usage(count, sampled, read)
+    return Usage(count, sampled, read, turns, cut)
 
 
 @dataclass
@@ -108,8 +111,21 @@ def describe_spent(manifest: Manifest, ledger: Ledger, seconds: float) -> dict[s
     return rows | {"all": {**_describe(manifest, spent), "seconds": round(seconds, 1)}}
 
 
+_CURES = {"exam": "rollout.challenge_tokens", "challenge": "rollout.challenge_tokens"}
+
+
+def list_cut_lines(spent: Mapping[str, Json]) -> list[str]:
+    """Of what ``describe_spent`` gives: how many turns of each purpose were cut, where any were."""
+    return [
+        f"{purpose}: {row['cut']:,} of {row['turns']:,} turns were cut at "
+        f"{_CURES.get(purpose, 'rollout.max_tokens')} ({row['cut'] / row['turns']:.1%})"
+        for purpose, row in spent.items()
+        if purpose in PURPOSES and row.get("cut")
+    ]
+
+
 def _describe(manifest: Manifest, spent: Mapping[str, Usage]) -> dict[str, Json]:
     usage = sum(spent.values(), Usage())
     money = compute_money(manifest, spent)
-    row: dict[str, Json] = {"episodes": usage.episodes, "sampled": usage.sampled, "read": usage.read}
+    row: dict[str, Json] = asdict(usage)
     return row if money is None else {**row, "money": round(money, 4)}

@@ -17,15 +17,14 @@ from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
 from selfchal.pipeline.context import (
     agent_config_of,
-    chat_of,
     limits_of,
     open_context,
-    open_model,
     scene_of_test,
 )
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import summary
+from selfchal.pipeline.roles import USER_TEMPERATURE, chat_of, open_model
 from selfchal.pipeline.statistics import estimate
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import SetName, TestSet, held_out, list_test_tasks
@@ -58,7 +57,9 @@ def measure_model(
     """
     if checkpoint is not None and not checkpoint.is_dir():
         raise ModelError(f"{checkpoint} is no checkpoint: a directory of weights is needed")
-    with open_context(replace(manifest, watchers=()), store, watchers) as context:
+    # without a checkpoint the weights stay as they are, and a user that is the policy needs no copy of them
+    trainer = manifest.trainer if checkpoint else None
+    with open_context(replace(manifest, watchers=(), trainer=trainer), store, watchers) as context:
         if checkpoint is not None:
             context.trainable_model.load(checkpoint)
         when = str(checkpoint.resolve()) if checkpoint else "start"
@@ -89,8 +90,9 @@ def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> di
         watch = closing.enter_context(watching(replace(manifest, watchers=()), None, watchers))
         sandbox: Sandbox = manifest.sandbox.make()
         closing.callback(sandbox.close)
-        user = open_model(manifest.user, closing) if manifest.user else None
-        chat = chat_of(user, manifest.settings.rollout.max_tokens) if user else None
+        choice = manifest.evaluation_user or manifest.user
+        tokens = manifest.settings.rollout.max_tokens
+        chat = chat_of(open_model(choice, closing), tokens, USER_TEMPERATURE) if choice else None
         arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
         agent_config = agent_config_of(manifest.settings.rollout, arena, chat)
         with watch.stage("oracle", len(tasks), "episodes"):

@@ -49,6 +49,21 @@ def find_known_environments(plugin: type[Any], config: Any) -> frozenset[str] | 
     return None if knows is None else frozenset(knows(config))
 
 
+def find_asks_model(plugin: type[Any], config: Any) -> bool | None:
+    """Does an environment let a model play its users, does a synthesizer leave the rating of episodes to a
+    model, does a check ask one? None where the class says nothing of it."""
+    asks = getattr(plugin, "asks_model", None)  # a plugin need not have it
+    found: bool | None = None if asks is None else asks(config)
+    return found
+
+
+def find_frozen_config(plugin: type[Any], config: Any) -> Any | None:
+    """The options of a second model that keeps the weights which this one begins with; None where there can
+    be none beside it. The same options where a class says nothing of it."""
+    find = getattr(plugin, "frozen_config", None)  # a model need not have it
+    return config if find is None else find(config)
+
+
 def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:
     """Raise PluginError if one of these plugins, each with its config, needs what is not installed.
 

@@ -17,6 +17,7 @@ from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.costs import compute_money, describe_spent
 from selfchal.pipeline.evaluation import Measured, Mode, Score, do_nothing
 from selfchal.pipeline.exam import describe_exam, do_nothing_in_exam
+from selfchal.pipeline.roles import describe_roles
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
 from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
 from selfchal.pipeline.statistics import estimate, paired_difference, pass_at_k, pass_hat_k
@@ -53,6 +54,7 @@ def write_results(context: RunContext, before: Measured, after: Measured | None)
         "seconds": context.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),
         "seeds": {"run": settings.run.seed},
+        "models": describe_roles(context.manifest),
         "sandbox": context.store.fact("guarantees"),
         "versions": describe_versions(),
     }

@@ -18,6 +18,8 @@ from markupsafe import Markup
 
 from selfchal.core.world import Json
 from selfchal.judging.tool_errors import describe_errors
+from selfchal.pipeline.costs import list_cut_lines
+from selfchal.pipeline.roles import list_role_lines
 from selfchal.pipeline.test_sets import count_tasks, list_measured
 from selfchal.report.charts import curves_of, score_bars
 from selfchal.report.gather import Findings, gather
@@ -54,6 +56,8 @@ def render(findings: Findings) -> str:
         style=Markup(_load_asset("style.css")),  # our own files, no model text in them
         script=Markup(_load_asset("script.js")),
         warnings=_list_warnings(findings),
+        cut_turns=list_cut_lines(findings.results.get("costs", {})),
+        models=list_role_lines(findings.results.get("models", {})),
         tool_errors=list(describe_errors(findings.results.get("tool_calls", {}))),
     )
 

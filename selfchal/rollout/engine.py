@@ -3,7 +3,7 @@
 The model samples on while scenes whose turn has ended act in worker threads; finished scenes leave and
 waiting ones join. In lockstep (the default) a scene's answer joins after the model's next ``advance``
 and is waited for, so that equal seeds give equal episodes; otherwise it joins whenever it is there, so
-that a slow tool or user never idles the model.
+that a slow tool or user never idles the model. What scenes ask other models is in ``chats``.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from selfchal.core.episode import End, Episode
 from selfchal.core.errors import ModelError, PromptRefusedError
 from selfchal.core.model import Generation, Message, Model, Sampling
 from selfchal.core.scene import Scene
-
-Acting = tuple["Future[Message | None]", int]  # a scene that acts, and its number
-WORKERS = 8  # they wait on sandboxes and users; more than cores is meant
+from selfchal.rollout.chats import Acting, Questions
 
 
 @dataclass(frozen=True)
@@ -53,41 +53,44 @@ class Engine:
         waiting, speaking, ended = deque(range(len(lives))), 0, 0
         acting: list[Acting] = []
         stream = self.model.stream(self.sampling)
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="scene") as pool:
+        questions = Questions(self.sampling.seed, self.lockstep)
+        # more threads than scenes that act at once: those that wait for an answer hold theirs
+        with ThreadPoolExecutor(self.batch + 1, "scene") as pool, closing(questions):
+            if not self.lockstep:
+                pool.submit(questions.serve)
             while waiting or speaking or acting:
-                while waiting and speaking + len(acting) < self.batch:
-                    key = waiting.popleft()
-                    if self._begin(lives[key]):
+                room = min(len(waiting), self.batch - speaking - len(acting))
+                begun = [(key, lives[key].begin) for key in (waiting.popleft() for _ in range(room))]
+                due = [questions.submit(pool, key, begin) for key, begin in begun]
+                if due and (self.lockstep or not (speaking or acting)):
+                    questions.finish(due)
+                else:
+                    acting += due
+                    said = [
+                        (key, partial(lives[key].act, generation)) for key, generation in stream.advance()
+                    ]
+                    speaking -= len(said)
+                    fresh = [questions.submit(pool, key, act) for key, act in said]
+                    due, acting = self._list_due(acting, fresh, questions, idle=not speaking)
+                for future, key in due:
+                    future.result()
+                    if self._may_speak(lives[key]):
                         stream.join(key, lives[key].episode.ids)
                         speaking += 1
                         continue
                     ended += 1
                     if on_done:
                         on_done(ended)
-                fresh = [
-                    (pool.submit(lives[key].act, generation), key) for key, generation in stream.advance()
-                ]
-                speaking -= len(fresh)
-                due, acting = self._list_due(acting, fresh, idle=not speaking)
-                for future, key in due:
-                    live, message = lives[key], future.result()
-                    if message is not None and self._hear(live, message):
-                        stream.join(key, live.episode.ids)
-                        speaking += 1
-                        continue
-                    if message is not None:
-                        live.close(End.LENGTH)
-                    ended += 1
-                    if on_done:
-                        on_done(ended)
         return [live.episode for live in lives]
 
     def _list_due(
-        self, acting: list[Acting], fresh: list[Acting], *, idle: bool
+        self, acting: list[Acting], fresh: list[Acting], questions: Questions, *, idle: bool
     ) -> tuple[list[Acting], list[Acting]]:
         """Whose answers are taken now (waited for, where they are not there yet), and who acts on."""
         if self.lockstep:
-            return (acting, fresh) if acting or not idle else (fresh, [])
+            due, rest = (acting, fresh) if acting or not idle else (fresh, [])
+            questions.finish(due)
+            return due, rest
         everybody = [*acting, *fresh]
         if idle and everybody:
             wait([future for future, _ in everybody], return_when=FIRST_COMPLETED)
@@ -97,17 +100,18 @@ class Engine:
             [one for one, is_done in zip(everybody, done, strict=True) if not is_done],
         )
 
-    def _begin(self, live: _Live) -> bool:
-        """Render the ids to speak after; False where the scene ended before its agent could speak.
+    def _may_speak(self, live: _Live) -> bool:
+        """Append what the agent is to speak after; False where the scene is over.
 
-        Raises ModelError where not even these fit into the context.
+        Raises ModelError where not even the first prompt fits into the context.
         """
+        if live.over:
+            return False
         episode = live.episode
-        live.started = time.perf_counter()
-        try:
-            episode.messages = list(live.scene.start())
-        except PromptRefusedError as error:
-            live.refuse(str(error))
+        if live.generation is not None:
+            if self._hear(live, live.generation):
+                return True
+            live.close(End.LENGTH)
             return False
         episode.ids = list(self.model.render_prompt(episode.messages))
         if self.opening:
@@ -130,13 +134,14 @@ class Engine:
                 "challenger rollout.challenge_tokens)"
             )
 
-    def _hear(self, live: _Live, message: Message) -> bool:
-        """Append the message; False, and nothing appended, where the agent could not answer it any more."""
-        assert live.generation is not None, "a scene answers only what was said"
-        ids = self.model.render_turn(live.generation, message)
+    def _hear(self, live: _Live, after: Generation) -> bool:
+        """Append what the scene answered; False, and nothing appended, where the agent could not answer it
+        any more."""
+        assert live.message is not None, "a scene that goes on has answered"
+        ids = self.model.render_turn(after, live.message)
         if len(live.episode.ids) + len(ids) + self.sampling.max_tokens > self.model.context_length:
             return False
-        live.episode.messages.append(message)
+        live.episode.messages.append(live.message)
         live.episode.ids += ids
         _pad(live.episode)
         return True
@@ -144,33 +149,43 @@ class Engine:
 
 @dataclass
 class _Live:
-    """One scene under way."""
+    """One scene under way. ``message`` is its answer to ``generation``, the agent's last turn."""
 
     scene: Scene
     episode: Episode
     generation: Generation | None = None
+    message: Message | None = None
+    over: bool = False
     forced: str = ""
     started: float = 0.0
 
-    def act(self, generation: Generation) -> Message | None:
+    def begin(self) -> None:
+        self.started = time.perf_counter()
+        try:
+            self.episode.messages = list(self.scene.start())
+        except PromptRefusedError as error:
+            self.refuse(str(error))
+
+    def act(self, generation: Generation) -> None:
         """Keep what was said as it came, and let the scene act on it, to its end if this ends it."""
         if generation.refused:
             self.refuse(generation.refused)
-            return None
+            return
         episode = self.episode
+        if not generation.finished:
+            episode.cut_turns.append(sum(message.role == "assistant" for message in episode.messages))
         episode.ids += generation.ids
         episode.mask += [1] * len(generation.ids)
         episode.logprobs += generation.logprobs
         said, self.forced, self.generation = self.forced + generation.text, "", generation
         episode.messages.append(Message("assistant", said))
         try:
-            message = self.scene.step(said)
+            self.message = self.scene.step(said)
         except PromptRefusedError as error:
             self.refuse(str(error))
-            return None
-        if message is None:
+            return
+        if self.message is None:
             self.close(None)
-        return message
 
     def refuse(self, reason: str) -> None:
         """End the scene: an endpoint, the agent's or its user's, would not go on with the conversation."""
@@ -178,6 +193,7 @@ class _Live:
         self.close(End.REFUSED)
 
     def close(self, cut: End | None) -> None:
+        self.over = True
         self.scene.finish(self.episode, cut)
         self.episode.seconds = time.perf_counter() - self.started
 

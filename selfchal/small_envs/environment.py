@@ -99,6 +99,11 @@ class _SmallEnvironment:
     Config: ClassVar[type[BaseModel]] = NoOptions
     parts: ClassVar[_Parts]
 
+    @classmethod
+    def asks_model(cls, config: NoOptions) -> bool | None:
+        """Not known of a user that its author makes, who may be given a model and need none."""
+        return None if callable(cls.parts.user) else cls.parts.user in ("llm", "react")
+
     def __init__(self, config: NoOptions) -> None:
         self._tasks: dict[str, TestTask] = {}
         self._held_out: dict[str, HeldOut] = {}

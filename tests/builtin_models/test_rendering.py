@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -142,3 +144,64 @@ def test_the_end_of_a_channel_does_not_end_the_turn() -> None:
     own = frozenset({3})
     assert Renderer(tokenizer(CHATML), own).ends == {2, 3}
     assert Renderer(tokenizer(harmony), own).ends == {3}
+
+
+def test_system_text_that_a_template_leaves_out_opens_the_first_user_turn(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    deaf = f"{{% set messages = messages | rejectattr('role', 'equalto', 'system') | list %}}{CHATML}"
+    view = renderer(deaf)
+    said = [row.message for row in caplog.records if "leaves out system messages" in row.message]
+    assert len(said) == 1
+    assert view.decode(view.prompt(tuple(TALK[:2]))) == (
+        "<|im_start|>user\nBe kind.\n\nFind 1<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_a_template_that_holds_system_text_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    view = renderer(CHATML)
+    assert "<|im_start|>system\nBe kind.<|im_end|>" in view.decode(view.prompt(tuple(TALK[:2])))
+    assert not caplog.records
+
+
+ASKS = (
+    CHATML + "{% if add_generation_prompt and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize(("arguments", "thought"), [({}, False), ({"enable_thinking": False}, True)])
+def test_variables_of_the_template_reach_every_prompt_and_turn(
+    arguments: dict[str, bool], thought: bool
+) -> None:
+    view = Renderer(tokenizer(ASKS), ENDS, arguments=arguments)
+    between = view.decode(view.turn(said(view, "x"), SEEN))
+    for text in (view.decode(view.prompt(tuple(TALK[:2]))), between):
+        assert text.endswith("</think>\n\n") is thought
+
+
+def test_a_variable_that_the_template_does_not_read_is_refused() -> None:
+    with pytest.raises(ModelError, match="does not read enable_thinkin"):
+        Renderer(tokenizer(ASKS), ENDS, arguments={"enable_thinkin": False})
+
+
+BROKEN = {
+    "{% for m in messages %}\n{{ m['content'] }": r"broken in line 2: ",
+    "{% for m in messages %}\n\n{{ m['content'] }}": r"broken in line \d: .*end",
+    "{{ messages[0]['content'] }}\n{{ messages[0].nothing.more }}": r"broken in line 2: ",
+    "{{ messages[0]['content'] }}\n{{ nobody() }}": r"broken in line 2: ",
+    "{{ messages[0]['content'] + 3 }}": r"broken in line 1: ",
+    "nowhere/template.jinja": r"'nowhere/template\.jinja': No such file",
+}
+
+
+@pytest.mark.parametrize("template", BROKEN)
+def test_a_template_that_is_broken_or_missing_is_an_error_with_its_line(template: str) -> None:
+    with pytest.raises(ModelError, match=BROKEN[template]):
+        Renderer(tokenizer(CHATML), ENDS, template)
+
+
+def test_a_template_may_be_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "chat.jinja"
+    file.write_text(CHATML)
+    of_file = Renderer(tokenizer(None), ENDS, str(file))
+    assert renderer(CHATML).prompt(tuple(TALK)) == of_file.prompt(tuple(TALK))

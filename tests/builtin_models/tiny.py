@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,23 @@ CORPUS = ["Action: print(find(1))\nEnd Action Answer: user assistant system Obse
 SIZES: dict[str, Any] = {"hidden_size": 48, "intermediate_size": 96, "num_attention_heads": 4}
 
 
-def tokenizer(template: str | None = CHATML) -> PreTrainedTokenizerFast:
+def tokenizer(
+    template: str | None = CHATML, specials: Sequence[str] = SPECIALS, end: str = "<|im_end|>"
+) -> PreTrainedTokenizerFast:
+    """``end`` is the special token that ends a turn, ``specials[0]`` pads."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=330, initial_alphabet=alphabet, special_tokens=SPECIALS)
+    trainer = trainers.BpeTrainer(
+        vocab_size=325 + len(specials), initial_alphabet=alphabet, special_tokens=list(specials)
+    )
     core.train_from_iterator(CORPUS, trainer)
     made = PreTrainedTokenizerFast(
         tokenizer_object=core,
-        eos_token="<|im_end|>",
-        pad_token="<|pad|>",
-        additional_special_tokens=["<|im_start|>"],
+        eos_token=end,
+        pad_token=specials[0],
+        additional_special_tokens=["<|im_start|>"] if specials is SPECIALS else list(specials[1:]),
     )
     made.chat_template = template
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from selfchal.core.model import Prices
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.watcher import RunInfo
 from selfchal.core.world import Json
-from selfchal.pipeline.costs import Ledger, Usage, measure_usage
+from selfchal.pipeline.costs import Ledger, Usage, list_cut_lines, measure_usage
 from selfchal.pipeline.loop import run
 from selfchal.pipeline.pilot import Pilot, advise, forecast, run_pilot, share_without_signal
 from selfchal.pipeline.store import Store
@@ -33,15 +34,25 @@ def episode(mask: list[int]) -> Episode:
 
 def test_a_conversation_is_read_again_at_every_turn() -> None:
     two_turns = episode([0, 0, 0, 1, 1, 0, 1])
-    assert measure_usage([two_turns]) == Usage(episodes=1, sampled=3, read=3 + 6)
+    assert measure_usage([two_turns]) == Usage(episodes=1, sampled=3, read=3 + 6, turns=2)
 
 
 @given(st.lists(st.lists(st.sampled_from([0, 1]), max_size=30), max_size=5))
 def test_usage_equals_a_count_turn_by_turn(masks: list[list[int]]) -> None:
     masks = [[0, *mask] for mask in masks]  # something is always said before the first turn
-    read = sum(i for mask in masks for i in range(1, len(mask)) if mask[i] and not mask[i - 1])
+    starts = [i for mask in masks for i in range(1, len(mask)) if mask[i] and not mask[i - 1]]
     usage = measure_usage(map(episode, masks))
-    assert usage == Usage(len(masks), sum(map(sum, masks)), read)
+    assert usage == Usage(len(masks), sum(map(sum, masks)), sum(starts), len(starts))
+
+
+def test_turns_that_were_cut_are_counted_and_told_with_their_limit() -> None:
+    cut = episode([0, 1, 0, 1])
+    cut.cut_turns = [1]
+    usage = measure_usage([cut, episode([0, 1, 0, 1])])
+    assert (usage.turns, usage.cut) == (4, 1)
+    assert list_cut_lines(
+        {"challenge": asdict(usage), "train": asdict(Usage(1, 2, 3, 4)), "all": asdict(usage)}
+    ) == ["challenge: 1 of 4 turns were cut at rollout.challenge_tokens (25.0%)"]
 
 
 def test_prices_are_for_a_million_tokens() -> None:
@@ -157,8 +168,8 @@ def test_the_ledger_counts_what_was_stored_since_it_was_asked(tmp_path: Path) ->
         assert ledger.total("train") == Usage()
         store.put_episodes("train", "1/0", [episode([0, 1])])
         store.put_episodes("train", "2/0", [episode([0, 0, 1, 1])])
-        assert ledger.total("train") == Usage(2, 3, 3)
-        assert ledger.total("train", "2/") == Usage(1, 2, 2)
+        assert ledger.total("train") == Usage(2, 3, 3, 2)
+        assert ledger.total("train", "2/") == Usage(1, 2, 2, 1)
 
 
 def test_a_pilot_tries_a_few_and_leaves_nothing(tmp_path: Path, process_sandbox: Sandbox) -> None:

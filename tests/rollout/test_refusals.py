@@ -17,8 +17,8 @@ from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import Task
 from selfchal.core.world import World
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.context import chat_of
 from selfchal.pipeline.evaluation import score_of
+from selfchal.pipeline.roles import chat_of
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
 from selfchal.simulated_users.model_user import ModelUser
@@ -99,7 +99,7 @@ def test_a_user_that_is_refused_costs_one_episode(
 ) -> None:
     """Before the agent has spoken it is not judged; afterwards its own words were part of it."""
     with endpoint(FILTERED, when=when, says="A bad task, please.") as user:
-        visited = scene(process_sandbox, "Go.", Visited(), chat=chat_of(user, 50))
+        visited = scene(process_sandbox, "Go.", Visited(), chat=chat_of(user, 50, 1.0))
         other = scene(process_sandbox, "one")
         agent = ScriptedModel(lambda text: "Answer: terrible words")
         episodes = play(agent, [visited, other])
@@ -112,7 +112,7 @@ def test_a_model_that_rates_and_is_refused_has_not_said_yes(process_sandbox: San
     """The question holds the agent's words."""
     task = Task("t", "shop", {}, "Do it.", evaluate="", solution="", failures=())
     with endpoint(FILTERED, when="terrible", says="yes") as rater:
-        runner = SandboxTaskRunner(Arena(Shop(), process_sandbox, Limits()), chat=chat_of(rater, 5))
+        runner = SandboxTaskRunner(Arena(Shop(), process_sandbox, Limits()), chat=chat_of(rater, 5, 0.0))
         kind = runner.reward(task, Shop().open({}), "kind words")
         terrible = runner.reward(task, Shop().open({}), "terrible words")
     assert kind.value == 1.0

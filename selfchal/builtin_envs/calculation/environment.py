@@ -61,6 +61,10 @@ class Calculation:
     name: ClassVar[str] = "calculation"
     Config: ClassVar[type[BaseModel]] = CalculationConfig
 
+    @classmethod
+    def asks_model(cls, config: CalculationConfig) -> bool:
+        return False
+
     def __init__(self, config: CalculationConfig) -> None:
         self._data = None if config.data is None else data.data_directory(config.data.expanduser())
         self._compat = (config.profile or ("compat" if self._data else "fixed")) == "compat"

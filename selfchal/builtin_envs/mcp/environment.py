@@ -31,6 +31,10 @@ class Mcp:
     Config: ClassVar[type[BaseModel]] = McpConfig
     requires: ClassVar[tuple[Requirement, ...]] = (Requirement("mcp", "selfchal[mcp]"),)
 
+    @classmethod
+    def asks_model(cls, config: McpConfig) -> bool:
+        return False
+
     def __init__(self, config: McpConfig) -> None:
         """Start the declared servers and try their tools on private copies. Raises EnvironmentDataError."""
         self._policy = config.policy

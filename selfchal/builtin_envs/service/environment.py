@@ -53,6 +53,10 @@ class ServiceEnvironment:
     Config: ClassVar[type[BaseModel]] = ServiceConfig
     answer_required = False
 
+    @classmethod
+    def asks_model(cls, config: ServiceConfig) -> bool:
+        return config.user != "scripted"
+
     def __init__(self, config: ServiceConfig) -> None:
         self._config = config
         self._profile = config.profile or ("compat" if config.data else "fixed")

@@ -54,6 +54,10 @@ class WebBrowsing:
     name: ClassVar[str] = "web_browsing"
     Config: ClassVar[type[BaseModel]] = WebBrowsingConfig
 
+    @classmethod
+    def asks_model(cls, config: WebBrowsingConfig) -> bool:
+        return False
+
     def __init__(self, config: WebBrowsingConfig) -> None:
         self._data = None if config.data is None else data.data_directory(config.data.expanduser())
         self._compat = (config.profile or ("compat" if self._data else "fixed")) == "compat"

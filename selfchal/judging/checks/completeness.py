@@ -75,6 +75,10 @@ class Completeness:
         for module in ("torch", "transformers", PACKAGE)
     )
 
+    @classmethod
+    def asks_model(cls, config: CompletenessConfig) -> bool:
+        return config.reader
+
     def check(self, task: Task, runner: TaskRunner, evidence: Evidence) -> Finding:
         """Raises PluginError where the options ask for a model and none is loaded."""
         environment = runner.environment

@@ -52,6 +52,7 @@ class Manifest:
     challenger: Choice | None = None
     teacher: Choice | None = None
     user: Choice | None = None
+    evaluation_user: Choice | None = None
     judge: Choice | None = None
     checks: tuple[Choice, ...] = ()  # all that judge, the standard ones too
     watchers: tuple[Choice, ...] = ()
@@ -89,6 +90,7 @@ PLUGIN_KINDS: dict[str, Kind] = {
     "challenger": "model",
     "teacher": "model",
     "user": "model",
+    "evaluation_user": "model",
     "judge": "model",
     "synthesizer": "synthesizer",
     "sandbox": "sandbox",

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from selfchal.core.model import Capability
+from selfchal.pipeline.manifest.asking import asks_judge, asks_user, is_trained
 from selfchal.pipeline.manifest.choices import PROPOSING, Choice, Manifest
-from selfchal.pipeline.requirements import find_known_environments, find_prices, find_unfit_checks
+from selfchal.pipeline.requirements import (
+    find_frozen_config,
+    find_known_environments,
+    find_prices,
+    find_unfit_checks,
+)
 from selfchal.pipeline.store import DATABASE
+
+NO_SECOND = (
+    "is trained in place, and the weights that it begins with cannot be had beside it; name another model to "
+    "play users (user) or to rate (judge)"
+)
 
 
 def list_conflicts(manifest: Manifest) -> Iterator[str]:
@@ -24,14 +35,21 @@ def list_conflicts(manifest: Manifest) -> Iterator[str]:
             "other model that writes the tasks"
         )
     yield from _list_source_faults(manifest)
+    yield from _list_role_faults(manifest)
     yield from _list_missing_prices(manifest)
     yield from _list_unfit_checks(manifest)
 
 
 def list_strangers(manifest: Manifest) -> Iterator[str]:
-    """A sentence for each model that would have to act in an environment that it does not know."""
+    """A sentence for each model that would have to act or speak in an environment that it does not know."""
     environment = manifest.environment.name
-    for section, choice in (("model", manifest.model), ("challenger", manifest.challenger)):
+    for section, choice in (
+        ("model", manifest.model),
+        ("challenger", manifest.challenger),
+        ("user", manifest.user),
+        ("evaluation_user", manifest.evaluation_user),
+        ("judge", manifest.judge),
+    ):
         known = find_known_environments(choice.plugin, choice.config) if choice else None
         if choice and known is not None and environment not in known:
             yield (
@@ -82,6 +100,33 @@ def _list_useless_without_synthesizer(manifest: Manifest) -> Iterator[str]:
             f"{', '.join(useless)}: nothing is proposed where tasks are given and no synthesizer is named; "
             "name a synthesizer, or leave that out"
         )
+
+
+def _list_role_faults(manifest: Manifest) -> Iterator[str]:
+    named = {"user": manifest.user, "evaluation_user": manifest.evaluation_user}
+    users = [section for section, choice in named.items() if choice]
+    if users and asks_user(manifest) is False:
+        yield (
+            f"{', '.join(users)}: no model plays the users of environment {manifest.environment.name!r} with "
+            "these options; leave that out, or let one play them (environment.user: react, where there is "
+            "such an option)"
+        )
+    if manifest.judge and asks_judge(manifest) is False:
+        yield (
+            "judge: no model rates anything in this run, since each task has an evaluate of its own; leave "
+            "it out, or ask one (synthesizer pae, or the option reader of the check completeness)"
+        )
+    lacking = [
+        section
+        for section, choice, asks in (
+            ("user", manifest.user, asks_user(manifest)),
+            ("judge", manifest.judge, asks_judge(manifest)),
+        )
+        if asks and choice is None
+    ]
+    model = manifest.model
+    if lacking and is_trained(manifest) and find_frozen_config(model.plugin, model.config) is None:
+        yield (f"{', '.join(lacking)}: model {model.name!r} with these options {NO_SECOND}")
 
 
 def _list_missing_prices(manifest: Manifest) -> Iterator[str]:

@@ -173,11 +173,13 @@ class ManifestModel(Section):
     teacher: PluginSection | None = None
     """Another model that makes the training rollouts (distillation)."""
     user: PluginSection | None = None
-    """Another model that plays the simulated users of an environment whose users a model plays. The policy
-    itself, as it is at that moment, where no other is named."""
+    """The model that plays simulated users, where a model plays those of the environment. Without it the
+    policy with the weights that the run begins with, whatever is trained."""
+    evaluation_user: PluginSection | None = None
+    """Another model that plays these users in evaluations. Without it the one that plays all others."""
     judge: PluginSection | None = None
-    """Another model that rates the episodes of tasks without an ``evaluate`` (those of ``pae``). The policy
-    itself, as it is at that moment, where no other is named."""
+    """The model that rates the episodes of tasks without an ``evaluate`` (those of ``pae``). Without it the
+    policy with the weights that the run begins with, whatever is trained."""
     synthesizer: PluginSection | None = None
     """How tasks are proposed; ``code_as_task`` where neither it nor ``tasks`` is said."""
     tasks: TasksSection | None = None

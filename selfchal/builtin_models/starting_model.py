@@ -1,0 +1,63 @@
+"""The weights that a LoRA model began with: the same network, whose adapters rest while this one generates.
+
+It plays users and rates episodes while the adapters are trained, and takes no second copy of the weights.
+Light: everything heavy has come in with the model itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel
+
+from selfchal.builtin_models.config import TransformersConfig
+from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.turns import TurnStream
+
+if TYPE_CHECKING:
+    from selfchal.builtin_models.loaded_model import LoadedModel
+
+
+class StartingModel:
+    """``loaded`` has a decoder of its own, for what was cached with the adapters is of no use without them.
+    ``lock`` is that of the model that is trained: the adapters are off for nobody else."""
+
+    name: ClassVar[str] = "transformers"
+    Config: ClassVar[type[BaseModel]] = TransformersConfig
+
+    @classmethod
+    def provides(cls, config: Any) -> frozenset[Capability]:
+        return frozenset(Capability) - {Capability.GRADIENTS}
+
+    def __init__(self, loaded: LoadedModel, lock: threading.Lock) -> None:
+        self._loaded = loaded
+        self._lock = lock
+
+    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
+        return list(self._loaded.renderer.prompt(tuple(messages)))
+
+    def render_turn(self, generation: Generation, message: Message) -> list[int]:
+        return self._loaded.renderer.turn(generation, message)
+
+    def encode(self, text: str) -> list[int]:
+        return self._loaded.renderer.encode(text)
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        with self._lock, self._loaded.network.disable_adapter():
+            return self._loaded.generate(prompts, sampling)
+
+    def stream(self, sampling: Sampling) -> TurnStream:
+        return TurnStream(self.generate, sampling)
+
+    def reset_cache(self) -> None:
+        self._loaded.on_weights_updated()
+
+    @property
+    def context_length(self) -> int:
+        return self._loaded.context
+
+    def close(self) -> None:
+        """Drop the caches; the weights are another model's."""
+        self._loaded.on_weights_updated()
