@@ -5,9 +5,10 @@ A Config says an option again where its default or its meaning differs. Light: n
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from selfchal.builtin_trainers.policy_loss.seams import (
     AGGREGATION,
@@ -122,20 +123,27 @@ class ClippedOptions(OnPolicyOptions):
     """Episodes that ended because the context was full are not learnt from; they count in their group's mean
     (DAPO)."""
 
-    @model_validator(mode="after")
-    def refuse_what_is_ignored(self) -> Self:
-        """An option that the others make meaningless is an error, unless it is what it would be anyway."""
-        ignored = {
-            "clip_low": self.clip in ("cispo", "none") and f"clip: {self.clip} has no lower bound",
-            "clip_high": self.clip == "none" and "clip: none clips nothing",
-            "length_budget": self.aggregation in ("token", "sequence")
-            and f"aggregation: {self.aggregation} has no constant",
-            "importance": self.importance_cap is None and "importance_cap: null corrects nothing",
-        }
-        for name, reason in ignored.items():
-            if reason and getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"{name} would be ignored: {reason}; leave it out")
-        return self
+    @field_validator("clip_low", "clip_high", "length_budget", "importance")
+    @classmethod
+    def refuse_what_is_ignored(cls, value: Any, info: ValidationInfo) -> Any:
+        """An option that those before it make meaningless is an error, unless it has its default."""
+        name = str(info.field_name)
+        if value != cls.model_fields[name].default and (reason := _explain_ignored(name, info.data)):
+            raise ValueError(f"would be ignored: {reason}; leave it out")
+        return value
+
+
+def _explain_ignored(name: str, others: Mapping[str, Any]) -> str:
+    clip, aggregation = others.get("clip"), others.get("aggregation")
+    if name == "clip_low" and clip in ("cispo", "none"):
+        return f"clip: {clip} has no lower bound"
+    if name == "clip_high" and clip == "none":
+        return "clip: none clips nothing"
+    if name == "length_budget" and aggregation in ("token", "sequence"):
+        return f"aggregation: {aggregation} has no constant"
+    if name == "importance" and others.get("importance_cap", 1) is None:
+        return "importance_cap: null corrects nothing"
+    return ""
 
 
 def find_loss_obstacle(options: ClippedOptions) -> str:
