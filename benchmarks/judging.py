@@ -64,7 +64,7 @@ def main() -> None:
     spec, tasks = spec_and_tasks(options.environment, options.tasks)
     with JudgeProcesses(spec, options.processes) as judge, ThreadPoolExecutor(options.processes) as pool:
         list(pool.map(judge, tasks[: 8 * options.processes]))  # start the processes and their zygotes
-        other = [replace(task, evaluate=f"import re\n{task.evaluate}") for task in tasks]
+        other = [replace(task, evaluate=f"import datetime\n{task.evaluate}") for task in tasks]
         rows = (("paper", Filter.PAPER, tasks), ("full", Filter.FULL, tasks),
                 ("full, not plain", Filter.FULL, other))  # fmt: skip
         for name, filters, tasks in rows:

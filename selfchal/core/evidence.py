@@ -111,7 +111,7 @@ class Evidence:
 
     ``explored`` gives what could be read about the values that the solution hands over; it is read when
     the first check asks for it. ``replays`` makes the solution's calls again, with one of them altered.
-    ``again`` has a row of verdicts for each further run, which sound code cannot tell from these; or is None.
+    ``again`` has a row of verdicts for each run that sound code cannot tell from these; or is None.
     """
 
     solution: Trial

@@ -1,9 +1,9 @@
 """Many runs in one sandbox process, since a process takes longer to start than most runs take.
 
-The solution, and what evaluate says of its outcome, are not run here but in processes of their own
-(``selfchal.judging.trials``). A verifier that kept a count from one world to the next could otherwise accept
-the solution and refuse what comes after it. The rest may share a process: each run has a world and a
-namespace of its own, and nothing of the code that runs it (``selfchal.judging.guest``) can be named there.
+Each run has a world and a namespace of its own, and nothing of the code that runs it
+(``selfchal.judging.guest``) can be named there. Code that is not plain may tell all the same that it shares a
+process: a verifier could keep a count from one world to the next, accept the solution and refuse what comes
+after it. So what such code says here can only refuse (``selfchal.judging.trials``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from selfchal.core.sandbox import Program, Status
 from selfchal.core.world import Json, World
 from selfchal.judging.guest_program import MAIN, guest_program
 from selfchal.judging.same_answer import Tolerance
+from selfchal.judging.source.compiled import tell_code
 from selfchal.judging.source.perturb import makes_sets, perturbed
 from selfchal.judging.source.watch_comparisons import watch_comparisons
 from selfchal.judging.switchboard import Switchboard
@@ -52,11 +53,13 @@ def evaluate_many(
     runs = len(endings) * (1 + variants)
     if makes_sets(verifier):
         (turned,), _ = perturbed([verifier])
-        arguments: list[Json] = [turned, answers, 1 + variants]
+        arguments: list[Json] = [tell_code(turned), answers, 1 + variants]
         found = run_batch(runner, "turned_evaluations", arguments, lambda: worlds, runs).value
     else:
-        arguments = [verifier, answers, 1 + variants, pure]
-        found = run_batch(runner, "evaluations", arguments, lambda: worlds, runs).value
+        arguments = [tell_code(verifier), answers, 1 + variants, pure]
+        # What is plain has run under the other hash seed before (``selfchal.judging.trials``).
+        seed = 0 if pure else 1
+        found = run_batch(runner, "evaluations", arguments, lambda: worlds, runs, hash_seed=seed).value
     return found if isinstance(found, list) and len(found) == len(endings) else None
 
 
@@ -79,8 +82,8 @@ def search_answers(
     """Search for other answers than the ending's that the verifier accepts, from ``seeds`` on. None where the
     process gave nothing (too slow, too large). Raises SandboxError."""
     arguments: list[Json] = [
-        verifier,
-        watch_comparisons(verifier),
+        tell_code(verifier),
+        tell_code(watch_comparisons(verifier)),
         [json.dumps(probe) for probe in _PROBES],
         [told for told in map(json.dumps, seeds) if len(told) <= _LONGEST_SEED],
         json.dumps(ending.answer),
@@ -116,6 +119,7 @@ def run_batch(
     worlds: Callable[[], Sequence[World]],
     runs: int,
     may_keep: bool = False,
+    hash_seed: int = 1,
 ) -> Batch:
     """Call the guest function ``entry`` in a sandbox process, after its first arguments with these.
 
@@ -128,7 +132,7 @@ def run_batch(
     one = runner.limits
     reading, writing = tool_names(runner)
     given = [reading, writing, one.calls, *arguments]
-    program = Program(guest_program(entry), call=MAIN, args=(given,), hash_seed=1)
+    program = Program(guest_program(entry), call=MAIN, args=(given,), hash_seed=hash_seed)
     limits = replace(one, seconds=min(runs, _PATIENCE) * one.seconds, calls=runs * one.calls)
     for _ in range(2):
         board = Switchboard(worlds(), reading, may_keep)

@@ -22,16 +22,18 @@ class Switchboard:
     """A tool host over ``worlds``.
 
     Most runs act on a throw-away copy of a world. Where ``may_keep`` allows it, the guest may ask to act on
-    the world itself; the calls that are made on it are recorded in ``calls``, by the index of the world.
-    ``reading`` names the tools that only read.
+    the world itself. The calls that are then made on a world are recorded by its index, in ``calls``, and
+    those that are made on throw-away copies of it in ``tried``. ``reading`` names the tools that only read.
     """
 
     worlds: Sequence[World]
     reading: Sequence[str]
     may_keep: bool
     calls: dict[int, list[Call]] = field(default_factory=dict)
+    tried: dict[int, list[Call]] = field(default_factory=dict)
     current: World = field(init=False)
     _kept: list[Call] | None = None  # where calls are recorded, if this world is kept
+    _tried: list[Call] | None = None  # where they are, if this is a throw-away copy
     _read: dict[_Key, tuple[Sequence[Json], Mapping[str, Json]]] = field(default_factory=dict)
     _told: dict[int, set[_Key]] = field(default_factory=dict)  # by world: answered ahead already
 
@@ -52,7 +54,10 @@ class Switchboard:
             return self._record(self._kept, name, args, kwargs)
         if name in self.reading and len(self._read) < _MOST_READ:
             self._read[name, repr(tuple(args)), repr(kwargs)] = args, kwargs
-        return self.current.call(name, args, kwargs)
+        result = self.current.call(name, args, kwargs)
+        if self._tried is not None:
+            self._tried.append(_make_call(name, args, kwargs, result, changed=False))
+        return result
 
     def _record(
         self, calls: list[Call], name: str, args: Sequence[Json], kwargs: Mapping[str, Json]
@@ -60,7 +65,7 @@ class Switchboard:
         before = "" if name in self.reading else self.current.digest()
         result = self.current.call(name, args, kwargs)
         changed = before != "" and self.current.digest() != before
-        calls.append(Call(name, tuple(args), kwargs, result.value, result.ok, changed, result.error))
+        calls.append(_make_call(name, args, kwargs, result, changed))
         return result
 
     def _is_index(self, index: Json) -> bool:
@@ -73,6 +78,7 @@ class Switchboard:
             self.current, self._kept = self.worlds[index], self.calls.setdefault(index, [])
         else:
             self.current, self._kept = self.worlds[index].fork(), None
+            self._tried = self.tried.setdefault(index, []) if self.may_keep else None
         return ToolResult(None)
 
     def _read_ahead(self, indices: list[Json]) -> ToolResult:
@@ -106,6 +112,12 @@ class Switchboard:
                 values.append(found.value)
             row.append((i, seen[data]))
         return row
+
+
+def _make_call(
+    name: str, args: Sequence[Json], kwargs: Mapping[str, Json], result: ToolResult, changed: bool
+) -> Call:
+    return Call(name, tuple(args), kwargs, result.value, result.ok, changed, result.error)
 
 
 def _refuse_world(index: Json) -> ToolResult:

@@ -1,12 +1,12 @@
 """What running a task's own code shows.
 
-The solution, and what evaluate says of its outcome, run in processes of their own. For the whole judge one
-more process is enough for the rest where all of the code is plain: the failure cases, doing nothing, and the
-solution once more under another hash seed. Only a clean answer of that process counts (every failure case ran
-and was refused, doing nothing was not accepted): otherwise each piece runs in a process of its own, as it
-always does for the paper's filter, and for code that is not plain, since such code can tell that it shares a
-process. There one more process runs all of it again, perturbed (``selfchal.judging.source.perturb``), and can
-only refuse.
+For the whole judge one process is enough for all of it where the code is plain: the solution, the failure
+cases and doing nothing, each with what evaluate says of its outcome. Only a clean answer of that process
+counts (every piece ran, the solution was accepted, every failure case refused, doing nothing not accepted):
+what was not clean runs once more in a process of its own, as everything does for the paper's filter. Where
+only evaluate is not plain, the solution and the failure cases still share that process, in which evaluate
+begins when they have ended. Evaluate could tell that it shares a process, so what it says there, perturbed
+(``selfchal.judging.source.perturb``), can only refuse. Its verdicts come from processes of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from selfchal.judging.batch import run_batch, tool_names
 from selfchal.judging.checks.needs import explore
 from selfchal.judging.guest.runs import RAISED, RAN_OUT
 from selfchal.judging.replays import Replays
+from selfchal.judging.source.compiled import tell_code
 from selfchal.judging.source.except_hooks import hook_excepts
 from selfchal.judging.source.perturb import perturbed
 from selfchal.judging.source.purity import all_pure
@@ -34,15 +35,17 @@ from selfchal.judging.switchboard import Switchboard
 def gather_evidence(task: Task, runner: TaskRunner, filters: Filter, secret: str = "") -> Evidence:
     """Run everything that the filter asks about. Raises SandboxError."""
     opened = partial(runner.environment.open, task.context)
-    solution = runner.try_code(task, task.solution)
-    calls = solution.execution.calls
-    explored = cache(partial(explore, task, runner, calls))
-    replays = Replays(opened, calls, tool_names(runner)[0])
-    trials, again = _run_together(task, runner, opened) if filters is Filter.FULL else (None, None)
+    shared = _run_together(task, runner, opened) if filters is Filter.FULL else _Shared()
+    solution = shared.solution or runner.try_code(task, task.solution)
+    trials = shared.others
     if trials is None:
         sources = task.failures if filters in (Filter.PAPER, Filter.FULL) else ()
         trials = (*(runner.try_code(task, source) for source in sources), runner.try_nothing(task))
-    return Evidence(solution, trials[:-1], trials[-1], explored, replays, again, _make_secret(secret, task))
+    calls = solution.execution.calls
+    explored = cache(partial(explore, task, runner, calls))
+    replays = Replays(opened, calls, tool_names(runner)[0])
+    secret = _make_secret(secret, task)
+    return Evidence(solution, trials[:-1], trials[-1], explored, replays, shared.again, secret)
 
 
 def _make_secret(secret: str, task: Task) -> str:
@@ -51,44 +54,51 @@ def _make_secret(secret: str, task: Task) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _run_together(
-    task: Task, runner: TaskRunner, opened: Callable[[], World]
-) -> tuple[tuple[Trial, ...] | None, Sequence[Verdicts] | None]:
-    """The failure cases and doing nothing, None where that was not clean; for each further run the verdicts
-    after the solution, the failure cases and doing nothing, None where they cannot be had."""
+@dataclass(frozen=True)
+class _Shared:
+    """What counts of a shared process. ``others`` are the failure cases and doing nothing. ``again`` has for
+    each perturbed run the verdicts after the solution, the failure cases and doing nothing. None stands for
+    what cannot be had there."""
+
+    solution: Trial | None = None
+    others: tuple[Trial, ...] | None = None
+    again: Sequence[Verdicts] | None = None
+
+
+def _run_together(task: Task, runner: TaskRunner, opened: Callable[[], World]) -> _Shared:
     reading, writing = tool_names(runner)
-    sources = [task.evaluate, task.solution, *task.failures]
-    pure = all_pure(sources, {*reading, *writing})
-    if pure:
-        evaluate, solution, *failures = map(hook_excepts, sources)
-        codes, turns = [*failures, solution], 1
+    tools = {*reading, *writing}
+    sources = [task.solution, *task.failures]
+    plain_codes = all_pure(sources, tools)
+    plain = plain_codes and all_pure([task.evaluate], tools)
+    if plain_codes:
+        codes = list(map(hook_excepts, sources))
+        (evaluate,), turns = ([hook_excepts(task.evaluate)], 1) if plain else perturbed([task.evaluate])
     else:
-        (evaluate, *codes), turns = perturbed(sources)
-    legs = [(codes, evaluate)] * turns
+        (evaluate, *codes), turns = perturbed([task.evaluate, *sources])
     count = turns * len(codes) + 1
     batch = run_batch(
         runner,
-        "trials" if pure else "perturbed_trials",
-        [legs, count - 1],
+        "trials" if plain else "perturbed_trials",
+        [[(list(map(tell_code, codes)), tell_code(evaluate))] * turns, count - 1],
         lambda: [opened() for _ in range(count)],
         2 * count,
         may_keep=True,
     )
-    if not isinstance(batch.value, list) or len(batch.value) != len(legs):
-        return None, None
-    found = [_read_leg(row, len(codes)) for row in batch.value]
-    if not pure:
-        again = [leg.verdicts for leg in found if leg]
-        return None, again if len(again) == turns else None
-    if found[0] is None:
-        return None, None
-    return _check_clean(found[0], len(task.failures), batch.board), [_reorder(found[0].verdicts)]
-
-
-def _reorder(verdicts: Verdicts) -> Verdicts:
-    """Put the solution's verdict, which came after the failure cases, before them."""
-    *failures, solution, nothing = verdicts
-    return [solution, *failures, nothing]
+    if not isinstance(batch.value, list) or len(batch.value) != turns:
+        return _Shared()
+    legs = [_read_leg(row, len(codes)) for row in batch.value]
+    found = [leg for leg in legs if leg]
+    again = [leg.verdicts for leg in found] if len(found) == turns else None
+    if not plain_codes or legs[0] is None:
+        return _Shared(again=again)
+    if plain:
+        return _keep_clean(legs[0], batch.board)
+    solution, *failures = (
+        Trial(execution, world, runner.verdict(task, world, execution.value))
+        for execution, world in _read_runs(legs[0], batch.board)
+    )
+    return _Shared(solution, (*failures, runner.try_nothing(task)), again)
 
 
 @dataclass(frozen=True)
@@ -107,16 +117,24 @@ def _read_leg(row: Json, codes: int) -> _Leg | None:
     return None
 
 
-def _check_clean(leg: _Leg, count: int, board: Switchboard) -> tuple[Trial, ...] | None:
-    """The trials of the first leg, where every failure case was refused, and doing nothing was not accepted
-    (an evaluate may well raise there)."""
-    failures, nothing = leg.verdicts[:count], leg.verdicts[-1]
-    if nothing is True or any(verdict is not False for verdict in failures):
-        return None
-    refused = Execution(Status.OK, value=False)
-    trials = [
-        Trial(Execution(Status.OK, answer, calls=tuple(board.calls[i])), board.worlds[i], refused)
-        for i, answer in enumerate(leg.answers[:count])
+def _read_runs(leg: _Leg, board: Switchboard) -> list[tuple[Execution, World]]:
+    """How each of the codes of the first leg ended, and the world that it left behind."""
+    return [
+        (Execution(Status.OK, answer, calls=tuple(board.calls[i])), board.worlds[i])
+        for i, answer in enumerate(leg.answers)
     ]
-    raised = Execution(Status.EXCEPTION)
-    return (*trials, Trial(Execution(Status.OK), board.worlds[-1], raised if nothing == RAISED else refused))
+
+
+def _keep_clean(leg: _Leg, board: Switchboard) -> _Shared:
+    """The trials of plain code that ended as those of a sound task do: the solution accepted, every failure
+    case refused, doing nothing not accepted (an evaluate may well raise there)."""
+    verdicts = leg.verdicts
+    refused = Execution(Status.OK, value=False)
+    ran, *failed = _read_runs(leg, board)
+    accepted = Execution(Status.OK, value=True, calls=tuple(board.tried.get(0, ())))
+    failures = [Trial(execution, world, refused) for execution, world in failed]
+    nothing = Execution(Status.EXCEPTION) if verdicts[-1] == RAISED else refused
+    clean = verdicts[-1] is not True and all(verdict is False for verdict in verdicts[1:-1])
+    others = (*failures, Trial(Execution(Status.OK), board.worlds[-1], nothing))
+    solution = Trial(*ran, accepted) if verdicts[0] is True else None
+    return _Shared(solution, others if clean else None, [verdicts])

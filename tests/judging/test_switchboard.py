@@ -41,3 +41,13 @@ def test_answers_of_another_world_come_ahead() -> None:
 def test_an_answer_that_cannot_be_compared_is_asked_for_when_it_is_needed() -> None:
     _, values, rows = ahead(Ordered())
     assert (values, rows) == ([], [[]])
+
+
+def test_calls_are_recorded_apart_on_kept_worlds_and_on_copies_of_them() -> None:
+    board = Switchboard([ShopWorld(), ShopWorld()], ["get_order"], may_keep=True)
+    board.call(SWITCH, [1, True], {})
+    board.call("set_city", ["W101", "Rome"], {})
+    board.call(SWITCH, [1, False], {})
+    board.call("get_order", ["W101"], {})
+    assert [(call.name, call.changed) for call in board.calls[1]] == [("set_city", True)]
+    assert [(call.name, call.value["city"]) for call in board.tried[1]] == [("get_order", "Rome")]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import marshal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from selfchal.core.world import Json
 
 Row = dict[str, Any]
 T = TypeVar("T")
+_MOST_ANSWERS = 4096  # at most some 40 MB, mostly 4
 
 
 # Sorted, compact JSON: equal texts exactly for equal values (1, 1.0, true and "1" all differ).
@@ -57,12 +58,30 @@ def entry(key: str, text: str) -> bytes:
     return f"{json.dumps(key)}:{text}".encode()
 
 
+class Answers:
+    """What calls that only read the tables as they were loaded have answered, the most of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[bool, bytes]] = {}
+
+    def get(self, call: Hashable) -> tuple[bool, bytes] | None:
+        """Whether the call worked, and its answer as marshal writes it."""
+        return self._known.get(call)
+
+    def put(self, call: Hashable, answer: tuple[bool, bytes]) -> None:
+        """Remember an answer. When there are too many, all are forgotten: that is rare, and takes no lock."""
+        if len(self._known) >= _MOST_ANSWERS:
+            self._known.clear()
+        self._known[call] = answer
+
+
 class Database:
     """Tables by name. Nothing here may be changed after loading: worlds write to their overlays only."""
 
     def __init__(self, tables: Mapping[str, Mapping[str, Row]]) -> None:
         self.tables = {name: StoredTable(name, rows) for name, rows in tables.items()}
         self._derived: dict[str, Any] = {}
+        self.answers = Answers()
         self._stored_rows = {
             id(row): (table, key) for table in self.tables.values() for key, row in table.rows.items()
         }

@@ -117,6 +117,11 @@ class Overlay:
     def __getitem__(self, name: str) -> Table:
         return self.tables[name]
 
+    @property
+    def changed(self) -> bool:
+        """Was any row ever edited or added?"""
+        return any(table.changed for table in self.tables.values())
+
     def save(self) -> Savepoint:
         return Savepoint({name: table.share() for name, table in self.tables.items()})
 

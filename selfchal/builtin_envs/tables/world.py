@@ -6,6 +6,7 @@ A refused call answers ``"Error: …"`` as a value, and so does everything that 
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from selfchal.builtin_envs.tables.database import Database
 from selfchal.builtin_envs.tables.difference import differences
 from selfchal.builtin_envs.tables.overlay import Overlay
-from selfchal.builtin_envs.tables.values import copy_json, take_json
+from selfchal.builtin_envs.tables.values import NO_REFERENCES, copy_json, take_json
 from selfchal.core.world import Change, Json, ToolResult
 from selfchal.tools.tool import Tool
 
@@ -21,9 +22,11 @@ Arguments = dict[str, Json]
 Check = Callable[[Tool, Sequence[Json], Arguments], None]  # raises what the caller is to be told
 Function = Any  # a tool: a plain function whose first parameter is the world's Rows
 Rows = Overlay  # what a tool gets as its first argument
+_LONGEST_ARGUMENTS = 500  # bytes of the arguments of a reading call whose answer is remembered
+_LONGEST_ANSWER = 2**13
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Toolset:
     """The tools of one profile.
 
@@ -40,10 +43,10 @@ class Toolset:
 class TableWorld:
     """One private state of a database. See selfchal.core.world.World."""
 
-    def __init__(self, database: Database, toolset: Toolset) -> None:
+    def __init__(self, database: Database, toolset: Toolset, overlay: Overlay | None = None) -> None:
         self._database = database
         self._toolset = toolset
-        self.overlay = Overlay(database)
+        self.overlay = overlay or Overlay(database)
         self._ended = False
 
     @property
@@ -58,6 +61,27 @@ class TableWorld:
         tool = self._toolset.tools.get(name) if isinstance(name, str) else None
         if tool is None:
             return ToolResult(f"Unknown action {name}", ok=False)
+        if tool.spec.only_reads and not self.overlay.changed:
+            return self._read_stored(tool, args, kwargs)
+        return self._act(tool, args, kwargs)
+
+    def _read_stored(self, tool: Tool, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
+        """As ``_act``, for a call that only reads the tables as they were loaded. Many worlds make it."""
+        try:
+            given = marshal.dumps((tuple(args), dict(kwargs)), NO_REFERENCES)
+        except ValueError:  # of another type than JSON's own
+            return self._act(tool, args, kwargs)
+        key = self._toolset, tool.spec.name, given
+        if known := self._database.answers.get(key):
+            ok, data = known
+            return ToolResult(marshal.loads(data), ok)
+        result = self._act(tool, args, kwargs)
+        data = marshal.dumps(result.value, NO_REFERENCES)
+        if len(given) <= _LONGEST_ARGUMENTS and len(data) <= _LONGEST_ANSWER:
+            self._database.answers.put(key, (result.ok, data))
+        return result
+
+    def _act(self, tool: Tool, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
         # An episode ends with the attempt, whatever its arguments were.
         self._ended = self._ended or tool.spec.ends_episode
         undo = self.overlay.save() if self._toolset.atomic and tool.spec.writes else None
@@ -96,8 +120,7 @@ class TableWorld:
         return tuple(copy_change(change) for change in changes)
 
     def fork(self) -> TableWorld:
-        other = TableWorld(self._database, self._toolset)
-        other.overlay = self.overlay.fork()
+        other = TableWorld(self._database, self._toolset, self.overlay.fork())
         other._ended = self._ended
         return other
 

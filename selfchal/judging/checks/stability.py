@@ -1,4 +1,7 @@
-"""Stable: nothing asks a clock or chance, and a second run agrees, under another hash seed and perturbed."""
+"""Stable: nothing asks a clock or chance, and a second run agrees, under another hash seed and perturbed.
+
+Nothing of that reaches plain code, so there the runs that were made are enough (``selfchal.judging.trials``).
+"""
 
 from __future__ import annotations
 

@@ -106,23 +106,22 @@ class Strength:
         mutants: Sequence[Mutant],
         diagnostics: dict[str, Json],
     ) -> Finding:
-        verdicts = _collect_verdicts(task, runner, evidence, mutants)
-        if verdicts is None:
-            return Finding.failed(
-                f"evaluate is too slow or too large to be tried on {len(mutants)} altered outcomes",
-                **diagnostics,
-            )
-        told = _find_otherwise_alone(task, runner, evidence, mutants, verdicts[0])
+        tried = _try_all(task, runner, evidence, mutants)
+        if isinstance(tried, str):
+            return Finding.failed(tried, **diagnostics)
+        told = _find_otherwise_alone(task, runner, evidence, mutants, tried.verdicts)
         if told is not None:
             return Finding.failed(
                 f"evaluate says otherwise of {told.what} when it has a process of its own: "
                 "it looks at how it is run",
                 **diagnostics,
             )
-        accepted = [mutant for mutant, verdict in zip(mutants, verdicts[0], strict=True) if verdict is True]
+        accepted = [
+            mutant for mutant, verdict in zip(mutants, tried.verdicts, strict=True) if verdict is True
+        ]
         altered = [mutant for mutant in mutants if mutant.kind == "argument"]
         unnoticed = [mutant.what for mutant in accepted if mutant.kind == "argument"]
-        conditions, untested = verdicts[1]
+        conditions, untested = tried.conditions, tried.untested
         diagnostics |= {
             "mutants": len(mutants),
             "specificity": round(1 - len(accepted) / len(mutants), 4) if mutants else None,
@@ -205,17 +204,35 @@ def _list_compared(task: Task, constants: Sequence[Json]) -> list[Json]:
     return [one for one in constants if constants.count(one) > names.count(one)]
 
 
-def _collect_verdicts(
-    task: Task, runner: TaskRunner, evidence: Evidence, mutants: Sequence[Mutant]
-) -> tuple[list[bool | str | None], tuple[int, list[str]]] | None:
-    """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and
-    which of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
+@dataclass(frozen=True)
+class _Tried:
+    """evaluate's verdict on each mutant of the solution; how many of its own conditions there are, and which
+    of them could be dropped without anyone (failure cases, doing nothing, mutants) noticing."""
+
+    verdicts: Sequence[bool | str | None]
+    conditions: int
+    untested: Sequence[str]
+
+
+def _try_all(task: Task, runner: TaskRunner, evidence: Evidence, mutants: Sequence[Mutant]) -> _Tried | str:
+    """Or why the task falls. Of a pure evaluate the outcomes that were judged before are judged again, in
+    another process under the other hash seed. Raises SandboxError."""
     conditions, verifier = weakened(hook_excepts(task.evaluate))
-    others = [Ending(trial.world, trial.execution.value) for trial in (*evidence.failures, evidence.nothing)]
-    endings = [*others, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
-    rows = evaluate_many(runner, verifier, endings, len(conditions), _is_pure(task, runner))
+    pure = _is_pure(task, runner)
+    trials = [*([evidence.solution] if pure else []), *evidence.failures, evidence.nothing]
+    before = [Ending(trial.world, trial.execution.value) for trial in trials]
+    endings = [*before, *(Ending(mutant.world, mutant.answer) for mutant in mutants)]
+    rows = evaluate_many(runner, verifier, endings, len(conditions), pure)
     if rows is None:
-        return None
+        return f"evaluate is too slow or too large to be tried on {len(mutants)} altered outcomes"
+    if pure and any(
+        isinstance(row[0], bool) and row[0] is not trial.passes
+        for row, trial in zip(rows, trials, strict=False)
+    ):
+        return (
+            "evaluate gives another verdict when it is run again: it depends on the order of a set or on "
+            "what ran before"
+        )
     noticed = {number for row in rows for number, verdict in enumerate(row) if verdict is True}
     untested = [what for number, what in enumerate(conditions, start=1) if number not in noticed]
-    return [row[0] for row in rows[len(others) :]], (len(conditions), untested)
+    return _Tried([row[0] for row in rows[len(before) :]], len(conditions), untested)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from selfchal.judging.guest.codes import load_code
 from selfchal.judging.guest.comparisons import Comparisons
 from selfchal.judging.guest.distances import FAR
 from selfchal.judging.guest.moves import Dice, list_moves
@@ -31,8 +32,8 @@ def answer_search(
     reading: list[str],
     writing: list[str],
     most_calls: int,
-    verifier: str,
-    watched: str,
+    verifier: Any,
+    watched: Any,
     probes: list[str],
     seeds: list[str],
     right: str,
@@ -42,14 +43,14 @@ def answer_search(
 ) -> list[list[Any]]:
     """What the verifier compared the ``probes`` with, and what it accepted of at most ``budget`` answers.
 
-    There is one world. ``watched`` is the verifier with calls around its comparisons. ``probes``, ``seeds``
-    and ``right`` are answers in JSON; ``near`` is how far a number may be off, relatively and
-    absolutely, and be right.
+    There is one world. ``watched`` is the verifier with calls around its comparisons; both are as
+    ``load_code`` takes them. ``probes``, ``seeds`` and ``right`` are answers in JSON; ``near`` is how far a
+    number may be off, relatively and absolutely, and be right.
     """
     worlds = Worlds(given, reading, writing)
     runs = Runs(given, worlds, most_calls)
     heard = overheard_in(runs, worlds, verifier, probes)
-    search = Search(runs, worlds, compile(watched, "<task>", "exec"), json.loads(right), near, budget)
+    search = Search(runs, worlds, load_code(watched), json.loads(right), near, budget)
     search.go([json.loads(one) for one in seeds], heard, Dice(seed))
     return [heard, search.found]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from selfchal.judging.guest.codes import load_code
 from selfchal.judging.guest.conditions import Conditions
 from selfchal.judging.guest.runs import RAN_OUT, Runs
 from selfchal.judging.guest.worlds import Worlds
@@ -15,7 +16,7 @@ def evaluations(
     reading: list[str],
     writing: list[str],
     most_calls: int,
-    verifier: str,
+    verifier: Any,
     answers: list[str],
     count: int,
     pure: bool = False,
@@ -23,7 +24,8 @@ def evaluations(
     begin: Callable[[int], None] | None = None,
 ) -> list[list[bool | str | None]]:
     """For each answer (JSON; its world has the same index) the verdicts of the verifier as it is and with
-    condition 1, 2, … dropped, ``count`` of them. None where the verdict cannot be a new True.
+    condition 1, 2, … dropped, ``count`` of them. None where the verdict cannot be a new True. The verifier is
+    as ``load_code`` takes it.
 
     What a ``pure`` verifier says follows from the answer and from what its tools say. So it does not run
     again where both are as they were before. The verifier finds ``names`` too, and ``begin`` is called with
@@ -32,7 +34,7 @@ def evaluations(
     worlds = Worlds(given, reading, writing)
     runs, conditions = Runs(given, worlds, most_calls), Conditions()
     runs.names.update({**conditions.names, **(names or {})})
-    code = compile(verifier, "<task>", "exec")
+    code = load_code(verifier)
     rows: list[list[bool | str | None]] = []
     settled: set[int] = set()  # conditions whose dropping was found to make a difference
     known: list[tuple[str, dict[Any, bytes], bool | str]] = []  # an answer, what was read, the verdict

@@ -24,7 +24,7 @@ def perturbed_trials(
     reading: list[str],
     writing: list[str],
     most_calls: int,
-    legs: list[tuple[list[str], str]],
+    legs: list[tuple[list[Any], Any]],
     fresh: int,
 ) -> list[Any]:
     """As ``trials``; leg 0, 1, 2 runs in that turn of the sets."""

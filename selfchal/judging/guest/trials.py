@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from selfchal.judging.guest.codes import load_code
 from selfchal.judging.guest.runs import Runs
 from selfchal.judging.guest.worlds import Worlds
 
@@ -17,10 +18,10 @@ class Trials:
         self._worlds = worlds
         self._fresh = fresh
         self._used = 0
-        self._compiled: dict[str, Any] = {}
+        self._loaded: dict[str, Any] = {}
 
     def run_leg(
-        self, codes: list[str], verifier: str
+        self, codes: list[Any], verifier: Any
     ) -> tuple[list[bool | str], list[Any]] | tuple[None, None]:
         """The verdicts after each of the codes and after doing nothing, and the answers of the codes.
 
@@ -29,14 +30,15 @@ class Trials:
         """
         indices = range(self._used, self._used + len(codes))
         self._used += len(codes)
-        sources = [self._compile(code) for code in codes]
-        evaluate = self._compile(verifier)
+        sources = [self._load(code) for code in codes]
+        evaluate = self._load(verifier)
         answers: list[str] = []
         try:
             for index, source in zip(indices, sources, strict=True):
                 self._worlds.keep(index)
-                answers.append(json.dumps(self._runs.run(source).get("result")))
-                if self._runs.ran_out:
+                result = self._runs.run(source).get("result")
+                answers.append(json.dumps(result))
+                if self._runs.ran_out or not _has_text_keys(result):
                     return None, None
         except Exception:  # noqa: BLE001 — whatever task code raises is data
             return None, None
@@ -48,10 +50,18 @@ class Trials:
             self._worlds.read_ahead(left)
         return verdicts, [json.loads(answer) for answer in answers]
 
-    def _compile(self, source: str) -> Any:
-        if source not in self._compiled:
-            self._compiled[source] = compile(source, "<task>", "exec")
-        return self._compiled[source]
+    def _load(self, told: Any) -> Any:
+        source = told if isinstance(told, str) else told[0]
+        if source not in self._loaded:
+            self._loaded[source] = load_code(told)
+        return self._loaded[source]
+
+
+def _has_text_keys(value: Any) -> bool:
+    """JSON has no others. ``json.dumps`` makes texts of numbers, which a process of its own refuses."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) for key in value) and all(map(_has_text_keys, value.values()))
+    return not isinstance(value, list | tuple) or all(map(_has_text_keys, value))
 
 
 def trials(
@@ -59,10 +69,11 @@ def trials(
     reading: list[str],
     writing: list[str],
     most_calls: int,
-    legs: list[tuple[list[str], str]],
+    legs: list[tuple[list[Any], Any]],
     fresh: int,
 ) -> list[Any]:
-    """What each leg (codes, verifier) shows. ``fresh`` is the index of the last world."""
+    """What each leg (codes, verifier) shows, each code as ``load_code`` takes it. ``fresh`` is the index of
+    the last world."""
     worlds = Worlds(given, reading, writing)
     leg_by_leg = Trials(Runs(given, worlds, most_calls), worlds, fresh)
     return [leg_by_leg.run_leg(codes, verifier) for codes, verifier in legs]

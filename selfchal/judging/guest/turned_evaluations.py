@@ -13,7 +13,7 @@ def turned_evaluations(
     reading: list[str],
     writing: list[str],
     most_calls: int,
-    verifier: str,
+    verifier: Any,
     answers: list[str],
     count: int,
 ) -> list[list[bool | str | None]]:

@@ -31,6 +31,11 @@ _BUILTINS = frozenset({
 # front but the name of a type.
 _BEHIND = re.compile(r"__(?!name__$)|(ag|co|cr|f|gi|tb|func|im)_")
 _LAZY = frozenset({"map", "filter", "zip", "enumerate", "iter", "reversed"})  # their text shows an address
+_TYPES = (str, bytes, int, float, list, tuple, dict, set, frozenset)
+_DATA = frozenset({"real", "imag", "numerator", "denominator"})
+# Kept as values, these show the address of the object that they belong to. Those of a type itself do not.
+_METHODS = frozenset(name for kind in _TYPES for name in vars(kind) if not name.startswith("_")) - _DATA
+_TYPE_NAMES = frozenset(kind.__name__ for kind in _TYPES)
 _CONSUMERS = frozenset({
     "any", "all", "sum", "min", "max", "sorted", "list", "tuple", "dict", "set", "frozenset", "next", "join",
     *_LAZY,
@@ -84,7 +89,18 @@ def _find_address(nodes: tuple[ast.AST, ...]) -> str | None:
             return f"the address of {node.id}"
         if isinstance(node, ast.Call) and _get_name(node.func) in _LAZY | generators:
             return f"the address of what {_get_name(node.func)} gives"
+        if method := _find_kept_method(node):
+            return f"the address of what has {method}"
     return None
+
+
+def _find_kept_method(node: ast.AST) -> str | None:
+    """The name of an object's method that is taken and not called."""
+    if isinstance(node, ast.MatchClass):
+        return next((name for name in node.kwd_attrs if name in _METHODS), None)
+    if not isinstance(node, ast.Attribute) or node.attr not in _METHODS:
+        return None
+    return None if _get_name(node.value) in _TYPE_NAMES else node.attr
 
 
 def _list_generators(nodes: tuple[ast.AST, ...]) -> set[str]:

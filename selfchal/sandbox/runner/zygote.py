@@ -10,6 +10,7 @@ forked with.
 from __future__ import annotations
 
 import _socket  # without the Python part of ``socket``, and what that imports
+import errno
 import gc
 import json
 import os
@@ -183,9 +184,11 @@ class _Forks:
             to_host.sendmsg([PIDFD], rights)
         except (BrokenPipeError, ConnectionResetError):
             pass  # the host has hung up already
-        except OSError as error:  # too many descriptors of this user are under way, say
+        except OSError as error:
             os.kill(pid, signal.SIGKILL)
-            to_host.send(FAILED + f"\nit cannot hand over another process (EMFILE, {error})".encode())
+            reason = "EMFILE, all descriptors that this user may send are under way"
+            told = reason if error.errno == errno.ETOOMANYREFS else str(error)
+            to_host.send(FAILED + f"\nit cannot hand over another process: {told}".encode())
         to_host.close()
         return True
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from selfchal.builtin_envs.airline.environment import AIRLINE
 from selfchal.builtin_envs.retail.environment import RETAIL
 from selfchal.builtin_envs.service.sources import Domain
-from selfchal.builtin_envs.tables.database import Database
+from selfchal.builtin_envs.tables.database import Answers, Database
 from selfchal.builtin_envs.tables.difference import differences
 from selfchal.builtin_envs.tables.world import TableWorld
 from selfchal.core.world import Change, Json, ToolResult
@@ -337,3 +337,23 @@ def test_equal_values_of_two_types_differ_however_deep_they_stand(before: Json, 
 
 def test_the_order_of_keys_is_no_difference() -> None:
     assert list(differences({"a": {"x": 1, "y": [2]}}, {"a": {"y": [2], "x": 1}})) == []
+
+
+def test_a_remembered_answer_is_that_of_the_very_same_arguments_and_tools() -> None:
+    """1, 1.0 and True are equal in Python, and one database may be offered with other tools."""
+    database, _ = small_world("retail")
+    world = TableWorld(database, RETAIL.toolsets["fixed"])
+    for _ in range(2):
+        answers = [world.call("get_user_details", (value,), {}).value for value in (1, 1.0, True)]
+        assert [answer.rpartition("not ")[2] for answer in answers] == ["1", "1.0", "True"]
+    other = TableWorld(database, RETAIL.toolsets["compat"])
+    assert other.call("get_user_details", (1,), {}).value != answers[0]
+
+
+def test_what_is_remembered_of_a_database_is_bounded() -> None:
+    answers = Answers()
+    for number in range(10_000):
+        answers.put(number, (True, b""))
+    known = sum(answers.get(number) is not None for number in range(10_000))
+    assert 0 < known < 5_000
+    assert answers.get(9_999) == (True, b"")

@@ -24,7 +24,14 @@ def test_each_code_has_a_world_of_its_own_and_the_last_one_is_for_doing_nothing(
 
 
 @pytest.mark.parametrize(
-    "fault", ["1 / 0", "raise MemoryError", "result = {1, 2}", "for _ in range(9): get_user('ann')"]
+    "fault",
+    [
+        "1 / 0",
+        "raise MemoryError",
+        "result = {1, 2}",
+        "result = [{'a': {1: 2}}]",
+        "for _ in range(9): get_user('ann')",
+    ],
 )
 def test_a_leg_in_which_code_fails_shows_nothing_and_the_next_goes_on(fault: str) -> None:
     board = make_board(worlds=4, may_keep=True)

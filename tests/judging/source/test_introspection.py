@@ -24,6 +24,8 @@ LOOKS = [
     "def evaluate(a):\n    return '0x7' in str(lambda: 1)",
     "def evaluate(a):\n    return '0x7' in '%s' % map(str, [1])",
     "def evaluate(a):\n    g = (x for x in [1])\n    return '0x7' in str(g)",
+    "def evaluate(a):\n    return str([].append).endswith('0>')",
+    "def evaluate(a):\n    match [a]:\n        case list(append=kept):\n            return '0x7' in str(kept)",
 ]
 LOOKS_NOT = [
     "def evaluate(a):\n    return str(a).strip().lower() == 'x'",
@@ -36,6 +38,8 @@ LOOKS_NOT = [
     "import re, json, math, datetime\ndef evaluate(a):\n    return bool(re.match('x', str(a)))",
     "def evaluate(a):\n    return type(a).__name__ == 'str'",
     "def evaluate(a):\n    return 'x' in (y for y in str(a))",
+    "def evaluate(a):\n    counts = {'x': 1}\n    return str(max(counts, key=counts.get)) == a",
+    "def evaluate(a):\n    return list(map(str.strip, str(a).split())) == ['b']",
 ]
 
 

@@ -18,6 +18,10 @@ PLAIN = [
     "try:\n    get_order('W1')\nexcept:\n    result = 1",
     "match get_user('ann'):\n    case dict(): result = 1",
     "f_total = get_user('ann').get('total')\nresult = f_total is None",
+    "import re\ndef evaluate(answer):\n    return bool(re.search('x+', str(answer).strip(), re.IGNORECASE))",
+    "import json, string\nresult = json.loads(json.dumps(get_user('ann')))['name'].strip(string.punctuation)",
+    "result = sorted(get_user('ann'), key=str.lower)",
+    "try:\n    get_order('W1')\nexcept KeyError as error:\n    result = error.args",
 ]
 NOT_PLAIN = [
     "result = list({'a', 'b'})[0]",
@@ -52,6 +56,13 @@ NOT_PLAIN = [
     "result = repr(get_order)",
     "ask = get_order\nresult = ask('W1')",
     "result = get_order.args",
+    # ... addresses, which the text of a function or of an object's method shows, ...
+    "import re\nresult = str(re.search)",
+    "import json\nresult = json.decoder",
+    "import re\nkept = re\nresult = 1",
+    "import re\nresult = str(re.compile('a').finditer('a'))",
+    "result = str([].append)",
+    "match []:\n    case list(append=method): result = str(method)",
     # ... which objects are one, ...
     "a, b = get_user('ann'), get_user('bob')\nresult = [*a][0] is [*b][0]",
     # ... or an error that ends without a handler.
