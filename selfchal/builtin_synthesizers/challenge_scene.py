@@ -11,17 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from selfchal.builtin_synthesizers.answer import Draft, Refusal, looks_like_answer, parse_answer
-from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
+from selfchal.builtin_synthesizers.config import CodeAsTaskConfig, Prompt
 from selfchal.builtin_synthesizers.exemplar import Exemplar
-from selfchal.builtin_synthesizers.prompting import (
-    advice,
-    describe_start,
-    describe_tools,
-    fill,
-    prompt_sections,
-    write_example,
-)
-from selfchal.core.environment import Environment
+from selfchal.builtin_synthesizers.first_messages import write_first_messages
+from selfchal.builtin_synthesizers.prompting import write_example
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
@@ -46,11 +39,6 @@ Describe things as a person would, by what they are and not by hidden ids. Answe
 Answer:
 <instruction>...</instruction>
 End Answer"""
-
-FAILURE_FORM = "<failure_case>\nPython that tries and goes wrong in one way.\n</failure_case>\n"
-FAILURE_RULE = (
-    "- Give {count} failure cases: close attempts whose calls work, but after which evaluate returns False.\n"
-)
 
 
 @dataclass
@@ -88,34 +76,8 @@ class ChallengeScene:
 
     def start(self) -> Sequence[Message]:
         self.world = self.proposal_context.arena.environment.open(self.context)
-        environment, config = self.proposal_context.arena.environment, self.config
-        sections = prompt_sections("challenger", environment.name)
-        answer = environment.answer_required
-        system = {
-            "policy": environment.policy,
-            "tools": describe_tools(environment.tools),
-            "steps": str(config.exploration_steps if config.exploration else 0),
-            "signature": _describe_signature(environment),
-            "assign": " and assigns the answer to result" if answer else "",
-            "failure_form": FAILURE_FORM if config.failures else "",
-            "failure_rule": self._write_failure_rule() if config.failures else "",
-            "advice": advice(environment.name),
-            "example": write_example(environment.name, self.exemplar, config.failures),
-        }
-        focus = ", ".join(self.request.focus)
-        first = {
-            "start": describe_start(environment, self.context),
-            "focus": f"Tasks so far leave these out, so use some of them: {focus}.\n" if focus else "",
-        }
-        return [
-            Message("system", fill(sections["system"], system)),
-            Message("user", fill(sections["first"], first).strip()),
-        ]
-
-    def _write_failure_rule(self) -> str:
-        """Small models write failure cases on and on where no end is named. Environments with an example of
-        their own keep the text that the embedded models know."""
-        return FAILURE_RULE.format(count="at least 3" if self.exemplar is None else "3 to 5")
+        environment = self.proposal_context.arena.environment
+        return write_first_messages(environment, self.context, self.request, self.config, self.exemplar)
 
     def step(self, text: str) -> Message | None:
         self.turns += 1
@@ -185,10 +147,11 @@ class ChallengeScene:
         return Message("user", f"Observation:\n{verdict.feedback}\n{request}")
 
     def _repeats_example(self, draft: Draft) -> bool:
-        """Small models often hand in the example that was made for them."""
-        if self.exemplar is None:
+        """Small models often hand in the example: one that was made for them, or was played before."""
+        if self.exemplar is None and self.config.prompt is not Prompt.SHOWN:
             return False
-        return normalised(draft.solution) == normalised(self.exemplar.solution)
+        example = parse_answer(write_example(self.environment, self.exemplar, failures=False))
+        return isinstance(example, Draft) and normalised(draft.solution) == normalised(example.solution)
 
     def _read_draft(self, text: str) -> Draft | Refusal:
         """The task in an answer; an instruction alone mends the last task where that was incomplete."""
@@ -256,15 +219,3 @@ class ChallengeScene:
         episode.steps, episode.tool_calls, episode.invalid_actions = self.turns, self.calls, self.invalid
         could_not = verdict.outcome is Outcome.COULD_NOT_CHECK
         episode.reward = None if could_not else float(verdict.passed)
-
-
-def _describe_signature(environment: Environment) -> str:
-    """How evaluate is defined, of which the task decides where it may be about an answer or about changes."""
-    if not environment.answer_required:
-        return "()"
-    changes = any(not tool.only_reads for tool in environment.tools)
-    # the environments with advice of their own change nothing but the page that is looked at
-    may_choose = changes and not advice(environment.name)
-    return (
-        "(answer), or evaluate() where what changed counts and nothing is asked" if may_choose else "(answer)"
-    )

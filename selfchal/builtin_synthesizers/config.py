@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.core.judge import Filter
+
+
+class Prompt(StrEnum):
+    """How a challenger is told what to write."""
+
+    DESCRIBED = "described"
+    SHOWN = "shown"
 
 
 class CodeAsTaskConfig(BaseModel):
@@ -20,6 +29,14 @@ class CodeAsTaskConfig(BaseModel):
         description="What decides: none, verifier, solution, paper (the paper's three), full (ours too).",
     )
     failures: bool = Field(True, description="Ask for failure cases; false leaves them out of the prompt.")
+    prompt: Prompt = Field(
+        Prompt.DESCRIBED,
+        description="described (the form of an answer, and a finished task; the embedded models know it) or "
+        "shown (an example is played turn by turn; for real models, see docs/real_models.md).",
+    )
+    suggested_tools: int = Field(
+        0, ge=0, description="Tools that each proposal is asked to use, drawn for it; 0 names none."
+    )
     footprint: bool = Field(
         False, description="Episodes that change rows which the solution leaves alone get no reward."
     )

@@ -9,7 +9,7 @@ about stands before it: a model that sees only a finished task takes no look, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from selfchal.builtin_synthesizers.readings import Path, Reading, find_reading, list_leaves, look_up
@@ -39,6 +39,9 @@ class Exemplar:
     solution: str
     failures: tuple[str, ...]
     look: tuple[str, str] | None = None  # a call of a reader, and what it shows
+
+    def without_look(self) -> Exemplar:
+        return replace(self, look=None)
 
     def write(self, failures: bool) -> str:
         """In the grammar of the challenger's turns, with its failure cases or without."""

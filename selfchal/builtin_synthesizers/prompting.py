@@ -26,8 +26,12 @@ def prompt_sections(kind: str, environment: str) -> Mapping[str, str]:
     """The prompt's sections: of this environment's own file where there is one, else the default's."""
     own = _FOLDER / f"{kind}.{environment}.txt"
     text = (own if own.is_file() else _FOLDER / f"{kind}.txt").read_text(encoding="utf-8")
+    return dict(_split_sections(text))
+
+
+def _split_sections(text: str) -> list[tuple[str, str]]:
     parts = re.split(r"^# (\w+)\n", text, flags=re.MULTILINE)
-    return {name: body.strip("\n") for name, body in zip(parts[1::2], parts[2::2], strict=True)}
+    return [(name, body.strip("\n")) for name, body in zip(parts[1::2], parts[2::2], strict=True)]
 
 
 def has_own_example(environment: str) -> bool:
@@ -43,6 +47,22 @@ def write_example(environment: str, made: Exemplar | None, failures: bool) -> st
     own = _FOLDER / f"example.{environment}.txt"
     text = (own if own.is_file() else _FOLDER / "example.txt").read_text(encoding="utf-8").strip("\n")
     return text if failures else re.sub(r"\n<failure_case>.*?</failure_case>", "", text, flags=re.DOTALL)
+
+
+Turns = Sequence[tuple[str, str]]  # an action's Python, and the message that answers it
+
+
+def read_look(environment: str, made: Exemplar | None) -> tuple[str, tuple[str, ...], Turns]:
+    """How the exemplar task was found: what its challenger was told first, the tools that its task is about,
+    and its exploring turns. Nothing of that where nobody wrote it down, or an exemplar was made without."""
+    if made is not None:
+        return "", (), [(f"print({made.look[0]})", f"Observation:\n{made.look[1]}")] if made.look else []
+    own = _FOLDER / f"look.{environment}.txt"
+    if not own.is_file():
+        return "", (), []
+    (_, start), (_, uses), *turns = _split_sections(own.read_text(encoding="utf-8"))
+    bodies = [body for _, body in turns]
+    return start, tuple(uses.split(", ")), list(zip(bodies[::2], bodies[1::2], strict=True))
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import sys
@@ -17,7 +16,7 @@ import selfchal
 from selfchal.api.opening import open_environment
 from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.options import plugin_option, read_options
-from selfchal.cli.terminal import say, say_json, say_listing
+from selfchal.cli.terminal import printing_on_stderr, say, say_json, say_listing
 from selfchal.core.environment import Environment
 from selfchal.core.errors import ManifestError
 from selfchal.core.world import Json, World
@@ -168,7 +167,7 @@ def serve(
         raise ManifestError("--calls keeps the calls of one world, and with --port each session has its own")
     signal.signal(signal.SIGTERM, _end_orderly)
     context = _read_object(context_text, "--context")
-    with contextlib.redirect_stdout(sys.stderr):  # an environment may print, and stdout is the protocol's
+    with printing_on_stderr():  # an environment may print, and stdout is the protocol's
         environment = open_environment(name, **read_options(overrides))
         open_session = partial(_open_mcp_session, environment, context, calls)
         first = open_session()
@@ -183,7 +182,6 @@ def serve(
         raise ManifestError(f"cannot serve at {host}:{port}: {error}; choose another --port") from error
     with server:
         say(f"Serving {name} at {server.url}; stop it with Ctrl-C")
-        sys.stdout.flush()
         server.serve_forever()
 
 

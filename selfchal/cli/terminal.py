@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -24,6 +25,11 @@ _NARROWEST = 25  # columns of text beside a label
 def say(text: str, *, err: bool = False, nl: bool = True, **style: Any) -> None:
     """A text on stdout, or on stderr; ``style`` is that of ``click.style``."""
     click.secho(make_plain(text), err=err, nl=nl, **style)
+
+
+def printing_on_stderr() -> contextlib.AbstractContextManager[object]:
+    """Within it what anybody prints goes to stderr, so that stdout holds what it is for."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def say_listing(text: str, *, columns: int | None = None, err: bool = False, **style: Any) -> None:

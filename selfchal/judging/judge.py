@@ -27,19 +27,18 @@ from selfchal.core.judge import (
     Stage,
     Verdict,
 )
-from selfchal.core.sandbox import Execution, Guarantees, Limits, Program, Sandbox, Session, Status
+from selfchal.core.sandbox import Execution, Guarantees, Limits, Program, Sandbox, Session
 from selfchal.core.task import MIN_FAILURES, Task, TestTask
 from selfchal.core.world import Json, ToolHost
 from selfchal.judging.checks.standard import make_standard_checks
 from selfchal.judging.comparing import list_comparing, refuse_alike
 from selfchal.judging.coverage import uses
+from selfchal.judging.feedback import brief, explain_error, explain_evaluation_error, explain_refusal
 from selfchal.judging.findings import expect_finding
 from selfchal.judging.runner import SandboxTaskRunner, answer_type
 from selfchal.judging.source.parse import SourceError, parse_evaluate, parse_source
 from selfchal.judging.tool_errors import count_calls
 from selfchal.judging.trials import gather_evidence
-
-_TRACEBACK = 1_500  # characters of an error that go back to the challenger
 
 _LAST = {
     Filter.NONE: Stage.PARSED,
@@ -238,9 +237,7 @@ class _Case:
             return Finding.passed()
         return Finding.failed(
             "the solution does not pass evaluate",
-            "The example solution ran, but evaluate then returned False. "
-            f"{_format_result(self.evidence.solution)}Make the two agree."
-            f"{_format_assertion(self.evidence.solution)}",
+            explain_refusal(self.evidence.solution),
         )
 
     def failures_fail(self) -> Finding:
@@ -248,6 +245,8 @@ class _Case:
         if not passing:
             return Finding.passed()
         cure = "Make evaluate stricter, or make that failure case really wrong."
+        if _end_alike(self.evidence.failures[passing[0] - 1], self.evidence.solution):
+            cure = "It ends as the solution does. Write one that does something else, and goes wrong."
         if self.evidence.nothing.passes:  # then the failure cases are not at fault
             cure = "It is True when nothing was done, too. Ask for something that is not so from the start."
         return Finding.failed(
@@ -271,43 +270,24 @@ class _Case:
         return [("the solution", self.evidence.solution), *named]
 
 
+def _end_alike(trial: Trial, other: Trial) -> bool:
+    """Did both end in the same state and with the same answer?"""
+    return trial.execution.value == other.execution.value and trial.world.digest() == other.world.digest()
+
+
 def _find_fault(what: str, trial: Trial) -> Finding | None:
     """Why this trial did not run to a True or False, if it did not."""
     execution, evaluation = trial.execution, trial.evaluation
     if not execution.ok:
-        return Finding.failed(
-            f"{what} does not run: {brief(execution)}", f"{what} failed:\n{_format_error(execution)}"
-        )
+        return Finding.failed(f"{what} does not run: {brief(execution)}", explain_error(what, execution))
     assert evaluation is not None, "code that ran was evaluated"
     if not evaluation.ok:
         return Finding.failed(
             f"evaluate does not run after {what}: {brief(evaluation)}",
-            f"evaluate failed after {what}:\n{_format_error(evaluation)}",
+            explain_evaluation_error(what, evaluation),
         )
     if not isinstance(evaluation.value, bool):
         return Finding.failed(
             f"evaluate returned {str(evaluation.value)[:80]!r} after {what}; it must return True or False"
         )
     return None
-
-
-def brief(execution: Execution) -> str:
-    """Status and the last line of the error."""
-    lines = (execution.error or "").strip().splitlines()
-    last = lines[-1][:300] if lines else ""
-    return last if execution.status is Status.EXCEPTION and last else f"{execution.status} {last}".strip()
-
-
-def _format_error(execution: Execution) -> str:
-    error = (execution.error or f"stopped: {execution.status}").strip()
-    return error if len(error) <= _TRACEBACK else f"...{error[-_TRACEBACK:]}"
-
-
-def _format_assertion(trial: Trial) -> str:
-    told = _format_error(trial.evaluation) if trial.evaluation and trial.evaluation.error else ""
-    return f"\n{told}" if told else ""
-
-
-def _format_result(trial: Trial) -> str:
-    value = trial.execution.value
-    return "" if value is None else f"Its result was {str(value)[:200]!r}. "

@@ -96,8 +96,17 @@ def test_a_task_that_is_done_from_the_start_is_told_apart_from_one_with_a_lenien
     done_before = judge(replace(CANCEL, evaluate=evaluate))
     assert done_before.stage == Stage.FAILURES_FAILED
     assert "It is True when nothing was done, too." in done_before.feedback
-    lenient = judge(replace(CANCEL, failures=(*CANCEL.failures[:2], CANCEL.solution)))
+    evaluate = "def evaluate(): return get_order('W102')['status'] == 'cancelled'"
+    reason = CANCEL.solution.replace("no longer need it", "changed my mind")
+    assert reason != CANCEL.solution
+    lenient = judge(replace(CANCEL, evaluate=evaluate, failures=(*CANCEL.failures[:2], reason)))
     assert "Make evaluate stricter" in lenient.feedback
+
+
+def test_a_failure_case_that_does_the_task_is_told_apart_from_a_lenient_verifier(judge: Judge) -> None:
+    done = judge(replace(CANCEL, failures=(*CANCEL.failures[:2], CANCEL.solution)))
+    assert done.stage == Stage.FAILURES_FAILED
+    assert "It ends as the solution does." in done.feedback
 
 
 VAGUE = replace(CANCEL, instruction="You are Ann Lee. Cancel your order.")

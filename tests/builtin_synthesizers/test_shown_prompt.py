@@ -1,0 +1,116 @@
+"""The prompt that plays an example: what it shows is true, nothing in it invites to be copied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from selfchal.builtin_synthesizers.challenge_scene import COPIED, ChallengeScene
+from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
+from selfchal.builtin_synthesizers.config import CodeAsTaskConfig, Prompt
+from selfchal.builtin_synthesizers.prompting import read_look, write_example
+from selfchal.core.arena import Arena
+from selfchal.core.environment import Environment
+from selfchal.core.model import Message
+from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.synthesizer import ProposalContext, ProposalRequest
+from selfchal.judging import Judge
+from selfchal.judging.runner import SandboxTaskRunner
+from selfchal.rollout.agent import observation_of
+from tests.builtin_synthesizers.test_prompts import CONTEXTS, environment_of
+from tests.support.inline import Inline
+from tests.support.shop import Shop
+
+
+def make_scene(
+    environment: Environment, sandbox: Sandbox, request: ProposalRequest, **config: Any
+) -> ChallengeScene:
+    arena = Arena(environment, sandbox, Limits())
+    context = ProposalContext(arena, Judge(SandboxTaskRunner(arena)))
+    return CodeAsTask(CodeAsTaskConfig(prompt=Prompt.SHOWN, **config)).scene(request, context)
+
+
+def start(environment: Environment, seed: int = 0, **config: Any) -> list[Message]:
+    return list(make_scene(environment, Inline(), ProposalRequest(0, 1, seed), **config).start())
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_the_actions_of_the_example_give_the_observations_that_stand_there(
+    process_sandbox: Sandbox, name: str
+) -> None:
+    environment = environment_of(name)
+    world = environment.open(CONTEXTS[name])
+    _, uses, turns = read_look(name, None)
+    with process_sandbox.session(world, Limits()) as session:
+        for action, observation in turns:
+            assert observation_of(session.run(action), 4_000) == observation
+    assert set(uses) <= {tool.name for tool in environment.tools}
+    assert all(tool in write_example(name, None, False) for tool in uses)
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_the_example_is_a_conversation_that_ends_with_its_task(name: str) -> None:
+    system, *turns = start(environment_of(name))
+    assert system.role == "system"
+    assert [turn.role for turn in turns] == ["user", "assistant"] * (len(turns) // 2) + ["user"]
+    assert turns[1].content.startswith("Action:\n")
+    assert write_example(name, None, True) in turns[-2].content
+    assert turns[-1].content.endswith("write one task of your own.")
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_no_tag_stands_outside_the_example_and_no_slot_stays_open(name: str) -> None:
+    system, *turns = start(environment_of(name))
+    assert "<instruction>" not in system.content + turns[-1].content
+    for slot in (
+        "{tools}",
+        "{policy}",
+        "{advice}",
+        "{start}",
+        "{focus}",
+        "{steps}",
+        "{signature}",
+        "{assign}",
+    ):
+        assert slot not in system.content + turns[0].content + turns[-1].content
+
+
+def test_without_exploring_the_example_answers_at_once() -> None:
+    _, asked, answered, _ = start(environment_of("calculation"), exploration=False)
+    assert asked.role == "user"
+    assert answered.content.startswith("Answer:\n")
+
+
+def test_without_failure_cases_none_is_shown() -> None:
+    assert "failure" not in " ".join(m.content for m in start(Shop(), failures=False)).lower()
+
+
+def test_an_environment_of_ones_own_shows_the_look_that_was_made_of_its_tools() -> None:
+    _, _, looked, seen, answered, _ = start(Shop())
+    assert looked.content.startswith("Action:\nprint(get_")
+    assert seen.content.startswith("Observation:\n")
+    assert answered.content.startswith("Answer:\n<instruction>")
+
+
+def test_tools_are_suggested_by_seed_and_one_that_changes_something_comes_first() -> None:
+    retail = environment_of("retail")
+    reading = {tool.name for tool in retail.tools if tool.only_reads}
+    suggested = set()
+    for seed in range(20):
+        said = start(retail, seed, suggested_tools=1)[-1].content
+        (line,) = [line for line in said.splitlines() if line.startswith("Use ")]
+        suggested.add(line.removeprefix("Use ").partition(",")[0])
+    assert len(suggested) > 3
+    assert not suggested & reading
+    assert start(retail, 3, suggested_tools=1) == start(retail, 3, suggested_tools=1)
+    assert "Use " not in start(retail, suggested_tools=0)[-1].content
+
+
+def test_a_copy_of_the_example_is_refused_with_that_sentence() -> None:
+    scene = make_scene(environment_of("calculation"), Inline(), ProposalRequest(0, 1, 0))
+    scene.start()
+    answer = scene.step(f"Answer:\n{write_example('calculation', None, True)}\nEnd Answer")
+    assert answer is not None
+    assert COPIED in answer.content
+    assert not scene.proposal.verdict.passed
