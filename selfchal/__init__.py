@@ -9,7 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # as in typing, whose import would take longer than all the rest
 if TYPE_CHECKING:
     from selfchal.api.judging import judge, judge_rows
-    from selfchal.api.opening import open_environment, open_model, open_sandbox
+    from selfchal.api.opening import open_environment, open_model, open_sandbox, using_environment
     from selfchal.api.playing import play
     from selfchal.api.reading import RunView, open_run
     from selfchal.api.running import evaluate, load_manifest, open_context, run
@@ -75,11 +75,12 @@ __all__ = [
     "run",
     "small_environment",
     "tool",
+    "using_environment",
 ]
 
 _NAMES_BY_MODULE = {
     "selfchal.api.judging": ("judge", "judge_rows"),
-    "selfchal.api.opening": ("open_environment", "open_model", "open_sandbox"),
+    "selfchal.api.opening": ("open_environment", "open_model", "open_sandbox", "using_environment"),
     "selfchal.api.playing": ("play",),
     "selfchal.api.reading": ("RunView", "open_run"),
     "selfchal.api.running": ("evaluate", "load_manifest", "open_context", "run"),

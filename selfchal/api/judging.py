@@ -21,7 +21,7 @@ from selfchal.api.opening import (
     open_part,
     open_sandbox,
 )
-from selfchal.core.environment import Environment
+from selfchal.core.environment import Environment, close_environment
 from selfchal.core.errors import PluginError
 from selfchal.core.judge import AnyCheck, Verdict
 from selfchal.core.sandbox import Limits
@@ -153,13 +153,21 @@ def _judge_each(
         tuple(choice.make for choice in chosen),
         secret or secrets.token_hex(16),
     )
-    return _judge_with(spec, open_environment(environment), tasks, processes, sandbox)
+    opened = open_environment(environment)
+    return _judge_with(spec, opened, opened is not environment, tasks, processes, sandbox)
 
 
 def _judge_with(
-    spec: JudgeSpec, environment: Environment, tasks: Sequence[Any], processes: int, sandbox: SandboxLike
+    spec: JudgeSpec,
+    environment: Environment,
+    is_ours: bool,
+    tasks: Sequence[Any],
+    processes: int,
+    sandbox: SandboxLike,
 ) -> Iterator[tuple[str, Verdict]]:
     with ExitStack() as closing:
+        if is_ours:
+            closing.callback(close_environment, environment)
         judge_task: Judging
         if processes:
             judge_task = closing.enter_context(JudgeProcesses(spec, processes))

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from selfchal.api.arguments import describe_value
-from selfchal.core.environment import Environment
+from selfchal.core.environment import Environment, close_environment
 from selfchal.core.errors import PluginError
 from selfchal.core.model import Model
 from selfchal.core.sandbox import Sandbox
@@ -30,13 +30,31 @@ def open_environment(environment: EnvironmentLike, /, **options: Json) -> Enviro
 
     ``environment`` is the name of an installed one (``"retail"``), its section of a manifest
     (``{"name": "retail", …}``), a class, or an instance, which is returned as it is. ``options`` are those
-    of its ``Config``, as in a manifest (docs/manifest.md).
+    of its ``Config``, as in a manifest (docs/manifest.md). What holds processes (``mcp``) is closed by
+    ``using_environment``; opened here, it ends with this Python.
 
     Raises PluginError for an unknown name, ManifestError for an option that it does not have,
     EnvironmentDataError where its data cannot be loaded, TypeError for options beside an instance.
     """
     made: Environment = open_part("environment", environment, options)
     return made
+
+
+@contextmanager
+def using_environment(environment: EnvironmentLike, /, **options: Json) -> Iterator[Environment]:
+    """An environment for the length of a ``with`` block; what it holds, servers for one, ends with it.
+
+        with selfchal.using_environment("mcp", servers="mcp.json", state=…) as environment:
+            world = environment.open({})
+
+    Arguments and errors are those of ``open_environment``; an instance belongs to the caller and stays open.
+    """
+    made = open_environment(environment, **options)
+    try:
+        yield made
+    finally:
+        if made is not environment:
+            close_environment(made)
 
 
 @contextmanager
@@ -95,7 +113,8 @@ def expect_part(kind: Kind, wanted: Any) -> None:
         return
     lacking = ", ".join(list_lacking(kind, wanted))
     if lacking and isinstance(wanted, AbstractContextManager):
-        opened = f"with selfchal.open_{kind}(…) as {kind}:"
+        opening = "using_environment" if kind == "environment" else f"open_{kind}"
+        opened = f"with selfchal.{opening}(…) as {kind}:"
         raise TypeError(f"the {kind} is not open yet; open it by a block that begins: {opened}")
     if lacking or isinstance(wanted, _PLAIN):
         needed = f"a name, a section, a class or an instance of {kind} is needed"

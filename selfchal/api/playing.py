@@ -12,9 +12,9 @@ from selfchal.api.opening import (
     EnvironmentLike,
     ModelLike,
     SandboxLike,
-    open_environment,
     open_model,
     open_sandbox,
+    using_environment,
 )
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
@@ -72,9 +72,10 @@ def play(
     turns = list(agent) if isinstance(agent, Sequence) and not isinstance(agent, str) else None
     for turn in turns or ():
         expect(turn, (str,), "a text for each of the agent's turns")
-    made = open_environment(environment)
-    task = _read_task(task, made)
-    with open_sandbox(sandbox) as opened, ExitStack() as closing:
+    with ExitStack() as closing:
+        made = closing.enter_context(using_environment(environment))
+        task = _read_task(task, made)
+        opened = closing.enter_context(open_sandbox(sandbox))
         arena = Arena(made, opened, limits or Limits())
         if turns is not None:
             config = AgentConfig(arena, max_steps)

@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 import selfchal
-from selfchal.api.opening import open_environment
+from selfchal.api.opening import using_environment
 from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.options import plugin_option, read_options
 from selfchal.cli.terminal import printing_on_stderr, say, say_json, say_listing
@@ -52,9 +52,9 @@ def replay(name: str, calls: Path, overrides: tuple[str, ...]) -> None:
     and gives nothing.
     """
     lines = list(_read_lines(calls))
-    environment = open_environment(name, **read_options(overrides))
-    for row in _replay(environment.open({}), lines):
-        say_json(row)
+    with using_environment(name, **read_options(overrides)) as environment:
+        for row in _replay(environment.open({}), lines):
+            say_json(row)
 
 
 def _read_lines(path: Path) -> Iterator[dict[str, Json]]:
@@ -121,7 +121,7 @@ def call_tool(
     the same file. With - as TOOL it makes the calls of standard input, one {"name": …, "kwargs": {…}} a line.
     Without TOOL it lists the tools. The exit code is 1 when TOOL refused.
     """
-    environment = open_environment(name, **read_options(overrides))
+    environment = ctx.with_resource(using_environment(name, **read_options(overrides)))
     if tool is None:
         for spec in list_tools(environment):
             say_listing(f"{spec.signature}  {spec.description}")
@@ -168,7 +168,8 @@ def serve(
     signal.signal(signal.SIGTERM, _end_orderly)
     context = _read_object(context_text, "--context")
     with printing_on_stderr():  # an environment may print, and stdout is the protocol's
-        environment = open_environment(name, **read_options(overrides))
+        opened = using_environment(name, **read_options(overrides))
+        environment = click.get_current_context().with_resource(opened)
         open_session = partial(_open_mcp_session, environment, context, calls)
         first = open_session()
     if port is None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from selfchal.cli.manifest import describe
 from selfchal.cli.terminal import say_json, say_listing
-from selfchal.core.environment import Environment
 from selfchal.core.trainer import Trainer
 from selfchal.core.world import Json
+from selfchal.pipeline.context import open_environment
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
 from selfchal.pipeline.pilot import Pilot, advise, count_evaluation_episodes, forecast
@@ -33,9 +34,10 @@ class Cost:
 def estimate_cost(manifest: Manifest) -> Cost:
     """Load the environment (not the model) and count. Raises EnvironmentDataError."""
     settings = manifest.settings
-    environment: Environment = manifest.environment.make()
     section = settings.evaluation
-    tasks = len(list_test_tasks(environment, section.split, section.tasks))
+    with ExitStack() as closing:
+        environment = open_environment(manifest.environment, closing)
+        tasks = len(list_test_tasks(environment, section.split, section.tasks))
     exam = section.exam or 0
     evaluation = count_evaluation_episodes(manifest, tasks + exam)
     rounds = settings.rounds if manifest.synthesizer else 0

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from selfchal.api.opening import open_environment
+from selfchal.api.opening import using_environment
 from selfchal.api.reading import Row, RunView
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
@@ -48,14 +48,14 @@ def prompt_rows(view: RunView) -> Iterator[Row]:
     """TRL's prompt-only form, for a trainer that rolls out by itself: what an agent reads before its first
     turn, beside the task. Needs no episode, so a run that only made tasks has them too."""
     manifest = view.manifest()
-    environment = open_environment(manifest["environment"])
     rollout = manifest["rollout"]
-    system = system_prompt(environment, rollout["max_steps"], rollout["action_format"])
-    for row in task_rows(view):
-        user = environment.user(row["instruction"], row["context"], None)
-        said = user.open() if user else row["instruction"]
-        messages = first_messages(system, said, environment.initial_observation(row["context"]))
-        yield {"prompt": [{"role": one.role, "content": one.content} for one in messages], **row}
+    with using_environment(manifest["environment"]) as environment:
+        system = system_prompt(environment, rollout["max_steps"], rollout["action_format"])
+        for row in task_rows(view):
+            user = environment.user(row["instruction"], row["context"], None)
+            said = user.open() if user else row["instruction"]
+            messages = first_messages(system, said, environment.initial_observation(row["context"]))
+            yield {"prompt": [{"role": one.role, "content": one.content} for one in messages], **row}
 
 
 def messages_rows(view: RunView) -> Iterator[Row]:

@@ -102,8 +102,6 @@ def try_servers(file: Path, overrides: tuple[str, ...], tasks: int, out: Path | 
     apply_overrides(rows, overrides)
     manifest = running.load_manifest(rows)
     directory = running.directory_of(manifest, out)
-    for note in manifest.environment.make().notes:  # the run uses the same servers
-        say_listing(note, err=True)
     running.run(manifest, directory, watch=progress_on("stdout", manifest))
     _print_tasks(directory)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from selfchal.api.judging import judge_rows
-from selfchal.api.opening import open_environment
+from selfchal.api.opening import using_environment
 from selfchal.api.reading import Row, RunView, open_run
 from selfchal.cli.export import FORMATS, export_tasks
 from selfchal.cli.groups import SuggestingGroup
@@ -165,7 +165,8 @@ def show_coverage(run: Path, as_json: bool) -> None:
     """Show which tools, arguments and tables the kept tasks touch, and what they leave out."""
     view = open_run(run)
     kept = {row["id"]: Task.from_json(row) for row in view.tasks() if row["status"] != EXAM_STATUS}
-    seen = coverage(open_environment(view.manifest()["environment"]), list(kept.values()))
+    with using_environment(view.manifest()["environment"]) as environment:
+        seen = coverage(environment, list(kept.values()))
     if as_json:
         say_json(asdict(seen), indent=2)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -70,3 +70,31 @@ class Environment(Protocol):
 
     def user(self, instruction: str, context: Mapping[str, Json], chat: Chat | None) -> User | None:
         """The simulated user who wants this; None where the instruction goes to the agent itself."""
+
+
+@runtime_checkable
+class ClosableEnvironment(Protocol):
+    """An environment that holds what does not end by itself, processes for one."""
+
+    def close(self) -> None:
+        """End it, also where it is in use; may be called again. Whoever made the environment calls it."""
+
+
+@runtime_checkable
+class NotedEnvironment(Protocol):
+    """An environment that found out something about itself that a user should know before a run."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """A sentence each: which tools it leaves out, and why, for one."""
+
+
+def close_environment(environment: Environment) -> None:
+    """Close it, where it is one that can be closed."""
+    if isinstance(environment, ClosableEnvironment):
+        environment.close()
+
+
+def list_notes(environment: Environment) -> Sequence[str]:
+    """What it says of itself; nothing where it says nothing."""
+    return environment.notes if isinstance(environment, NotedEnvironment) else ()

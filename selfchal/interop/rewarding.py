@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from selfchal.api.opening import SandboxLike, open_environment, open_sandbox
+from selfchal.api.opening import SandboxLike, open_sandbox, using_environment
 from selfchal.core.episode import Reward
 from selfchal.core.errors import SandboxError
 from selfchal.interop.portable import PortableTask, ReplayError, make_replayer
@@ -21,8 +21,8 @@ def reward_calls(task: Path, calls: Path, sandbox: SandboxLike = "process") -> R
     the sandbox failed.
     """
     portable = read_task(task)
-    with open_sandbox(sandbox) as opened:
-        replayer = make_replayer(open_environment(portable.environment), opened, portable.limits)
+    with using_environment(portable.environment) as environment, open_sandbox(sandbox) as opened:
+        replayer = make_replayer(environment, opened, portable.limits)
         if fault := replayer.find_fault(portable):
             raise ReplayError(f"{task}: {fault}; when it was exported that was not so")
         try:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from selfchal.core.arena import Arena
-from selfchal.core.environment import Environment
+from selfchal.core.environment import Environment, close_environment
 from selfchal.core.errors import SelfchalError
 from selfchal.core.judge import AnyCheck, Filter, Outcome, Stage, Verdict
 from selfchal.core.sandbox import Limits, Sandbox
@@ -128,6 +128,7 @@ def _judge(spec: JudgeSpec, task: Task, filters: Filter, min_failures: int) -> V
     if not _made:
         environment, sandbox = spec.environment(), spec.sandbox()
         atexit.register(sandbox.close)
+        atexit.register(close_environment, environment)
         _made.append(spec.make_judge(environment, sandbox))
         gc.collect()
         gc.freeze()  # what an environment holds lives as long as the process: the collector need not walk it

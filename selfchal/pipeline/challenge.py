@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -79,10 +80,23 @@ def _propose(context: RunContext, synthesizer: Synthesizer, plan: _Plan) -> list
             and _count_kept(proposals) < plan.tasks
             and not _has_proposed_enough(context, started)
         ):
-            indices = range(len(proposals), min(plan.proposals, len(proposals) + batch))
+            count = count_next(len(proposals), _count_kept(proposals), plan.tasks, batch, plan.alike)
+            indices = range(len(proposals), min(plan.proposals, len(proposals) + count))
             proposals += _make_proposals(context, synthesizer, plan, indices)
             context.watch.progress(len(proposals), count_outcomes(proposals))
     return proposals
+
+
+def count_next(made: int, kept: int, wanted: int, batch: int, alike: int = 1) -> int:
+    """How many proposals the next batch has: a whole ``batch``, or as many as will give the missing tasks if
+    the same share of them is kept as so far. ``alike`` of them belong together.
+
+    Without that the last batch of a run that wants few tasks would be mostly waste, which is paid for where
+    the challenger is an endpoint. Before anything was made half of all proposals are taken to be kept.
+    """
+    share = (kept + 1) / (made + 2)  # Laplace's rule of succession
+    groups = math.ceil((wanted - kept) / share / alike)
+    return min(batch, groups * alike)
 
 
 def check_challenger(context: RunContext) -> None:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from selfchal.core.arena import Arena
-from selfchal.core.environment import Chat, Environment
+from selfchal.core.environment import Chat, Environment, close_environment, list_notes
 from selfchal.core.episode import Reward
 from selfchal.core.errors import PluginError
 from selfchal.core.evidence import Attempt, Solver
@@ -147,7 +147,9 @@ def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterat
     """Make the plugins of a manifest, cheapest first so that mistakes show early; close them at the end."""
     with ExitStack() as closing:
         watch = closing.enter_context(watching(manifest, store.directory, watchers))
-        environment: Environment = manifest.environment.make()
+        environment = open_environment(manifest.environment, closing)
+        for note in list_notes(environment):
+            watch.note(note)
         sandbox: Sandbox = manifest.sandbox.make()
         closing.callback(sandbox.close)
         arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
@@ -194,6 +196,12 @@ def _keep_secret(store: Store) -> str:
 
 def agent_config_of(rollout: RolloutSection, arena: Arena, chat: Chat | None) -> AgentConfig:
     return AgentConfig(arena, rollout.max_steps, rollout.observation_chars, chat, rollout.action_format)
+
+
+def open_environment(choice: Choice, closing: ExitStack) -> Environment:
+    environment: Environment = choice.make()
+    closing.callback(close_environment, environment)
+    return environment
 
 
 def solver_of(

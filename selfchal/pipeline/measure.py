@@ -19,6 +19,7 @@ from selfchal.pipeline.context import (
     agent_config_of,
     limits_of,
     open_context,
+    open_environment,
     scene_of_test,
 )
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
@@ -78,15 +79,15 @@ def measure_model(
 
 def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> dict[str, Json]:
     """What the oracle or doing nothing scores. Loads no model but ``user``, where the manifest names one."""
-    environment: Environment = manifest.environment.make()
     section = manifest.settings.evaluation
-    tasks = list_test_tasks(environment, section.split, section.tasks)
-    if not tasks:
-        raise ManifestError(_describe_nothing(environment))
-    split = section.split or environment.splits()[0]
-    if policy is Policy.NOTHING:
-        return _summarize(Score(do_nothing(environment, tasks)), split)
     with ExitStack() as closing:
+        environment = open_environment(manifest.environment, closing)
+        tasks = list_test_tasks(environment, section.split, section.tasks)
+        if not tasks:
+            raise ManifestError(_describe_nothing(environment))
+        split = section.split or environment.splits()[0]
+        if policy is Policy.NOTHING:
+            return _summarize(Score(do_nothing(environment, tasks)), split)
         watch = closing.enter_context(watching(replace(manifest, watchers=()), None, watchers))
         sandbox: Sandbox = manifest.sandbox.make()
         closing.callback(sandbox.close)
@@ -97,7 +98,7 @@ def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> di
         agent_config = agent_config_of(manifest.settings.rollout, arena, chat)
         with watch.stage("oracle", len(tasks), "episodes"):
             episodes = play_oracle(agent_config, tasks, watch.progress)
-    return _summarize(score_of(episodes), split)
+        return _summarize(score_of(episodes), split)
 
 
 def _describe_nothing(environment: Environment) -> str:

@@ -7,9 +7,10 @@ and trainers say what is in their way (``find_obstacle``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 
-from selfchal.core.environment import Environment
 from selfchal.core.errors import ManifestError, SelfchalError
+from selfchal.pipeline.context import open_environment
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Choice
 from selfchal.pipeline.requirements import find_obstacle
@@ -44,8 +45,9 @@ def _list_plugin_obstacles(manifest: Manifest) -> Iterator[str]:
 def _try_environment(manifest: Manifest) -> Iterator[str]:
     section = manifest.settings.evaluation
     try:
-        environment: Environment = manifest.environment.make()
-        list_test_tasks(environment, section.split, section.tasks)
+        with ExitStack() as closing:
+            environment = open_environment(manifest.environment, closing)
+            list_test_tasks(environment, section.split, section.tasks)
     except SelfchalError as error:
         yield f"environment {manifest.environment.name!r}: {error}"
 

@@ -107,3 +107,11 @@ def test_it_is_closed_when_the_block_raises() -> None:
     with pytest.raises(ZeroDivisionError), selfchal.open_model(ClosingModel) as made:
         raise ZeroDivisionError
     assert made.closed  # type: ignore[attr-defined]
+
+
+def test_an_environment_that_is_opened_for_a_block_is_named_with_its_block() -> None:
+    unopened: Any = selfchal.using_environment("calculation")
+    with pytest.raises(TypeError, match=r"with selfchal\.using_environment\(…\) as environment:"):
+        selfchal.judge([], unopened)
+    with unopened as environment:
+        assert environment.name == "calculation"

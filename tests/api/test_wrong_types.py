@@ -46,6 +46,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "run": {"manifest": MANIFEST},
     "evaluate": {"target": MANIFEST},
     "open_environment": {"environment": "calculation"},
+    "using_environment": {"environment": "calculation"},
     "open_model": {"model": MANIFEST["model"]},
     "open_sandbox": {"sandbox": Inline()},
     "open_run": {"directory": "runs/none"},

@@ -18,6 +18,7 @@ from selfchal.core.sandbox import Sandbox
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.core.task import Task
 from selfchal.pipeline.challenge import challenge as make_proposals
+from selfchal.pipeline.challenge import count_next
 from selfchal.pipeline.context import open_context
 from selfchal.pipeline.loop import run
 from selfchal.pipeline.store import Store
@@ -61,7 +62,7 @@ class Copies:
 
 @pytest.mark.parametrize(
     ("challenge", "proposed"),
-    [({"tasks": 3, "proposals": 20}, 8), ({"tasks": 100, "proposals": 6}, 6), ({"tasks": 1}, 4)],
+    [({"tasks": 3, "proposals": 20}, 6), ({"tasks": 100, "proposals": 6}, 6), ({"tasks": 1}, 2)],
 )
 def test_the_core_says_how_much_is_proposed_and_names_the_environment(
     tmp_path: Path,
@@ -76,11 +77,30 @@ def test_the_core_says_how_much_is_proposed_and_names_the_environment(
         run(manifest, store, Watchers())
         proposals = list(store.proposals())
         episodes = list(store.episodes("challenge"))
-    assert len(proposals) == proposed, "in batches of four, until enough are kept or no more may be made"
+    assert len(proposals) == proposed, (
+        "until enough are kept or no more may be made, and hardly more than that"
+    )
     assert (
         {p.environment for p in proposals} == {p.task.environment for p in proposals if p.task} == {"counter"}
     )
     assert {episode.environment for episode in episodes} == {"counter"}
+
+
+@pytest.mark.parametrize(
+    ("made", "kept", "wanted", "alike", "count"),
+    [
+        (0, 0, 20, 1, 32),  # a whole batch, of which nobody knows anything
+        (0, 0, 4, 1, 8),  # half of them are taken to be kept
+        (32, 19, 20, 1, 2),  # not another 32, of which 19 would be kept
+        (32, 31, 40, 1, 10),
+        (64, 0, 20, 1, 32),
+        (0, 0, 5, 4, 12),  # those that belong together stay together
+    ],
+)
+def test_the_next_batch_is_as_large_as_what_is_missing(
+    made: int, kept: int, wanted: int, alike: int, count: int
+) -> None:
+    assert count_next(made, kept, wanted, 32, alike) == count
 
 
 def test_a_challenger_whose_prompt_does_not_fit_is_found_before_anything_is_measured(

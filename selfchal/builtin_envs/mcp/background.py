@@ -1,4 +1,4 @@
-"""The event loop of all connections, in a thread of its own: worlds are synchronous, the SDK is not.
+"""The event loop of the SDK, in a thread of its own: worlds are synchronous, the SDK is not.
 
 It also owns the folder in which private copies lie, and a guardian: a small program that ends the servers
 and removes the folder when this process is gone, however it ended.

@@ -148,6 +148,10 @@ class McpConfig(BaseModel):
         named = {**self.state, **self.reset}
         return {name: entry for name, entry in self._entries.items() if name in named}
 
+    def undeclared(self) -> list[str]:
+        """The servers of the JSON that are never started."""
+        return [name for name in self._entries if name not in self.declared()]
+
 
 def _looks_named(spec: Any) -> bool:
     """``{file: {…}}`` could be a server that is called file."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from selfchal.builtin_envs.mcp.config import McpConfig
 from selfchal.builtin_envs.mcp.held_out import grade, read_held_out, write_oracle
 from selfchal.builtin_envs.mcp.inspecting import Inspected, inspect_file
-from selfchal.builtin_envs.mcp.opening import open_servers
+from selfchal.builtin_envs.mcp.opening import open_servers, release_servers
 from selfchal.builtin_envs.mcp.world import McpWorld
 from selfchal.core.environment import Chat, User
 from selfchal.core.requirement import Requirement
@@ -24,7 +24,8 @@ TEST = "test"
 class Mcp:
     """The tools of your own MCP servers, over private copies of what they keep.
 
-    Environments of one config share the servers, which run until this Python ends.
+    Environments of one config share the servers, which run until the last of them is closed, or this Python
+    ends.
     """
 
     name: ClassVar[str] = "mcp"
@@ -39,9 +40,20 @@ class Mcp:
         """Start the declared servers and try their tools on private copies. Raises EnvironmentDataError."""
         self._policy = config.policy
         self._opened = open_servers(config)
+        self._closed = False
         self._start = {name: server.start for name, server in self._opened.servers.servers.items()}
         path = config.test_tasks
-        self._test_tasks = read_held_out(path, lambda: self.open({})) if path else ()
+        try:
+            self._test_tasks = read_held_out(path, lambda: self.open({})) if path else ()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the servers, unless another environment uses them too."""
+        if not self._closed:
+            self._closed = True
+            release_servers(self._opened)
 
     @staticmethod
     def inspect(path: Path, tries: Collection[str], contacts: Collection[str]) -> Sequence[Inspected]:
@@ -50,7 +62,7 @@ class Mcp:
 
     @property
     def notes(self) -> Sequence[str]:
-        """What was found out about the tools that a user should know: those left out, and why."""
+        """What is not offered, and why: servers, and tools."""
         return self._opened.notes
 
     @property

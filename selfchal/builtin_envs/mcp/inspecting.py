@@ -16,7 +16,8 @@ from pathlib import Path
 from selfchal.builtin_envs.mcp.background import background
 from selfchal.builtin_envs.mcp.config import READ_ONLY, RESTART, Reset, ResetSpec, State, StateSpec
 from selfchal.builtin_envs.mcp.configuration import ServerEntry, read_file
-from selfchal.builtin_envs.mcp.connection import Connection, ListedTool
+from selfchal.builtin_envs.mcp.connect import connect
+from selfchal.builtin_envs.mcp.connection import ListedTool
 from selfchal.builtin_envs.mcp.probing import probe
 from selfchal.builtin_envs.mcp.server import Server
 from selfchal.core.errors import EnvironmentDataError, ManifestError
@@ -68,7 +69,7 @@ def _inspect(entry: ServerEntry, tried: bool, contacted: bool, timeout: float) -
         return Inspected(entry.name, reached, "remote", why)
     try:
         filled = entry.filled_in()
-        connection = Connection(filled, background().make_folder(), timeout)
+        connection = connect(filled, background().make_folder(), timeout)
     except EnvironmentDataError as error:
         return Inspected(entry.name, reached, "not started", str(error))
     tools = connection.tools
@@ -129,8 +130,10 @@ def _try_tools(found: Inspected, filled: ServerEntry, timeout: float) -> None:
     state, reset = _read_declaration(found)
     try:
         server = Server(filled, state, reset, timeout, processes=1)
-        findings = probe(server, server.tools, {})
-        server.stop()
+        try:
+            findings = probe(server, server.tools, {})
+        finally:
+            server.close()
     except EnvironmentDataError as error:
         found.findings.append(str(error))
         return

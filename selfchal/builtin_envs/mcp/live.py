@@ -10,9 +10,11 @@ from pathlib import Path
 
 from selfchal.builtin_envs.mcp.background import background
 from selfchal.builtin_envs.mcp.configuration import ServerEntry
+from selfchal.builtin_envs.mcp.connect import connect
 from selfchal.builtin_envs.mcp.connection import Answer, Connection
 from selfchal.builtin_envs.mcp.disk import PrivateCopy
 from selfchal.builtin_envs.mcp.snapshot import Snapshot
+from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
 
 
@@ -35,16 +37,21 @@ class LiveServer:
     session: Mapping[str, Json] = field(default_factory=dict)
     paths: tuple[str, str] = ("", "")
     starts: int = 0
+    closed: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
     _connection: Connection | None = None
 
     @property
     def connection(self) -> Connection:
-        """Raises EnvironmentDataError where the server does not start."""
+        """Raises EnvironmentDataError where the server does not start, or is closed."""
+        if self.closed:
+            raise EnvironmentDataError(
+                f"the server {self.entry.name} is closed, as its environment is; open the environment again"
+            )
         if self._connection is None:
             folder = background().make_folder()
             entry = self.adapt(self.entry, folder)
-            self._connection = Connection(entry, folder, self.timeout)
+            self._connection = connect(entry, folder, self.timeout)
             self.starts += 1
         return self._connection
 
@@ -59,6 +66,15 @@ class LiveServer:
         given = make_private({**arguments, **self.session}, own, private)
         answer = connection.call(tool, given)
         return Answer(_substitute(answer.value, private, own), answer.ok)
+
+    def close(self) -> None:
+        """End the process for good. Whoever is in a call sees it end."""
+        self.closed = True
+        running = self._connection
+        if running is not None:
+            running.kill()
+        with self.lock:
+            self.stop()
 
     def stop(self) -> None:
         """End the process; what it kept in memory is gone. The next call starts another."""

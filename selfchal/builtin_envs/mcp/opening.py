@@ -18,10 +18,14 @@ from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
 
 
-@dataclass(frozen=True)
+@dataclass
 class Opened:
+    """``users`` counts the environments that use it."""
+
+    key: str
     servers: Servers
     notes: tuple[str, ...]
+    users: int = 0
 
 
 _READS = re.compile(
@@ -32,26 +36,42 @@ _kept: dict[str, Opened] = {}
 
 
 def open_servers(config: McpConfig) -> Opened:
-    """The servers of this config, the running ones where there are some. Raises EnvironmentDataError."""
+    """The servers of this config, the running ones where there are some, until they are released.
+
+    Raises EnvironmentDataError.
+    """
     entries = {name: entry.filled_in() for name, entry in config.declared().items()}
     key = config.model_dump_json(exclude={"policy", "test_tasks"}) + repr(entries)
     with _lock:
         if key not in _kept:
-            _kept[key] = _open(config, entries)
+            _kept[key] = _open(config, entries, key)
+        _kept[key].users += 1
         return _kept[key]
 
 
-def close_servers() -> None:
-    """End the servers of all environments of this process. Those that are used later start again."""
+def release_servers(opened: Opened) -> None:
+    """Say that an environment uses them no more. They end with the last one."""
     with _lock:
-        for opened in _kept.values():
-            for server in opened.servers.servers.values():
-                server.stop()
-        _kept.clear()
+        opened.users -= 1
+        if opened.users == 0 and _kept.get(opened.key) is opened:
+            _close(_kept.pop(opened.key))
 
 
-def _open(config: McpConfig, entries: Mapping[str, ServerEntry]) -> Opened:
-    servers, tools, notes = dict[str, Server](), dict[str, OfferedTool](), list[str]()
+def close_servers() -> None:
+    """End the servers of all environments of this process."""
+    with _lock:
+        while _kept:
+            _close(_kept.popitem()[1])
+
+
+def _close(opened: Opened) -> None:
+    for server in opened.servers.servers.values():
+        server.close()
+
+
+def _open(config: McpConfig, entries: Mapping[str, ServerEntry], key: str) -> Opened:
+    servers, tools = dict[str, Server](), dict[str, OfferedTool]()
+    notes = [f"the server {name} is not started: its state is not declared" for name in config.undeclared()]
     try:
         for name, entry in entries.items():
             state, reset = _fill_in_path(config.state[name], name), config.reset.get(name)
@@ -64,14 +84,16 @@ def _open(config: McpConfig, entries: Mapping[str, ServerEntry]) -> Opened:
             )
     except BaseException:
         for server in servers.values():
-            server.stop()
+            server.close()
         raise
-    return Opened(Servers(servers, tools), tuple(notes))
+    return Opened(key, Servers(servers, tools), tuple(notes))
 
 
 def _offer_tools(config: McpConfig, server: Server, tools: dict[str, OfferedTool], notes: list[str]) -> None:
     """Add what this server offers to ``tools``, and what is left out to ``notes``."""
-    listed = [tool for tool in server.tools if not _is_named(config.hide, server.name, tool.name)]
+    hidden = [tool.name for tool in server.tools if _is_named(config.hide, server.name, tool.name)]
+    notes += [f"{server.name}.{name} is left out: hide names it" for name in hidden]
+    listed = [tool for tool in server.tools if tool.name not in hidden]
     fixed = {tool.name: _find_fixed(config, server.name, tool) for tool in listed}
     listed = [tool for tool in listed if not _is_part_of_reset(config, server.name, tool.name)]
     if config.state[server.name] == READ_ONLY:

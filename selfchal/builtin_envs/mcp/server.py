@@ -20,7 +20,7 @@ _ATTEMPTS = 3  # a call is made again on a new process where the server died of 
 
 
 class Server:
-    """Thread-safe. The processes live until this Python ends; they are started when they are needed."""
+    """Thread-safe. The processes live until it is closed; they are started when they are needed."""
 
     def __init__(
         self, entry: ServerEntry, state: State, reset: Reset | None, timeout: float, processes: int
@@ -33,15 +33,16 @@ class Server:
         self._free = threading.Semaphore(processes)
         self._choosing = threading.Lock()
         self.recordings = Recordings()
-        with self._held(None) as live:
-            try:
+        try:
+            with self._held(None) as live:
                 self.start: Snapshot = self._keeper.start(live)
                 self.tools: list[ListedTool] = live.connection.tools
-            except (ServerDiedError, ServerTimeoutError) as error:
-                live.stop()
-                raise EnvironmentDataError(
-                    f"server {self.name!r} fails when its state is asked for"
-                ) from error
+        except (ServerDiedError, ServerTimeoutError) as error:
+            self.close()
+            raise EnvironmentDataError(f"server {self.name!r} fails when its state is asked for") from error
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def keeps_on_disk(self) -> bool:
@@ -68,7 +69,7 @@ class Server:
     ) -> tuple[Answer, Snapshot]:
         """What the tool answers on that state, and the state after it. ``reads``: it is known to only read.
 
-        Raises EnvironmentDataError where the server does not start again.
+        Raises EnvironmentDataError where the server does not start again, or is closed.
         """
         key = key_of(before, tool, arguments)
         recorded = self.recordings.find(key)
@@ -84,7 +85,13 @@ class Server:
         """Make the call, whatever was recorded. Raises as ``call`` does."""
         return self._make(before, tool, arguments, reads=False)[0]
 
+    def close(self) -> None:
+        """End the processes for good, also those that are in a call."""
+        for live in self._processes:
+            live.close()
+
     def stop(self) -> None:
+        """End the processes; those that are needed later start again."""
         for live in self._processes:
             with live.lock:
                 live.stop()
@@ -110,8 +117,8 @@ class Server:
         self, live: LiveServer, before: Snapshot, tool: str, arguments: Mapping[str, Json], reads: bool
     ) -> Recorded:
         self._keeper.restore(live, before)
+        live.current = None  # nobody knows, if the call does not end (Ctrl-C)
         answer = live.call(tool, arguments)
-        live.current = None
         after = self._keeper.save(live, before, Made(tool, arguments, answer.ok, reads))
         live.current = after
         # what a reader leaves that is not seen (a log of its own calls, say) does not go into the world
