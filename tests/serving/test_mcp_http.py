@@ -99,6 +99,9 @@ def test_a_notification_is_accepted(client: Client) -> None:
         ({"body": b"", "verb": "DELETE", "Origin": "https://evil.example"}, 403),
         ({"body": b"", "verb": "GET"}, 405),
         ({"body": b"", "Content-Length": "99999999999"}, 413),
+        ({"body": b"", "Content-Length": "9" * 5_000}, 413),
+        ({"body": INITIALIZE, "Origin": "http://["}, 403),
+        ({"body": INITIALIZE, "path": "//[mcp"}, 404),
         ({"body": b"", "Content-Length": "-1"}, 411),
     ],
 )
