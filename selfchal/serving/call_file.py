@@ -8,7 +8,6 @@ file can make all of the calls again.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -94,6 +93,8 @@ class SharedSession:
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
+        import fcntl  # Windows has none, where other commands import this module
+
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
