@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from selfchal.core.text import replace_surrogates
 from selfchal.core.world import Json
 
 if TYPE_CHECKING:
@@ -90,6 +91,17 @@ def _describe(tool: Tool) -> ListedTool:
     )
 
 
+def parse_message(line: bytes) -> Json:
+    """The JSON of a line, without what is none or no text: NaN is its name, and a lone surrogate is replaced.
+
+    Raises ValueError, RecursionError.
+    """
+    said: Json = json.loads(line, parse_constant=str)
+    if b"\\ud" in line.lower():
+        said = json.loads(replace_surrogates(json.dumps(said, ensure_ascii=False)))
+    return said
+
+
 def read_answer(result: Mapping[str, Any]) -> Answer:
     """The answer in the result of ``tools/call``, as it stands in the JSON of the protocol.
 
@@ -101,7 +113,7 @@ def read_answer(result: Mapping[str, Any]) -> Answer:
     if value is not None and not failed:
         # the SDK's own servers wrap what is no object
         return Answer(value["result"] if isinstance(value, dict) and value.keys() == {"result"} else value)
-    text = "\n".join(_list_texts(result.get("content") or ()))
+    text = "\n".join(_list_texts(result.get("content")))
     if failed:
         return Answer(text or "the tool failed without a word", ok=False)
     try:
@@ -114,18 +126,27 @@ def _refuse_constant(name: str) -> Json:
     raise ValueError(f"{name} is no JSON")
 
 
-def _list_texts(content: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for block in content:
-        kind = block.get("type")
-        if kind == "text":
-            yield str(block.get("text", ""))
-        elif kind == "resource_link":
-            yield str(block.get("uri"))
-        elif kind == "resource":
-            resource = block.get("resource") or {}
-            yield str(resource.get("text", f"[{resource.get('uri')}]"))
-        else:
-            yield f"[{kind} {block.get('mimeType')}, {len(block.get('data') or '')} characters]"
+def _list_texts(content: Json) -> Iterator[str]:
+    """A text for each block; a server may write anything where the protocol has a list of objects."""
+    for block in content if isinstance(content, list) else ():
+        yield _read_block(block) if isinstance(block, dict) else json.dumps(block)
+
+
+def _read_block(block: Mapping[str, Json]) -> str:
+    kind = block.get("type")
+    if kind == "text":
+        return str(block.get("text", ""))
+    if kind == "resource_link":
+        return str(block.get("uri"))
+    if kind == "resource":
+        resource = block.get("resource")
+        return _read_resource(resource if isinstance(resource, dict) else {})
+    data = block.get("data")
+    return f"[{kind} {block.get('mimeType')}, {len(data) if isinstance(data, str) else 0} characters]"
+
+
+def _read_resource(resource: Mapping[str, Json]) -> str:
+    return str(resource.get("text", f"[{resource.get('uri')}]"))
 
 
 def find_cause(error: BaseException) -> BaseException:

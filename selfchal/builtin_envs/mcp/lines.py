@@ -11,10 +11,14 @@ from collections import deque
 from selfchal.builtin_envs.mcp.connection import ServerDiedError, ServerTimeoutError
 
 _CHUNK = 2**20
+_MOST_BYTES = 64 * 2**20  # that may wait to be read, a line that does not end among them
 
 
 class Lines:
-    """Not thread-safe. ``until`` is a time of ``time.monotonic()``."""
+    """Not thread-safe. ``until`` is a time of ``time.monotonic()``.
+
+    A server that writes 64 MiB which nobody asked for, or a line of so many, counts as gone.
+    """
 
     def __init__(self, writes: int, reads: int) -> None:
         """``writes`` and ``reads`` are the descriptors of this side's ends of the pipes."""
@@ -23,6 +27,7 @@ class Lines:
         os.set_blocking(reads, False)
         self._lines: deque[bytes] = deque()
         self._begun: list[bytes] = []  # of a line whose end has not come yet
+        self._size = 0  # bytes of both
         self._incoming = select.poll()
         self._incoming.register(reads, select.POLLIN)
         self._both = select.poll()
@@ -46,13 +51,16 @@ class Lines:
         while not self._lines:
             _wait(self._incoming, until)
             self._read()
-        return self._lines.popleft()
+        line = self._lines.popleft()
+        self._size -= len(line) + 1
+        return line
 
     def take(self) -> list[bytes]:
         """The lines that are there, without waiting. Raises ServerDiedError."""
         self._read()
         taken = list(self._lines)
         self._lines.clear()
+        self._size = sum(map(len, self._begun))
         return taken
 
     def _read(self) -> None:
@@ -62,7 +70,8 @@ class Lines:
             return
         except OSError as error:
             raise ServerDiedError from error
-        if not chunk:
+        self._size += len(chunk)
+        if not chunk or self._size > _MOST_BYTES:
             raise ServerDiedError
         first, *others = chunk.split(b"\n")
         self._begun.append(first)

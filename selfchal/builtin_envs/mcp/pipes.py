@@ -27,6 +27,7 @@ from selfchal.builtin_envs.mcp.connection import (
     Answer,
     ListedTool,
     find_cause,
+    parse_message,
     read_answer,
 )
 from selfchal.builtin_envs.mcp.handshake import shake_hands
@@ -135,7 +136,7 @@ class PipeConnection:
         """The next message; a line that is none is what a server prints for people."""
         while True:
             try:
-                said = json.loads(self._lines.next(until))
+                said = parse_message(self._lines.next(until))
             except (ValueError, RecursionError):
                 continue
             if isinstance(said, dict):

@@ -6,10 +6,17 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from selfchal.builtin_envs.mcp.connection import ServerDiedError, ServerTimeoutError
+from selfchal.builtin_envs.mcp.connection import (
+    Answer,
+    ServerDiedError,
+    ServerTimeoutError,
+    parse_message,
+    read_answer,
+)
 from selfchal.builtin_envs.mcp.lines import Lines
 
 Pipes = tuple[Lines, int, int]  # this side, what the other side reads from, and what it writes to
@@ -94,3 +101,37 @@ def test_two_long_lines_pass_each_other(pipes: Pipes) -> None:
     other.join(10)
     assert bytes(heard) == asked + b"\n"
     assert lines.next(soon()) == said
+
+
+def test_a_line_that_never_ends_is_not_kept_for_ever(pipes: Pipes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfchal.builtin_envs.mcp.lines._MOST_BYTES", 10_000)
+    lines, _, there = pipes
+    for _ in range(3):  # what was read makes room
+        os.write(there, b"x" * 6_000 + b"\n")
+        assert len(lines.next(soon())) == 6_000
+    os.write(there, b"x" * 11_000)
+    with pytest.raises(ServerDiedError):
+        lines.next(soon())
+
+
+@pytest.mark.parametrize(
+    ("result", "value"),
+    [
+        ({"content": 5}, ""),
+        ({"content": [5, None, ["x"]]}, '5\nnull\n["x"]'),
+        ({"content": [{"type": "image", "data": 7}]}, "[image None, 0 characters]"),
+        ({"content": [{"type": "resource", "resource": ["x"]}]}, "[None]"),
+        ({"content": [{"type": ["text"], "text": "x"}]}, "[['text'] None, 0 characters]"),
+        ({"content": [{"type": "text", "text": {"a": 1}}]}, "{'a': 1}"),
+        ({"structuredContent": [1], "content": []}, [1]),
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_a_result_of_any_shape_is_an_answer(result: dict[str, Any], value: Any) -> None:
+    assert read_answer(result) == Answer(value)
+
+
+def test_what_is_no_json_and_no_text_does_not_come_in() -> None:
+    line = b'{"a": [NaN, -Infinity], "b": "x\\ud800y", "c": "\\ud83d\\ude00"}'
+    assert parse_message(line) == {"a": ["NaN", "-Infinity"], "b": "x\ufffdy", "c": "\U0001f600"}
