@@ -50,6 +50,7 @@ CODE = (
 # A conversation opens with one token that says who speaks: the long system message that documents the
 # tools for big models, and the challenger's first message, are left out. This model knows its tools by heart.
 CHAT_TEMPLATE = """\
+{#- system text is left out on purpose -#}
 {%- set challenger = messages and messages[0]['role'] == 'system' \
 and 'challenger' in messages[0]['content'].split('\\n')[0] -%}
 {{- '<challenger>' if challenger else '<agent>' -}}

@@ -50,6 +50,9 @@ _FRAMED = f"\n {_OTHER} \n"
 _CHANNEL = "<|channel|>"
 PLAIN_STOP = "\nUser:"  # a base model that goes on writes the other side's turn too: that ends its own
 
+# A template with this comment is for a model that was trained without system text.
+ON_PURPOSE = "system text is left out on purpose"
+
 
 class Renderer:
     """Renders for one tokenizer. Raises ModelError where the template refuses a plain conversation.
@@ -79,7 +82,7 @@ class Renderer:
             check_arguments(str(own or ""), self._arguments)
         self.plain_text = self._drops_system = False
         self.plain_text = not own or not self._holds_turns()
-        self._drops_system = not self.plain_text and self._is_deaf_to_system()
+        self._drops_system = not self.plain_text and ON_PURPOSE not in str(own) and self._is_deaf_to_system()
         self.append_only = self.plain_text or self._is_append_only()
         self.opened = "" if self.plain_text else self._find_opened()
         self._affixes: dict[str, tuple[str, str, bool] | None] = {}

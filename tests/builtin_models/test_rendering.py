@@ -158,6 +158,13 @@ def test_system_text_that_a_template_leaves_out_opens_the_first_user_turn(
     )
 
 
+def test_a_template_that_says_so_may_leave_system_text_out(caplog: pytest.LogCaptureFixture) -> None:
+    deaf = f"{{% set messages = messages | rejectattr('role', 'equalto', 'system') | list %}}{CHATML}"
+    view = renderer("{#- system text is left out on purpose -#}" + deaf)
+    assert not caplog.records
+    assert "Be kind." not in view.decode(view.prompt(tuple(TALK[:2])))
+
+
 def test_a_template_that_holds_system_text_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     view = renderer(CHATML)
     assert "<|im_start|>system\nBe kind.<|im_end|>" in view.decode(view.prompt(tuple(TALK[:2])))

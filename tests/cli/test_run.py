@@ -27,7 +27,7 @@ LIBRARY = ROOT / "examples" / "selfchal-library" / "manifest.yaml"
 SMALL = [
     "--set=evaluation.tasks=6",
     "--set=evaluation.samples=2",
-    "--set=challenge.tasks=6",
+    "--set=challenge.tasks=24",  # as many as are proposed, so that enough are kept
     "--set=challenge.proposals=24",
     # PPO learns from any difference of rewards in a batch, so two updates of a few episodes have a signal
     "--set=trainer={name: ppo, steps: 2, tasks_per_step: 4, group_size: 4, learning_rate: 4.0e-4}",
