@@ -26,7 +26,7 @@ from tests.support.fuzz import examples
 DOMAINS = {"retail": RETAIL, "airline": AIRLINE}
 PROFILES = ("compat", "fixed")
 CALLS = 25  # a sequence
-SEQUENCES = examples(200)  # a profile: two profiles of 5,000 calls
+SEQUENCES = examples(80)  # a profile: two profiles of 2,000 calls
 USERS = 4
 
 junk = st.one_of(
