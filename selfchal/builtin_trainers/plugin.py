@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel
 
 from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.kto.config import KtoConfig
-from selfchal.builtin_trainers.options import RolloutOptions, find_loss_obstacle
+from selfchal.builtin_trainers.options import OfflineOptions, RolloutOptions, find_loss_obstacle
 from selfchal.builtin_trainers.policy_loss.seams import ADVANTAGE, find_seam_obstacle
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.rft.config import RftConfig
@@ -32,7 +32,30 @@ TORCH = (Requirement("torch", "selfchal[train]"),)
 TRL = (*TORCH, Requirement("trl", "selfchal[trl]"))
 
 
-class Grpo:
+Chosen = TypeVar("Chosen", bound=RolloutOptions | OfflineOptions)
+
+
+class _Configured(Generic[Chosen]):
+    """What a trainer's options say already."""
+
+    def __init__(self, config: Chosen) -> None:
+        self.config = config
+
+    def group_size(self) -> int:
+        return self.config.group_size
+
+    def count_episodes(self, tasks: int) -> int:
+        return self.config.count_episodes(tasks)
+
+
+class _OnceRolledOut(_Configured[Chosen]):
+    """A trainer that takes each task once as it is."""
+
+    def one_pass(self, groups: int) -> Self:
+        return self
+
+
+class Grpo(_Configured[GrpoConfig]):
     """Group-relative policy optimisation; Dr. GRPO, DAPO, RLOO, GSPO and CISPO by its options."""
 
     name: ClassVar[str] = "grpo"
@@ -43,15 +66,6 @@ class Grpo:
     @classmethod
     def find_obstacle(cls, config: GrpoConfig) -> str:
         return find_seam_obstacle((ADVANTAGE, config.advantage)) or find_loss_obstacle(config)
-
-    def __init__(self, config: GrpoConfig) -> None:
-        self.config = config
-
-    def group_size(self) -> int:
-        return self.config.group_size
-
-    def count_episodes(self, tasks: int) -> int:
-        return self.config.count_episodes(tasks)
 
     def one_pass(self, groups: int) -> Trainer:
         # a group without signal has no replacement but one that is learnt from already, or will be
@@ -64,7 +78,7 @@ class Grpo:
         train(GrpoAlgorithm(self.config), training)
 
 
-class Ppo:
+class Ppo(_Configured[PpoConfig]):
     """Proximal policy optimisation with a critic and GAE over the agent's tokens."""
 
     name: ClassVar[str] = "ppo"
@@ -75,15 +89,6 @@ class Ppo:
     @classmethod
     def find_obstacle(cls, config: PpoConfig) -> str:
         return find_loss_obstacle(config)
-
-    def __init__(self, config: PpoConfig) -> None:
-        self.config = config
-
-    def group_size(self) -> int:
-        return self.config.group_size
-
-    def count_episodes(self, tasks: int) -> int:
-        return self.config.count_episodes(tasks)
 
     def one_pass(self, groups: int) -> Trainer:
         return Ppo(_one_pass(self.config, groups))
@@ -96,12 +101,13 @@ class Ppo:
 
         # every process of a team must begin with the same critic
         team, network = Team(), training.model.network
-        team.broadcast_weights(network)
+        if self.config.critic == "network":
+            team.broadcast_weights(network)
         critic = make_critic(self.config.critic, network, team.broadcast(training.seed))
         train(PpoAlgorithm(self.config, critic), training)
 
 
-class Rft:
+class Rft(_OnceRolledOut[RftConfig]):
     """Rejection fine-tuning on passed episodes; with a teacher, distillation of its episodes."""
 
     name: ClassVar[str] = "rft"
@@ -113,18 +119,6 @@ class Rft:
     def find_obstacle(cls, config: RftConfig) -> str:
         return _find_process_obstacle(cls.name)
 
-    def __init__(self, config: RftConfig) -> None:
-        self.config = config
-
-    def group_size(self) -> int:
-        return self.config.group_size
-
-    def count_episodes(self, tasks: int) -> int:
-        return self.config.count_episodes(tasks)
-
-    def one_pass(self, groups: int) -> Trainer:
-        return self  # every task is rolled out once as it is
-
     def train(self, training: Training) -> None:
         _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.rft.loop import train
@@ -132,7 +126,7 @@ class Rft:
         train(self.config, training)
 
 
-class Dpo:
+class Dpo(_OnceRolledOut[DpoConfig]):
     """Direct preference optimisation: passed episodes preferred to failed ones of the same task."""
 
     name: ClassVar[str] = "dpo"
@@ -144,18 +138,6 @@ class Dpo:
     def find_obstacle(cls, config: DpoConfig) -> str:
         return _find_process_obstacle(cls.name) or find_fields_obstacle("DPOConfig", config.trl, "beta")
 
-    def __init__(self, config: DpoConfig) -> None:
-        self.config = config
-
-    def group_size(self) -> int:
-        return self.config.group_size
-
-    def count_episodes(self, tasks: int) -> int:
-        return self.config.count_episodes(tasks)
-
-    def one_pass(self, groups: int) -> Trainer:
-        return self  # every task is rolled out once as it is
-
     def train(self, training: Training) -> None:
         _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.dpo.loop import train
@@ -163,7 +145,7 @@ class Dpo:
         train(self.config, training)
 
 
-class Kto:
+class Kto(_OnceRolledOut[KtoConfig]):
     """Kahneman-Tversky optimisation: passed episodes made likelier, failed ones unlikelier, without pairs."""
 
     name: ClassVar[str] = "kto"
@@ -177,18 +159,6 @@ class Kto:
             "KTOConfig", config.trl, "beta", "desirable_weight", "undesirable_weight"
         )
 
-    def __init__(self, config: KtoConfig) -> None:
-        self.config = config
-
-    def group_size(self) -> int:
-        return self.config.group_size
-
-    def count_episodes(self, tasks: int) -> int:
-        return self.config.count_episodes(tasks)
-
-    def one_pass(self, groups: int) -> Trainer:
-        return self  # every task is rolled out once as it is
-
     def train(self, training: Training) -> None:
         _refuse_several_processes(self.name)
         from selfchal.builtin_trainers.kto.loop import train
@@ -196,7 +166,7 @@ class Kto:
         train(self.config, training)
 
 
-class TrlGrpo:
+class TrlGrpo(_Configured[TrlGrpoConfig]):
     """TRL's GRPOTrainer fed by our rollouts, for its kernels, DeepSpeed and loss variants."""
 
     name: ClassVar[str] = "trl_grpo"
@@ -209,15 +179,6 @@ class TrlGrpo:
         return _find_process_obstacle(cls.name) or find_fields_obstacle(
             "GRPOConfig", config.trl, "loss_type", "epsilon", "epsilon_high", "num_generations"
         )
-
-    def __init__(self, config: TrlGrpoConfig) -> None:
-        self.config = config
-
-    def group_size(self) -> int:
-        return self.config.group_size
-
-    def count_episodes(self, tasks: int) -> int:
-        return self.config.count_episodes(tasks)
 
     def one_pass(self, groups: int) -> Trainer:
         return TrlGrpo(_one_pass(self.config, groups))

@@ -22,7 +22,7 @@ from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallba
 from transformers.utils import logging
 
 from selfchal.builtin_trainers.checkpoint import Best, TrainState, unpack, validate_start
-from selfchal.builtin_trainers.offline import CheckpointCallback, Schedule
+from selfchal.builtin_trainers.offline import CheckpointCallback, OfflineOptions, Schedule, order, updates
 from selfchal.builtin_trainers.optim import is_adapted, rate_fraction
 from selfchal.core.trainer import Training
 
@@ -59,6 +59,16 @@ class Sizes:
     rows: int
     batch: int
     micro: int
+
+
+def plan_updates(
+    training: Training, state: TrainState, options: OfflineOptions, examples: int
+) -> tuple[Job, list[int]]:
+    """The job of learning from so many examples, and which of them each update takes, in order."""
+    steps = updates(options, examples)
+    training.progress.total(steps)
+    taken = order(examples, steps * options.batch_size, training.seed)
+    return Job(training, state, options, steps), taken
 
 
 def run(

@@ -9,7 +9,7 @@ from selfchal.builtin_trainers import offline, trl_adapter
 from selfchal.builtin_trainers.checkpoint import TrainState, restore_best
 from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.rollouts import explain_zero_signal, rollout_metrics, sampler_for
-from selfchal.builtin_trainers.trl_runner import Job
+from selfchal.builtin_trainers.trl_runner import plan_updates
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
@@ -26,10 +26,7 @@ def train(config: DpoConfig, training: Training) -> None:
         )
     training.progress.note(f"{len(pairs)} pairs of a passed and a failed episode")
 
-    steps = offline.updates(config, len(pairs))
-    training.progress.total(steps)
-    order = offline.order(len(pairs), steps * config.batch_size, training.seed)
-    job = Job(training, state, config, steps)
+    job, order = plan_updates(training, state, config, len(pairs))
     trl_adapter.prefer(job, config, pairs, order, {"beta": config.beta, **config.trl})
 
     restore_best(training, state)

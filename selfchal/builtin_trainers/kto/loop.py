@@ -6,7 +6,7 @@ from selfchal.builtin_trainers import offline, trl_adapter
 from selfchal.builtin_trainers.checkpoint import TrainState, restore_best
 from selfchal.builtin_trainers.kto.config import KtoConfig
 from selfchal.builtin_trainers.rollouts import explain_zero_signal, judged, rollout_metrics, sampler_for
-from selfchal.builtin_trainers.trl_runner import Job
+from selfchal.builtin_trainers.trl_runner import plan_updates
 from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
 
@@ -24,10 +24,7 @@ def train(config: KtoConfig, training: Training) -> None:
         )
     training.progress.note(f"{passed} passed and {len(episodes) - passed} failed episodes")
 
-    steps = offline.updates(config, len(episodes))
-    training.progress.total(steps)
-    order = offline.order(len(episodes), steps * config.batch_size, training.seed)
-    job = Job(training, state, config, steps)
+    job, order = plan_updates(training, state, config, len(episodes))
     fields = config.trl | weigh_sides(config, passed, len(episodes))
     trl_adapter.tell_apart(job, config, episodes, order, fields)
 

@@ -12,7 +12,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -23,7 +23,7 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _ROOM = "selfchal.builtin_trainers.policy_loss"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself, so that what was found for it can be remembered
 class Seam:
     """One decision of the loss: the option's name, its functions' arguments, and those that come with us."""
 
@@ -66,6 +66,7 @@ def check_name(seam: Seam, name: str) -> str:
     )
 
 
+@cache
 def find_function(seam: Seam, name: str) -> Callable[..., Any]:
     """Import it. Raises PluginError where there is no such function or its arguments are others."""
     if name in seam.functions:

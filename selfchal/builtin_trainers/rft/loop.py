@@ -9,7 +9,7 @@ from selfchal.builtin_trainers import offline, trl_adapter
 from selfchal.builtin_trainers.checkpoint import TrainState, restore_best
 from selfchal.builtin_trainers.rft.config import RftConfig
 from selfchal.builtin_trainers.rollouts import explain_zero_signal, judged, rollout_metrics, sampler_for
-from selfchal.builtin_trainers.trl_runner import Job
+from selfchal.builtin_trainers.trl_runner import plan_updates
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
@@ -26,10 +26,7 @@ def train(config: RftConfig, training: Training) -> None:
         )
     training.progress.note(f"{len(episodes)} of {len(judged(groups))} episodes are kept to learn from")
 
-    steps = offline.updates(config, len(episodes))
-    training.progress.total(steps)
-    order = offline.order(len(episodes), steps * config.batch_size, training.seed)
-    job = Job(training, state, config, steps)
+    job, order = plan_updates(training, state, config, len(episodes))
     trl_adapter.fine_tune(job, config, [episodes[index] for index in order])
 
     restore_best(training, state)
