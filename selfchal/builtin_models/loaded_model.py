@@ -26,7 +26,7 @@ from selfchal.builtin_models.generation.layout import find_layout
 from selfchal.builtin_models.generation.rows import Row, RowMaker
 from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.builtin_models.malloc import keep_freed_memory
-from selfchal.builtin_models.rendering import Renderer
+from selfchal.builtin_models.rendering import Renderer, make_renderer
 from selfchal.builtin_models.saved_model import SourceConfigs
 from selfchal.builtin_models.streaming import ContinuousStream
 from selfchal.builtin_models.weight_sources import check_source
@@ -108,9 +108,7 @@ def load_model(config: TransformersConfig, path: str) -> LoadedModel:
     adapted = config.lora is not None
     source = SourceConfigs.read(path, network, adapted=adapted)
     ends = loading.end_ids(path, tokenizer)
-    renderer = Renderer(
-        tokenizer, ends, config.chat_template, config.template_date, config.chat_template_kwargs
-    )
+    renderer = make_renderer(tokenizer, ends, config)
     context = config.context or loading.max_positions(path)
     return LoadedModel(
         network,

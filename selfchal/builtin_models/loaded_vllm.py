@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from selfchal.builtin_models import loading
 from selfchal.builtin_models.config import TransformersConfig, VllmConfig
 from selfchal.builtin_models.loaded_model import load_into
-from selfchal.builtin_models.rendering import Renderer
+from selfchal.builtin_models.rendering import Renderer, make_renderer
 from selfchal.builtin_models.saved_model import SourceConfigs
 from selfchal.builtin_models.weight_sources import check_source
 from selfchal.core.errors import ModelError
@@ -136,9 +136,7 @@ def open_vllm(config: VllmConfig) -> LoadedVllm:
     check_source(path)
     tokenizer = loading.load_tokenizer(path)
     ends = loading.end_ids(path, tokenizer)
-    renderer = Renderer(
-        tokenizer, ends, config.chat_template, config.template_date, config.chat_template_kwargs
-    )
+    renderer = make_renderer(tokenizer, ends, config)
     network, source = None, None
     if config.train:
         shared = {"path", "device", "dtype", "lora", "quantization", "gradient_checkpointing"}

@@ -41,13 +41,11 @@ def open_remote(config: OpenAIConfig) -> Remote:
         return ByText(endpoint, config.model, config.context, chat.Chat(endpoint, config.tokens_name))
     from selfchal.builtin_models import loading
     from selfchal.builtin_models.completions import Completions
-    from selfchal.builtin_models.rendering import Renderer
+    from selfchal.builtin_models.rendering import make_renderer
 
     tokenizer = loading.load_tokenizer(loading.expand_home(config.tokenizer))
     ends = frozenset() if tokenizer.eos_token_id is None else frozenset({int(tokenizer.eos_token_id)})
-    renderer = Renderer(
-        tokenizer, ends, config.chat_template, config.template_date, config.chat_template_kwargs
-    )
+    renderer = make_renderer(tokenizer, ends, config)
     endpoint = _open_endpoint(config)
     return ByIds(endpoint, config.model, Completions(endpoint, renderer, config.context))
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from selfchal.core.sandbox import Execution, Limits, Program, Status
-from selfchal.core.text import replace_surrogates
+from selfchal.core.text import replace_surrogates_within
 from selfchal.core.world import Call, Json, ToolHost, ToolResult
 from selfchal.sandbox.runner import wire
 from selfchal.sandbox.runner.ending import Ending
@@ -109,20 +109,11 @@ def _encode_result(name: str, result: ToolResult) -> tuple[ToolResult, bytes]:
     try:
         return result, _encode_value(result)
     except wire.LoneSurrogateError:  # a tool's text enters here, so here it becomes text that can be written
-        clean = replace(result, value=_replace_within(_show_value(result)))
+        clean = replace(result, value=replace_surrogates_within(_show_value(result)))
         return clean, _encode_value(clean)
     except wire.NotStrictError as error:
         odd = ToolResult(f"{name} answered with what is not JSON: {error}", ok=False, raises=True)
         return odd, _encode_value(odd)
-
-
-def _replace_within(value: Json) -> Json:
-    """The same value with no lone surrogate in its texts and keys."""
-    if isinstance(value, dict):
-        return {replace_surrogates(key): _replace_within(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_replace_within(inner) for inner in value]
-    return replace_surrogates(value) if isinstance(value, str) else value
 
 
 def _encode_value(result: ToolResult) -> bytes:

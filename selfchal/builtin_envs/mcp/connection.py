@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from selfchal.core.text import replace_surrogates
+from selfchal.core.text import replace_surrogates_within
 from selfchal.core.world import Json
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def parse_message(line: bytes) -> Json:
     """
     said: Json = json.loads(line, parse_constant=str)
     if b"\\ud" in line.lower():
-        said = json.loads(replace_surrogates(json.dumps(said, ensure_ascii=False)))
+        said = replace_surrogates_within(said)
     return said
 
 
