@@ -6,7 +6,9 @@ its solution must solve it, doing nothing must not, and no failure case may.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.interop.portable import PortableTask, Replayer, make_replayer
-from selfchal.pipeline.context import limits_of
+from selfchal.pipeline.context import limits_of, open_environment
 from selfchal.pipeline.manifest import Choice, LimitsSection, parse_config
 from selfchal.pipeline.manifest.redaction import REDACTED
 from selfchal.pipeline.requirements import find_needed
@@ -36,6 +38,16 @@ class Export:
     environment: Environment
     requirements: Sequence[str]
     tasks: Sequence[PortableTask]
+
+    @property
+    def module(self) -> str:
+        """A Python name out of the environment's and the run's."""
+        return re.sub(r"[^a-z0-9]+", "_", f"{self.environment.name}_{self.name}".lower()).strip("_")
+
+    @property
+    def class_name(self) -> str:
+        """The environment's name as the beginning of a class's."""
+        return "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", self.environment.name))
 
 
 Write = Callable[[Export, Path], None]  # writes an export into a new directory
@@ -59,20 +71,21 @@ def export_run(view: RunView, write: Write, directory: Path, sandbox: SandboxLik
         raise StoreError(f"{directory} is in use; name a directory that is not there yet")
     manifest = view.manifest()
     chosen = choose_environment(manifest["environment"])
-    environment: Environment = chosen.make()
     section = {"name": chosen.name, **chosen.config.model_dump(mode="json", exclude_defaults=True)}
-    with open_sandbox(sandbox) as opened:
+    with ExitStack() as closing:
+        environment = open_environment(chosen, closing)
+        opened = closing.enter_context(open_sandbox(sandbox))
         limits = _read_limits(manifest)
         replayer = make_replayer(environment, opened, limits)
         checked = [(task, _prepare(replayer, section, limits, task)) for task in _list_tasks(view)]
-    left_out = [(task.id, one) for task, one in checked if isinstance(one, str)]
-    portable = [one for _, one in checked if isinstance(one, PortableTask)]
-    if not portable:
-        why = f": the first stays since {left_out[0][1]}" if left_out else ""
-        raise StoreError(f"{view.directory} has no task to export{why}")
-    export = Export(manifest["run"]["name"], environment, list_requirements(chosen), portable)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(directory, lambda part: write(export, part), "choose another directory")
+        left_out = [(task.id, one) for task, one in checked if isinstance(one, str)]
+        portable = [one for _, one in checked if isinstance(one, PortableTask)]
+        if not portable:
+            why = f": the first stays since {left_out[0][1]}" if left_out else ""
+            raise StoreError(f"{view.directory} has no task to export{why}")
+        export = Export(manifest["run"]["name"], environment, list_requirements(chosen), portable)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(directory, lambda part: write(export, part), "choose another directory")
     return Exported(len(portable), left_out)
 
 

@@ -9,7 +9,6 @@ README.md      how to run it
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import selfchal
@@ -100,7 +99,7 @@ def write_inspect(export: Export, directory: Path) -> None:
     """Write the module, the tasks and how to run them."""
     names = {
         "name": export.environment.name,
-        "task": re.sub(r"[^a-z0-9]+", "_", f"{export.environment.name}_{export.name}".lower()).strip("_"),
+        "task": export.module,
         "count": len(export.tasks),
         "version": selfchal.__version__,
         "requirements": " ".join(export.requirements),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from selfchal.core.environment import Environment
 from selfchal.core.world import Json
 from selfchal.interop.portable import PortableTask
+from selfchal.rollout.tool_calls import make_tool_schema
 from selfchal.serving.session import ANSWER_TOOL, list_tools
 
 _CLOSINGS = {
@@ -26,14 +27,4 @@ def write_messages(environment: Environment, task: PortableTask) -> list[Json]:
 
 def write_tool_schemas(environment: Environment) -> list[Json]:
     """The tools in the form that chat templates take."""
-    return [
-        {
-            "type": "function",
-            "function": {
-                "name": tool.name,
-                "description": tool.description,
-                "parameters": dict(tool.parameters),
-            },
-        }
-        for tool in list_tools(environment)
-    ]
+    return [make_tool_schema(tool) for tool in list_tools(environment)]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from selfchal.api.opening import open_environment, open_part
 from selfchal.core.episode import Reward
-from selfchal.core.errors import SandboxError
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.world import Json
 from selfchal.interop.portable import PortableTask, Replayer, make_replayer
@@ -48,9 +47,8 @@ class EpisodePlayer:
 
 def reward_calls(task: PortableTask, calls: Sequence[ToolCall]) -> float:
     """The reward of these calls. Raises SandboxError where the sandbox failed."""
-    reward = open_replayer(task).reward(task.task, calls)
-    if reward.value is None:
-        raise SandboxError(f"task {task.task.id} could not be judged: {reward.reason}")
+    reward = open_replayer(task).reward_surely(task.task, calls)
+    assert reward.value is not None
     return reward.value
 
 

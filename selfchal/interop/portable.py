@@ -81,6 +81,13 @@ class Replayer:
         session = replay(self.environment, task.context, calls)
         return self._runner.reward(task, session.world, session.answer)
 
+    def reward_surely(self, task: Task, calls: Sequence[ToolCall]) -> Reward:
+        """The reward, which has a value. Raises SandboxError where the sandbox failed."""
+        reward = self.reward(task, calls)
+        if reward.value is None:
+            raise SandboxError(f"task {task.id} could not be judged: {reward.reason}")
+        return reward
+
     def record(self, task: Task, source: str) -> Calls:
         """The calls that this code makes on a fresh world, its answer last. Raises SandboxError."""
         execution = self._runner.try_code(task, source).execution
@@ -97,21 +104,15 @@ class Replayer:
 
         Raises SandboxError where the sandbox failed.
         """
-        solved = self._reward_surely(task.task, task.solution)
+        solved = self.reward_surely(task.task, task.solution)
         if solved.value != 1.0:
             return f"the solution's calls, made again, do not solve it: {solved.reason}"
-        if self._reward_surely(task.task, ()).value != 0.0:
+        if self.reward_surely(task.task, ()).value != 0.0:
             return "doing nothing solves it"
         for number, calls in enumerate(task.failures, start=1):
-            if self._reward_surely(task.task, calls).value != 0.0:
+            if self.reward_surely(task.task, calls).value != 0.0:
                 return f"the calls of failure case {number}, made again, solve it"
         return ""
-
-    def _reward_surely(self, task: Task, calls: Sequence[ToolCall]) -> Reward:
-        reward = self.reward(task, calls)
-        if reward.value is None:
-            raise SandboxError(f"task {task.id} could not be judged: {reward.reason}")
-        return reward
 
 
 def make_replayer(environment: Environment, sandbox: Sandbox, limits: Limits) -> Replayer:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from selfchal.api.opening import SandboxLike, open_sandbox, using_environment
 from selfchal.core.episode import Reward
-from selfchal.core.errors import SandboxError
 from selfchal.interop.portable import PortableTask, ReplayError, make_replayer
 from selfchal.serving.call_file import UnreadableCallsError, read_calls
 from selfchal.text_files import explain_unreadable, read_text_file
@@ -29,10 +28,7 @@ def reward_calls(task: Path, calls: Path, sandbox: SandboxLike = "process") -> R
             made = read_calls(calls)
         except UnreadableCallsError as error:
             return Reward(0.0, str(error))
-        reward = replayer.reward(portable.task, made)
-    if reward.value is None:
-        raise SandboxError(f"the episode could not be judged: {reward.reason}")
-    return reward
+        return replayer.reward_surely(portable.task, made)
 
 
 def read_task(path: Path) -> PortableTask:

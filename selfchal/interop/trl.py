@@ -10,7 +10,6 @@ The tools are written out as source, since TRL reads them off typed methods with
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import selfchal
@@ -74,7 +73,7 @@ def write_trl(export: Export, directory: Path) -> None:
     """Write the module, the data set and how to use them."""
     directory.mkdir(parents=True)
     name = export.environment.name
-    cls = "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", name)) + "Environment"
+    cls = f"{export.class_name}Environment"
     methods = write_methods(list_tools(export.environment), _RESERVED)
     (directory / "environment.py").write_text(
         _MODULE.format(

@@ -13,7 +13,6 @@ checks: gold makes the solution's calls and those of every failure case, no-op m
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import selfchal
@@ -149,8 +148,8 @@ def write_verifiers(export: Export, directory: Path) -> None:
     """Write the package. Its module is called after the environment and the run."""
     names = {
         "name": export.environment.name,
-        "module": name_module(export),
-        "cls": "".join(part.capitalize() for part in re.split(r"[^A-Za-z0-9]+", export.environment.name)),
+        "module": export.module,
+        "cls": export.class_name,
         "count": len(export.tasks),
         "version": selfchal.__version__,
         "requirements": ", ".join(json.dumps(one) for one in ["verifiers>=0.4,<0.5", *export.requirements]),
@@ -173,11 +172,6 @@ def write_verifiers(export: Export, directory: Path) -> None:
     lines = "".join(json.dumps(task.to_json()) + "\n" for task in export.tasks)
     (directory / str(module) / "tasks.jsonl").write_text(lines, encoding="utf-8")
     (directory / str(module) / "prompts.json").write_text(json.dumps(_list_prompts(export)), encoding="utf-8")
-
-
-def name_module(export: Export) -> str:
-    """A Python name out of the environment's and the run's."""
-    return re.sub(r"[^a-z0-9]+", "_", f"{export.environment.name}_{export.name}".lower()).strip("_")
 
 
 def _list_prompts(export: Export) -> list[dict[str, str]]:

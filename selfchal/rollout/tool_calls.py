@@ -114,5 +114,10 @@ def _make_malformed(what: str) -> Malformed:
 
 def tool_schema(tool: ToolSpec) -> str:
     """The tool as models with native tool calls are told of it: one line of JSON."""
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    return json.dumps({"type": "function", "function": function}, ensure_ascii=False)
+    return json.dumps(make_tool_schema(tool), ensure_ascii=False)
+
+
+def make_tool_schema(tool: ToolSpec) -> dict[str, Json]:
+    """The tool in the form that chat templates and endpoints take."""
+    function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+    return {"type": "function", "function": function}
