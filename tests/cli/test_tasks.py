@@ -15,6 +15,8 @@ from selfchal.core.model import Message
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.pipeline.store import Store
+from selfchal.testing.attacks import run as attacks
+from selfchal.testing.attacks.run import all_attacks
 
 MANIFEST = {
     "run": {"name": "demo"},
@@ -275,8 +277,11 @@ def test_a_check_that_cannot_be_had_is_a_sentence(
 
 
 @pytest.mark.slow
-def test_sandbox_check_finds_no_surprise(selfchal: Any) -> None:
+def test_sandbox_check_finds_no_surprise(selfchal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A third of the attacks; tests/testing/test_attacks.py tries all."""
+    kept = all_attacks()[::3]
+    monkeypatch.setattr(attacks, "all_attacks", lambda: kept)
     ended = selfchal("sandbox", "check", "process", "--json")
     assert ended.code == 0
     assert ended.json["surprises"] == 0
-    assert ended.json["attacks"] >= 90
+    assert ended.json["attacks"] == len(kept)
