@@ -13,13 +13,14 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import click
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 import selfchal
 from selfchal.cli.main import COMMANDS, cli
@@ -28,6 +29,7 @@ from selfchal.pipeline.manifest import ManifestModel, PluginSection
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS
 from selfchal.pipeline.manifest.schema import LISTS
 from selfchal.plugins import load_plugins
+from selfchal.plugins.describe_options import describe_options
 
 WIDTH = 100
 
@@ -93,7 +95,7 @@ def _write_sections(model: type[BaseModel]) -> Iterator[str]:
         is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
         if is_section and inner.model_config.get("extra") == "forbid":  # a plugin's section allows more
             yield from (f"## `{name}`", "", *_write_table(inner))
-        elif name in ("rounds",):
+        elif name in ("rounds", "plugins"):
             plain[name] = field
     yield from ("## At the top", "", *_rows(plain), "")
 
@@ -107,28 +109,13 @@ def _write_table(model: type[BaseModel]) -> list[str]:
     return [*_rows(model.model_fields), ""] if model.model_fields else ["No options.", ""]
 
 
-def _rows(fields: Any) -> Iterator[str]:
+def _rows(fields: Mapping[str, FieldInfo]) -> Iterator[str]:
     yield "| option | type | default | |"
     yield "| --- | --- | --- | --- |"
-    for name, field in fields.items():
-        kind = _kind(field.annotation).replace("|", "\\|")
-        default = "required" if field.is_required() else f"`{_default(field)}`"
-        text = " ".join((field.description or "").split()).replace("|", "\\|")
-        yield f"| `{field.alias or name}` | {kind} | {default} | {text} |"
-
-
-def _default(field: Any) -> str:
-    value = field.get_default(call_default_factory=True)
-    if isinstance(value, BaseModel):
-        return "…"
-    return "null" if value is None else str(value)
-
-
-def _kind(annotation: Any) -> str:
-    """The type without its module, which differs from Python to Python (pathlib._local.Path in 3.13)."""
-    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
-        return annotation.__name__
-    return _MODULES.sub("", str(annotation))
+    for option in describe_options(fields):
+        default = option.default if option.default == "required" else f"`{option.default}`"
+        kind, text = (part.replace("|", "\\|") for part in (option.type, option.text))
+        yield f"| `{option.name}` | {kind} | {default} | {text} |"
 
 
 def names_table() -> str:
@@ -191,7 +178,6 @@ def _cut_out(code: str, names: list[str]) -> str:
 
 ROOT = Path(__file__).parents[1]
 NAMES = "names"  # stands for the table of public names where a file would be named
-_MODULES = re.compile(r"(?<![\w'])(?:\w+\.)+(?=[A-Za-z_])")  # what a quote begins is a value of a Literal
 _EXAMPLE = re.compile(r"<!-- begin (\S+) -->.*?<!-- end -->", re.DOTALL)
 TUTORIAL = ROOT / "docs" / "tutorial" / "your-tools.md"
 PAGES: dict[Path, Callable[[], str]] = {

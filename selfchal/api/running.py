@@ -25,6 +25,7 @@ from selfchal.pipeline.store import DATABASE, MANIFEST, Store, is_run
 from selfchal.pipeline.training import Rewrite
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
+from selfchal.plugins.plugin_files import use_plugin_files
 
 if TYPE_CHECKING:
     from selfchal.pipeline.pilot import Pilot
@@ -194,7 +195,16 @@ def _load(
         apply_overrides(rows, overrides)
     else:
         rows = read_manifest(Path(source), overrides)
+    _use_plugin_files(rows)
     return validate(rows, load_plugins(), trains=trains, loads_model=loads_model)
+
+
+def _use_plugin_files(rows: dict[str, Any]) -> None:
+    """Load the files that the manifest names. What is wrong with the section is left to the validation."""
+    named = rows.get("plugins")
+    if isinstance(named, list) and all(isinstance(path, str) for path in named):
+        rows["plugins"] = [str(Path(path).expanduser().absolute()) for path in named]
+        use_plugin_files(rows["plugins"])
 
 
 def _open_store(manifest: Manifest, directory: Path, resume: bool) -> Store:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -36,11 +39,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("selfchal.cli.sandbox:sandbox", "Run code in a sandbox, or attack the sandbox itself."),
     "env": ("selfchal.cli.env:env", "Call an environment's tools without a model, or serve them."),
     "mcp": ("selfchal.cli.mcp:mcp", "Inspect your MCP servers, and try what tasks they are good for."),
-    "plugins": ("selfchal.cli.plugins:plugins", "List what is installed, or start a plugin of your own."),
+    "plugins": ("selfchal.cli.plugins:plugins", "List, show and check plugins, or start one of your own."),
     "schema": ("selfchal.cli.manifest:schema", "Print the JSON schema of manifests, for editors."),
     "doctor": ("selfchal.cli.doctor:doctor", "Say what this machine can and cannot do."),
 }
 
+DEBUG_VARIABLE = "SELFCHAL_DEBUG"  # where it is set, errors come with their traceback
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_SUCH_PATH = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST)
@@ -68,11 +72,23 @@ class LazyGroup(SuggestingGroup):
     cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(package_name="selfchal", prog_name="selfchal")
-def cli() -> None:
+@click.option(
+    "--plugin",
+    "plugin_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE.py",
+    help="Load plugins from this file too; as often as wanted, before the command.",
+)
+def cli(plugin_files: tuple[Path, ...]) -> None:
     """Make an LLM agent better at your tools, with tasks that it writes itself, each proven by running code.
 
     Start here: selfchal examples quickstart --out quickstart.yaml; selfchal run quickstart.yaml
     """
+    if plugin_files:
+        from selfchal.plugins.plugin_files import use_plugin_files
+
+        use_plugin_files(plugin_files)
 
 
 def call(arguments: Sequence[str] | None = None) -> int:
@@ -86,6 +102,8 @@ def call(arguments: Sequence[str] | None = None) -> int:
         say("Stopped.", err=True)
         return 130
     except SelfchalError as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            say(traceback.format_exc(), err=True)
         say(f"Error: {error}", err=True)
         return 2
     except OSError as error:

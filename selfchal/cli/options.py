@@ -1,7 +1,8 @@
-"""Options of plugins on the command line, for commands that take a plugin's name and no manifest."""
+"""Options of commands that take a plugin's name and no manifest."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,16 @@ import click
 from selfchal.core.errors import ManifestError
 from selfchal.pipeline.manifest import apply_overrides
 from selfchal.pipeline.yaml_text import YamlTextError, read_yaml
+
+
+class Seconds(click.FloatRange):
+    """A time that ends: FloatRange lets pass what is no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return seconds
 
 
 def plugin_option(kind: str) -> Callable[[click.decorators.FC], click.decorators.FC]:

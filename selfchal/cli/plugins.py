@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from selfchal.cli.groups import SuggestingGroup
+from selfchal.cli.plugin_check import check, show
 from selfchal.cli.terminal import say, say_json, say_listing
 from selfchal.core.requirement import Requirement
 from selfchal.core.world import Json
@@ -18,7 +19,11 @@ from selfchal.plugins.scaffold import SCAFFOLDS, scaffold
 
 @click.group(cls=SuggestingGroup)
 def plugins() -> None:
-    """List what is installed, or start a plugin of your own."""
+    """List, show and check plugins, or start one of your own."""
+
+
+plugins.add_command(check)
+plugins.add_command(show)
 
 
 @plugins.command("list")

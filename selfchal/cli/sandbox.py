@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from selfchal.api.opening import open_sandbox
 from selfchal.cli.attacks import KindProgress, print_attacks
 from selfchal.cli.groups import SuggestingGroup
-from selfchal.cli.options import plugin_option, read_options
+from selfchal.cli.options import Seconds, plugin_option, read_options
 from selfchal.cli.terminal import say, say_json
 from selfchal.core.errors import ManifestError
 from selfchal.core.sandbox import Execution, Limits, Program
@@ -31,23 +30,13 @@ def sandbox() -> None:
 _SET = plugin_option("sandbox")
 
 
-class _Seconds(click.FloatRange):
-    """A time that ends: FloatRange lets pass what is no number."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        seconds: float = super().convert(value, param, ctx)
-        if math.isnan(seconds):
-            self.fail(f"{value!r} is no number of seconds", param, ctx)
-        return seconds
-
-
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @sandbox.command("exec")
 @click.argument("name")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--timeout", type=_Seconds(0.01, 86_400), default=5.0, help="Seconds of wall time.")
+@click.option("--timeout", type=Seconds(0.01, 86_400), default=5.0, help="Seconds of wall time.")
 @_SET
 @_JSON
 @click.pass_context

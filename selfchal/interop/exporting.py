@@ -27,6 +27,7 @@ from selfchal.pipeline.manifest.redaction import REDACTED
 from selfchal.pipeline.requirements import find_needed
 from selfchal.pipeline.test_sets import EXAM_STATUS
 from selfchal.plugins import load_plugins
+from selfchal.plugins.loading import FILE
 from selfchal.write_whole import write_whole
 
 
@@ -107,11 +108,13 @@ def choose_environment(section: Mapping[str, Json]) -> Choice:
 def list_requirements(chosen: Choice) -> list[str]:
     """What pip installs for the environment: selfchal's light base, what the environment requires besides,
     and the package that it comes from."""
-    offered = [
-        f"{item.package}=={item.version}"
-        for item in load_plugins().all()
-        if item.kind == "environment" and item.name == chosen.name
-    ]
+    found = [item for item in load_plugins().all() if (item.kind, item.name) == ("environment", chosen.name)]
+    if in_files := [item.version for item in found if item.package == FILE]:
+        raise PluginError(
+            f"the environment {chosen.name!r} is in the file {in_files[0]}, which is on this machine alone; "
+            f"make a package of it (selfchal plugins new environment …) to use its tasks elsewhere"
+        )
+    offered = [f"{item.package}=={item.version}" for item in found]
     needed = [one.install for one in find_needed(chosen.plugin, chosen.config)]
     return list(dict.fromkeys([f"selfchal=={selfchal.__version__}", *needed, *offered]))
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from selfchal.core import environment, judge, model, sandbox, synthesizer, trainer, watcher
 from selfchal.core.requirement import Requirement
 from selfchal.pipeline.hooks import WATCHING, find_hook_fault
+from selfchal.plugins.signatures import find_signature_fault
 
 
 @dataclass(frozen=True)
@@ -44,28 +45,53 @@ def fault(kind: Kind, offered: object) -> str:
     if not inspect.isclass(offered):
         return f"{kind.hook} offers {offered!r}, which is not a class; return the class itself, without ()."
     attributes = vars_of(offered)
-    name, config = attributes.get("name"), attributes.get("Config")
-    if not isinstance(name, str):
-        return f"{offered.__name__} has no name; add `name: ClassVar[str] = …`, the word used in manifests."
-    if not _NAME.fullmatch(name):
-        return f"{offered.__name__}.name is {name!r}; use lower-case letters, digits, '_', '.' and '-'."
-    if not (inspect.isclass(config) and issubclass(config, BaseModel)):
-        return (
-            f"{offered.__name__} has no Config; add `Config = …`, the pydantic model of its manifest section."
-        )
-    requires = attributes.get("requires", ())
-    if not (isinstance(requires, tuple) and all(isinstance(one, Requirement) for one in requires)):
-        return f"{offered.__name__}.requires must be a tuple of selfchal.core.requirement.Requirement."
     protocol = _choose_protocol(kind, attributes)
+    return (
+        _find_declaration_fault(offered.__name__, attributes)
+        or _find_member_fault(protocol, offered.__name__, attributes)
+        or _find_fault_of_kind(kind, offered, attributes)
+    )
+
+
+def _find_declaration_fault(cls: str, attributes: Mapping[str, Any]) -> str:
+    """What is wrong with the name, the Config or the requirements, which every kind has."""
+    name, config, requires = attributes.get("name"), attributes.get("Config"), attributes.get("requires", ())
+    if not isinstance(name, str):
+        return f"{cls} has no name; add `name: ClassVar[str] = …`, the word used in manifests."
+    if not _NAME.fullmatch(name):
+        return f"{cls}.name is {name!r}; use lower-case letters, digits, '_', '.' and '-'."
+    if not (inspect.isclass(config) and issubclass(config, BaseModel)):
+        return f"{cls} has no Config; add `Config = …`, the pydantic model of its manifest section."
+    if config is BaseModel:
+        own = 'class Options(BaseModel, extra="forbid"): …'
+        return f"{cls}.Config is pydantic's BaseModel itself; make a class of your own: `{own}`."
+    if not (isinstance(requires, tuple) and all(isinstance(one, Requirement) for one in requires)):
+        return f"{cls}.requires must be a tuple of selfchal.core.requirement.Requirement."
+    return ""
+
+
+def _find_member_fault(protocol: type[Any], cls: str, attributes: Mapping[str, Any]) -> str:
     missing = [member for member in members(protocol) if member not in attributes]
     if missing:
-        return f"{offered.__name__} lacks {', '.join(missing)}; see {protocol.__name__} in the docs."
+        return f"{cls} lacks {', '.join(missing)}; see {protocol.__name__} in the docs."
+    return find_signature_fault(vars_of(protocol), attributes, cls, protocol.__name__)
+
+
+def _find_fault_of_kind(kind: Kind, offered: type[Any], attributes: Mapping[str, Any]) -> str:
+    cls = offered.__name__
+    if kind.name == "trainer" and not _is_set_of_capabilities(attributes["needs"]):
+        wanted = "a frozenset of selfchal.core.model.Capability"
+        return f"{cls}.needs is {attributes['needs']!r}, and not {wanted}."
     if kind.name == "check" and attributes["stage"] not in judge.OF_CHECKS:
         stages = ", ".join(map(repr, map(str, judge.OF_CHECKS)))
-        return f"{offered.__name__}.stage is {attributes['stage']!r}; a check stands at one of {stages}."
+        return f"{cls}.stage is {attributes['stage']!r}; a check stands at one of {stages}."
     if kind.protocol is watcher.Watcher and (wrong := find_hook_fault(offered, WATCHING)):
-        return f"{offered.__name__} cannot watch: {wrong}"
+        return f"{cls} cannot watch: {wrong}"
     return ""
+
+
+def _is_set_of_capabilities(needs: object) -> bool:
+    return isinstance(needs, set | frozenset) and all(isinstance(one, model.Capability) for one in needs)
 
 
 def find_fault(kind: str, offered: object) -> str:

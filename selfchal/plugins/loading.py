@@ -1,22 +1,30 @@
-"""Loads every ``selfchal`` entry point; what is wrong with one plugin is kept as data and harms no other."""
+"""Loads every ``selfchal`` entry point, and the files that were named by hand.
+
+What is wrong with one plugin is kept as data and harms no other.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import os
+import sys
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points, version
+from pathlib import Path
 
 import pluggy
 from packaging.requirements import Requirement
 
 from selfchal.core import hookspecs
 from selfchal.pipeline.hooks import find_hook_fault
+from selfchal.plugins.plugin_files import import_plugin_file, list_plugin_files
 
 DISABLE_VARIABLE = "SELFCHAL_DISABLED_PLUGINS"
+FILE = "file"  # stands for the package of a plugin that has none
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Failure:
     message: str
 
     def __str__(self) -> str:
-        return f"plugin {self.plugin!r} of package {self.package} {self.version}: {self.message}"
+        return f"{describe_origin(self.plugin, self.package, self.version)}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -42,13 +50,20 @@ class Source:
 
     @property
     def id(self) -> str:
-        return f"{self.package}:{self.plugin}"
+        return f"{self.version if self.package == FILE else self.package}:{self.plugin}"
 
     def __str__(self) -> str:
-        return f"plugin {self.plugin!r} of package {self.package} {self.version}"
+        return describe_origin(self.plugin, self.package, self.version)
 
     def failure(self, message: str) -> Failure:
         return Failure(self.plugin, self.package, self.version, message)
+
+
+def describe_origin(plugin: str, package: str, version: str) -> str:
+    """Whose something is, as words. A plugin without a package has the path of its file as its version."""
+    if package == FILE:
+        return f"plugin {plugin!r} in the file {version}"
+    return f"plugin {plugin!r} of package {package} {version}"
 
 
 @dataclass(frozen=True)
@@ -62,7 +77,10 @@ class Loaded:
 
 
 def load_entry_points() -> Loaded:
-    """Import and register all plugins that are not disabled by name or package."""
+    """Import and register all plugins that are not disabled by name or package.
+
+    What they print goes to stderr, for stdout belongs to the command.
+    """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     loaded = Loaded(manager, {}, [], [])
@@ -74,6 +92,12 @@ def load_entry_points() -> Loaded:
             continue
         message = _register(manager, entry, source)
         if message:
+            loaded.failures.append(source.failure(message))
+        else:
+            loaded.sources[source.id] = source
+    for path in list_plugin_files():
+        source = Source(path.stem, FILE, str(path))
+        if message := _register_file(manager, path, source):
             loaded.failures.append(source.failure(message))
         else:
             loaded.sources[source.id] = source
@@ -94,7 +118,8 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) 
     if unmet := _find_unmet_version(entry):
         return f"{unmet} {_suggest_cure(source)}"
     try:
-        plugin = importlib.import_module(entry.module)
+        with contextlib.redirect_stdout(sys.stderr):
+            plugin = importlib.import_module(entry.module)
     except ModuleNotFoundError as error:
         if f"{entry.module}.".startswith(f"{error.name}."):
             return f"{named} a module that is not there; {anew}"
@@ -115,6 +140,19 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, source: Source) 
         return f"{named} what {other} named before; keep one of the two."
     if fault := find_hook_fault(plugin):
         return f"{fault} {_suggest_cure(source)}"
+    manager.register(plugin, name=source.id)
+    return ""
+
+
+def _register_file(manager: pluggy.PluginManager, path: Path, source: Source) -> str:
+    """Import a plugin's file and register it; what is wrong with it, or nothing."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            plugin = import_plugin_file(path)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 — whatever a stranger's file does on import
+        return f"it cannot be imported ({describe_error(error)})."
+    if fault := find_hook_fault(plugin):
+        return fault
     manager.register(plugin, name=source.id)
     return ""
 

@@ -6,8 +6,10 @@ fulfil its protocol, becomes a ``Failure``; the message that a name is unknown t
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,10 +21,12 @@ from selfchal.pipeline.watch import Watchers
 from selfchal.plugins.kinds import KINDS, Kind, fault
 from selfchal.plugins.loading import (
     DISABLE_VARIABLE,
+    FILE,
     Failure,
     Loaded,
     Source,
     describe_error,
+    describe_origin,
     load_entry_points,
 )
 
@@ -53,6 +57,8 @@ class Plugins:
             for source, classes in self._call_hook(kind.hook):
                 for registered in self._check(kind, source, classes):
                     self._offers[kind.name, registered.name].append(registered)
+        for offers in self._offers.values():
+            self._failures += _keep_built_in(offers)
         self._failures += [_describe_clash(offers) for offers in self._offers.values() if len(offers) > 1]
 
     @property
@@ -99,8 +105,9 @@ class Plugins:
         for implementation in list(getattr(self._manager.hook, hook).get_hookimpls()):
             source = self._sources[implementation.plugin_name]
             try:
-                answer = implementation.function()
-                given = tuple(answer) if _is_listing(answer) else answer  # a generator may raise too
+                with contextlib.redirect_stdout(sys.stderr):
+                    answer = implementation.function()
+                    given = tuple(answer) if _is_listing(answer) else answer  # a generator may raise too
             except Exception as error:  # noqa: BLE001 — a stranger's hook must not take the run down
                 self._manager.unregister(name=source.id)
                 message = f"its hook {hook} raised {describe_error(error)}; it is left out now."
@@ -136,15 +143,32 @@ def _read_summary(cls: type[Any]) -> str:
     return "" if first.startswith(f"{cls.__name__}(") else first
 
 
+def _keep_built_in(offers: list[Registered]) -> list[Failure]:
+    """Take out of ``offers`` what has the name of a built-in, for whose manifests nothing may change; why."""
+    built_in = [item for item in offers if item.package == hookspecs.PROJECT]
+    if len(built_in) != 1:
+        return []
+    left_out = [item for item in offers if item is not built_in[0]]
+    offers[:] = built_in
+    return [
+        Failure(
+            item.plugin,
+            item.package,
+            item.version,
+            f"its {item.kind} {item.name!r} is left out: {hookspecs.PROJECT} has a {item.kind} of that name. "
+            f"Give {item.cls.__name__} another name.",
+        )
+        for item in left_out
+    ]
+
+
 def _describe_clash(offers: list[Registered]) -> Failure:
-    who = " and ".join(f"plugin {item.plugin!r} of package {item.package} {item.version}" for item in offers)
-    added = [item for item in offers if item.package != hookspecs.PROJECT]  # the built-in one has to stay
-    last = (added or offers)[-1]
-    rename = f" A {last.kind} of one's own needs a name of its own." if len(added) < len(offers) else ""
-    message = (
-        f"{last.kind} {last.name!r} is offered twice, by {who}: neither is used. "
-        f"Uninstall {last.package}, or set {DISABLE_VARIABLE}={last.package}.{rename}"
-    )
+    who = " and ".join(describe_origin(item.plugin, item.package, item.version) for item in offers)
+    last = offers[-1]
+    cure = f"Uninstall {last.package}, or set {DISABLE_VARIABLE}={last.package}."
+    if last.package == FILE:
+        cure = "Give the one in the file another name, or leave the file out."
+    message = f"{last.kind} {last.name!r} is offered twice, by {who}: neither is used. {cure}"
     return Failure(last.plugin, last.package, last.version, message)
 
 

@@ -15,6 +15,7 @@ from selfchal.small_envs.world import READER_WROTE, SmallWorld, State, find_odd
 from selfchal.tools.tool import Tool, tool
 
 ToolFunction = Callable[..., Any]
+ExampleCalls = Sequence[tuple[str, Mapping[str, Json]]]  # tools with arguments by name
 
 
 def check_arguments(name: Any, reads: Any, writes: Any, test_tasks: Any, policy: Any, explore: Any) -> None:
@@ -32,6 +33,19 @@ def check_arguments(name: Any, reads: Any, writes: Any, test_tasks: Any, policy:
         raise EnvironmentDataError(
             f"{name}: explore is a function that gives a context for a seed, not {explore!r:.60}"
         )
+
+
+def check_example_calls(name: str, example_calls: Any, tools: Mapping[str, Tool]) -> ExampleCalls:
+    """The calls as they are. Raises EnvironmentDataError for what is no call of these tools."""
+    if not isinstance(example_calls, list | tuple):
+        raise EnvironmentDataError(f"{name}: example_calls is a list of calls, not {example_calls!r:.60}")
+    for one in example_calls:
+        if not (isinstance(one, list | tuple) and len(one) == 2 and isinstance(one[1], Mapping)):
+            wanted = '("lend", {"title": "Emma"}), a tool and its arguments by name'
+            raise EnvironmentDataError(f"{name}: a call in example_calls is {wanted}, not {one!r:.60}")
+        if one[0] not in tools:
+            raise EnvironmentDataError(f"{name}: example_calls calls {one[0]!r:.60}, which is no tool of it")
+    return tuple(example_calls)
 
 
 def check_start(name: str, start: State) -> State:

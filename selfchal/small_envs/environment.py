@@ -22,8 +22,10 @@ from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json, ToolSpec, World
 from selfchal.small_envs.checks import (
+    ExampleCalls,
     ToolFunction,
     check_arguments,
+    check_example_calls,
     check_explore,
     check_start,
     make_tools,
@@ -52,6 +54,7 @@ def small_environment(
     policy: str = "",
     explore: Callable[[int], Mapping[str, Json]] = lambda seed: {},
     user: UserKind | MakeUser | None = None,
+    example_calls: ExampleCalls = (),
 ) -> type[Any]:
     """An Environment class over ``start``.
 
@@ -59,6 +62,8 @@ def small_environment(
     agents before their first action. With a ``user`` the agent talks to somebody who wants what the
     instruction says: ``scripted`` (needs no model), ``llm`` or ``react`` (played by a model), or a function
     of instruction, context and model that makes one. The expected answer must then be said to the user.
+    ``example_calls`` are calls that work at the start, as ``("lend", {"title": "Emma"})``, of tools that no
+    held-out task uses: ``selfchal plugins check`` makes them.
 
     Raises EnvironmentDataError for what can be seen to be wrong now: a state that is no JSON, a parameter
     without a type, a tool that is listed as a reader and changes the state.
@@ -72,7 +77,11 @@ def small_environment(
     parts = _Parts(name, check_start(name, start), tools, tuple(test_tasks), policy, explore, user)
     try_readers(name, parts.start, tools)
     check_explore(name, explore)
-    made = type(_make_class_name(name), (_SmallEnvironment,), {"name": name, "parts": parts})
+    made = type(
+        _make_class_name(name),
+        (_SmallEnvironment,),
+        {"name": name, "parts": parts, "example_calls": check_example_calls(name, example_calls, tools)},
+    )
     made.__doc__ = policy.partition("\n")[0] or f"The environment {name}."
     return made
 
@@ -98,6 +107,7 @@ class _SmallEnvironment:
     name: ClassVar[str]
     Config: ClassVar[type[BaseModel]] = NoOptions
     parts: ClassVar[_Parts]
+    example_calls: ClassVar[ExampleCalls] = ()
 
     @classmethod
     def asks_model(cls, config: NoOptions) -> bool | None:

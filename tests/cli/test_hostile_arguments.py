@@ -37,6 +37,8 @@ HOSTILE = (
 # What stands in the place of a required argument while another value is the hostile one.
 GOOD = {
     "plugins new": ("environment", "own"),
+    "plugins show": ("novelty",),
+    "plugins check": ("novelty",),
     "sandbox exec": ("process", "code.py"),
     "sandbox check": ("process",),
     "env replay": ("calculation", "calls.jsonl"),

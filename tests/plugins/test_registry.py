@@ -31,7 +31,7 @@ CHECK = """
         stage = "strong"
         Config = NoOp
         def __init__(self, config): ...
-        def check(self, task, bench, evidence): ...
+        def check(self, task, runner, evidence): ...
 
     @hookimpl
     def register_checks():
@@ -57,7 +57,7 @@ def test_the_list_of_the_plugins_that_come_with_selfchal_is_plain_text() -> None
 
 def test_a_check_that_compares_tasks_is_a_check_too(install: Install) -> None:
     compares = CHECK.replace(
-        "def check(self, task, bench, evidence)", "def compare(self, tasks, earlier, held_out)"
+        "def check(self, task, runner, evidence)", "def compare(self, tasks, earlier, held_out)"
     )
     install("selfchal-polite", compares.format(name="polite"))
     assert load_plugins().find("check", "polite").__name__ == "Polite"
@@ -138,21 +138,18 @@ def test_a_name_offered_by_two_packages_is_used_by_neither_and_names_both(instal
 
 @pytest.mark.parametrize("plugin", ["aaa", "zzz"])
 @pytest.mark.parametrize("name", STANDARD_CHECKS)
-def test_a_check_named_as_a_standard_one_replaces_nothing_and_names_both(
+def test_a_check_named_as_a_standard_one_is_left_out_and_says_so(
     install: Install, name: str, plugin: str
 ) -> None:
     install("own-pack", CHECK.format(name=name), plugin=plugin)
     plugins = load_plugins()
-    assert name not in plugins.names("check")
-    with pytest.raises(PluginError, match=r"is offered twice") as raised:
-        choose_checks(plugins, [], "checks")
-    for said in (
-        "own-pack 1.0",
-        "selfchal 0.",
-        "DISABLED_PLUGINS=own-pack. A check of one's own needs a name",
-    ):
-        assert said in str(raised.value)
-    assert "is offered twice" in find_failure(plugins, plugin)
+    assert plugins.find("check", name).__module__.startswith("selfchal.")
+    assert choose_checks(plugins, [], "checks")
+    told = find_failure(plugins, plugin)
+    assert (
+        f"of package own-pack 1.0: its check {name!r} is left out: selfchal has a check of that name" in told
+    )
+    assert "another name" in told
 
 
 def test_equal_entry_point_names_of_two_packages_load_both(install: Install) -> None:
@@ -187,6 +184,21 @@ def test_a_plugin_is_disabled_by_its_name_or_its_package(
         ('name = "polite"', "pass", "has no name; add `name: ClassVar"),
         ('name = "polite"', 'name = "Very Polite"', "use lower-case letters"),
         ("Config = NoOp", "Config = dict", "has no Config; add `Config"),
+        (
+            "Config = NoOp",
+            "Config = BaseModel",
+            "Config is pydantic's BaseModel itself; make a class of your own",
+        ),
+        (
+            "def check(self, task, runner, evidence)",
+            "def check(self, task)",
+            "check(self, task) cannot be called as Check.check(",
+        ),
+        (
+            "def check(self, task, runner, evidence)",
+            "def check(self, task, runner, evidence, more)",
+            "missing a required argument: 'more'",
+        ),
         ("def check", "def chec", "lacks check; see Check in the docs"),
         (
             "stage = ",

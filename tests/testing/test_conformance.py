@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import re
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
-from selfchal.core.judge import Finding, Stage
 from selfchal.core.world import ToolResult
 from selfchal.plugins import load_plugins
 from selfchal.small_envs.environment import small_environment
 from selfchal.small_envs.held_out import HeldOut
 from selfchal.small_envs.world import SmallWorld
-from selfchal.testing.conformance import Case, check_cases, environment_cases, sandbox_cases
+from selfchal.testing.conformance import Case, environment_cases, sandbox_cases
 
 
 def look(state: dict[str, Any]) -> int:
@@ -54,7 +51,8 @@ def test_a_sound_environment_passes(case: Case) -> None:
     case()
 
 
-@pytest.mark.parametrize("case", sandbox_cases(load_plugins().find("sandbox", "process")), ids=str)
+# The attacks, which are the last of them, are tried in test_attacks.py.
+@pytest.mark.parametrize("case", sandbox_cases(load_plugins().find("sandbox", "process"))[:-1], ids=str)
 def test_the_process_sandbox_passes(case: Case) -> None:
     case()
 
@@ -221,45 +219,3 @@ def test_a_held_out_task_that_its_own_calls_do_not_solve_is_found_when_the_envir
     )
     with pytest.raises(EnvironmentDataError, match=r"not solved by its own calls: add"):
         cls(cls.Config())
-
-
-class Compares:
-    """A check that compares tasks."""
-
-    name = "compares"
-    stage = Stage.NEW
-
-    class Config(BaseModel):
-        pass
-
-    def __init__(self, config: Config) -> None: ...
-
-    def compare(self, tasks: list[Any], earlier: list[Any], held_out: list[Any]) -> list[Finding]:
-        return [Finding.passed() for _ in tasks]
-
-
-@pytest.mark.parametrize("case", check_cases(Compares), ids=str)
-def test_a_sound_check_passes(case: Case) -> None:
-    case()
-
-
-@pytest.mark.parametrize(
-    ("change", "rule", "sentence"),
-    [
-        (
-            {"stage": Stage.RAN},
-            "stands in the funnel after the paper's filter",
-            "checks stand from stable to new",
-        ),
-        ({"name": "Two words"}, "can be registered", "use lower-case letters"),
-        (
-            {"compare": lambda self, tasks, earlier, held_out: [Finding.passed()]},
-            "has a finding for each task that it compares",
-            "compare() of 3 tasks gave 1 findings",
-        ),
-    ],
-)
-def test_a_broken_check_fails_its_case(change: dict[str, Any], rule: str, sentence: str) -> None:
-    (case,) = [case for case in check_cases(type("Broken", (Compares,), change)) if case.rule == rule]
-    with pytest.raises(AssertionError, match=re.escape(sentence)):
-        case()

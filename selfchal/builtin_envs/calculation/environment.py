@@ -60,6 +60,14 @@ class Calculation:
 
     name: ClassVar[str] = "calculation"
     Config: ClassVar[type[BaseModel]] = CalculationConfig
+    # Of tools that no held-out task uses, and whose arguments no random call finds.
+    example_calls: ClassVar[Sequence[tuple[str, Mapping[str, Json]]]] = (
+        ("find_max_nucleotide", {"args": ["A", 3, "C", 5]}),
+        ("find_flights", {"from_location": "Oslo", "to_location": "Rome", "date": "2025-06-03"}),
+        ("book_hotel", {"location": "Oslo"}),
+        ("maximum_value", {"args": [1, 2]}),
+        ("minimum_value", {"args": [1, 2]}),
+    )
 
     @classmethod
     def asks_model(cls, config: CalculationConfig) -> bool:

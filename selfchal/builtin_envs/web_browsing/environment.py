@@ -53,6 +53,12 @@ class WebBrowsing:
 
     name: ClassVar[str] = "web_browsing"
     Config: ClassVar[type[BaseModel]] = WebBrowsingConfig
+    # Of tools that no held-out task uses, and whose arguments no random call finds.
+    example_calls: ClassVar[Sequence[tuple[str, Mapping[str, Json]]]] = (
+        ("calculator", {"expression": "2 + 3"}),
+        ("click_url", {"url": "/market"}),
+        ("go_to_previous_page", {}),
+    )
 
     @classmethod
     def asks_model(cls, config: WebBrowsingConfig) -> bool:

@@ -162,6 +162,8 @@ class EnvironmentSection(PluginSection):
 
 class ManifestModel(Section):
     run: RunSection = RunSection()
+    plugins: tuple[Path, ...] = ()
+    """Python files with plugins that no package holds yet, as after ``selfchal --plugin``."""
     environment: PluginSection | None = None
     """The tools, their worlds, and the held-out tasks. It or ``environments`` must be there."""
     environments: tuple[EnvironmentSection, ...] = ()

@@ -4,20 +4,23 @@
 def test_the_environment_keeps_the_contract(case): case()
 """
 
-from selfchal.testing.conformance.case import Case
+from selfchal.testing.conformance.case import Case, CaseLevel
 from selfchal.testing.conformance.checks import check_cases
 from selfchal.testing.conformance.environments import environment_cases
 from selfchal.testing.conformance.models import model_cases
 from selfchal.testing.conformance.sandboxes import sandbox_cases
 from selfchal.testing.conformance.synthesizers import synthesizer_cases
 from selfchal.testing.conformance.trainers import trainer_cases
+from selfchal.testing.conformance.watchers import watcher_cases
 
 __all__ = [
     "Case",
+    "CaseLevel",
     "check_cases",
     "environment_cases",
     "model_cases",
     "sandbox_cases",
     "synthesizer_cases",
     "trainer_cases",
+    "watcher_cases",
 ]

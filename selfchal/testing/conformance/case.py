@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import parse_config
 from selfchal.plugins.kinds import KINDS, fault
+
+
+class CaseLevel(StrEnum):
+    """How deep a case looks; each level takes longer than the one before."""
+
+    STATIC = "static"  # at the class and what it declares; nothing of it runs
+    RUNTIME = "runtime"  # at what its methods do when they are called
+    SEMANTIC = "semantic"  # at what it is for: solving tasks, learning, stopping attacks
 
 
 @dataclass(frozen=True)
@@ -17,6 +26,7 @@ class Case:
 
     rule: str
     check: Callable[[], None]
+    level: CaseLevel = CaseLevel.RUNTIME
 
     def __call__(self) -> None:
         self.check()
@@ -39,7 +49,7 @@ def registrable(kind: str, cls: type[Any]) -> Case:
         wrong = fault(found, cls)
         demand(not wrong, wrong)
 
-    return Case("can be registered", check)
+    return Case("can be registered", check, CaseLevel.STATIC)
 
 
 def make(cls: type[Any], options: Mapping[str, Json]) -> Any:

@@ -1,39 +1,133 @@
-"""What every check of the judge must keep."""
+"""What every check of the judge must keep, tried on sound and unsound tasks of ``calculation``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import Any
 
-from selfchal.core.judge import OF_CHECKS, ComparingCheck
+from selfchal.core.arena import Arena
+from selfchal.core.environment import Environment
+from selfchal.core.evidence import Attempt
+from selfchal.core.judge import OF_CHECKS, Check, ComparingCheck, Filter, Finding
+from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.findings import expect_finding
-from selfchal.testing.conformance.case import Case, demand, make, registrable
+from selfchal.judging.runner import SandboxTaskRunner
+from selfchal.judging.trials import gather_evidence
+from selfchal.pipeline.manifest import parse_config
+from selfchal.plugins.registry import load_plugins
+from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
+
+ENVIRONMENT = "calculation"
+SECRET = "conformance"
+
+
+def _make_task(identifier: str, word: str, shift: int, **changes: Any) -> Task:
+    sound = Task(
+        identifier,
+        ENVIRONMENT,
+        {},
+        f"Decode the Caesar message '{word}' that was shifted by {shift}.",
+        f"def evaluate(answer):\n    return answer == caesar_decode('{word}', {shift})",
+        f"result = caesar_decode('{word}', {shift})",
+        tuple(f"result = caesar_decode('{word}', {other})" for other in range(shift + 1, shift + 4)),
+    )
+    return replace(sound, **changes)
+
+
+TASKS = (
+    _make_task("sound", "khoor", 3),
+    _make_task("sound too", "zruog", 3),
+    _make_task("alike", "khoor", 3),
+    _make_task("accepts everything", "khoor", 3, evaluate="def evaluate(answer):\n    return True"),
+    _make_task("raises", "khoor", 3, solution="result = caesar_decode('khoor')"),
+    _make_task("odd words", "khoor", 3, instruction="\ud800 <b>Ünïcode</b> " * 400),
+)
 
 
 def check_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> list[Case]:
-    """The cases for a check class with these options."""
-
-    def stands_in_the_funnel() -> None:
-        demand(
-            cls.stage in OF_CHECKS,
-            f"stage is {cls.stage!r}; checks stand from {OF_CHECKS[0]} to {OF_CHECKS[-1]}",
-        )
-
-    def is_made_from_its_options() -> None:
-        make(cls, options or {})
-
-    def finds_something_of_each_task() -> None:
-        made = make(cls, options or {})
-        tasks = [Task(f"t{i}", "", {}, "Do it.", "def evaluate(): return True", "", ()) for i in range(3)]
-        if isinstance(made, ComparingCheck):
-            found = [expect_finding(one) for one in made.compare(tasks, (), ())]
-            demand(len(found) == len(tasks), f"compare() of {len(tasks)} tasks gave {len(found)} findings")
-
+    """The cases for a check class with these options. Code of the tasks runs in the sandbox ``process``."""
+    kit = _Kit(cls, options or {})
     return [
         registrable("check", cls),
-        Case("stands in the funnel after the paper's filter", stands_in_the_funnel),
-        Case("is made from its options", is_made_from_its_options),
-        Case("has a finding for each task that it compares", finds_something_of_each_task),
+        Case("stands in the funnel after the paper's filter", kit.stands_in_the_funnel, CaseLevel.STATIC),
+        Case("is made from its options", kit.is_made_from_its_options),
+        Case("has a finding for each task, whatever it holds", kit.finds_something_of_each_task),
+        Case("finds the same again", kit.finds_the_same_again),
+        Case("says why it refuses a task", kit.says_why),
     ]
+
+
+class _Kit:
+    def __init__(self, cls: type[Any], options: Mapping[str, Json]) -> None:
+        self.cls, self.options = cls, options
+
+    @cached_property
+    def found(self) -> list[Finding]:
+        """What it finds at first, which several cases look at."""
+        return self._find_all()
+
+    def stands_in_the_funnel(self) -> None:
+        stages = f"{OF_CHECKS[0]} to {OF_CHECKS[-1]}"
+        demand(self.cls.stage in OF_CHECKS, f"stage is {self.cls.stage!r}; checks stand from {stages}")
+
+    def is_made_from_its_options(self) -> None:
+        make(self.cls, self.options)
+
+    def finds_something_of_each_task(self) -> None:
+        demand(len(self.found) == len(TASKS), "there is not a finding for each task")
+
+    def finds_the_same_again(self) -> None:
+        for task, once, again in zip(TASKS, self.found, self._find_all(), strict=True):
+            same = once.outcome is again.outcome
+            demand(same, f"of the task {task.id!r} it found {once.outcome}, and then {again.outcome}")
+
+    def says_why(self) -> None:
+        for task, found in zip(TASKS, self.found, strict=True):
+            told = found.reason or found.outcome == "passed"
+            demand(told, f"it refuses the task {task.id!r} without a reason: Finding.failed(reason) has one")
+
+    def _find_all(self) -> list[Finding]:
+        check = make(self.cls, self.options)
+        if isinstance(check, ComparingCheck):
+            found = check.compare(list(TASKS), (), ())
+            demand(isinstance(found, list | tuple), f"compare() gave {found!r:.80}, not a list of findings")
+            demand(len(found) == len(TASKS), f"compare() of {len(TASKS)} tasks gave {len(found)} findings")
+            return [self._expect_finding(one, "compare()") for one in found]
+        with _open_runner() as runner:
+            return [self._ask(check, task, runner) for task in TASKS]
+
+    def _ask(self, check: Check, task: Task, runner: SandboxTaskRunner) -> Finding:
+        evidence = gather_evidence(task, runner, Filter.FULL, SECRET)
+        try:
+            found = check.check(task, runner, evidence)
+        except Exception as error:
+            raise AssertionError(f"{task.id}: it raised {type(error).__name__}: {error}") from error
+        return self._expect_finding(found, task.id)
+
+    def _expect_finding(self, given: Any, of: str) -> Finding:
+        try:
+            return expect_finding(given)
+        except TypeError as error:
+            raise AssertionError(f"{of}: {error}") from error
+
+
+def _give_up(environment: Environment, task: Task, attempts: int) -> list[Attempt]:
+    """A solver that does nothing, for checks that ask for attempts."""
+    return [Attempt(False, environment.open(task.context).digest()) for _ in range(attempts)]
+
+
+@contextmanager
+def _open_runner() -> Iterator[SandboxTaskRunner]:
+    plugins = load_plugins()
+    box = plugins.find("sandbox", "process")
+    running: Sandbox = box(parse_config(box.Config, {}, "sandbox"))
+    environment: Environment = make(plugins.find("environment", ENVIRONMENT), {})
+    try:
+        yield SandboxTaskRunner(Arena(environment, running, Limits()), solver=partial(_give_up, environment))
+    finally:
+        running.close()

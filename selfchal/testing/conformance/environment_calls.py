@@ -145,7 +145,8 @@ def make_fitting(
         for name, value in call.kwargs.items():
             caller.learn(name, value)
     specs, world = {tool.name: tool for tool in environment.tools}, environment.open({})
-    made = [caller.call(world, specs[name], kwargs) for name, kwargs in examples]
+    offered = [(name, kwargs) for name, kwargs in examples if name in specs]  # options may leave tools out
+    made = [caller.call(world, specs[name], kwargs) for name, kwargs in offered]
     while len(made) < count:  # anew every so often, or everything would soon be lent, sold or cancelled
         made += caller.explore(environment.open({}), _LENGTH)
     return made

@@ -14,7 +14,7 @@ from selfchal.judging.tool_errors import SLIPS, count_calls, describe_errors
 from selfchal.pipeline.manifest import parse_config
 from selfchal.plugins.registry import load_plugins
 from selfchal.small_envs.world import READER_WROTE
-from selfchal.testing.conformance.case import Case, demand, make, registrable
+from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
 from selfchal.testing.conformance.environment_calls import (
     Arguments,
     Calls,
@@ -38,10 +38,10 @@ def environment_cases(
     """The cases for an environment class with these options. The oracle's code runs in that sandbox;
     ``calls`` random calls are made to every tool host. ``examples`` are calls that work on a fresh world, of
     tools that no held-out task uses and random calls do not find out."""
-    kit = _Kit(cls, options or {}, sandbox, calls, examples)
+    kit, semantic = _Kit(cls, options or {}, sandbox, calls, examples), CaseLevel.SEMANTIC
     return [
         registrable("environment", cls),
-        Case("tools have schemas and descriptions", kit.tools_are_described),
+        Case("tools have schemas and descriptions", kit.tools_are_described, CaseLevel.STATIC),
         Case("tools work", kit.tools_work),
         Case("fresh worlds are equal and unchanged", kit.worlds_start_alike),
         Case("no call raises, whatever its arguments", kit.calls_never_raise),
@@ -54,8 +54,8 @@ def environment_cases(
         Case("tools that read change nothing", kit.readers_change_nothing),
         Case("exploration contexts open worlds, the same for the same seed", kit.contexts_open),
         Case("test tasks have ids of their own, always the same", kit.test_tasks_are_told_apart),
-        Case("the oracle solves test tasks, doing nothing does not", kit.oracle_solves),
-        Case("nonsense solves no test task, however long it is", kit.nonsense_solves_nothing),
+        Case("the oracle solves test tasks, doing nothing does not", kit.oracle_solves, semantic),
+        Case("nonsense solves no test task, however long it is", kit.nonsense_solves_nothing, semantic),
     ]
 
 
@@ -64,7 +64,7 @@ class _Kit:
         self, cls: type[Any], options: Mapping[str, Json], sandbox: str, calls: int, examples: Calls
     ) -> None:
         self.cls, self.options, self.sandbox, self.calls = cls, options, sandbox, calls
-        self.examples = examples
+        self.examples = examples or getattr(cls, "example_calls", ())  # a class need not have it
 
     def environment(self) -> Environment:
         made: Environment = make(self.cls, self.options)
@@ -121,7 +121,7 @@ class _Kit:
                 name in worked,
                 f"no call of {name} worked in {counts[name]['calls']} tries; the last one gave "
                 f"{[call.value for call in made if call.name == name][-1]!r:.200}. Mend the tool, or give "
-                "a held-out task whose solution uses it, or a call of it among examples",
+                "a held-out task whose solution uses it, or a call of it in the attribute example_calls",
             )
         writers = [spec.name for spec in self.environment().tools if spec.writes]
         changed = {call.name for call in made if call.changed}

@@ -13,7 +13,7 @@ from typing import Any
 from selfchal.core.model import Capability, Generation, Message, Model, Sampling
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import parse_config
-from selfchal.testing.conformance.case import Case, demand, make, registrable
+from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
 
 TALK = [Message("system", "Answer in one word."), Message("user", "How many days has a week?")]
 MOST_CALLS = 10_000  # of advance: far more than the turns of these cases take
@@ -25,7 +25,7 @@ def model_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> li
     kit = _Kit(cls, options or {})
     cases = [
         registrable("model", cls),
-        Case("says what it gives without being loaded", kit.says_what_it_gives),
+        Case("says what it gives without being loaded", kit.says_what_it_gives, CaseLevel.STATIC),
         Case("renders a conversation to ids that only grow", kit.renders_to_ids),
         Case("gives one turn a prompt, with a log-probability a token", kit.gives_turns),
         Case("gives the same again with the same seed", kit.gives_the_same_again),
@@ -33,7 +33,8 @@ def model_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> li
         Case("streams every turn to its end, whenever it joined", kit.streams_turns),
     ]
     if Capability.GRADIENTS in kit.given:
-        cases.append(Case("speaks as before once its weights were saved and loaded", kit.loads_weights))
+        rule = "speaks as before once its weights were saved and loaded"
+        cases.append(Case(rule, kit.loads_weights, CaseLevel.SEMANTIC))
     return [*cases, Case("can be closed", kit.closes)]
 
 

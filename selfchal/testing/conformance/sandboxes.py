@@ -7,7 +7,8 @@ from typing import Any
 
 from selfchal.core.sandbox import GUARANTEES, Limits, Program, Sandbox, Status
 from selfchal.core.world import Json, ToolResult
-from selfchal.testing.conformance.case import Case, demand, make, registrable
+from selfchal.testing.attacks.run import run_attacks
+from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
 
 
 class Echo:
@@ -48,12 +49,22 @@ def sandbox_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
 
         return check
 
-    return [registrable("sandbox", cls), *(Case(text, bind(rule)) for text, rule in rules.items())]
+    return [
+        registrable("sandbox", cls),
+        *(Case(text, bind(rule)) for text, rule in rules.items()),
+        Case("keeps out what it promises to keep out", bind(_stops_attacks), CaseLevel.SEMANTIC),
+    ]
 
 
 def _states_guarantees(sandbox: Sandbox) -> None:
     missing = [name for name in GUARANTEES if name not in sandbox.guarantees.levels]
     demand(not missing, f"its guarantees do not say: {', '.join(missing)}")
+
+
+def _stops_attacks(sandbox: Sandbox) -> None:
+    surprises = run_attacks(sandbox).surprises
+    told = "; ".join(f"{one.kind}, {one.name}: {one.did}" for one in surprises[:3])
+    demand(not surprises, f"{len(surprises)} attacks got through ({told}); see `selfchal sandbox check`")
 
 
 def _gives_value(sandbox: Sandbox) -> None:

@@ -13,7 +13,7 @@ from selfchal.core.model import Capability
 from selfchal.core.trainer import Trainer
 from selfchal.core.world import Json
 from selfchal.pipeline.trainer_state import find_unloadable
-from selfchal.testing.conformance.case import Case, demand, make, registrable
+from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
 from selfchal.testing.gradient_watch import watch_gradient
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ def trainer_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
     The options must let it learn from a tiny network within seconds, and save a checkpoint before the last
     update: ``{"steps": 6, "checkpoint_every": 2, "learning_rate": 0.02}`` where it has the shared options.
     """
-    kit = _Kit(cls, options or {})
+    kit, static = _Kit(cls, options or {}), CaseLevel.STATIC
     return [
         registrable("trainer", cls),
-        Case("says what it needs and how many episodes it compares", kit.says_what_it_needs),
+        Case("says what it needs and how many episodes it compares", kit.says_what_it_needs, static),
         Case("trains in place, and tells the model and the progress", kit.trains_in_place),
         Case("saves what can be read back", kit.saves_what_can_be_read),
         Case("trains alike with the same seed", kit.trains_alike),
-        Case("stopped and resumed it ends in the same weights", kit.resumes),
-        Case("moves the agent's tokens alone", kit.moves_own_tokens),
+        Case("stopped and resumed it ends in the same weights", kit.resumes, CaseLevel.SEMANTIC),
+        Case("moves the agent's tokens alone", kit.moves_own_tokens, CaseLevel.SEMANTIC),
         Case("takes each group once in one pass", kit.takes_each_group_once),
         Case("rolls out no more than it says", kit.rolls_out_what_it_says),
         Case("ends where nothing could be judged", kit.ends_without_rewards),
