@@ -157,14 +157,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if not body.get("messages"):  # so `selfchal validate` asks whether somebody is here
+            self._answer(400, {"error": {"message": "messages is required"}})
+            return
         said = self.server.answer(body["messages"], int(body.get("seed") or 0))
         message = {"role": "assistant", "content": said}
         read = sum(len(one["content"]) for one in body["messages"])
         usage = {"prompt_tokens": read // 4, "completion_tokens": len(said) // 4}
-        answer = json.dumps(
-            {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
-        ).encode()
-        self.send_response(200)
+        choices = [{"message": message, "finish_reason": "stop"}]
+        self._answer(200, {"choices": choices, "usage": usage})
+
+    def _answer(self, status: int, body: dict[str, object]) -> None:
+        answer = json.dumps(body).encode()
+        self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(answer)))
         self.end_headers()

@@ -191,15 +191,26 @@ def _load(
             return source
         source = source.resolved()
     if isinstance(source, Mapping):
+        _refuse_classes(source)
         rows = copy.deepcopy(dict(source))
         apply_overrides(rows, overrides)
     else:
         rows = read_manifest(Path(source), overrides)
-    _use_plugin_files(rows)
+    use_named_plugins(rows)
     return validate(rows, load_plugins(), trains=trains, loads_model=loads_model)
 
 
-def _use_plugin_files(rows: dict[str, Any]) -> None:
+def _refuse_classes(rows: Mapping[str, Any]) -> None:
+    """Raise ManifestError for a plugin's class: a manifest is stored as text, and read again."""
+    for section, value in rows.items():
+        if isinstance(value, type):
+            raise ManifestError(
+                f"{section}: the class {value.__name__} cannot stand in a manifest; write {{'name': NAME}}, "
+                "and the file that registers it under 'plugins': ['FILE.py']"
+            )
+
+
+def use_named_plugins(rows: dict[str, Any]) -> None:
     """Load the files that the manifest names. What is wrong with the section is left to the validation."""
     named = rows.get("plugins")
     if isinstance(named, list) and all(isinstance(path, str) for path in named):

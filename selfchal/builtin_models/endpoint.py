@@ -14,9 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+
+import httpx
 
 from selfchal.builtin_models.faults import explain_status, find_refusal, read_message, shorten
 from selfchal.builtin_models.hidden_key import HiddenKey
@@ -28,6 +31,9 @@ Json = Any
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 PASSING = frozenset({408, 409, 425, 429, *range(500, 600)})  # statuses that another try may mend
+PROBE_SECONDS = 5.0  # that an endpoint may take to refuse a request
+FOR_ALL = frozenset({401, 402, 403, 404, 405})  # statuses that another request to the path gets as well
+GATEWAY = frozenset({502, 503, 504})  # what stands behind the address does not answer (yet)
 ANSWER_BYTES = 4 * 2**20  # of an answer that holds no text: a list of models is the longest
 
 
@@ -97,6 +103,30 @@ class Endpoint:
     def command(self, path: str, body: Mapping[str, Json]) -> None:
         """A request that is answered by being done."""
         self._request("POST", path, body, _return_whole, ANSWER_BYTES, is_json=False)
+
+    def find_unreachable(self, path: str) -> str:
+        """Why every request for text to this path would fail; empty where one would be answered. One try.
+
+        It is sent a request without a prompt, which endpoints refuse and do not charge for.
+        """
+        url = f"{self.base_url}{path}"
+        try:
+            answer = self._hide_key(self._transport.request("POST", url, b"{}", ANSWER_BYTES))
+            message = self._clean(read_message(answer.body))
+            if answer.status in FOR_ALL:
+                return explain_status(url, answer.status, message, self._key_env)
+            if answer.status in GATEWAY:
+                return f"{url} is not ready (status {answer.status}): {message}; wait until it is."
+            if 200 <= answer.status < 300:
+                self._decode(url, answer.body)
+        except RetryableError as error:
+            if isinstance(error.__cause__, httpx.RemoteProtocolError):
+                return ""  # a small server that stumbles over such a request, and may answer others
+            said = self._clean(str(error)).removesuffix(".")
+            return f"{url} does not answer: {said}. Is the server up, and is the address right?"
+        except ModelError as error:
+            return str(error)
+        return ""
 
     def _request(
         self,
@@ -176,6 +206,18 @@ class Endpoint:
         self._transport.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.ledger.write()
+
+
+def find_unreachable(base_url: str, path: str, key_env: str | None = None) -> str:
+    """See ``Endpoint.find_unreachable``; an endpoint that cannot be made is one that refuses."""
+    try:
+        endpoint = Endpoint(
+            base_url, key_env=key_env, patience=Patience(timeout=PROBE_SECONDS), concurrency=1
+        )
+    except ModelError as error:
+        return str(error)
+    with closing(endpoint):
+        return endpoint.find_unreachable(path)
 
 
 def _read_key(name: str) -> str:

@@ -48,6 +48,13 @@ class OpenAIModel:
         return find_source_obstacle(config.tokenizer, "tokenizer", weights=False)
 
     @classmethod
+    def find_unreachable(cls, config: OpenAIConfig) -> str:
+        from selfchal.builtin_models.endpoint import find_unreachable
+
+        path = "/chat/completions" if config.tokenizer is None else "/completions"
+        return find_unreachable(config.base_url, path, config.api_key_env)
+
+    @classmethod
     def prices(cls, config: OpenAIConfig) -> Prices | None:
         """None where neither price is said, for an endpoint whose tokens cost nothing needs no budget."""
         prices = Prices(config.price_in, config.price_out)

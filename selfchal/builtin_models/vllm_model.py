@@ -34,6 +34,14 @@ class VllmModel:
         return find_source_obstacle(config.path)
 
     @classmethod
+    def find_unreachable(cls, config: VllmConfig) -> str:
+        if config.server is None:
+            return ""
+        from selfchal.builtin_models.endpoint import find_unreachable
+
+        return find_unreachable(f"{config.server.rstrip('/').removesuffix('/v1')}/v1", "/completions")
+
+    @classmethod
     def provides(cls, config: VllmConfig) -> frozenset[Capability]:
         everything = frozenset(Capability)
         return everything if config.train else everything - {Capability.GRADIENTS}

@@ -35,7 +35,7 @@ def validate_file(file: Path, overrides: tuple[str, ...], as_json: bool) -> None
     """Check whether a manifest would start here, without loading a model.
 
     Everything that would stop its run is looked for: options, packages, paths, hub names, keys, the data of
-    the environment, the sandbox.
+    the environment, the sandbox, endpoints. Endpoints are sent no prompt, so asking them costs nothing.
     """
     manifest = load_manifest(file, overrides)
     check_startable(manifest)

@@ -12,6 +12,7 @@ import click
 from selfchal.api.judging import judge_rows
 from selfchal.api.opening import using_environment
 from selfchal.api.reading import Row, RunView, open_run
+from selfchal.api.running import use_named_plugins
 from selfchal.cli.export import FORMATS, export_tasks
 from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.options import plugin_option, read_check, read_options
@@ -165,7 +166,9 @@ def show_coverage(run: Path, as_json: bool) -> None:
     """Show which tools, arguments and tables the kept tasks touch, and what they leave out."""
     view = open_run(run)
     kept = {row["id"]: Task.from_json(row) for row in view.tasks() if row["status"] != EXAM_STATUS}
-    with using_environment(view.manifest()["environment"]) as environment:
+    manifest = view.manifest()
+    use_named_plugins(manifest)
+    with using_environment(manifest["environment"]) as environment:
         seen = coverage(environment, list(kept.values()))
     if as_json:
         say_json(asdict(seen), indent=2)

@@ -5,7 +5,9 @@ and ``selfchal plugins list``. A class without ``requires`` needs nothing more.
 
 What else would stop a plugin when it is made, ``selfchal validate``, and ``selfchal run`` before it
 makes anything, learn from a class method ``find_obstacle(config)``, where there is one: a sentence with the
-cure, empty where nothing is in the way. It loads nothing heavy and takes no time.
+cure, empty where nothing is in the way. It loads nothing heavy and takes no time. What only a request over
+the network can tell, ``selfchal validate`` alone learns from a class method ``find_unreachable(config)``,
+which says it in the same way, takes seconds at most, and costs no money.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from pathlib import Path
 import selfchal
 from selfchal.api.opening import SandboxLike, choose_part, open_sandbox
 from selfchal.api.reading import Row, RunView
+from selfchal.api.running import use_named_plugins
 from selfchal.core.environment import Environment
 from selfchal.core.errors import PluginError, StoreError
 from selfchal.core.sandbox import Limits
@@ -71,7 +72,9 @@ def export_run(view: RunView, write: Write, directory: Path, sandbox: SandboxLik
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise StoreError(f"{directory} is in use; name a directory that is not there yet")
     manifest = view.manifest()
+    use_named_plugins(manifest)
     chosen = choose_environment(manifest["environment"])
+    requirements = list_requirements(chosen)
     section = {"name": chosen.name, **chosen.config.model_dump(mode="json", exclude_defaults=True)}
     with ExitStack() as closing:
         environment = open_environment(chosen, closing)
@@ -84,7 +87,7 @@ def export_run(view: RunView, write: Write, directory: Path, sandbox: SandboxLik
         if not portable:
             why = f": the first stays since {left_out[0][1]}" if left_out else ""
             raise StoreError(f"{view.directory} has no task to export{why}")
-        export = Export(manifest["run"]["name"], environment, list_requirements(chosen), portable)
+        export = Export(manifest["run"]["name"], environment, requirements, portable)
         directory.parent.mkdir(parents=True, exist_ok=True)
         write_whole(directory, lambda part: write(export, part), "choose another directory")
     return Exported(len(portable), left_out)

@@ -31,6 +31,12 @@ def find_obstacle(plugin: type[Any], config: Any) -> str:
     return "" if find is None else str(find(config))
 
 
+def find_unreachable(plugin: type[Any], config: Any) -> str:
+    """What over the network is in this plugin's way, as far as its class can tell; empty where nothing is."""
+    find = getattr(plugin, "find_unreachable", None)  # a plugin need not have it
+    return "" if find is None else str(find(config))
+
+
 def find_unfit_checks(sandbox: type[Any]) -> tuple[str, ...]:
     """The checks of the judge that cannot be made in this sandbox, and would refuse every task."""
     return tuple(getattr(sandbox, "unfit_checks", ()))  # a sandbox need not have it

@@ -1,7 +1,7 @@
 """Will this manifest start here? Everything that would stop a run is asked for, short of loading a model.
 
 The environment and the sandbox are made and closed again, since only that tells whether they can be. Models
-and trainers say what is in their way (``find_obstacle``).
+and trainers say what is in their way (``find_obstacle``), and endpoints are asked whether they answer.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ from selfchal.core.errors import ManifestError, SelfchalError
 from selfchal.pipeline.context import open_environment
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Choice
-from selfchal.pipeline.requirements import find_obstacle
+from selfchal.pipeline.requirements import find_obstacle, find_unreachable
 from selfchal.pipeline.test_sets import list_test_tasks
 
 
 def check_startable(manifest: Manifest) -> None:
     """Raise one ManifestError that lists every obstacle with its section."""
     _raise_where_any(
-        [*_list_plugin_obstacles(manifest), *_try_environment(manifest), *_try_sandbox(manifest)]
+        [
+            *_list_plugin_obstacles(manifest),
+            *_ask_endpoints(manifest),
+            *_try_environment(manifest),
+            *_try_sandbox(manifest),
+        ]
     )
 
 
@@ -35,11 +40,29 @@ def _raise_where_any(obstacles: Sequence[str]) -> None:
         raise ManifestError("; ".join(obstacles))
 
 
-def _list_plugin_obstacles(manifest: Manifest) -> Iterator[str]:
+def _list_choices(manifest: Manifest) -> Iterator[tuple[str, Choice]]:
+    """The sections that name a plugin, each with what stands there."""
     for section in PLUGIN_KINDS:
         choice: Choice | None = getattr(manifest, section)
-        if choice and (obstacle := find_obstacle(choice.plugin, choice.config)):
+        if choice:
+            yield section, choice
+
+
+def _list_plugin_obstacles(manifest: Manifest) -> Iterator[str]:
+    for section, choice in _list_choices(manifest):
+        if obstacle := find_obstacle(choice.plugin, choice.config):
             yield f"{section} {choice.name!r}: {obstacle}"
+
+
+def _ask_endpoints(manifest: Manifest) -> Iterator[str]:
+    """One with another obstacle is not asked, and one that several sections name is asked once."""
+    asked: list[Choice] = []
+    for section, choice in _list_choices(manifest):
+        if choice in asked or find_obstacle(choice.plugin, choice.config):
+            continue
+        asked.append(choice)
+        if unreachable := find_unreachable(choice.plugin, choice.config):
+            yield f"{section} {choice.name!r}: {unreachable}"
 
 
 def _try_environment(manifest: Manifest) -> Iterator[str]:

@@ -20,9 +20,11 @@ import pluggy
 from packaging.requirements import Requirement
 
 from selfchal.core import hookspecs
+from selfchal.core.errors import SelfchalError
 from selfchal.pipeline.hooks import find_hook_fault
 from selfchal.plugins.plugin_files import import_plugin_file, list_plugin_files
 
+_OURS = f"{Path(__file__).parents[1]}{os.sep}"
 DISABLE_VARIABLE = "SELFCHAL_DISABLED_PLUGINS"
 FILE = "file"  # stands for the package of a plugin that has none
 
@@ -169,11 +171,16 @@ def _find_unmet_version(entry: EntryPoint) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """Type and message of an error, and the line of code that raised it."""
+    """Type and message of an error, and the plugin's own line that it came from.
+
+    An error of selfchal's own says what to do in a sentence, so its type would say no more.
+    """
     frames = traceback.extract_tb(error.__traceback__)[1:]  # the first is selfchal's own
     code = [frame for frame in frames if not frame.filename.startswith(("<frozen", importlib.__file__))]
+    code = [frame for frame in code if not frame.filename.startswith(_OURS)] or code
     where = f", line {code[-1].lineno} of {code[-1].filename}" if code else ""
-    return f"{type(error).__name__}: {error}{where}"
+    kind = "" if isinstance(error, SelfchalError) else f"{type(error).__name__}: "
+    return f"{kind}{error}{where}"
 
 
 def _suggest_cure(source: Source) -> str:

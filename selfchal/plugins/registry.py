@@ -155,8 +155,8 @@ def _keep_built_in(offers: list[Registered]) -> list[Failure]:
             item.plugin,
             item.package,
             item.version,
-            f"its {item.kind} {item.name!r} is left out: {hookspecs.PROJECT} has a {item.kind} of that name. "
-            f"Give {item.cls.__name__} another name.",
+            f"its {item.kind} {item.name!r} is left out: one that comes with {hookspecs.PROJECT} has that "
+            f"name. Give {item.cls.__name__} another name.",
         )
         for item in left_out
     ]

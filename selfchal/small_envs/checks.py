@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,8 @@ from selfchal.small_envs.held_out import HeldOut
 from selfchal.small_envs.world import READER_WROTE, SmallWorld, State, find_odd
 from selfchal.tools.tool import Tool, tool
 
+# Names that code beside the tools uses: Python's own, and that of a task's verifier.
+TAKEN = frozenset({*dir(builtins), "evaluate"})
 ToolFunction = Callable[..., Any]
 ExampleCalls = Sequence[tuple[str, Mapping[str, Json]]]  # tools with arguments by name
 
@@ -80,10 +83,20 @@ def make_tools(name: str, reads: Sequence[ToolFunction], writes: Sequence[ToolFu
 
 def _check_function(name: str, function: ToolFunction) -> None:
     called = getattr(function, "__name__", None)  # a partial or an object that can be called has none
+    if inspect.ismethod(function):
+        raise EnvironmentDataError(
+            f"{name}: {called} is a method of an object, and what an object keeps cannot be put back; write "
+            f"it as def {called}(state: dict, …), and keep in the state what the object kept"
+        )
     if not inspect.isfunction(function) or called is None or not called.isidentifier():
         raise EnvironmentDataError(
             f"{name}: {function!r} cannot be a tool, for a tool is called by its name; write it as a "
             "function with def"
+        )
+    if called in TAKEN:
+        raise EnvironmentDataError(
+            f"{name}: a tool cannot be called {called}, for the code of agents and tasks has something else "
+            f"of that name; call it {called}_item, say"
         )
     if inspect.iscoroutinefunction(function):
         raise EnvironmentDataError(

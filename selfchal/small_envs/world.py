@@ -128,7 +128,8 @@ def find_odd(value: Any, name: str = "state", path: tuple[str | int, ...] = ()) 
                 return odd
         return None
     cure = "a list" if isinstance(value, tuple | set | frozenset) else "its text, or a dict of its parts"
-    return f"{where} a {type(value).__name__}, which JSON does not have; keep {cure}"
+    kind = type(value).__name__
+    return f"{where} {'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}, which JSON does not have; keep {cure}"
 
 
 def format_path(path: Sequence[str | int], name: str = "state") -> str:

@@ -112,8 +112,8 @@ def _find_line(error: BaseException) -> str:
     return f", line {frames[-1].lineno} of {frames[-1].filename}" if frames else ""
 
 
-class _TookTooLong(BaseException):
-    """Not an Exception, so that a plugin that catches every Exception is broken off too."""
+class _TookTooLong(KeyboardInterrupt):
+    """As Ctrl-C, which neither a plugin that catches every Exception nor a tool's call takes for its own."""
 
 
 @contextmanager

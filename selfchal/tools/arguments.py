@@ -6,6 +6,7 @@ its name: that is how a native tool call, which has no positional arguments, wri
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import json
@@ -24,11 +25,21 @@ _signature = functools.lru_cache(maxsize=4096)(inspect.signature)
 def _read_form(function: Callable[..., Any]) -> _Form:
     parameters = list(_signature(function).parameters.values())
     plain = all(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters)
+    fresh = tuple(p.name for p in parameters if _is_changeable(p.default))
     variadic = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), None)
     needed = frozenset(p.name for p in parameters if p.default is inspect.Parameter.empty)
     nameless = tuple(p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY)
     names = tuple(p.name for p in parameters)
-    return _Form(names, frozenset(names), needed, plain, nameless, variadic)
+    return _Form(names, frozenset(names), needed, plain, nameless, variadic, fresh)
+
+
+def _is_changeable(default: Any) -> bool:
+    """Lists, dicts, dataclasses: what Python refuses to hash, because it may change."""
+    try:
+        hash(default)
+    except TypeError:
+        return True
+    return False
 
 
 class _Form(NamedTuple):
@@ -41,6 +52,7 @@ class _Form(NamedTuple):
     plain: bool
     nameless: tuple[str, ...]
     variadic: str | None
+    fresh: tuple[str, ...]  # those whose default can be changed, so that each call needs its own
 
     def bound(self, args: Sequence[Json], kwargs: Mapping[str, Json]) -> dict[str, Json] | None:
         """The arguments by name, in any order, where that is simple and right; else None, and inspect may say
@@ -92,10 +104,11 @@ def bind_arguments(
     problem = find_mismatch(function, spec, given, named, converters)
     if problem:
         raise ArgumentError(problem)
-    if not converters:
+    form = _read_form(function)
+    if not converters and not form.fresh:
         return given, named
     bound = _signature(function).bind(*given, **named)
-    variadic = _read_form(function).variadic
+    variadic = form.variadic
     for name, adapter in converters.items():
         if name not in bound.arguments:
             continue
@@ -104,6 +117,9 @@ def bind_arguments(
             bound.arguments[name] = tuple(_convert(spec, name, adapter, one) for one in value)
         else:
             bound.arguments[name] = _convert(spec, name, adapter, value)
+    for name in form.fresh:
+        if name not in bound.arguments:
+            bound.arguments[name] = copy.deepcopy(_signature(function).parameters[name].default)
     return bound.args, bound.kwargs
 
 

@@ -14,7 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, Required  # a dependency of pydantic
 
 from pydantic import TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic.errors import (
+    PydanticInvalidForJsonSchema,
+    PydanticSchemaGenerationError,
+    PydanticUserError,
+)
 from pydantic.fields import FieldInfo
 from typing_extensions import Doc, TypedDict
 
@@ -35,11 +39,18 @@ def make_schema(hint: Any, mode: Literal["validation", "serialization"] = "valid
     """
     try:
         raw = make_adapter(hint).json_schema(mode=mode, by_alias=True)
-    except (PydanticSchemaGenerationError, PydanticUserError, NameError) as error:
-        raise NoSchemaError(f"{hint!r}: {str(error).splitlines()[0]}") from error
+    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema) as error:
+        raise NoSchemaError(_write_hint(hint)) from error
+    except (PydanticUserError, NameError) as error:
+        raise NoSchemaError(f"{_write_hint(hint)}: {str(error).splitlines()[0]}") from error
     schema = _tidy(raw, raw.get("$defs", {}), ())
     schema.pop("description", None)  # the docstring of a class speaks to programmers
     return schema
+
+
+def _write_hint(hint: Any) -> str:
+    """As people write it: a class by its name."""
+    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else repr(hint)
 
 
 def make_adapter(hint: Any) -> TypeAdapter[Any]:

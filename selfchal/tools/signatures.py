@@ -12,7 +12,13 @@ from typing import Any
 from selfchal.core.world import Json
 
 _NAMES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
-_FORMATS = {"date": "'YYYY-MM-DD'", "date-time": "'YYYY-MM-DDTHH:MM:SS'", "time": "'HH:MM:SS'"}
+# How texts of these formats are written, for a call form.
+FORMATS = {
+    "date": "'YYYY-MM-DD'",
+    "date-time": "'YYYY-MM-DDTHH:MM:SS'",
+    "time": "'HH:MM:SS'",
+    "duration": "'PT1H30M'",
+}
 
 
 def write_signature(
@@ -55,7 +61,7 @@ def write_type(schema: Mapping[str, Json]) -> str:
     if kind == "object":
         return _write_object(schema)
     if kind == "string":
-        return _FORMATS.get(schema.get("format", ""), "str")
+        return FORMATS.get(schema.get("format", ""), "str")
     return _NAMES.get(str(kind), "Any")
 
 

@@ -52,7 +52,9 @@ class Tool:
             return ToolResult(str(error), ok=False, raises=True)
         try:
             value = self.function(*given, **named)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 — what a tool raises is an observation (CONTRIBUTING.md#invariant-3)
+        except KeyboardInterrupt:
+            raise  # the person's own
+        except BaseException as error:  # noqa: BLE001 — what a tool raises is an observation (CONTRIBUTING.md#invariant-3)
             kind = type(error).__name__
             return ToolResult(f"{kind}: {error}", ok=False, raises=True, error=kind)
         try:

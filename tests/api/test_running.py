@@ -50,6 +50,14 @@ def test_a_faulty_manifest_is_a_sentence() -> None:
         selfchal.load_manifest(SMALL, ["trainer.stepps=3"])
 
 
+def test_a_class_in_a_manifest_is_a_sentence_with_the_cure() -> None:
+    class Shelf:
+        name = "shelf"
+
+    with pytest.raises(ManifestError, match=r"environment: the class Shelf .*'plugins': \['FILE\.py'\]"):
+        selfchal.run({**SMALL, "environment": Shelf})
+
+
 def test_the_oracle_solves_what_doing_nothing_does_not() -> None:
     tasks = ["evaluation.tasks=5"]
     oracle = selfchal.evaluate("calculation", policy="oracle", overrides=tasks)

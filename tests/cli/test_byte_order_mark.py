@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.misbehaving import NO_PROMPT, serving
+
 TASK = (
     '{"instruction": "Turn \\"stressed\\" around.", "solution": "result = reverse_string(\'stressed\')", '
     '"evaluate": "def evaluate(a):\\n    return a == \'desserts\'", '
     '"failures": ["result = \'a\'", "result = \'b\'", "result = \'c\'"]}\n'
 )
+NOBODY = "http://127.0.0.1:9/v1"
 MANIFEST = """run: {name: "x"}
 environment: {name: "calculation"}
 model: {name: "openai", base_url: "http://127.0.0.1:9/v1", model: "m"}
@@ -35,10 +38,11 @@ def test_a_byte_order_mark_changes_nothing(
     selfchal: Callable[..., Any], tmp_path: Path, name: str, text: str, command: tuple[str, ...]
 ) -> None:
     said = []
-    for mark in (b"", codecs.BOM_UTF8):
-        file = tmp_path / name
-        file.write_bytes(mark + text.encode())
-        ended = selfchal(*(str(file) if part == "FILE" else part for part in command))
-        said.append((ended.code, ended.out))
+    with serving(NO_PROMPT) as server:
+        for mark in (b"", codecs.BOM_UTF8):
+            file = tmp_path / name
+            file.write_bytes(mark + text.replace(NOBODY, server.url).encode())
+            ended = selfchal(*(str(file) if part == "FILE" else part for part in command))
+            said.append((ended.code, ended.out))
     assert said[0] == said[1]
     assert said[0][0] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.pipeline.store import Store
 from tests.cli.conftest import Selfchal
+from tests.support.misbehaving import NO_PROMPT, serving
 
 MANIFEST = """
 environment: {name: calculation}
-model: {name: openai, base_url: "http://127.0.0.1:9/v1", model: m}
+model: {name: openai, base_url: "URL", model: m}
 """
 SENTENCE = "Reverse the word that stands in front of the number three, and count its letters after that. "
 LISTINGS = (
@@ -35,10 +37,9 @@ LISTINGS = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working folder with a manifest, a run of one kept and one refused task, tasks, and a server."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.yaml").write_text(MANIFEST)
     (tmp_path / "tasks.jsonl").write_text('{"instruction": "x"}\n')
     server = Path(__file__).parents[1] / "support" / "mcp_server.py"
     command = f'{{"command": "{sys.executable}", "args": ["{server}", "memory"]}}'
@@ -50,7 +51,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ) as store:
         store.put_tasks(1, [(task, "train")])
         store.put_proposals(1, "1/0", [Proposal(0, 1, fell, raw=SENTENCE)], [])
-    return tmp_path
+    with serving(NO_PROMPT) as endpoint:
+        (tmp_path / "m.yaml").write_text(MANIFEST.replace("URL", endpoint.url))
+        yield tmp_path
 
 
 @pytest.mark.usefixtures("folder")

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from selfchal.core.task import Task
+from selfchal.pipeline.store import Store
 from selfchal.plugins.plugin_files import FILES_VARIABLE
 from tests.cli.conftest import Selfchal
+from tests.support.misbehaving import NO_PROMPT, serving
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LIAR = """
@@ -98,11 +101,12 @@ def test_a_plugin_is_shown_with_its_file_and_options(selfchal: Selfchal) -> None
 
 def test_a_manifest_names_files_with_plugins(selfchal: Selfchal, tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.yaml"
-    manifest.write_text(
-        f"plugins: [{EXAMPLES / 'coffee_bar.py'}]\nenvironment: {{name: coffee_bar}}\n"
-        "model: {name: openai, base_url: 'http://127.0.0.1:1/v1', model: m}\n"
-    )
-    ended = selfchal("validate", manifest)
+    with serving(NO_PROMPT) as server:
+        manifest.write_text(
+            f"plugins: [{EXAMPLES / 'coffee_bar.py'}]\nenvironment: {{name: coffee_bar}}\n"
+            f"model: {{name: openai, base_url: '{server.url}', model: m}}\n"
+        )
+        ended = selfchal("validate", manifest)
     assert ended.code == 0, ended.err
     manifest.write_text(manifest.read_text().replace("coffee_bar.py", "tea_bar.py"))
     ended = selfchal("validate", manifest)
@@ -110,6 +114,25 @@ def test_a_manifest_names_files_with_plugins(selfchal: Selfchal, tmp_path: Path)
         2,
         True,
     )
+
+
+def test_what_asks_a_run_for_its_environment_loads_the_files_of_its_manifest(
+    selfchal: Selfchal, tmp_path: Path
+) -> None:
+    manifest = {
+        "plugins": [str(EXAMPLES / "coffee_bar.py")],
+        "run": {"name": "bar"},
+        "environment": {"name": "coffee_bar"},
+        "model": {"name": "seedling"},
+        "rollout": {"max_steps": 15, "action_format": "code"},
+    }
+    task = Task("a1", "coffee_bar", {}, "Order tea.", "def evaluate(): return True", "order('tea')", ())
+    with Store.create(tmp_path / "run", manifest) as store:
+        store.put_tasks(1, [(task, "train")])
+    ended = selfchal("tasks", "coverage", tmp_path / "run")
+    assert (ended.code, "1 tasks" in ended.out) == (0, True), ended.err
+    ended = selfchal("tasks", "export", tmp_path / "run", "--to", "trl", tmp_path / "out")
+    assert (ended.code, "coffee_bar.py, which is on this machine alone" in ended.err) == (2, True)
 
 
 def test_an_error_comes_with_its_traceback_on_demand(

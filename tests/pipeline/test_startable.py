@@ -12,6 +12,7 @@ from selfchal.core.errors import ManifestError
 from selfchal.pipeline.manifest import validate
 from selfchal.pipeline.startable import check_startable
 from selfchal.plugins import load_plugins
+from tests.support.misbehaving import NO_PROMPT, serving
 
 ENDPOINT = {"name": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m"}
 SOUND: dict[str, Any] = {"environment": {"name": "calculation"}, "model": ENDPOINT}
@@ -23,7 +24,8 @@ def check(**changes: Any) -> None:
 
 def test_a_sound_manifest_starts_and_needs_no_torch() -> None:
     loaded = "torch" in sys.modules
-    check()
+    with serving(NO_PROMPT) as server:
+        check(model={**ENDPOINT, "base_url": server.url})
     assert loaded or "torch" not in sys.modules
 
 
@@ -44,6 +46,10 @@ def test_a_sound_manifest_starts_and_needs_no_torch() -> None:
             "challenger 'openai': api_key_env",
         ),
         ({"environment": {"name": "retail", "data": "/no/such"}}, "environment 'retail': "),
+        (
+            {"challenger": {**ENDPOINT, "model": "c"}},
+            "challenger 'openai': http://127.0.0.1:9/v1.* does not answer",
+        ),
     ],
 )
 def test_each_obstacle_is_named_with_its_section(changes: dict[str, Any], said: str) -> None:

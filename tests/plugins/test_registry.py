@@ -79,6 +79,10 @@ def test_a_missing_dependency_names_plugin_package_module_and_spares_the_rest(in
     [
         ("x = 0\n1 / x", "ZeroDivisionError: division by zero, line 2 of "),
         ("raise SystemExit(3)", "SystemExit: 3, line 1 of "),
+        (
+            "import selfchal\nselfchal.small_environment('x', start={})",
+            "x has no tools; list functions under reads= and writes=, line 2 of ",
+        ),
         ("def broken(:", "SyntaxError: invalid syntax (bad_pack.py, line 1)"),
         (
             "from selfchal import no_such_name",
@@ -147,7 +151,8 @@ def test_a_check_named_as_a_standard_one_is_left_out_and_says_so(
     assert choose_checks(plugins, [], "checks")
     told = find_failure(plugins, plugin)
     assert (
-        f"of package own-pack 1.0: its check {name!r} is left out: selfchal has a check of that name" in told
+        f"of package own-pack 1.0: its check {name!r} is left out: one that comes with selfchal has that name"
+        in told
     )
     assert "another name" in told
 

@@ -69,6 +69,22 @@ async def later(state: State) -> str:
     return "ok"
 
 
+def print(state: State, item: str) -> str:  # noqa: A001 — as a beginner writes it
+    """Print a label."""
+    return item
+
+
+def evaluate(state: State, item: str) -> str:
+    """Say what an item is worth."""
+    return item
+
+
+class Shop:
+    def sell(self, item: str) -> str:
+        """Sell an item."""
+        return item
+
+
 START = {"items": ["milk"]}
 
 
@@ -97,6 +113,11 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: make(writes=[untyped]), "the parameter item has no type"),
     (lambda: make(reads=[stateless]), "stateless has no parameter for the state; write it first"),
     (lambda: make(reads=[later]), "later is async"),
+    (lambda: make(reads=[print]), "a tool cannot be called print"),
+    (lambda: make(reads=[evaluate]), "a tool cannot be called evaluate"),
+    (lambda: make(writes=[Shop().sell]), "sell is a method of an object"),
+    (lambda: make(start={"items": [Shop]}), "state['items'][0] as a type"),
+    (lambda: make(start={"items": object()}), "state['items'] as an object, which JSON does not have"),
     (lambda: make(reads=[lambda state: 1]), "cannot be a tool, for a tool is called by its name"),
     (lambda: make(reads=[show, show]), "two tools are called show"),
     (lambda: make(reads=[show], writes=[show]), "two tools are called show"),

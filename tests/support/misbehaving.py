@@ -86,6 +86,10 @@ def answer(body: Any, status: int = 200, **headers: str) -> Reply:
     return reply
 
 
+# What an endpoint says to a request without a prompt, by which ``selfchal validate`` asks whether it is there.
+NO_PROMPT = answer({"error": {"message": "messages is required"}}, 400)
+
+
 def drip(start: bytes, drop: bytes, pause: float = 0.05) -> Reply:
     """``start``, and then ``drop`` again and again for as long as somebody reads it."""
 

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from selfchal.builtin_envs.mcp.snapshot import canonical
 from selfchal.core.text import replace_surrogates_within
 from selfchal.core.world import Json
 
@@ -47,6 +50,11 @@ class Answer:
 
     value: Json
     ok: bool = True
+
+    @cached_property
+    def text(self) -> str:
+        """The value as text, equal for equal values."""
+        return canonical(self.value)
 
 
 class Connection(Protocol):
@@ -147,6 +155,12 @@ def _read_block(block: Mapping[str, Json]) -> str:
 
 def _read_resource(resource: Mapping[str, Json]) -> str:
     return str(resource.get("text", f"[{resource.get('uri')}]"))
+
+
+def suggest(name: str, known: Sequence[str]) -> str:
+    """What somebody may have meant who wrote the name of no tool."""
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
 
 
 def find_cause(error: BaseException) -> BaseException:

@@ -76,8 +76,8 @@ class PrivateCopy:
 
     def _list_stamps(self) -> dict[str, _Stamp]:
         if self.is_file:
-            paths = {name: self._find(name) for name in _BESIDE}
-            return {name: _stamp(path.stat()) for name, path in paths.items() if path.exists()}
+            stamps = {name: _find_stamp(f"{self.path}{name}") for name in _BESIDE}
+            return {name: stamp for name, stamp in stamps.items() if stamp is not None}
         found: dict[str, _Stamp] = {}
         for folder, folders, files in os.walk(self.path):
             for name in files:
@@ -114,6 +114,14 @@ class PrivateCopy:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def _find_stamp(path: str) -> _Stamp | None:
+    """None where there is no such file. Looked at with every call, hence no ``Path``."""
+    try:
+        return _stamp(os.stat(path))
+    except FileNotFoundError:
+        return None
 
 
 def _stamp(status: os.stat_result) -> _Stamp:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from selfchal.builtin_envs.mcp.config import RESTART, Reset, ResetSpec, State, StateSpec
 from selfchal.builtin_envs.mcp.configuration import ServerEntry
-from selfchal.builtin_envs.mcp.connection import Answer
+from selfchal.builtin_envs.mcp.connection import Answer, suggest
 from selfchal.builtin_envs.mcp.disk import Content, PrivateCopy, load, snapshot_of
 from selfchal.builtin_envs.mcp.live import LiveServer
 from selfchal.builtin_envs.mcp.snapshot import Snapshot, make_snapshot, sha256_of
@@ -154,6 +154,7 @@ class KeptInside:
         return LiveServer(entry, timeout)
 
     def start(self, live: LiveServer) -> Snapshot:
+        self._check_tools(live)
         self._reset(live)
         answer = self._look(live)
         if not answer.ok:
@@ -182,6 +183,16 @@ class KeptInside:
             return before
         after = self._snapshot((*before.content, (made.tool, made.arguments)), self._look(live).value)
         return after if made.ok or after.digest != before.digest else before
+
+    def _check_tools(self, live: LiveServer) -> None:
+        """Raises EnvironmentDataError where the server has no tool of a name that is declared."""
+        listed = [tool.name for tool in live.connection.tools]
+        resets = self.reset.tool if isinstance(self.reset, ResetSpec) else None
+        for section, name in (("state", self.tool), ("reset", resets)):
+            if name is not None and name not in listed:
+                raise EnvironmentDataError(
+                    f"{section}: server {live.entry.name!r} has no tool {name!r}; {suggest(name, listed)}"
+                )
 
     def _look(self, live: LiveServer) -> Answer:
         return live.call(self.tool, self.arguments)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from selfchal.builtin_envs.mcp.config import READ_ONLY, McpConfig, ResetSpec, State, StateSpec
 from selfchal.builtin_envs.mcp.configuration import ServerEntry, fill_in
-from selfchal.builtin_envs.mcp.connection import ListedTool
+from selfchal.builtin_envs.mcp.connection import ListedTool, suggest
 from selfchal.builtin_envs.mcp.probing import Findings, probe
 from selfchal.builtin_envs.mcp.schemas import OfferedTool, choose_name, offer
 from selfchal.builtin_envs.mcp.server import Server
@@ -76,8 +76,9 @@ def _open(config: McpConfig, entries: Mapping[str, ServerEntry], key: str) -> Op
         for name, entry in entries.items():
             state, reset = _fill_in_path(config.state[name], name), config.reset.get(name)
             servers[name] = Server(entry, state, reset, config.timeout, config.processes)
-            _offer_tools(config, servers[name], tools, notes)
         _check_names(config, servers)
+        for server in servers.values():
+            _offer_tools(config, server, tools, notes)
         if not tools:
             raise EnvironmentDataError(
                 f"no tool is left to offer: {'; '.join(notes) or 'the servers list none'}"
@@ -170,4 +171,5 @@ def _check_names(config: McpConfig, servers: Mapping[str, Server]) -> None:
     for section, names in (("hide", config.hide), ("reads", config.reads), ("arguments", config.arguments)):
         for name in names:
             if name not in known and not name.endswith("*"):
-                raise EnvironmentDataError(f"{section}: no server has a tool {name!r}")
+                hint = suggest(name, sorted(known))
+                raise EnvironmentDataError(f"{section}: no server has a tool {name!r}; {hint}")

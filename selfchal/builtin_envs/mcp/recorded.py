@@ -12,7 +12,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from selfchal.builtin_envs.mcp.connection import Answer
 from selfchal.builtin_envs.mcp.snapshot import Snapshot, canonical
@@ -40,7 +41,7 @@ class Recorded:
         """
         if self.answer.ok != other.answer.ok or self.after.digest != other.after.digest:
             return False
-        return not self.answer.ok or canonical(self.answer.value) == canonical(other.answer.value)
+        return not self.answer.ok or self.answer.text == other.answer.text
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Recordings:
         with self._lock:
             earlier = self._kept.get(key)
             if earlier is None:
-                size = len(key[2]) + len(canonical(recorded.answer.value))
+                size = len(key[2]) + len(recorded.answer.text)
                 if recorded.after.key != key[0]:  # a state that nobody else may hold
                     size += _BYTES_A_CHARACTER * recorded.after.size
                 self._kept[key] = recorded, size
@@ -102,13 +103,16 @@ def describe_disagreement(one: Recorded, other: Recorded) -> str:
 def find_todays_date(answer: Answer, arguments: Mapping[str, Json], before: Snapshot) -> str | None:
     """A sentence where an answer holds today's date, which stands neither in the call nor in the state: a
     clock that shows days does not move on while it is watched."""
-    now = datetime.now(UTC)
-    days = (now + timedelta(days=shift) for shift in (-1, 0, 1))  # it may be tomorrow elsewhere
-    said = canonical(answer.value)
-    found = [date for date in (day.strftime("%Y-%m-%d") for day in days) if date in said]
+    found = [day for day in _list_dates(datetime.now(UTC).date()) if day in answer.text]
     if not found or found[0] in canonical([dict(arguments), before.view]):
         return None
     return f"it answers with today's date, {found[0]}, which nobody gave it"
+
+
+@lru_cache(maxsize=2)
+def _list_dates(today: date) -> tuple[str, ...]:
+    """It may be tomorrow elsewhere, or yesterday."""
+    return tuple(str(today + timedelta(days=shift)) for shift in (-1, 0, 1))
 
 
 def key_of(before: Snapshot, tool: str, arguments: Mapping[str, Json]) -> Key:

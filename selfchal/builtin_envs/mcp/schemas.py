@@ -12,8 +12,10 @@ from typing import Any
 
 from selfchal.builtin_envs.mcp.connection import ListedTool
 from selfchal.core.world import Json, ToolSpec
+from selfchal.tools.signatures import FORMATS
 
-_TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_TYPES = {"integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_CODES_OWN = frozenset({*dir(builtins), "evaluate"})  # Python's names, and that of a task's verifier
 _DEEPEST = 4  # levels of objects that a call form shows
 
 
@@ -64,9 +66,9 @@ def offer(listed: ListedTool, server: str, name: str, fixed: Mapping[str, Json],
 
 
 def choose_name(tool: str, server: str, taken: Sequence[str]) -> str:
-    """A Python name. The server's comes before it where the tool's is taken, or is Python's own."""
+    """A Python name. The server's comes before it where the tool's is taken, or is one that code uses."""
     name = _as_identifier(tool)
-    if name in taken or keyword.iskeyword(name) or name in dir(builtins):
+    if name in taken or keyword.iskeyword(name) or name in _CODES_OWN:
         name = f"{_as_identifier(server)}_{name}"
     return name
 
@@ -112,6 +114,8 @@ def format_type(schema: Json, root: Mapping[str, Json], depth: int = 0) -> str:
     if kind == "object" and schema.get("properties"):
         parts = schema["properties"].items()
         return "{" + ", ".join(f"{key!r}: {format_type(part, root, depth + 1)}" for key, part in parts) + "}"
+    if kind == "string":
+        return FORMATS.get(schema.get("format", ""), "str")
     return "dict" if kind == "object" else _TYPES.get(str(kind), "Any")
 
 

@@ -18,6 +18,7 @@ from selfchal.core.world import Change, Json
 
 _NAMES = ("id", "uuid", "key", "name", "title", "path")  # fields that name a record, the first there is
 _ORDER = "order"
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 Path = tuple[str | int, ...]
 
@@ -44,7 +45,7 @@ def make_snapshot(key: str, view: Json, content: Any, ignore: Sequence[str] = ()
 
 
 def canonical(value: Json) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _encode(value)
 
 
 def sha256_of(value: Json) -> str:

@@ -86,8 +86,17 @@ def make_one_whose_held_out_task_is_wrong(section: Options) -> None:
 
 
 def make_one_whose_state_cannot_be_seen(section: Options) -> None:
-    wrong = section | {"state": {"tool": "no_such_tool"}, "reset": "restart"}
+    shown_by = {"tool": "die", "arguments": {"word": "now"}}
+    wrong = section | {"state": shown_by, "reset": "restart"}
     with pytest.raises(EnvironmentDataError, match="fails when its state is asked for"):
+        selfchal.open_environment(wrong)
+
+
+def make_one_whose_state_no_tool_shows(section: Options) -> None:
+    wrong = section | {"state": {"tool": "no_such_tool"}, "reset": "restart"}
+    with pytest.raises(
+        EnvironmentDataError, match="'items' has no tool 'no_such_tool'; there are: list_items"
+    ):
         selfchal.open_environment(wrong)
 
 
@@ -100,6 +109,7 @@ ENDS = [
     interrupt_a_call,
     make_one_whose_held_out_task_is_wrong,
     make_one_whose_state_cannot_be_seen,
+    make_one_whose_state_no_tool_shows,
 ]
 
 

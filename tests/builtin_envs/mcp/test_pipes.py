@@ -73,3 +73,10 @@ def test_a_server_that_does_not_come_up_leaves_nothing_and_says_why(entry: Serve
     with pytest.raises(EnvironmentDataError, match=said):
         PipeConnection(entry, folder, 20.0)
     assert not folder.exists()
+
+
+def test_a_variable_of_any_name_reaches_the_server() -> None:
+    say = "import os, sys; sys.exit(os.environ['npm_config_//registry/:_token'])"
+    entry = ServerEntry("shy", sys.executable, ("-c", say), {"npm_config_//registry/:_token": "is here"})
+    with pytest.raises(EnvironmentDataError, match="it wrote: is here"):
+        PipeConnection(entry, background().make_folder(), timeout=10)

@@ -17,9 +17,13 @@ from selfchal.builtin_envs.mcp.environment import Mcp
 from selfchal.builtin_envs.mcp.opening import close_servers
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.testing.conformance.environments import environment_cases
-from tests.builtin_envs.mcp import real_tasks
+from tests.builtin_envs.mcp import real_tasks, tau2_servers
+from tests.cli.conftest import Selfchal
+from tests.cli.conftest import selfchal as selfchal_command
+from tests.support.oracle_endpoint import serve_oracle
 from tests.support.real_servers import npm_server, pypi_server
 
+__all__ = ["selfchal_command"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DATE = "1767225600 +0000"  # so that a commit is the same whenever it is made
 Made = dict[str, Any]
@@ -78,6 +82,14 @@ def everything(folder: Path) -> Made:
     }
 
 
+def retail(folder: Path) -> Made:
+    return tau2_servers.make("retail", folder)
+
+
+def airline(folder: Path) -> Made:
+    return tau2_servers.make("airline", folder)
+
+
 # Calls that work on a fresh world, of tools that random arguments hardly ever fit.
 EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "filesystem": [
@@ -101,6 +113,7 @@ EXAMPLES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("git_show", {"revision": "HEAD"}),
         ("git_diff", {"target": "main"}),
     ],
+    **tau2_servers.EXAMPLES,
 }
 SERVERS: list[tuple[Callable[[Path], Made], list[real_tasks.Case], list[list[Any]]]] = [
     (memory, real_tasks.MEMORY, [["delete_entities", {"entityNames": ["Bob"]}]]),
@@ -108,6 +121,12 @@ SERVERS: list[tuple[Callable[[Path], Made], list[real_tasks.Case], list[list[Any
     (sqlite, real_tasks.SQLITE, [["write_query", {"query": "delete from books"}]]),
     (git, real_tasks.GIT, [["git_create_branch", {"branch_name": "dev"}]]),
     (everything, real_tasks.EVERYTHING, []),
+    (
+        retail,
+        tau2_servers.RETAIL,
+        [["cancel_pending_order", {"order_id": "#W6979932", "reason": "no longer needed"}]],
+    ),
+    (airline, tau2_servers.AIRLINE, [["cancel_reservation", {"reservation_id": "M05KNL"}]]),
 ]
 
 
@@ -147,3 +166,22 @@ def test_a_server_of_clocks_is_refused_with_the_names_of_its_tools() -> None:
         selfchal.open_environment("mcp", servers={"mcpServers": {"time": entry}}, state="read_only")
     assert "time.get_current_time is left out: its answers cannot be relied on" in str(raised.value)
     assert "time.convert_time is left out: its answers cannot be relied on" in str(raised.value)
+
+
+def test_a_task_that_a_scripted_model_proposes_on_server_memory_is_kept(
+    tmp_path: Path, selfchal_command: Selfchal
+) -> None:
+    made = memory(tmp_path)
+    config = tmp_path / "mcp.json"
+    config.write_text(json.dumps({"mcpServers": made["servers"]}))
+    with (
+        selfchal.using_environment("mcp", servers=str(config), state=made["state"]) as environment,
+        serve_oracle(environment, real_tasks.MEMORY[0][0]) as url,
+    ):
+        ended = selfchal_command(
+            "mcp", "try", config, "--tasks", 1, "--out", tmp_path / "run",
+            f"--set=environment.state.memory.file={tmp_path / 'graph.jsonl'}",
+            f"--set=model.base_url={url}", "--set=model.model=scripted",
+        )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "1 tasks kept" in ended.out

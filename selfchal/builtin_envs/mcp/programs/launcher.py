@@ -1,6 +1,7 @@
 """Writes its process id into a file and becomes the server: launcher.py PID_FILE COMMAND ARGUMENT …
 
-The process that started it thereby knows whom to watch and to end.
+The process that started it thereby knows whom to watch and to end. A shell would start faster, but many
+leave out variables whose names have dots or slashes, as npm's settings have.
 """
 
 import os
