@@ -123,10 +123,11 @@ def _log(state: dict[str, Any], number: int) -> int:
     return len(_LOG)
 
 
-def _notes(state: dict[str, Any], number: int, notes: list[int] = []) -> int:  # noqa: B006 — what is tested
-    """Write a number down, in a default."""
-    notes.append(number)
-    return len(notes)
+def _notes(state: dict[str, Any], number: int) -> int:
+    """Write a number down, in an attribute of the function."""
+    seen = vars(_notes).setdefault("seen", [])
+    seen.append(number)
+    return len(seen)
 
 
 def _slip(state: dict[str, Any], number: int) -> str:
@@ -184,7 +185,7 @@ BROKEN: dict[str, tuple[str, Callable[[], type[Any]]]] = {
         "equal calls on fresh worlds give equal answers",
         lambda: _made(writes=[add, _log]),
     ),
-    "state in a default": (
+    "state in an attribute of the function": (
         "equal calls on fresh worlds give equal answers",
         lambda: _made(writes=[add, _notes]),
     ),
