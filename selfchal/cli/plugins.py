@@ -46,7 +46,7 @@ def list_plugins(as_json: bool) -> None:
         if not items:
             say("  none")
     for source in found.disabled:
-        say_listing(f"disabled: plugin {source.plugin!r} of package {source.package} {source.version}")
+        say_listing(f"disabled: {source}")
     for failure in found.failures:
         say_listing(f"failed: {failure}", fg="red")
 

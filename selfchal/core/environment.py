@@ -11,6 +11,7 @@ from selfchal.core.model import Message
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json, ToolSpec, World
 
+ExampleCalls = Sequence[tuple[str, Mapping[str, Json]]]  # tools with arguments by name
 Chat = Callable[[Sequence[Message]], str]  # a model's answer to a conversation; raises PromptRefusedError
 
 

@@ -115,7 +115,7 @@ def list_requirements(chosen: Choice) -> list[str]:
     if in_files := [item.version for item in found if item.package == FILE]:
         raise PluginError(
             f"the environment {chosen.name!r} is in the file {in_files[0]}, which is on this machine alone; "
-            f"make a package of it (selfchal plugins new environment …) to use its tasks elsewhere"
+            "make a package of it (selfchal plugins new environment …) to use its tasks elsewhere"
         )
     offered = [f"{item.package}=={item.version}" for item in found]
     needed = [one.install for one in find_needed(chosen.plugin, chosen.config)]

@@ -6,7 +6,7 @@ and trainers say what is in their way (``find_obstacle``), and endpoints are ask
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 
 from selfchal.core.errors import ManifestError, SelfchalError
@@ -19,10 +19,11 @@ from selfchal.pipeline.test_sets import list_test_tasks
 
 def check_startable(manifest: Manifest) -> None:
     """Raise one ManifestError that lists every obstacle with its section."""
+    obstacles = _find_plugin_obstacles(manifest)
     _raise_where_any(
         [
-            *_list_plugin_obstacles(manifest),
-            *_ask_endpoints(manifest),
+            *obstacles.values(),
+            *_ask_endpoints(manifest, obstacles),
             *_try_environment(manifest),
             *_try_sandbox(manifest),
         ]
@@ -32,7 +33,7 @@ def check_startable(manifest: Manifest) -> None:
 def check_plugins_startable(manifest: Manifest) -> None:
     """The same for what plugins say is in their way before they are made: keys, paths, hub names. It takes no
     time, so a run asks for it before it makes anything."""
-    _raise_where_any(list(_list_plugin_obstacles(manifest)))
+    _raise_where_any(list(_find_plugin_obstacles(manifest).values()))
 
 
 def _raise_where_any(obstacles: Sequence[str]) -> None:
@@ -48,17 +49,20 @@ def _list_choices(manifest: Manifest) -> Iterator[tuple[str, Choice]]:
             yield section, choice
 
 
-def _list_plugin_obstacles(manifest: Manifest) -> Iterator[str]:
-    for section, choice in _list_choices(manifest):
-        if obstacle := find_obstacle(choice.plugin, choice.config):
-            yield f"{section} {choice.name!r}: {obstacle}"
+def _find_plugin_obstacles(manifest: Manifest) -> dict[str, str]:
+    """By section, what its plugin says is in its way."""
+    return {
+        section: f"{section} {choice.name!r}: {obstacle}"
+        for section, choice in _list_choices(manifest)
+        if (obstacle := find_obstacle(choice.plugin, choice.config))
+    }
 
 
-def _ask_endpoints(manifest: Manifest) -> Iterator[str]:
-    """One with another obstacle is not asked, and one that several sections name is asked once."""
+def _ask_endpoints(manifest: Manifest, blocked: Collection[str]) -> Iterator[str]:
+    """Sections with another obstacle are not asked, and an endpoint that several name is asked once."""
     asked: list[Choice] = []
     for section, choice in _list_choices(manifest):
-        if choice in asked or find_obstacle(choice.plugin, choice.config):
+        if choice in asked or section in blocked:
             continue
         asked.append(choice)
         if unreachable := find_unreachable(choice.plugin, choice.config):

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from selfchal.core.environment import ExampleCalls
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
 from selfchal.judging.tool_errors import SLIPS
@@ -18,7 +19,6 @@ from selfchal.tools.tool import Tool, tool
 # Names that code beside the tools uses: Python's own, and that of a task's verifier.
 TAKEN = frozenset({*dir(builtins), "evaluate"})
 ToolFunction = Callable[..., Any]
-ExampleCalls = Sequence[tuple[str, Mapping[str, Json]]]  # tools with arguments by name
 
 
 def check_arguments(name: Any, reads: Any, writes: Any, test_tasks: Any, policy: Any, explore: Any) -> None:

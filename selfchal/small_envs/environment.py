@@ -17,12 +17,11 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from selfchal.core.environment import Chat, User
+from selfchal.core.environment import Chat, ExampleCalls, User
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json, ToolSpec, World
 from selfchal.small_envs.checks import (
-    ExampleCalls,
     ToolFunction,
     check_arguments,
     check_example_calls,

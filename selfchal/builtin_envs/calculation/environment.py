@@ -15,7 +15,7 @@ from selfchal.builtin_envs.calculation import compat, tools
 from selfchal.builtin_envs.calculation.travel import TravelTables, own_tables, travel_tools
 from selfchal.builtin_envs.calculation.world import CalculationWorld
 from selfchal.builtin_envs.m3tooleval import answers, data, functions, observation
-from selfchal.core.environment import Chat, User
+from selfchal.core.environment import Chat, ExampleCalls, User
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json, ToolSpec, World
@@ -61,7 +61,7 @@ class Calculation:
     name: ClassVar[str] = "calculation"
     Config: ClassVar[type[BaseModel]] = CalculationConfig
     # Of tools that no held-out task uses, and whose arguments no random call finds.
-    example_calls: ClassVar[Sequence[tuple[str, Mapping[str, Json]]]] = (
+    example_calls: ClassVar[ExampleCalls] = (
         ("find_max_nucleotide", {"args": ["A", 3, "C", 5]}),
         ("find_flights", {"from_location": "Oslo", "to_location": "Rome", "date": "2025-06-03"}),
         ("book_hotel", {"location": "Oslo"}),

@@ -17,7 +17,7 @@ from selfchal.builtin_envs.web_browsing.browser import Browser
 from selfchal.builtin_envs.web_browsing.pages import own_site
 from selfchal.builtin_envs.web_browsing.site import START, Site, make_site
 from selfchal.builtin_envs.web_browsing.world import WebWorld
-from selfchal.core.environment import Chat, User
+from selfchal.core.environment import Chat, ExampleCalls, User
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.task import TestTask
 from selfchal.core.world import Json, ToolResult, ToolSpec, World
@@ -54,7 +54,7 @@ class WebBrowsing:
     name: ClassVar[str] = "web_browsing"
     Config: ClassVar[type[BaseModel]] = WebBrowsingConfig
     # Of tools that no held-out task uses, and whose arguments no random call finds.
-    example_calls: ClassVar[Sequence[tuple[str, Mapping[str, Json]]]] = (
+    example_calls: ClassVar[ExampleCalls] = (
         ("calculator", {"expression": "2 + 3"}),
         ("click_url", {"url": "/market"}),
         ("go_to_previous_page", {}),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from selfchal.core.sandbox import Sandbox
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import parse_config
 from selfchal.plugins.kinds import KINDS, fault
@@ -55,3 +57,13 @@ def registrable(kind: str, cls: type[Any]) -> Case:
 def make(cls: type[Any], options: Mapping[str, Json]) -> Any:
     """An instance with these options, as a manifest would make it."""
     return cls(parse_config(cls.Config, options, cls.__name__))
+
+
+@contextmanager
+def using_sandbox(cls: type[Any], options: Mapping[str, Json]) -> Iterator[Sandbox]:
+    """A sandbox with these options, which is closed in the end."""
+    sandbox: Sandbox = make(cls, options)
+    try:
+        yield sandbox
+    finally:
+        sandbox.close()

@@ -12,15 +12,14 @@ from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.evidence import Attempt
 from selfchal.core.judge import OF_CHECKS, Check, ComparingCheck, Filter, Finding
-from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.findings import expect_finding
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.judging.trials import gather_evidence
-from selfchal.pipeline.manifest import parse_config
 from selfchal.plugins.registry import load_plugins
-from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
+from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable, using_sandbox
 
 ENVIRONMENT = "calculation"
 SECRET = "conformance"
@@ -124,10 +123,6 @@ def _give_up(environment: Environment, task: Task, attempts: int) -> list[Attemp
 @contextmanager
 def _open_runner() -> Iterator[SandboxTaskRunner]:
     plugins = load_plugins()
-    box = plugins.find("sandbox", "process")
-    running: Sandbox = box(parse_config(box.Config, {}, "sandbox"))
     environment: Environment = make(plugins.find("environment", ENVIRONMENT), {})
-    try:
-        yield SandboxTaskRunner(Arena(environment, running, Limits()), solver=partial(_give_up, environment))
-    finally:
-        running.close()
+    with using_sandbox(plugins.find("sandbox", "process"), {}) as sandbox:
+        yield SandboxTaskRunner(Arena(environment, sandbox, Limits()), solver=partial(_give_up, environment))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from selfchal.core.arena import Arena
-from selfchal.core.environment import Environment
+from selfchal.core.environment import Environment, ExampleCalls
 from selfchal.core.episode import Episode, Reward
 from selfchal.core.sandbox import Execution, Guarantees, Limits, Program, Sandbox, Session
 from selfchal.core.task import TestTask
@@ -35,7 +35,6 @@ JUNK: tuple[Json, ...] = (
 )
 ORACLE_TASKS = 25  # of each split: enough to find a wrong oracle, quick enough to run at every change
 _LENGTH = 40  # random calls on one world
-Calls = Sequence[tuple[str, Mapping[str, Json]]]  # tools with arguments by name
 Arguments = tuple[str, list[Json], dict[str, Json]]  # a call: the tool, by place, by name
 
 
@@ -135,7 +134,7 @@ def _play(environment: Environment, sandbox: RecordingSandbox, task: TestTask) -
 
 
 def make_fitting(
-    environment: Environment, played: Sequence[Played], examples: Calls, count: int, seed: int = 0
+    environment: Environment, played: Sequence[Played], examples: ExampleCalls, count: int, seed: int = 0
 ) -> list[Call]:
     """Random calls that fit the tools' schemas. Their arguments are what was seen before, in the calls that
     solve held-out tasks and in what those gave."""

@@ -8,16 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from selfchal.core.environment import Environment
+from selfchal.core.environment import Environment, ExampleCalls
 from selfchal.core.world import Call, Json, World
 from selfchal.judging.tool_errors import SLIPS, count_calls, describe_errors
-from selfchal.pipeline.manifest import parse_config
 from selfchal.plugins.registry import load_plugins
 from selfchal.small_envs.world import READER_WROTE
-from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
+from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable, using_sandbox
 from selfchal.testing.conformance.environment_calls import (
     Arguments,
-    Calls,
     Played,
     make_fitting,
     make_junk,
@@ -33,7 +31,7 @@ def environment_cases(
     options: Mapping[str, Json] | None = None,
     sandbox: str = "process",
     calls: int = 500,
-    examples: Calls = (),
+    examples: ExampleCalls = (),
 ) -> list[Case]:
     """The cases for an environment class with these options. The oracle's code runs in that sandbox;
     ``calls`` random calls are made to every tool host. ``examples`` are calls that work on a fresh world, of
@@ -61,7 +59,7 @@ def environment_cases(
 
 class _Kit:
     def __init__(
-        self, cls: type[Any], options: Mapping[str, Json], sandbox: str, calls: int, examples: Calls
+        self, cls: type[Any], options: Mapping[str, Json], sandbox: str, calls: int, examples: ExampleCalls
     ) -> None:
         self.cls, self.options, self.sandbox, self.calls = cls, options, sandbox, calls
         self.examples = examples or getattr(cls, "example_calls", ())  # a class need not have it
@@ -73,12 +71,8 @@ class _Kit:
     @cached_property
     def played(self) -> list[Played]:
         """Held-out tasks as their oracle plays them."""
-        box = load_plugins().find("sandbox", self.sandbox)
-        running = box(parse_config(box.Config, {}, "sandbox"))
-        try:
-            return list(play_oracle(self.environment(), running))
-        finally:
-            running.close()
+        with using_sandbox(load_plugins().find("sandbox", self.sandbox), {}) as sandbox:
+            return list(play_oracle(self.environment(), sandbox))
 
     @cached_property
     def fitting(self) -> list[Call]:

@@ -8,7 +8,7 @@ from typing import Any
 from selfchal.core.sandbox import GUARANTEES, Limits, Program, Sandbox, Status
 from selfchal.core.world import Json, ToolResult
 from selfchal.testing.attacks.run import run_attacks
-from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
+from selfchal.testing.conformance.case import Case, CaseLevel, demand, registrable, using_sandbox
 
 
 class Echo:
@@ -41,11 +41,8 @@ def sandbox_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
 
     def bind(rule: Callable[[Sandbox], None]) -> Callable[[], None]:
         def check() -> None:
-            sandbox: Sandbox = make(cls, options or {})
-            try:
+            with using_sandbox(cls, options or {}) as sandbox:
                 rule(sandbox)
-            finally:
-                sandbox.close()
 
         return check
 

@@ -11,14 +11,13 @@ from typing import Any
 from selfchal.core.arena import Arena
 from selfchal.core.episode import End, Episode
 from selfchal.core.model import Message
-from selfchal.core.sandbox import Limits, Sandbox
+from selfchal.core.sandbox import Limits
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest, Synthesizer
 from selfchal.core.world import Json
 from selfchal.judging.judge import Judge
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.manifest import parse_config
 from selfchal.plugins.registry import load_plugins
-from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
+from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable, using_sandbox
 
 MOST_TURNS = 100  # of one proposal: the paper's challenger takes 14
 REQUEST = ProposalRequest(index=3, round=2, seed=11)
@@ -122,13 +121,9 @@ class _Kit:
 
     @contextmanager
     def _open(self, environment: type[Any] | None = None) -> Iterator[ProposalContext]:
-        box = load_plugins().find("sandbox", self.sandbox)
-        running: Sandbox = box(parse_config(box.Config, {}, "sandbox"))
-        try:
-            arena = Arena(make(environment or self.environment, {}), running, Limits())
+        with using_sandbox(load_plugins().find("sandbox", self.sandbox), {}) as sandbox:
+            arena = Arena(make(environment or self.environment, {}), sandbox, Limits())
             yield ProposalContext(arena, Judge(SandboxTaskRunner(arena), secret="conformance"))
-        finally:
-            running.close()
 
     def _play(
         self, context: ProposalContext, texts: Iterator[str], cut: End | None = None
