@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfchal.thoughts import TAGS, find_open_tag, is_thinking, strip_closings, strip_thoughts
+from tests.patience import SOON
 
 
 @pytest.mark.parametrize(("opening", "closing"), TAGS)
@@ -45,7 +46,7 @@ def test_marks_that_close_a_turn_are_left_out() -> None:
     assert strip_closings(" 42 <|im_end|></s>\n") == "42"
 
 
-def test_a_megabyte_of_marks_takes_less_than_a_second() -> None:
+def test_a_megabyte_of_marks_is_read_soon() -> None:
     started = time.thread_time()
     assert strip_closings("42" + " </s>\n" * 160_000) == "42"
-    assert time.thread_time() - started < 1.0
+    assert time.thread_time() - started < SOON

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfchal.builtin_models.hidden_key import HiddenKey
+from tests.patience import SOON
 
 KEY = "sk-Proj/9aZ+8bY_7c=X"
 FORMS: dict[str, Callable[[str], str]] = {
@@ -66,4 +67,4 @@ def test_a_long_answer_takes_no_time() -> None:
     said = ("sk-Proj/9aZ+8bY_7c= \\u0073\\n" * 40_000).encode()
     started = time.monotonic()
     HiddenKey(KEY).clean(said)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SOON

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from selfchal.rollout.actions import Act, Malformed, Say, parse_turn
+from tests.patience import SOON
 
 
 @pytest.mark.parametrize(
@@ -98,9 +99,9 @@ def test_neither_is_malformed() -> None:
         "\n<think>", "</think>", "<think>a</think>\n", "<|channel|>", "final answer:", "<|im_end|>",
     ],
 )  # fmt: skip
-def test_megabytes_take_less_than_a_second(filling: str) -> None:
+def test_megabytes_are_read_soon(filling: str) -> None:
     text = f"Action:{filling * (2_000_000 // len(filling))}x"
     started = time.thread_time()
     parse_turn(text)
     parse_turn(text.replace("Action", "Answer"))
-    assert time.thread_time() - started < 1.0
+    assert time.thread_time() - started < SOON

@@ -11,6 +11,7 @@ from selfchal.rollout.actions import Malformed
 from selfchal.rollout.call_formats import FORMATS
 from selfchal.rollout.tool_calls import Invocations, Invoke, parse_tool_turn
 from selfchal.tools.tool import tool
+from tests.patience import SOON
 
 
 def get_user(user_id: str, full: bool = False, limit: int = 10) -> Any:
@@ -100,9 +101,9 @@ def test_more_arguments_than_a_tool_has_are_told() -> None:
 @pytest.mark.parametrize(
     "filling", [mark for form in FORMATS for mark in form.marks] + ["<parameter=a>", "{", "["]
 )
-def test_a_megabyte_takes_less_than_a_second(filling: str) -> None:
+def test_a_megabyte_is_read_soon(filling: str) -> None:
     text = f"<tool_call><function=a>{filling * (1_000_000 // len(filling))}"
     started = time.thread_time()
     parse_tool_turn(text, TOOLS)
     parse_tool_turn(filling * (1_000_000 // len(filling)), TOOLS)
-    assert time.thread_time() - started < 1.0
+    assert time.thread_time() - started < SOON

@@ -19,6 +19,7 @@ from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.world import ToolResult
 from selfchal.sandbox.protocol import ARGUMENTS_CAP
 from selfchal.sandbox.runner.wire import MAX_VALUES, count_values
+from tests.patience import SOON
 from tests.sandbox.conftest import Sandboxes
 
 LIMITS = Limits(seconds=10.0)
@@ -84,7 +85,7 @@ def test_values_are_counted_before_they_are_made(sandbox: Sandbox, name: str) ->
     execution, tools, peak = _measure(sandbox, _COSTLY[name])
     assert execution.status in (Status.OUTPUT, Status.CRASH, Status.EXCEPTION), execution
     assert peak < 45 * MB  # frames of 4 MB, and 100,000 values
-    assert execution.seconds < 5
+    assert execution.seconds < SOON
     assert tools.asked < 200
 
 
@@ -109,7 +110,7 @@ def test_a_calculator_given_all_that_can_be_passed_on_is_quick(sandbox: Sandbox)
     before = time.monotonic()
     execution, _, peak = _measure(sandbox, source)
     assert execution.ok
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < SOON
     assert peak < 60 * MB
 
 
@@ -172,7 +173,7 @@ def test_counting_takes_little_time_and_memory(data: bytes) -> None:
     seconds, peak = time.perf_counter() - before, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert counted > MAX_VALUES or data.startswith(b"\\")
-    assert seconds < 1
+    assert seconds < SOON
     assert peak < 30 * MB
 
 

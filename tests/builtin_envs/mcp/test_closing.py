@@ -16,6 +16,7 @@ import selfchal
 from selfchal.core.errors import EnvironmentDataError
 from tests.builtin_envs.mcp.conftest import SERVER, MakeOptions, Options
 from tests.cli.test_mcp import TASK
+from tests.patience import SOON
 from tests.support.oracle_endpoint import serve_oracle
 
 pytestmark = pytest.mark.slow  # each test starts servers of its own, which takes a few seconds
@@ -173,7 +174,7 @@ def test_servers_end_with_the_last_environment_and_are_not_started_again(options
     assert other.open({}).call("list_items", (), {}).ok
     before = time.monotonic()
     other.close()
-    assert time.monotonic() - before < 10
+    assert time.monotonic() - before < SOON
     assert find_servers() == []
     with pytest.raises(EnvironmentDataError, match="open the environment again"):
         world.call("put_item", ("apples", 9), {})

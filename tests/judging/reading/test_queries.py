@@ -7,6 +7,7 @@ import time
 import pytest
 
 from selfchal.judging.reading.queries import find_literals
+from tests.patience import SOON
 
 
 @pytest.mark.parametrize(
@@ -59,8 +60,8 @@ def test_a_value_is_exchanged_where_it_stands() -> None:
 
 
 @pytest.mark.parametrize("filling", ["'\\'", "select a(", '"\\"', "a,", "'", "''", "1 "])
-def test_a_megabyte_takes_less_than_a_second(filling: str) -> None:
+def test_a_megabyte_is_read_soon(filling: str) -> None:
     started = time.thread_time()
     find_literals("select " + filling * (1_000_000 // len(filling)))
     find_literals(f"select {filling * (1_900 // len(filling))}")
-    assert time.thread_time() - started < 1.0
+    assert time.thread_time() - started < SOON
