@@ -4,8 +4,8 @@
     python benchmarks/challenger.py model.yaml --proposals 24 --environments calculation retail
     python benchmarks/challenger.py model.yaml --variants shown '{prompt: shown, revisions: 3}' --json
 
-model.yaml is a manifest, of which `model:` is needed; `challenger`, `rollout`, `limits`, `checks`, `sandbox`
-and `run` are taken too. A variant is a name below or options of the synthesizer `code_as_task`, so whatever
+model.yaml is a manifest, of which `model:` is needed; `challenger`, `rollout`, `limits`, `checks`, `sandbox`,
+`plugins` and `run` are taken too, and its `environment:` where --environments is `own`. A variant is a name below or options of the synthesizer `code_as_task`, so whatever
 wins can be set in any manifest. Every check of the judge is on. Proposals are stored below --out as they
 come, `rollout.batch` at a time; the same command goes on where it was stopped, also with more proposals.
 """
@@ -33,7 +33,8 @@ from selfchal.pipeline.challenge import challenge
 from selfchal.pipeline.manifest import read_manifest
 from selfchal.pipeline.statistics import estimate
 
-ENVIRONMENTS = ("calculation", "web_browsing", "retail", "airline")
+OWN = "own"  # the environment that the manifest names
+ENVIRONMENTS = ("calculation", "web_browsing", "retail", "airline", OWN)
 BASE: Mapping[str, Json] = {"exploration_steps": 4, "revisions": 1}  # where a variant says nothing else
 VARIANTS: Mapping[str, Mapping[str, Json]] = {
     "described": {"prompt": "described"},
@@ -43,7 +44,7 @@ VARIANTS: Mapping[str, Mapping[str, Json]] = {
     "unrevised": {"prompt": "shown", "suggested_tools": 2, "revisions": 0},
 }
 ROLLOUT: Mapping[str, Json] = {"batch": 4, "temperature": 0.7, "lockstep": False}
-TAKEN = ("model", "challenger", "rollout", "limits", "checks", "run", "sandbox")
+TAKEN = ("model", "challenger", "rollout", "limits", "checks", "run", "sandbox", "plugins")
 MANY = 100_000  # proposals that a run of a variant may come to; --proposals says how many now
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -115,7 +116,7 @@ def measure(
     """Make as many proposals as are not stored yet, and count what became of them all."""
     sections = {name: given[name] for name in TAKEN if name in given}
     manifest = sections | {
-        "environment": {"name": environment},
+        "environment": choose_environment(given, environment),
         "synthesizer": {"name": "code_as_task", **options},
         "challenge": {"tasks": MANY, "proposals": MANY},
         "rollout": {**ROLLOUT, **given.get("rollout", {})},
@@ -134,6 +135,16 @@ def measure(
         tokens=spent.sampled,
         seconds=round(seconds, 1),
     )
+
+
+def choose_environment(given: Mapping[str, Any], environment: str) -> Mapping[str, Any]:
+    """The manifest's section. Raises ManifestError."""
+    if environment != OWN:
+        return {"name": environment}
+    if "environment" not in given:
+        raise ManifestError(f"--environments {OWN} needs a section environment: in the manifest")
+    section: Mapping[str, Any] = given["environment"]
+    return section
 
 
 def count(

@@ -92,6 +92,17 @@ def test_an_unknown_variant_is_an_error_that_lists_them(
     assert "suggested" in capsys.readouterr().err
 
 
+def test_an_environment_of_ones_own_is_the_manifests(
+    benchmark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = {"name": "todo", "greeting": "hello"}
+    assert benchmark.choose_environment({"environment": section}, "own") == section
+    assert benchmark.choose_environment({"environment": section}, "retail") == {"name": "retail"}
+    (tmp_path / "model.yaml").write_text("model: {name: seedling}\n")
+    assert benchmark.main([str(tmp_path / "model.yaml"), "--environments", "own"]) == 2
+    assert "needs a section environment:" in capsys.readouterr().err
+
+
 @pytest.fixture
 def manifest(tmp_path: Path) -> Iterator[Path]:
     with serve_oracle(selfchal.open_environment("calculation"), TASK) as address:
