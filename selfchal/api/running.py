@@ -6,16 +6,17 @@ import copy
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from selfchal.api.arguments import expect, expect_callable, expect_truth, expect_whole, list_wanted
 from selfchal.api.opening import WatcherLike, open_part
-from selfchal.core.errors import ManifestError
+from selfchal.core.errors import ManifestError, StoreError
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.pipeline import context
+from selfchal.pipeline import context, openings
 from selfchal.pipeline.distributed import follow, is_follower
 from selfchal.pipeline.failed_start import removing_failed_start
 from selfchal.pipeline.manifest import Manifest, apply_overrides, read_manifest, validate
@@ -147,7 +148,8 @@ def evaluate(
     (``intervals``) and ``could_not_judge``, a count of episodes. ``checkpoint`` is a directory below
     ``checkpoints`` of a run, or ``"start"`` for the untrained model (default: the last). Of the others come
     ``split``, ``pass@1``, ``interval``, ``tasks``, ``failed`` (ids) and ``could_not_judge``. A run's exam of
-    self-made tasks is measured too, and what comes of it stands under ``exam``.
+    self-made tasks is measured too, and what comes of it stands under ``exam``. The run's directory counts
+    how often its weights were measured on a split (``opened``), or it is said why not (``not_counted``).
 
     Raises what ``load_manifest`` raises, ManifestError for a run without such a checkpoint, and ModelError,
     EnvironmentDataError or SandboxUnavailableError where a part cannot be used.
@@ -172,7 +174,8 @@ def evaluate(
     # in a store of its own, so that no earlier measurement with other settings is taken for this one
     with tempfile.TemporaryDirectory(prefix="selfchal-eval-") as directory:  # noqa: SIM117 — one resource a line
         with Store.create(Path(directory), chosen.resolved()) as store:
-            return measure.measure_model(chosen, store, watchers, weights, exam)
+            found = measure.measure_model(chosen, store, watchers, weights, exam)
+            return found | _count_look(target, store)
 
 
 def _load(
@@ -246,6 +249,20 @@ def _find_sections(target: ManifestLike, policy: Policy) -> ManifestLike:
         wanted = "run directory or manifest"
         raise ManifestError(describe_missing(path, wanted, lambda near: is_manifest(near) or is_run(near)))
     return {**never_made, "environment": {"name": str(target)}}
+
+
+def _count_look(target: ManifestLike, measured: Store) -> dict[str, Json]:
+    """Tell a run's directory that its weights were looked at; how often in all. Of a manifest: nothing."""
+    if not isinstance(target, str | Path) or not is_run(Path(target)):
+        return {}
+    opened: dict[str, int] = {}
+    try:
+        for split in openings.describe_openings(measured):
+            moment = f"eval {datetime.now(UTC).isoformat(timespec='microseconds')}"
+            opened |= openings.count_later_opening(Path(target), split, moment)
+    except StoreError as error:  # a run that goes on, a directory that may not be written: the score stands
+        return {"not_counted": str(error)}
+    return {openings.OPENED: opened}
 
 
 def _read_exam(target: ManifestLike) -> list[Task]:

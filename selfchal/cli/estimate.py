@@ -55,12 +55,14 @@ def estimate_cost(manifest: Manifest) -> Cost:
     )
 
 
-def _describe_tests(cost: Cost, moments: str) -> str:
+def _describe_tests(cost: Cost, moments: str, every: int | None) -> str:
     if not cost.evaluation_episodes:
         return "nothing: the environment has no held-out tasks, and no exam is set apart (evaluation.exam)"
     sets = [f"{cost.held_out_tasks} held-out tasks"] if cost.held_out_tasks else []
     sets += [f"an exam of {cost.exam_tasks} self-made tasks"] if cost.exam_tasks else []
-    return f"{' and '.join(sets)} {moments}, at most {cost.evaluation_episodes} episodes"
+    said = f"{' and '.join(sets)} {moments}, at most {cost.evaluation_episodes} episodes"
+    once = f"{cost.held_out_tasks + cost.exam_tasks} more after every {every} updates"
+    return f"{said}; {once}" if every else said
 
 
 def _describe_challenge(cost: Cost, rounds: int) -> str:
@@ -84,7 +86,7 @@ def print_cost(
     moments = "before and after" if manifest.trainer else "once"
     lines = [
         f"This would run {describe(manifest)}, into {directory}:",
-        f"  evaluate   {_describe_tests(cost, moments)}",
+        f"  evaluate   {_describe_tests(cost, moments, settings.evaluation.every)}",
         *([f"  judge      the tasks of {settings.tasks.source}"] if settings.tasks else []),
         *([_describe_challenge(cost, settings.rounds)] if manifest.synthesizer else []),
         f"  train      {trained}",

@@ -57,6 +57,10 @@ def _print(found: Mapping[str, Json]) -> None:
     if "exam" in found:
         say("self-made exam:")
         _print_rates(found["exam"])
+    for split, times in found.get("opened", {}).items():
+        say(f"the weights of this run were measured {times} times on {split}")
+    if "not_counted" in found:
+        say(f"this measurement was not counted in the run's directory: {found['not_counted']}")
 
 
 def _print_rates(found: Mapping[str, Json]) -> None:

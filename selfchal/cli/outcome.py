@@ -12,6 +12,7 @@ from selfchal.cli.terminal import say, say_on
 from selfchal.core.world import Json
 from selfchal.judging.tool_errors import describe_errors
 from selfchal.pipeline.costs import list_cut_lines
+from selfchal.pipeline.curve import list_curve_points
 from selfchal.pipeline.roles import list_role_lines
 from selfchal.pipeline.test_sets import count_tasks, list_measured
 from selfchal.pipeline.unjudged import BOUND, LEAST, has_too_many_unjudged
@@ -73,7 +74,7 @@ def _print_scores(console: Console, title: str, part: Mapping[str, Json]) -> Non
     for name in part["before"]["intervals"]:
         table.add_row(name, *(_format_rate(part[when], name) for when in moments))
     console.print(table)
-    for row in (*_list_changes(part), *_list_context(part)):
+    for row in (*_list_changes(part), *_list_curve(part), *_list_context(part)):
         say_on(console, row)
 
 
@@ -93,6 +94,13 @@ def _list_changes(part: Mapping[str, Json]) -> Iterator[str]:
         bounds = interval([gain["low"], gain["high"]], gain["warning"])
         said += f"; pass@1 after it {points(gain['mean'])} {bounds}"
     yield said
+
+
+def _list_curve(part: Mapping[str, Json]) -> Iterator[str]:
+    """The held-out tasks during training, where ``evaluation.every`` asked for them."""
+    if "curve" in part:
+        rates = ", ".join(f"{name}: {percent(rate)}" for name, rate in list_curve_points(part))
+        yield f"pass@1 during training, each task once: {rates}"
 
 
 def _list_context(part: Mapping[str, Json]) -> Iterator[str]:

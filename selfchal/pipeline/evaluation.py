@@ -17,8 +17,9 @@ from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.task import Task, TestTask
 from selfchal.pipeline.context import GREEDY, RunContext
+from selfchal.pipeline.openings import count_opening
 from selfchal.pipeline.statistics import Rows, estimate
-from selfchal.pipeline.test_sets import SetName, TestSet, list_test_sets
+from selfchal.pipeline.test_sets import SetName, TestSet, choose_split, list_test_sets
 from selfchal.rollout.engine import Engine
 from selfchal.rollout.tool_calls import ActionFormat
 
@@ -59,15 +60,26 @@ class Score:
 Measured = Mapping[SetName, Mapping[Mode, Score]]  # of one moment: each test set's score in each mode
 
 
-def measure(context: RunContext, when: str, modes: Sequence[Mode]) -> Measured:
-    """Measure the present weights on every test set that there is."""
-    return {one.name: evaluate(context, when, modes, one) for one in list_test_sets(context)}
+def measure(context: RunContext, when: str, modes: Sequence[Mode], samples: int | None = None) -> Measured:
+    """Measure the present weights on every test set that there is.
+
+    ``samples``: attempts at each task where they are sampled; without it what the manifest says.
+    """
+    return {one.name: evaluate(context, when, modes, one, samples) for one in list_test_sets(context)}
 
 
-def evaluate(context: RunContext, when: str, modes: Sequence[Mode], on: TestSet) -> dict[Mode, Score]:
+def evaluate(
+    context: RunContext, when: str, modes: Sequence[Mode], on: TestSet, samples: int | None = None
+) -> dict[Mode, Score]:
     """Measure the present weights in each mode; what was stored under ``when`` is not measured again."""
     tasks, when = on.tasks, on.name_moment(when)
-    counts = {mode: _count_samples(context, mode) for mode in modes}
+    sampled = samples or context.manifest.settings.evaluation.samples
+    counts = {mode: sampled if mode is Mode.SAMPLED else 1 for mode in modes}
+    if on.name is SetName.HELD_OUT:
+        for environment in context.environments.values():
+            split = choose_split(environment.environment, context.manifest.settings.evaluation.split)
+            if split is not None:
+                count_opening(context.store, split, when)
     scores: dict[Mode, Score] = {}
     with context.watch.stage(f"evaluate {when}", len(tasks) * sum(counts.values()), "episodes"):
         done = 0
@@ -75,7 +87,8 @@ def evaluate(context: RunContext, when: str, modes: Sequence[Mode], on: TestSet)
             episodes: list[Episode] = []
             for start in range(0, len(tasks), SLICE):
                 part = tasks[start : start + SLICE]
-                episodes += _evaluate_slice(context, when, mode, part, start, done + len(episodes))
+                wanted = [(task, sample) for task in part for sample in range(counts[mode])]
+                episodes += _evaluate_slice(context, when, mode, wanted, start, done + len(episodes))
                 context.watch.progress(done + len(episodes), _format_rates(scores))
             done += len(episodes)
             scores[mode] = score_of(episodes)
@@ -89,22 +102,22 @@ def _format_rates(scores: Mapping[Mode, Score]) -> dict[str, int]:
     return {f"{mode}, per cent": round(100 * rate) for mode, rate in rates.items() if not math.isnan(rate)}
 
 
-def _count_samples(context: RunContext, mode: Mode) -> int:
-    return context.manifest.settings.evaluation.samples if mode is Mode.SAMPLED else 1
-
-
 def _evaluate_slice(
-    context: RunContext, when: str, mode: Mode, tasks: Sequence[TestTask | Task], start: int, done: int
+    context: RunContext,
+    when: str,
+    mode: Mode,
+    wanted: Sequence[tuple[TestTask | Task, int]],
+    start: int,
+    done: int,
 ) -> list[Episode]:
-    """One stored batch of a measurement; ``done`` episodes of its stage came before.
+    """One stored batch of a measurement: each task with the number of its attempt, from task ``start`` on;
+    ``done`` episodes of its stage came before.
 
     Of a batch that an earlier process stored, the episodes that it could not judge are played again: what
     failed then, a full disk or a sandbox that was gone, may be mended now.
     """
     key = f"{when}/{mode}/{start:06d}"
     episodes = list(context.store.episodes("evaluate", key))
-    samples = _count_samples(context, mode)
-    wanted = [(task, sample) for task in tasks for sample in range(samples)]
     missing = [i for i in range(len(wanted)) if not episodes or episodes[i].reward is None]
     if not missing:
         return episodes

@@ -14,6 +14,7 @@ from selfchal.core.world import Json
 from selfchal.pipeline.challenge import challenge, check_challenger, make_exam
 from selfchal.pipeline.challenger_training import train_challenger
 from selfchal.pipeline.context import RunContext, open_context
+from selfchal.pipeline.curve import measure_curve
 from selfchal.pipeline.distributed import END, signal_workers
 from selfchal.pipeline.evaluation import Measured, Mode, measure
 from selfchal.pipeline.manifest import Manifest
@@ -90,6 +91,9 @@ def _train_round(
             train_challenger(context, round_)
     with _time_stage(context, f"train {round_}"):
         train(context, round_, tasks, validation, rewrite)
+    if context.manifest.settings.evaluation.every:
+        with _time_stage(context, f"curve {round_}"):
+            measure_curve(context, round_)
 
 
 def _measure_again(context: RunContext) -> Measured:

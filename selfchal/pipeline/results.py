@@ -15,8 +15,10 @@ from selfchal.judging.coverage import coverage
 from selfchal.judging.tool_errors import Counts, add_counts
 from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.costs import compute_money, describe_spent
+from selfchal.pipeline.curve import describe_curve
 from selfchal.pipeline.evaluation import Measured, Mode, Score, do_nothing
 from selfchal.pipeline.exam import describe_exam, do_nothing_in_exam
+from selfchal.pipeline.openings import OPENED, describe_openings
 from selfchal.pipeline.roles import describe_roles
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
 from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
@@ -44,6 +46,7 @@ def write_results(context: RunContext, before: Measured, after: Measured | None)
         "name": settings.run.name,
         **scores.get(SetName.HELD_OUT, {}),
         "held_out_tasks": len(held_out(context)),
+        OPENED: describe_openings(context.store),
         **({"exam": describe_exam(context) | exam} if exam else {}),
         "funnel": funnel(proposals, context),
         "tool_calls": add_counts(map(_read_tool_calls, proposals)),
@@ -70,10 +73,12 @@ def _describe_scores(
     samples = context.manifest.settings.evaluation.samples
     first, last = before[on.name], after[on.name] if after else None
     is_exam = on.name is SetName.EXAM
+    curve = describe_curve(context, on, first[Mode.SAMPLED]) if last else []
     idle = do_nothing_in_exam(context) if is_exam else do_nothing(context.sole.environment, held_out(context))
     return {
         "before": summary(first, samples),
         **(_compare(first, last, samples) if last else {}),
+        **({"curve": curve} if curve else {}),
         "elicitation": elicitation(first, last),
         "by_family": by_family(on.families, first, last),
         "do_nothing": estimate(idle).mean,

@@ -65,11 +65,16 @@ def held_out(context: RunContext) -> list[TestTask]:
 
 def list_test_tasks(environment: Environment, split: str | None, count: int | None) -> list[TestTask]:
     """``count`` tasks of the split, or of the environment's first one; none where it has no splits."""
-    splits = environment.splits()
-    if split is None and not splits:
+    chosen = choose_split(environment, split)
+    if chosen is None:
         return []
-    tasks = environment.test_tasks(split or splits[0])
+    tasks = environment.test_tasks(chosen)
     return [replace(task, environment=environment.name) for task in draw_tasks(tasks, count)]
+
+
+def choose_split(environment: Environment, split: str | None) -> str | None:
+    """The split that is asked for, or the environment's first one; None where it has no splits."""
+    return split or next(iter(environment.splits()), None)
 
 
 def exam_tasks(context: RunContext) -> list[Task]:

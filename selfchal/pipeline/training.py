@@ -22,6 +22,7 @@ from selfchal.rollout.engine import Engine
 from selfchal.write_whole import write_whole
 
 KEPT_CHECKPOINTS = 2
+POINTS = "point_*[0-9]"  # weights that the curve is measured with; those that a kill cut short end otherwise
 STATE = "state.pt"
 Rewrite = Callable[[Sequence[Episode]], None]  # changes rewards in place; for controls
 
@@ -34,9 +35,10 @@ def train(
     rewrite: Rewrite | None,
 ) -> None:
     """Train the model in place; a round that was trained before only loads its weights."""
-    recorder = Recorder(context, f"train {round_}", checkpoints_of(context, f"round_{round_}"))
-    collect = Collector(context, round_, rewrite)
     trainer: Trainer = context.trainer.make()
+    every = context.manifest.settings.evaluation.every if Capability.GRADIENTS in trainer.needs else None
+    recorder = Recorder(context, f"train {round_}", checkpoints_of(context, f"round_{round_}"), every)
+    collect = Collector(context, round_, rewrite)
     run_trainer(context, trainer, recorder, tasks, validation, collect, context.seed("train", round_))
 
 
@@ -126,11 +128,15 @@ def read_metrics(step: int, metrics: Metrics) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Recorder:
-    """Writes metrics to the store and checkpoints to the run directory, whole or absent after a kill."""
+    """Writes metrics to the store and checkpoints to the run directory, whole or absent after a kill.
+
+    Of every ``every``-th update the weights are kept beside the checkpoints, for the curve.
+    """
 
     context: RunContext
     stage: str
     directory: Path
+    every: int | None = None
 
     @property
     def model(self) -> TrainableModel:
@@ -150,6 +156,8 @@ class Recorder:
 
     def log(self, step: int, metrics: Metrics) -> None:
         read = read_metrics(step, metrics)
+        if self.every and step % self.every == 0:
+            write_whole(self.directory / f"point_{step:06d}", self.save_model)
         self.context.store.put_metrics(self.stage, step, read)
         self.context.watch.update_finished(self.stage, step, read)
 
@@ -190,9 +198,17 @@ class Recorder:
 
     def _discard_updates(self, after: int) -> None:
         """Forget the updates that a killed process made after its last checkpoint; they are made again."""
+        for step, weights in list_points(self.directory):
+            if step > after:
+                shutil.rmtree(weights)
         self.context.store.drop_metrics_after(self.stage, after)
         self.context.watch.updates_discarded(self.stage, after)
 
     def _list_steps(self) -> list[Path]:
         """The updates with a whole checkpoint: the name of one that a kill cut short has another ending."""
         return sorted(self.directory.glob("step_*[0-9]"))
+
+
+def list_points(directory: Path) -> list[tuple[int, Path]]:
+    """The updates of which the weights were kept for the curve, in their order."""
+    return [(int(path.name.removeprefix("point_")), path) for path in sorted(directory.glob(POINTS))]

@@ -10,7 +10,7 @@ from selfchal.core.world import Json
 
 CURVE_WIDTH, CURVE_HEIGHT = 600, 120
 SMOOTHING = 0.85  # weight of the past in the running mean that is drawn over the raw curve
-FIRST_CURVES = ("reward", "zero_std_groups", "entropy", "kl", "loss", "invalid_actions", "length")
+FIRST_CURVES = ("pass@1", "reward", "zero_std_groups", "entropy", "kl", "loss", "invalid_actions", "length")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ from selfchal.core.episode import Episode
 from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
+from selfchal.pipeline.curve import is_curve_point, list_curve_points
 from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.store import Store
+from selfchal.pipeline.test_sets import list_measured
 
 EPISODES_A_GROUP = 40  # shown of each moment; the store keeps all
 REJECTED_A_STAGE = 25
@@ -62,7 +64,7 @@ def gather(directory: Path) -> Findings:
             results=results,
             funnel=results.get("funnel") or _count_funnel(proposals),
             reasons=tuple(_count_reasons(proposals)),
-            curves=_read_curves(store.metrics()),
+            curves={**_read_held_out_curves(results), **_read_curves(store.metrics())},
             tasks=(*_list_kept(store), *_list_rejected(proposals)),
             episodes=tuple(_list_episodes(store)),
             guarantees=store.fact("guarantees") or {},
@@ -88,6 +90,17 @@ def _count_reasons(proposals: Iterable[Proposal]) -> Iterator[Reasons]:
 
 def _cut_first_line(text: str) -> str:
     return text.strip().partition("\n")[0][:120] or "no reason given"
+
+
+def _read_held_out_curves(results: Mapping[str, Json]) -> dict[str, dict[str, list[float]]]:
+    """pass@1 of each test set that was measured during training, from before to after."""
+    parts = {name: part for name, part in list_measured(results) if "curve" in part}
+    return {
+        f"{name}, each once, every {part['curve'][0]['update']} updates": {
+            "pass@1": [rate for _, rate in list_curve_points(part)]
+        }
+        for name, part in parts.items()
+    }
 
 
 def _read_curves(rows: Iterable[Mapping[str, Json]]) -> dict[str, dict[str, list[float]]]:
@@ -121,6 +134,8 @@ def _list_episodes(store: Store) -> Iterator[dict[str, Json]]:
     """The first episodes of each moment: an evaluation and mode, a round's first and last batch."""
     evaluations = groupby(store.keys("evaluate"), key=lambda key: key.rpartition("/")[0])
     for moment, keys in evaluations:
+        if is_curve_point(moment):  # as many as there are would fill the page
+            continue
         episodes = (episode for key in keys for episode in store.episodes("evaluate", key))
         firsts = (episode for episode in episodes if episode.sample == 0)
         yield from _show_episode(f"evaluate {moment}".replace("/", ", "), firsts)

@@ -130,8 +130,12 @@ def test_a_run_is_gone_on_with_but_never_overwritten(ended: tuple[Path, Recorder
 @pytest.mark.torch
 def test_checkpoints_of_a_run_are_measured(ended: tuple[Path, Recorder, dict[str, Any]]) -> None:
     directory, _, results = ended
-    assert selfchal.evaluate(directory)["pass@1"] == pytest.approx(results["after"]["pass@1"])
-    assert selfchal.evaluate(directory, "start")["greedy"] == pytest.approx(results["before"]["greedy"])
+    last = selfchal.evaluate(directory)
+    assert last["pass@1"] == pytest.approx(results["after"]["pass@1"])
+    first = selfchal.evaluate(directory, "start")
+    assert first["greedy"] == pytest.approx(results["before"]["greedy"])
+    assert first["opened"]["test"] == last["opened"]["test"] + 1  # each look counts
+    assert selfchal.open_run(directory).results()["opened"] == first["opened"]
     with pytest.raises(ModelError, match="no checkpoint"):
         selfchal.evaluate(directory, "round_9/final")
 

@@ -82,6 +82,8 @@ def _list_useless_without_trainer(manifest: Manifest) -> Iterator[str]:
         yield "teacher makes the rollouts that a trainer learns from; name a trainer, or leave out teacher"
     if settings.curriculum.train_challenger:
         yield "curriculum.train_challenger needs a trainer; name one, or leave it out"
+    if settings.evaluation.every:
+        yield "evaluation.every measures the updates of a trainer; name one, or leave it out"
     if manifest.synthesizer is None and settings.rounds > 1:
         yield (
             "rounds: without a synthesizer and a trainer every round would do the same; leave it out, or "

@@ -132,6 +132,9 @@ class EvaluationSection(Section):
     exam: int | None = Field(None, ge=1)
     """So many tasks that the challenger writes before anything is trained are set apart to measure with: an
     exam, for environments without held-out tasks or beside them."""
+    every: int | None = Field(None, ge=1)
+    """Measure every task once also with the weights of every so many updates, for a curve. They are kept
+    until the training of their round is over."""
     baselines: bool = True
     """Also measure the untrained model with its first action forced, which shows what elicitation alone
     gives."""
