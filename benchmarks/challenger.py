@@ -4,10 +4,11 @@
     python benchmarks/challenger.py model.yaml --proposals 24 --environments calculation retail
     python benchmarks/challenger.py model.yaml --variants shown '{prompt: shown, revisions: 3}' --json
 
-model.yaml is a manifest, of which `model:` is needed; `challenger`, `rollout`, `limits`, `checks`, `sandbox`,
-`plugins` and `run` are taken too, and its `environment:` where --environments is `own`. A variant is a name below or options of the synthesizer `code_as_task`, so whatever
-wins can be set in any manifest. Every check of the judge is on. Proposals are stored below --out as they
-come, `rollout.batch` at a time; the same command goes on where it was stopped, also with more proposals.
+model.yaml is a manifest, of which `model:` is needed; `challenger`, `rollout`, `limits`, `checks`,
+`sandbox`, `plugins` and `run` are taken too, and its `environment:` where --environments is `own`. A
+variant is a name below or options of the synthesizer `code_as_task`, so whatever wins can be set in any
+manifest. Every check of the judge is on. Proposals are stored below --out as they come, `rollout.batch` at
+a time; the same command goes on where it was stopped, also with more proposals.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ VARIANTS: Mapping[str, Mapping[str, Json]] = {
     "described": {"prompt": "described"},
     "shown": {"prompt": "shown"},
     "suggested": {"prompt": "shown", "suggested_tools": 2},
+    "completed": {"prompt": "shown", "suggested_tools": 2, "complete_failures": True},
     "unexplored": {"prompt": "shown", "suggested_tools": 2, "exploration": False},
     "unrevised": {"prompt": "shown", "suggested_tools": 2, "revisions": 0},
 }

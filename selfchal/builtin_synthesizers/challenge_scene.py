@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from selfchal.builtin_synthesizers.answer import Draft, Refusal, looks_like_answer, parse_answer
+from selfchal.builtin_synthesizers.close_attempts import complete_failures
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig, Prompt
 from selfchal.builtin_synthesizers.exemplar import Exemplar
 from selfchal.builtin_synthesizers.first_messages import write_first_messages
@@ -18,7 +19,7 @@ from selfchal.builtin_synthesizers.prompting import write_example
 from selfchal.core.episode import End, Episode
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
-from selfchal.core.sandbox import Session, Status
+from selfchal.core.sandbox import Execution, Session, Status
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.core.task import MIN_FAILURES, Task, task_id
 from selfchal.core.world import Json, World
@@ -30,6 +31,10 @@ from selfchal.thoughts import strip_thoughts
 
 LAST_STEP = "This was your last exploring turn: now answer with the task."
 NO_TASK = "Reply with an action between 'Action:' and 'End Action', or answer with the task in its tags."
+NO_OUTPUT = "Nothing was printed. print(...) shows what a tool gives."
+UNDONE = (
+    "What this changed is undone before your task's code runs: write the task about what was there before."
+)
 REVISE = "Mend the task and answer again with all of its parts."
 COPIED = "This is the example. Write another task, about something else that you have seen."
 LOOK_FIRST = "Or explore once more before you do: write an action alone."
@@ -59,6 +64,7 @@ class ChallengeScene:
     invalid: int = field(init=False, default=0)
     judged: int = field(init=False, default=0)
     executions: int = field(init=False, default=0)  # in the sandbox, exploring and judging
+    touched: bool = field(init=False, default=False)  # did exploring change the world since it was opened
     incomplete: Draft | None = field(init=False, default=None)  # sound but for its instruction
     repaired: int = field(init=False, default=0)
 
@@ -101,6 +107,7 @@ class ChallengeScene:
         execution = self.session.run(code)
         self.executions += 1
         self.calls += len(execution.calls)
+        self.touched |= any(call.changed for call in execution.calls)
         self.tool_calls.append(count_calls(execution.calls))
         self.invalid += not execution.ok
         if execution.status is Status.INFRA_ERROR:
@@ -108,7 +115,16 @@ class ChallengeScene:
             reason = execution.error or "the sandbox failed"
             self.proposal = self._make_proposal(Verdict(Outcome.COULD_NOT_CHECK, Stage.PARSED, reason))
             return None
-        return self._spend(observation_of(execution, self.config.observation_chars))
+        return self._spend(self._write_observation(execution))
+
+    def _write_observation(self, execution: Execution) -> str:
+        """Small models print nothing, and write tasks about what their exploring made: both are told of."""
+        seen = observation_of(execution, self.config.observation_chars)
+        if self.config.prompt is not Prompt.SHOWN:
+            return seen
+        silent = execution.ok and not execution.stdout.strip()
+        changed = any(call.changed for call in execution.calls)
+        return "\n".join([seen.rstrip(), *[NO_OUTPUT] * silent, *[UNDONE] * changed])
 
     def _may_explore(self) -> bool:
         return self.config.exploration and self.explored < self.config.exploration_steps
@@ -120,8 +136,17 @@ class ChallengeScene:
         self.explored += 1
         return Message("user", observation if self._may_explore() else f"{observation}\n{LAST_STEP}")
 
+    def _undo_exploring(self) -> None:
+        """Each task that is handed in is judged on fresh worlds, and what comes after it begins in one."""
+        if self.session is None or not self.touched:
+            return
+        self.session.close()
+        self.session, self.touched = None, False
+        self.world = self.proposal_context.arena.environment.open(self.context)
+
     def _make_answer(self, text: str) -> Message | None:
         draft = self._read_draft(text)
+        self._undo_exploring()
         self.incomplete = None
         if isinstance(draft, Draft) and self._repeats_example(draft):
             verdict = Verdict(Outcome.FAILED, Stage.NEW, "it repeats the example of the prompt", COPIED)
@@ -164,10 +189,16 @@ class ChallengeScene:
         self.repaired += 1
         return replace(self.incomplete, instruction=alone.instruction)
 
+    def _complete(self, draft: Draft) -> Draft:
+        if not (self.config.complete_failures and self.config.failures):
+            return draft
+        return complete_failures(draft, self.proposal_context.arena, self.context, self.request.seed)
+
     def _get_min_failures(self) -> int:
         return MIN_FAILURES if self.config.failures else 0
 
-    def _make_task(self, draft: Draft) -> Task:
+    def _make_task(self, written: Draft) -> Task:
+        draft = self._complete(written)
         environment = self.proposal_context.arena.environment
         instruction = environment.redact(draft.instruction, self.context)
         failures = draft.failures if self.config.failures else ()
@@ -180,6 +211,7 @@ class ChallengeScene:
             "repaired": self.repaired,
             "redacted": instruction != draft.instruction,
             "footprint": self.config.footprint,
+            "drawn_failures": sum(case not in written.failures for case in draft.failures),
         }
         return Task(
             id=task_id(self.context, instruction, draft.evaluate, draft.solution, *failures),

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
+from selfchal.builtin_synthesizers.close_attempts import list_look_alikes, write_call
 from selfchal.builtin_synthesizers.readings import Path, Reading, find_reading, list_leaves, look_up
+from selfchal.builtin_synthesizers.shorter_arguments import shorten
 from selfchal.core.environment import Environment
 from selfchal.core.task import MIN_FAILURES
 from selfchal.core.world import Call, Json, ToolSpec, World
@@ -39,6 +42,7 @@ class Exemplar:
     solution: str
     failures: tuple[str, ...]
     look: tuple[str, str] | None = None  # a call of a reader, and what it shows
+    uses: tuple[str, ...] = ()  # the tools that it is about
 
     def without_look(self) -> Exemplar:
         return replace(self, look=None)
@@ -98,6 +102,7 @@ class _Maker:
                     _write_call(call),
                     failures,
                     self._find_look(call),
+                    tuple(dict.fromkeys([call.name, reading.name])),
                 )
         return None
 
@@ -106,10 +111,21 @@ class _Maker:
         for call in self._list_distinct(self.calls):
             if self.tools[call.name].only_reads or self.solves_held_out(call.name, call.kwargs):
                 continue
+            call = self._shorten(call, lambda made, world: made.changed)
             world = self.start.fork()
             changed = self.caller.call(world, self.tools[call.name], call.kwargs).changed
-            if changed and not world.ended and (reading := self._find_shown(call, world)):
+            solved = self.solves_held_out(call.name, call.kwargs)
+            if changed and not (world.ended or solved) and (reading := self._find_shown(call, world)):
                 yield call, reading
+
+    def _shorten(self, call: Call, holds: Callable[[Call, World], bool]) -> Call:
+        """The call with as few members in its lists as it takes."""
+
+        def try_arguments(kwargs: Mapping[str, Json]) -> bool:
+            world = self.start.fork()
+            return holds(self.caller.call(world, self.tools[call.name], kwargs), world)
+
+        return replace(call, kwargs=shorten(call.kwargs, try_arguments))
 
     def make_about_answer(self) -> Exemplar | None:
         for call in self._list_distinct(self.calls):
@@ -130,24 +146,25 @@ class _Maker:
                 f"result = {shown}",
                 tuple(f"result = {value!r}" for value in wrong[:MIN_FAILURES]),
                 self._find_look(call),
+                (call.name,),
             )
         return None
 
     def _find_look(self, call: Call) -> tuple[str, str] | None:
         """The reader's call that shows most of the values that this call is given, the shortest of equals."""
-        wanted = [value for value in call.kwargs.values() if isinstance(value, str)]
+        wanted = _list_texts(call.kwargs)
         readers = [tool.name for tool in self.tools.values() if tool.only_reads and not tool.ends_episode]
         looks: list[tuple[str, dict[str, Json]]] = [
             (name, {}) for name in readers if not self.tools[name].parameters.get("required")
         ]
         looks += [(read.name, dict(read.kwargs)) for read in self.calls if read.name in readers]
         found: dict[str, tuple[int, str]] = {}
-        for name, kwargs in {_write(*look): look for look in looks}.values():
+        for name, kwargs in {write_call(*look): look for look in looks}.values():
             result = self.start.fork().call(name, (), kwargs)
             shown = str(result.value) if result.ok else ""
-            asked_for = list(kwargs.values())
+            asked_for = _list_texts(kwargs)
             if count := sum(repr(value) in shown for value in wanted if value not in asked_for):
-                found[_write(name, kwargs)] = (count, shown)
+                found[write_call(name, kwargs)] = (count, shown)
         if not found:
             return None
         best = min(found, key=lambda written: (-found[written][0], len(written)))
@@ -157,26 +174,39 @@ class _Maker:
         """Wrong answers: what else the call gives, what its tool gave for others, and what looks alike."""
         others = [look_up(other.value, path) for other in self.calls if other.name == call.name]
         alike = [value for value in [*values, *others] if type(value) is type(wanted)]
-        found = dict.fromkeys([*alike, *_list_others(wanted)])
+        found = dict.fromkeys([*alike, *list_look_alikes(wanted)])
         return [value for value in found if value != wanted]
 
     def _find_shown(self, call: Call, after: World) -> Reading | None:
         """A reading that the call has changed: first of the very things that the call names."""
         readers = [tool for tool in self.tools.values() if tool.only_reads]
-        alike = sorted(
-            ((tool.name, self._fill(tool, call)) for tool in readers), key=lambda pair: -len(pair[1] or ())
-        )
+        alike = [(tool.name, given) for tool in readers for given in self._fill(tool, call)]
+        alike.sort(key=lambda pair: -len(pair[1]))
         known = [(read.name, read.kwargs) for read in self.calls if self.tools[read.name].only_reads]
-        for name, kwargs in [*((name, given) for name, given in alike if given is not None), *known]:
-            before, now = self.start.fork().call(name, (), kwargs), after.fork().call(name, (), kwargs)
-            if now.ok and (reading := find_reading(_write(name, kwargs), before, now)):
-                return Reading(name, kwargs, reading)
+        for name, given in [*alike, *known]:
+            if self._read(name, given, after) is not None:
+                tried = partial(self._read, name, after=after)
+                return self._read(
+                    name, shorten(given, lambda less, tried=tried: tried(less) is not None), after
+                )
         return None
 
-    def _fill(self, tool: ToolSpec, call: Call) -> dict[str, Json] | None:
-        """The reader's arguments out of the call's, by their names; None where one is not among them."""
+    def _read(self, name: str, kwargs: Mapping[str, Json], after: World) -> Reading | None:
+        """What this call of a reader shows of the change; None where it shows none."""
+        before, now = self.start.fork().call(name, (), kwargs), after.fork().call(name, (), kwargs)
+        shown = find_reading(write_call(name, kwargs), before, now) if now.ok else None
+        return shown and Reading(name, kwargs, shown)
+
+    def _fill(self, tool: ToolSpec, call: Call) -> Iterator[dict[str, Json]]:
+        """The reader's arguments out of the call's: by their names, or its only one out of any text."""
         required = tool.parameters.get("required", [])
-        return {name: call.kwargs[name] for name in required} if call.kwargs.keys() >= set(required) else None
+        if call.kwargs.keys() >= set(required):
+            yield {name: call.kwargs[name] for name in required}
+        elif len(required) == 1:
+            kind = tool.parameters.get("properties", {}).get(required[0], {}).get("type")
+            for text in _list_texts(call.kwargs):
+                if kind in ("string", "array"):
+                    yield {required[0]: text if kind == "string" else [text]}
 
     def _find_failures(self, call: Call, reading: Reading) -> tuple[str, ...]:
         """Calls that change something, after which the reading is not the wanted one; where they are too few,
@@ -189,7 +219,8 @@ class _Maker:
             world = self.start.fork()
             made = self.caller.call(world, tool)
             if made.ok and made.changed and _is_short(made) and not reading.holds(world):
-                found[_write_call(made)] = None
+                fewer = self._shorten(made, lambda call, world: call.changed and not reading.holds(world))
+                found[_write_call(fewer)] = None
             if len(found) == MIN_FAILURES:
                 return tuple(found)
         looks = [_write_call(read) for read in self.calls if self.tools[read.name].only_reads]
@@ -211,12 +242,12 @@ def _say(value: Json) -> str:
     return repr(value) if isinstance(value, str) else str(value)
 
 
+def _list_texts(kwargs: Mapping[str, Json]) -> list[str]:
+    return [value for _, value in list_leaves(dict(kwargs)) if isinstance(value, str)]
+
+
 def _write_call(call: Call) -> str:
-    return _write(call.name, call.kwargs)
-
-
-def _write(name: str, kwargs: Mapping[str, Json]) -> str:
-    return f"{name}({', '.join(f'{key}={value!r}' for key, value in kwargs.items())})"
+    return write_call(call.name, call.kwargs)
 
 
 def _is_short(call: Call) -> bool:
@@ -225,13 +256,3 @@ def _is_short(call: Call) -> bool:
 
 def _is_scalar(value: Json) -> bool:
     return isinstance(value, str | int | float) and value != "" and len(repr(value)) <= _LONGEST_ARGUMENT
-
-
-def _list_others(value: Json) -> Iterator[Json]:
-    """Wrong answers that look like the right one."""
-    if isinstance(value, bool):
-        yield from (not value, str(value), None)
-    elif isinstance(value, int | float):
-        yield from (value + 1, value - 1, value * 2 + 1)
-    else:
-        yield from (f"{value} ", str(value)[::-1] + "x", str(value)[:-1] + "?")

@@ -95,13 +95,13 @@ def _write_focus(focus: tuple[str, ...], suggested: tuple[str, ...]) -> str:
 
 
 def _suggest_tools(environment: Environment, request: ProposalRequest, count: int) -> tuple[str, ...]:
-    """Tools for this proposal. Where some change the world, one of these comes first: tasks are about it."""
+    """Tools for this proposal. Where some change the world, one of these comes first, for tasks are about it,
+    and then one that looks: a model that is told of two changes makes one up to have something to change."""
     tools = [tool for tool in environment.tools if not tool.ends_episode]
     drawn = Random(seed_of("suggested tools", request.seed)).sample(tools, len(tools))
-    drawn.sort(key=lambda tool: tool.only_reads)
-    changing = [tool.name for tool in drawn if not tool.only_reads][:1]
-    others = [tool.name for tool in drawn if tool.name not in changing]
-    return tuple([*changing, *others][:count])
+    first = [next((tool for tool in drawn if tool.only_reads is reads), None) for reads in (False, True)]
+    order = [*filter(None, first), *(tool for tool in drawn if tool not in first)]
+    return tuple(tool.name for tool in order[:count])
 
 
 def _write_example_turns(

@@ -56,7 +56,8 @@ def read_look(environment: str, made: Exemplar | None) -> tuple[str, tuple[str, 
     """How the exemplar task was found: what its challenger was told first, the tools that its task is about,
     and its exploring turns. Nothing of that where nobody wrote it down, or an exemplar was made without."""
     if made is not None:
-        return "", (), [(f"print({made.look[0]})", f"Observation:\n{made.look[1]}")] if made.look else []
+        turns = [(f"print({made.look[0]})", f"Observation:\n{made.look[1]}")] if made.look else []
+        return "", made.uses, turns
     own = _FOLDER / f"look.{environment}.txt"
     if not own.is_file():
         return "", (), []

@@ -201,7 +201,7 @@ class _Case:
             return Finding.failed(f"the context opens no world: {type(error).__name__}: {error}")
         if len(task.failures) < needed:
             return Finding.failed(
-                f"there are {len(task.failures)} failure cases; at least {needed} are needed",
+                f"{_count_failures(len(task.failures))}; at least {needed} are needed",
             )
         return Finding.passed()
 
@@ -291,3 +291,7 @@ def _find_fault(what: str, trial: Trial) -> Finding | None:
             f"evaluate returned {str(evaluation.value)[:80]!r} after {what}; it must return True or False"
         )
     return None
+
+
+def _count_failures(count: int) -> str:
+    return "there is 1 failure case" if count == 1 else f"there are {count} failure cases"

@@ -192,3 +192,26 @@ def test_the_challenger_does_not_look_at_held_out_tasks_for_it() -> None:
     inn = small_environment("inn", start=START, reads=[rooms], writes=[book, close], test_tasks=HELD_OUT)
     (case,) = [case for case in synthesizer_cases(CodeAsTask, environment=inn) if "held-out" in case.rule]
     case()
+
+
+def show(state: State, names: list[str]) -> list[dict[str, Any]]:
+    """Show some rooms."""
+    return [{"name": name, **state["rooms"][name]} for name in names if name in state["rooms"]]
+
+
+def close_all(state: State, room_names: list[str]) -> str:
+    """Close rooms."""
+    for name in room_names:
+        state["rooms"].get(name, {})["open"] = False
+    return "closed"
+
+
+def test_lists_are_as_short_as_the_change_allows_and_the_thing_itself_is_read() -> None:
+    exemplar = make_exemplar(make(reads=[rooms, show], writes=[close_all]), know_none)
+    assert exemplar is not None
+    found = re.fullmatch(r"close_all\(room_names=\['(\w+)'\]\)", exemplar.solution)
+    assert found
+    assert f"show(names=['{found[1]}'])" in exemplar.evaluate
+    assert exemplar.uses == ("close_all", "show")
+    assert all(failure.count("'") == 2 for failure in exemplar.failures)
+    assert exemplar.look is not None

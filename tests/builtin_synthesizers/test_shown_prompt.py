@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from selfchal.builtin_synthesizers.challenge_scene import COPIED, ChallengeScene
+from selfchal.builtin_synthesizers.challenge_scene import COPIED, NO_OUTPUT, UNDONE, ChallengeScene
 from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig, Prompt
 from selfchal.builtin_synthesizers.prompting import read_look, write_example
@@ -114,3 +114,58 @@ def test_a_copy_of_the_example_is_refused_with_that_sentence() -> None:
     assert answer is not None
     assert COPIED in answer.content
     assert not scene.proposal.verdict.passed
+
+
+def test_after_a_tool_that_changes_something_one_that_looks_is_suggested() -> None:
+    said = start(environment_of("retail"), 3, suggested_tools=2)[-1].content
+    (line,) = [line for line in said.splitlines() if line.startswith("Use ")]
+    first, second = line.removeprefix("Use ").partition(",")[0].split(" and ")
+    only_reads = {tool.name: tool.only_reads for tool in environment_of("retail").tools}
+    assert (only_reads[first], only_reads[second]) == (False, True)
+
+
+def test_the_made_example_says_which_tools_it_was_asked_to_use() -> None:
+    _, asked, *_, answered, _ = start(Shop(), suggested_tools=2)
+    uses = asked.content.partition("Use ")[2].partition(",")[0].split(" and ")
+    assert len(uses) == 2
+    assert all(f"{tool}(" in answered.content for tool in uses)
+
+
+def hear(scene: ChallengeScene, action: str) -> str:
+    answer = scene.step(f"Action:\n{action}\nEnd Action")
+    assert answer is not None
+    return answer.content
+
+
+def test_exploring_is_told_what_it_did_not_print_and_what_it_changed() -> None:
+    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0))
+    scene.start()
+    assert NO_OUTPUT in hear(scene, "get_user('ann')")
+    shown = hear(scene, "print(set_city('W101', 'Rome'))")
+    assert UNDONE in shown
+    assert NO_OUTPUT not in shown
+    looked = hear(scene, "print(get_order('W101'))")
+    assert UNDONE not in looked
+    assert "'city': 'Rome'" in looked
+
+
+def test_after_a_task_was_handed_in_exploring_begins_on_a_fresh_world() -> None:
+    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0))
+    scene.start()
+    hear(scene, "print(set_city('W101', 'Rome'))")
+    assert scene.step("Answer:\n<instruction>Nothing.</instruction>\nEnd Answer") is not None
+    assert "'city': 'Oslo'" in hear(scene, "print(get_order('W101'))")
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_failure_cases_are_completed_where_that_is_asked_for(complete: bool) -> None:
+    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0), complete_failures=complete)
+    scene.start()
+    scene.step(
+        "Answer:\n<instruction>Send the order W101 of user 'ann' to Rome.</instruction>\n<evaluation_function>\n"
+        "def evaluate():\n    return get_order('W101')['city'] == 'Rome'\n</evaluation_function>\n<solution>\n"
+        "set_city('W101', 'Rome')\n</solution>\nEnd Answer"
+    )
+    task = scene.proposal.task
+    assert task is not None
+    assert (len(task.failures), task.provenance["drawn_failures"]) == ((3, 3) if complete else (0, 0))

@@ -1,0 +1,121 @@
+"""Failure cases where a challenger wrote too few that run: close attempts with the solution's own tools.
+
+A small model writes a sound task, and then two failure cases instead of three, or one that calls a tool with
+an argument that it does not have. The verdict does not get milder by what is drawn here: the judge tries many
+wrong outcomes of its own, which it draws from a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from selfchal.builtin_synthesizers.answer import Draft
+from selfchal.builtin_synthesizers.readings import list_leaves
+from selfchal.core.arena import Arena
+from selfchal.core.sandbox import Execution, Program, Status
+from selfchal.core.task import MIN_FAILURES
+from selfchal.core.world import Call, Json, ToolSpec, World
+from selfchal.rollout.random_calls import RandomCaller
+
+_EXPLORED = 200  # calls from which arguments are drawn
+_TRIES = 60  # altered solutions
+_LONGEST = 60  # characters of an argument or an answer
+
+
+def complete_failures(draft: Draft, arena: Arena, context: Mapping[str, Json], seed: int) -> Draft:
+    """Without the failure cases that do not run, and with drawn ones where fewer than three are left.
+
+    As it was where its solution does not run, or the sandbox failed: the judge says so.
+    """
+    solution, final = _run(draft.solution, arena, context)
+    if not solution.ok:
+        return draft
+    cases = [(case, _run(case, arena, context)[0].status) for case in draft.failures]
+    if any(status is Status.INFRA_ERROR for _, status in cases):
+        return draft
+    running = [case for case, status in cases if status is Status.OK]
+    drawn = _draw_attempts(solution, final, arena, context, seed) if len(running) < MIN_FAILURES else iter(())
+    fresh = (case for case in drawn if case not in running)
+    return replace(draft, failures=(*running, *islice(fresh, max(0, MIN_FAILURES - len(running)))))
+
+
+def _run(source: str, arena: Arena, context: Mapping[str, Json]) -> tuple[Execution, World]:
+    world = arena.environment.open(context)
+    return arena.sandbox.run(Program(source), world, arena.limits), world
+
+
+def _draw_attempts(
+    solution: Execution, final: World, arena: Arena, context: Mapping[str, Json], seed: int
+) -> Iterator[str]:
+    """Each once: where the solution changes something, its changes with an argument altered; else its wrong
+    answers."""
+    writes = [call for call in solution.calls if call.changed]
+    found = (
+        _alter_writes(writes, final, arena, context, seed)
+        if writes
+        else (f"result = {value!r}" for value in list_wrong_answers(solution.value, _list_values(solution)))
+    )
+    yield from dict.fromkeys(found)
+
+
+def _alter_writes(
+    writes: Sequence[Call], final: World, arena: Arena, context: Mapping[str, Json], seed: int
+) -> Iterator[str]:
+    tools = {tool.name: tool for tool in arena.environment.tools}
+    start = arena.environment.open(context)
+    caller = RandomCaller(arena.environment.tools, seed)
+    caller.explore(start.fork(), _EXPLORED)
+    for number in range(_TRIES):
+        altered = number % len(writes)
+        calls = [(call.name, call.name_arguments(list_parameters(tools[call.name]))) for call in writes]
+        name, kwargs = calls[altered]
+        calls[altered] = name, _alter_argument(kwargs, tools[name], caller, number // len(writes))
+        world = start.fork()
+        worked = all(world.call(tool, (), given).ok for tool, given in calls)
+        if worked and world.digest() not in (start.digest(), final.digest()):
+            yield "\n".join(write_call(*call) for call in calls)
+
+
+def _alter_argument(
+    kwargs: Mapping[str, Json], tool: ToolSpec, caller: RandomCaller, number: int
+) -> dict[str, Json]:
+    """One of the arguments drawn anew, each in its turn."""
+    names = list(kwargs)
+    if not names:
+        return caller.draw(tool)
+    name = names[number % len(names)]
+    return {**kwargs, name: caller.draw_value(name, tool.parameters.get("properties", {}).get(name, {}))}
+
+
+def list_parameters(tool: ToolSpec) -> list[str]:
+    """The names of a tool's parameters, in their order."""
+    return list(tool.parameters.get("properties", {}))
+
+
+def _list_values(solution: Execution) -> list[Json]:
+    return [value for call in solution.calls for _, value in list_leaves(call.value)]
+
+
+def list_wrong_answers(answer: Json, seen: Sequence[Json]) -> list[Json]:
+    """Of the answer's type: what was seen beside it, then what looks like it."""
+    alike = [value for value in seen if type(value) is type(answer) and len(repr(value)) <= _LONGEST]
+    return [value for value in dict.fromkeys([*alike, *list_look_alikes(answer)]) if value != answer]
+
+
+def list_look_alikes(value: Json) -> Iterator[Json]:
+    """Wrong answers that look like the right one."""
+    if isinstance(value, bool):
+        yield from (not value, str(value), None)
+    elif isinstance(value, int | float):
+        yield from (value + 1, value - 1, value * 2 + 1)
+    elif isinstance(value, str):
+        yield from (f"{value} ", value[::-1] + "x", value[:-1] + "?")
+    else:
+        yield from (str(value), None, 0)
+
+
+def write_call(name: str, kwargs: Mapping[str, Json]) -> str:
+    """The call as Python."""
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in kwargs.items())})"

@@ -1,0 +1,109 @@
+"""Failure cases that a challenger left out are drawn: they run, they are wrong, and the judge agrees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+
+from selfchal.builtin_synthesizers.answer import Draft
+from selfchal.builtin_synthesizers.close_attempts import complete_failures, list_wrong_answers
+from selfchal.core.arena import Arena
+from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
+from selfchal.core.task import Task
+from selfchal.core.world import ToolHost
+from selfchal.judging import Judge
+from selfchal.judging.runner import SandboxTaskRunner
+from tests.support.inline import Inline
+from tests.support.shop import Shop
+
+CITY = Draft(
+    "Send the order W101 of user 'ann' to Rome.",
+    "def evaluate():\n    return get_order('W101')['city'] == 'Rome'",
+    "set_city('W101', city='Rome')",
+    ("set_city('W102', 'Rome')",),
+)
+ASKED = Draft(
+    "In which city is the order W103? Answer with its name.",
+    "def evaluate(answer):\n    return answer == 'Rome'",
+    "result = get_order('W103')['city']",
+    (),
+)
+
+
+def complete(draft: Draft, sandbox: Sandbox | None = None, seed: int = 3) -> Draft:
+    return complete_failures(draft, Arena(Shop(), sandbox or Inline(), Limits()), {}, seed)
+
+
+class AskingShop(Shop):
+    """Its tasks may ask for an answer."""
+
+    answer_required: ClassVar[bool] = True
+
+
+@pytest.mark.parametrize(
+    ("draft", "shop"), [(CITY, Shop()), (ASKED, AskingShop())], ids=["about the state", "about an answer"]
+)
+def test_three_cases_stand_there_and_the_judge_keeps_the_task(
+    draft: Draft, shop: Shop, process_sandbox: Sandbox
+) -> None:
+    arena = Arena(shop, process_sandbox, Limits())
+    made = complete_failures(draft, arena, {}, seed=3)
+    assert made.failures[: len(draft.failures)] == draft.failures
+    assert len(set(made.failures)) == 3
+    task = Task("t", "shop", {}, made.instruction, made.evaluate, made.solution, made.failures)
+    verdict = Judge(SandboxTaskRunner(arena))(task)
+    assert verdict.passed, verdict.reason
+
+
+def test_a_drawn_case_changes_what_the_solution_changes_and_not_to_the_same() -> None:
+    arena = Arena(Shop(), Inline(), Limits())
+    final = arena.environment.open({})
+    arena.sandbox.run(Program(CITY.solution), final, arena.limits)
+    for case in complete(replace(CITY, failures=())).failures:
+        world = arena.environment.open({})
+        execution = arena.sandbox.run(Program(case), world, arena.limits)
+        assert execution.ok
+        assert case.startswith("set_city(")
+        assert world.digest() not in (final.digest(), arena.environment.open({}).digest())
+
+
+def test_cases_that_do_not_run_are_left_out() -> None:
+    wrong = "set_city(order_id='W101', town='Rome')"
+    made = complete(replace(CITY, failures=(wrong, *CITY.failures)))
+    assert wrong not in made.failures
+    assert made.failures[0] == CITY.failures[0]
+    assert len(made.failures) == 3
+
+
+def test_enough_cases_stay_as_they_are() -> None:
+    full = replace(CITY, failures=tuple(f"set_city('W101', 'Town {i}')" for i in range(4)))
+    assert complete(full) == full
+
+
+def test_the_same_seed_draws_the_same_and_another_one_others() -> None:
+    none = replace(CITY, failures=())
+    assert complete(none) == complete(none)
+    assert len({complete(none, seed=seed).failures for seed in range(6)}) > 1
+
+
+def test_without_a_solution_that_runs_nothing_is_done() -> None:
+    broken = replace(CITY, solution="set_city('W999', 'Rome')", failures=("nonsense(",))
+    assert complete(broken) == broken
+
+
+def test_a_sandbox_that_fails_is_left_to_the_judge() -> None:
+    class FailsLater(Inline):
+        def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
+            done = super().run(program, tools, limits)
+            return done if program.source == CITY.solution else replace(done, status=Status.INFRA_ERROR)
+
+    assert complete(CITY, FailsLater()) == CITY
+
+
+@pytest.mark.parametrize("answer", [True, 3, 2.5, "Rome", ["Rome"], None])
+def test_wrong_answers_are_wrong(answer: object) -> None:
+    found = list_wrong_answers(answer, ["Rome", "Oslo", 3, 4, 2.5, True])
+    assert answer not in found
+    assert len(found) >= 2
