@@ -184,18 +184,18 @@ class _Maker:
         alike.sort(key=lambda pair: -len(pair[1]))
         known = [(read.name, read.kwargs) for read in self.calls if self.tools[read.name].only_reads]
         for name, given in [*alike, *known]:
-            if self._read(name, given, after) is not None:
-                tried = partial(self._read, name, after=after)
-                return self._read(
-                    name, shorten(given, lambda less, tried=tried: tried(less) is not None), after
-                )
+            if self._shows(name, after, given):
+                return self._read(name, shorten(given, partial(self._shows, name, after)), after)
         return None
 
     def _read(self, name: str, kwargs: Mapping[str, Json], after: World) -> Reading | None:
         """What this call of a reader shows of the change; None where it shows none."""
         before, now = self.start.fork().call(name, (), kwargs), after.fork().call(name, (), kwargs)
         shown = find_reading(write_call(name, kwargs), before, now) if now.ok else None
-        return shown and Reading(name, kwargs, shown)
+        return Reading(name, kwargs, shown) if shown else None
+
+    def _shows(self, name: str, after: World, kwargs: Mapping[str, Json]) -> bool:
+        return self._read(name, kwargs, after) is not None
 
     def _fill(self, tool: ToolSpec, call: Call) -> Iterator[dict[str, Json]]:
         """The reader's arguments out of the call's: by their names, or its only one out of any text."""
