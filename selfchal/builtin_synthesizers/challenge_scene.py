@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from selfchal.builtin_synthesizers.answer import Draft, Refusal, looks_like_answer, parse_answer
-from selfchal.builtin_synthesizers.close_attempts import complete_failures
+from selfchal.builtin_synthesizers.close_attempts import complete_failures, run_piece
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig, Prompt
-from selfchal.builtin_synthesizers.exemplar import Exemplar
+from selfchal.builtin_synthesizers.exemplar import Exemplar, find_condition
 from selfchal.builtin_synthesizers.first_messages import write_first_messages
 from selfchal.builtin_synthesizers.prompting import write_example
 from selfchal.core.episode import End, Episode
@@ -35,6 +35,7 @@ NO_OUTPUT = "Nothing was printed. print(...) shows what a tool gives."
 UNDONE = (
     "What this changed is undone before your task's code runs: write the task about what was there before."
 )
+HINT = "After the solution this is true, and before it was not: {condition}\n"
 REVISE = "Mend the task and answer again with all of its parts."
 COPIED = "This is the example. Write another task, about something else that you have seen."
 LOOK_FIRST = "Or explore once more before you do: write an action alone."
@@ -169,7 +170,17 @@ class ChallengeScene:
             request = REPAIR.format(calls=draft.solution)
         else:
             request = f"{REVISE}\n{LOOK_FIRST}" if self._may_explore() else REVISE
-        return Message("user", f"Observation:\n{verdict.feedback}\n{request}")
+        hint = self._find_hint(draft) if verdict.stage == Stage.SOLUTION_PASSED else ""
+        return Message("user", f"Observation:\n{verdict.feedback}\n{hint}{request}")
+
+    def _find_hint(self, draft: Draft | Refusal) -> str:
+        """Small models compare a whole reading by heart, so they are told of a condition that is enough."""
+        if self.config.prompt is not Prompt.SHOWN or isinstance(draft, Refusal):
+            return ""
+        arena = self.proposal_context.arena
+        execution, world = run_piece(draft.solution, arena, self.context)
+        condition = find_condition(arena.environment, self.context, execution.calls, world)
+        return HINT.format(condition=condition) if condition else ""
 
     def _repeats_example(self, draft: Draft) -> bool:
         """Small models often hand in the example: one that was made for them, or was played before."""

@@ -25,23 +25,26 @@ _LONGEST = 60  # characters of an argument or an answer
 
 
 def complete_failures(draft: Draft, arena: Arena, context: Mapping[str, Json], seed: int) -> Draft:
-    """Without the failure cases that do not run, and with drawn ones where fewer than three are left.
+    """Without the failure cases that do not run or end as the solution does, and with drawn ones where fewer
+    than three are left.
 
     As it was where its solution does not run, or the sandbox failed: the judge says so.
     """
-    solution, final = _run(draft.solution, arena, context)
+    solution, final = run_piece(draft.solution, arena, context)
     if not solution.ok:
         return draft
-    cases = [(case, _run(case, arena, context)[0].status) for case in draft.failures]
-    if any(status is Status.INFRA_ERROR for _, status in cases):
+    tried = [(case, *run_piece(case, arena, context)) for case in draft.failures]
+    if any(execution.status is Status.INFRA_ERROR for _, execution, _ in tried):
         return draft
-    running = [case for case, status in cases if status is Status.OK]
-    drawn = _draw_attempts(solution, final, arena, context, seed) if len(running) < MIN_FAILURES else iter(())
-    fresh = (case for case in drawn if case not in running)
-    return replace(draft, failures=(*running, *islice(fresh, max(0, MIN_FAILURES - len(running)))))
+    end = final.digest(), solution.value
+    sound = [case for case, made, world in tried if made.ok and (world.digest(), made.value) != end]
+    drawn = _draw_attempts(solution, final, arena, context, seed) if len(sound) < MIN_FAILURES else iter(())
+    fresh = (case for case in drawn if case not in sound)
+    return replace(draft, failures=(*sound, *islice(fresh, max(0, MIN_FAILURES - len(sound)))))
 
 
-def _run(source: str, arena: Arena, context: Mapping[str, Json]) -> tuple[Execution, World]:
+def run_piece(source: str, arena: Arena, context: Mapping[str, Json]) -> tuple[Execution, World]:
+    """A solution or a failure case on a fresh world, which it leaves as it made it."""
     world = arena.environment.open(context)
     return arena.sandbox.run(Program(source), world, arena.limits), world
 

@@ -39,8 +39,8 @@ class CodeAsTaskConfig(BaseModel):
     )
     complete_failures: bool = Field(
         False,
-        description="Leave out failure cases that do not run, and draw close attempts with the solution's "
-        "tools where fewer than three are left.",
+        description="Leave out failure cases that do not run or end as the solution does, and draw close "
+        "attempts with the solution's tools where fewer than three are left.",
     )
     footprint: bool = Field(
         False, description="Episodes that change rows which the solution leaves alone get no reward."

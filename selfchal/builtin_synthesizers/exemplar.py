@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
-from selfchal.builtin_synthesizers.close_attempts import list_look_alikes, write_call
+from selfchal.builtin_synthesizers.close_attempts import list_look_alikes, list_parameters, write_call
 from selfchal.builtin_synthesizers.readings import Path, Reading, find_reading, list_leaves, look_up
 from selfchal.builtin_synthesizers.shorter_arguments import shorten
 from selfchal.core.environment import Environment
@@ -69,10 +69,24 @@ def make_exemplar(environment: Environment, solves_held_out: SolvesHeldOut) -> E
     return maker.make_about_state() or (maker.make_about_answer() if environment.answer_required else None)
 
 
+def find_condition(
+    environment: Environment, context: Mapping[str, Json], calls: Sequence[Call], after: World
+) -> str | None:
+    """Python of what a reader shows in the world after these calls and did not show before them; None where
+    no reader shows anything."""
+    maker = _Maker(environment, lambda tool, arguments: False, context)
+    for call in (call for call in calls if call.changed):
+        named = call.name_arguments(list_parameters(maker.tools[call.name]))
+        if reading := maker.find_shown(replace(call, args=(), kwargs=named), after):
+            return reading.condition
+    return None
+
+
 @dataclass
 class _Maker:
     environment: Environment
     solves_held_out: SolvesHeldOut
+    context: Mapping[str, Json] | None = None  # that worlds are opened with; without it one that is drawn
     tools: Mapping[str, ToolSpec] = field(init=False)
     caller: RandomCaller = field(init=False)
     calls: list[Call] = field(init=False)
@@ -80,7 +94,7 @@ class _Maker:
 
     def __post_init__(self) -> None:
         environment = self.environment
-        context = environment.exploration_context(_SEED)
+        context = self.context or environment.exploration_context(_SEED)
         self.tools = {tool.name: tool for tool in environment.tools}
         contexts = [context, *map(environment.exploration_context, range(1, _CONTEXTS))]
         words = [value for _, value in list_leaves(contexts) if value is not None]
@@ -115,7 +129,7 @@ class _Maker:
             world = self.start.fork()
             changed = self.caller.call(world, self.tools[call.name], call.kwargs).changed
             solved = self.solves_held_out(call.name, call.kwargs)
-            if changed and not (world.ended or solved) and (reading := self._find_shown(call, world)):
+            if changed and not (world.ended or solved) and (reading := self.find_shown(call, world)):
                 yield call, reading
 
     def _shorten(self, call: Call, holds: Callable[[Call, World], bool]) -> Call:
@@ -177,7 +191,7 @@ class _Maker:
         found = dict.fromkeys([*alike, *list_look_alikes(wanted)])
         return [value for value in found if value != wanted]
 
-    def _find_shown(self, call: Call, after: World) -> Reading | None:
+    def find_shown(self, call: Call, after: World) -> Reading | None:
         """A reading that the call has changed: first of the very things that the call names."""
         readers = [tool for tool in self.tools.values() if tool.only_reads]
         alike = [(tool.name, given) for tool in readers for given in self._fill(tool, call)]

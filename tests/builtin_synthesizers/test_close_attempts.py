@@ -77,6 +77,11 @@ def test_cases_that_do_not_run_are_left_out() -> None:
     assert len(made.failures) == 3
 
 
+def test_cases_that_end_as_the_solution_does_are_left_out() -> None:
+    same = "result = None\nset_city(order_id='W101', city='Rome')"
+    assert same not in complete(replace(CITY, failures=(same, *CITY.failures))).failures
+
+
 def test_enough_cases_stay_as_they_are() -> None:
     full = replace(CITY, failures=tuple(f"set_city('W101', 'Town {i}')" for i in range(4)))
     assert complete(full) == full

@@ -169,3 +169,15 @@ def test_failure_cases_are_completed_where_that_is_asked_for(complete: bool) -> 
     task = scene.proposal.task
     assert task is not None
     assert (len(task.failures), task.provenance["drawn_failures"]) == ((3, 3) if complete else (0, 0))
+
+
+def test_a_solution_that_does_not_pass_is_told_of_a_condition_that_it_makes_true() -> None:
+    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0), complete_failures=True)
+    scene.start()
+    answer = scene.step(
+        "Answer:\n<instruction>Send the order W101 of user 'ann' to Rome.</instruction>\n<evaluation_function>\n"
+        "def evaluate():\n    return get_order('W101') == {'city': 'Rome'}\n</evaluation_function>\n<solution>\n"
+        "set_city('W101', 'Rome')\n</solution>\nEnd Answer"
+    )
+    assert answer is not None
+    assert "before it was not: get_order(order_id='W101')['city'] == 'Rome'\n" in answer.content
