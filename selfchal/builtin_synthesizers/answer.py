@@ -51,13 +51,15 @@ _INVISIBLE = dict.fromkeys([0xFEFF, 0x200B, 0x200C, 0x200D, 0x2060])
 
 @dataclass(frozen=True)
 class Draft:
-    """The parts as written, cleaned; ``forgiven`` lists how they departed from the grammar."""
+    """The parts as written, cleaned; ``forgiven`` lists how they departed from the grammar. ``drawn`` counts
+    failure cases that the challenger did not write."""
 
     instruction: str
     evaluate: str
     solution: str
     failures: tuple[str, ...]
     forgiven: tuple[str, ...] = ()
+    drawn: int = 0
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ class ChallengeScene:
         self.world = self.proposal_context.arena.environment.open(self.context)
 
     def _make_answer(self, text: str) -> Message | None:
-        draft = self._read_draft(text)
+        draft = self._complete(self._read_draft(text))
         self._undo_exploring()
         self.incomplete = None
         if isinstance(draft, Draft) and self._repeats_example(draft):
@@ -200,16 +200,15 @@ class ChallengeScene:
         self.repaired += 1
         return replace(self.incomplete, instruction=alone.instruction)
 
-    def _complete(self, draft: Draft) -> Draft:
-        if not (self.config.complete_failures and self.config.failures):
+    def _complete(self, draft: Draft | Refusal) -> Draft | Refusal:
+        if isinstance(draft, Refusal) or not (self.config.complete_failures and self.config.failures):
             return draft
         return complete_failures(draft, self.proposal_context.arena, self.context, self.request.seed)
 
     def _get_min_failures(self) -> int:
         return MIN_FAILURES if self.config.failures else 0
 
-    def _make_task(self, written: Draft) -> Task:
-        draft = self._complete(written)
+    def _make_task(self, draft: Draft) -> Task:
         environment = self.proposal_context.arena.environment
         instruction = environment.redact(draft.instruction, self.context)
         failures = draft.failures if self.config.failures else ()
@@ -222,7 +221,7 @@ class ChallengeScene:
             "repaired": self.repaired,
             "redacted": instruction != draft.instruction,
             "footprint": self.config.footprint,
-            "drawn_failures": sum(case not in written.failures for case in draft.failures),
+            "drawn_failures": draft.drawn,
         }
         return Task(
             id=task_id(self.context, instruction, draft.evaluate, draft.solution, *failures),

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
-from selfchal.builtin_synthesizers.answer import Draft
-from selfchal.builtin_synthesizers.readings import list_leaves
+from selfchal.builtin_synthesizers.answer import Draft, Refusal
+from selfchal.builtin_synthesizers.readings import Path, list_leaves
 from selfchal.core.arena import Arena
 from selfchal.core.sandbox import Execution, Program, Status
 from selfchal.core.task import MIN_FAILURES
@@ -24,23 +25,33 @@ _TRIES = 60  # altered solutions
 _LONGEST = 60  # characters of an argument or an answer
 
 
-def complete_failures(draft: Draft, arena: Arena, context: Mapping[str, Json], seed: int) -> Draft:
+NOTHING_DONE = (
+    "The solution changes nothing and assigns nothing to result, so there is nothing that could be checked. "
+    "Write a task that changes something{or_answer}."
+)
+_OR_ANSWER = ", or one that asks for a value and assigns it to result"
+
+
+def complete_failures(draft: Draft, arena: Arena, context: Mapping[str, Json], seed: int) -> Draft | Refusal:
     """Without the failure cases that do not run or end as the solution does, and with drawn ones where fewer
-    than three are left.
+    than three are left. A Refusal where the solution does nothing, so that no case could differ from it.
 
     As it was where its solution does not run, or the sandbox failed: the judge says so.
     """
     solution, final = run_piece(draft.solution, arena, context)
     if not solution.ok:
         return draft
+    if solution.value is None and final.digest() == arena.environment.open(context).digest():
+        return Refusal(NOTHING_DONE.format(or_answer=_OR_ANSWER if arena.environment.answer_required else ""))
     tried = [(case, *run_piece(case, arena, context)) for case in draft.failures]
     if any(execution.status is Status.INFRA_ERROR for _, execution, _ in tried):
         return draft
     end = final.digest(), solution.value
     sound = [case for case, made, world in tried if made.ok and (world.digest(), made.value) != end]
-    drawn = _draw_attempts(solution, final, arena, context, seed) if len(sound) < MIN_FAILURES else iter(())
-    fresh = (case for case in drawn if case not in sound)
-    return replace(draft, failures=(*sound, *islice(fresh, max(0, MIN_FAILURES - len(sound)))))
+    missing = max(0, MIN_FAILURES - len(sound))
+    attempts = _draw_attempts(solution, final, arena, context, seed) if missing else iter(())
+    drawn = tuple(islice((case for case in attempts if case not in sound), missing))
+    return replace(draft, failures=(*sound, *drawn), drawn=draft.drawn + len(drawn))
 
 
 def run_piece(source: str, arena: Arena, context: Mapping[str, Json]) -> tuple[Execution, World]:
@@ -84,12 +95,31 @@ def _alter_writes(
 def _alter_argument(
     kwargs: Mapping[str, Json], tool: ToolSpec, caller: RandomCaller, number: int
 ) -> dict[str, Json]:
-    """One of the arguments drawn anew, each in its turn."""
-    names = list(kwargs)
-    if not names:
+    """One of the values in the arguments drawn anew, however deep it stands, each in its turn."""
+    paths = [path for path, _ in list_leaves(dict(kwargs))]
+    if not paths:
         return caller.draw(tool)
-    name = names[number % len(names)]
-    return {**kwargs, name: caller.draw_value(name, tool.parameters.get("properties", {}).get(name, {}))}
+    path = paths[number % len(paths)]
+    name = next(key for key in reversed(path) if isinstance(key, str))
+    return dict(_put(kwargs, path, caller.draw_value(name, _find_schema(tool.parameters, path))))
+
+
+def _find_schema(schema: Mapping[str, Json], path: Path) -> Mapping[str, Json]:
+    """The schema of what stands there; an empty one where it does not say."""
+    for key in path:
+        schema = (
+            schema.get("items", {}) if isinstance(key, int) else schema.get("properties", {}).get(key, {})
+        )
+    return schema
+
+
+def _put(value: Json, path: Path, new: Json) -> Json:
+    """A copy with another value at that place."""
+    if not path:
+        return new
+    copied: Any = list(value) if isinstance(value, list) else dict(value)
+    copied[path[0]] = _put(value[path[0]], path[1:], new)
+    return copied
 
 
 def list_parameters(tool: ToolSpec) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
-from selfchal.builtin_synthesizers.answer import Draft
+import selfchal
+from selfchal.builtin_synthesizers.answer import Draft, Refusal
 from selfchal.builtin_synthesizers.close_attempts import complete_failures, list_wrong_answers
 from selfchal.core.arena import Arena
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
@@ -33,7 +35,9 @@ ASKED = Draft(
 
 
 def complete(draft: Draft, sandbox: Sandbox | None = None, seed: int = 3) -> Draft:
-    return complete_failures(draft, Arena(Shop(), sandbox or Inline(), Limits()), {}, seed)
+    made = complete_failures(draft, Arena(Shop(), sandbox or Inline(), Limits()), {}, seed)
+    assert isinstance(made, Draft)
+    return made
 
 
 class AskingShop(Shop):
@@ -50,6 +54,8 @@ def test_three_cases_stand_there_and_the_judge_keeps_the_task(
 ) -> None:
     arena = Arena(shop, process_sandbox, Limits())
     made = complete_failures(draft, arena, {}, seed=3)
+    assert isinstance(made, Draft)
+    assert made.drawn == 3 - len(draft.failures)
     assert made.failures[: len(draft.failures)] == draft.failures
     assert len(set(made.failures)) == 3
     task = Task("t", "shop", {}, made.instruction, made.evaluate, made.solution, made.failures)
@@ -91,6 +97,36 @@ def test_the_same_seed_draws_the_same_and_another_one_others() -> None:
     none = replace(CITY, failures=())
     assert complete(none) == complete(none)
     assert len({complete(none, seed=seed).failures for seed in range(6)}) > 1
+
+
+@pytest.mark.parametrize("idle", ["get_user('ann')", "set_city('W101', 'Oslo')"])
+def test_a_solution_that_does_nothing_is_refused_with_that_reason(idle: str) -> None:
+    made = complete_failures(replace(CITY, solution=idle), Arena(AskingShop(), Inline(), Limits()), {}, 3)
+    assert isinstance(made, Refusal)
+    assert made.reason.startswith("The solution changes nothing and assigns nothing to result")
+    assert "or one that asks for a value" in made.reason
+
+
+def test_one_value_is_altered_however_deep_it_stands() -> None:
+    def add(state: dict[str, Any], notes: list[dict[str, str]]) -> str:
+        """Add notes, each with an author and a text."""
+        state["notes"] += notes
+        return "added"
+
+    def read(state: dict[str, Any]) -> list[dict[str, str]]:
+        """Read the notes."""
+        return list(state["notes"])
+
+    start = {"notes": [{"author": name, "text": f"{name} was here"} for name in ("Ann", "Bob", "Cleo")]}
+    board = selfchal.open_environment(
+        selfchal.small_environment("board", start=start, reads=[read], writes=[add])
+    )
+    draft = Draft("", "", "add([{'author': 'Ann', 'text': 'Bob was here'}])", ())
+    made = complete_failures(draft, Arena(board, Inline(), Limits()), {}, 3)
+    assert isinstance(made, Draft)
+    cases = [ast.literal_eval(case.removeprefix("add(notes=").removesuffix(")")) for case in made.failures]
+    assert all(len(case) == 1 and case[0].keys() == {"author", "text"} for case in cases)
+    assert all((case[0]["author"] == "Ann") != (case[0]["text"] == "Bob was here") for case in cases)
 
 
 def test_without_a_solution_that_runs_nothing_is_done() -> None:
