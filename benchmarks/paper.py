@@ -63,7 +63,7 @@ class Job:
         if trains:
             chosen += self.variant.trained
             chosen += [f"evaluation.every={self.variant.every}"] if self.variant.every else []
-        if trains and self.variant.taught:
+        if trains and self.variant.has_teacher:
             weights = self.teacher.directory / "checkpoints" / "round_1" / "final"
             chosen += ["teacher.name=transformers", f"teacher.path={weights}", "teacher.dtype=float32"]
         return selfchal.load_manifest(self.variant.file, [*chosen, *self.overrides])
@@ -132,7 +132,7 @@ def write_curves(jobs: Sequence[Job], results: Sequence[dict[str, Any]]) -> list
 def run_experiment(name: str, out: Path, seeds: Sequence[str], overrides: tuple[str, ...], jobs: int) -> str:
     experiment = EXPERIMENTS[name]
     planned = [Job(name, variant, seed, out, overrides) for variant in experiment.variants for seed in seeds]
-    teachers = list({job.seed: job.teacher for job in planned if job.variant.taught}.values())
+    teachers = list({job.seed: job.teacher for job in planned if job.variant.has_teacher}.values())
     side_by_side(share, list({job.tasks: job for job in [*teachers, *planned]}.values()), jobs)
     side_by_side(train, teachers, jobs)
     text = write_table(experiment, planned, side_by_side(train, planned, jobs))

@@ -25,7 +25,7 @@ class Variant:
     file: Path = CALCULATION
     made: tuple[str, ...] = ()  # what decides about the tasks
     trained: tuple[str, ...] = ()  # what decides about the training alone
-    taught: bool = False  # by what GRPO made of the same model, on the same tasks
+    has_teacher: bool = False  # by what GRPO made of the same model, on the same tasks
     every: int | None = None  # updates between the points of a curve
 
 
@@ -51,7 +51,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "Self-improvement and distillation",
         (
             Variant("calculation, self-improvement"),
-            Variant("calculation, distillation", trained=_set_rft(keep="all"), taught=True),
+            Variant("calculation, distillation", trained=_set_rft(keep="all"), has_teacher=True),
             Variant("web browsing, self-improvement", WEB_BROWSING),
         ),
     ),
@@ -69,8 +69,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "table3": Experiment(
         "Distillation with failed episodes and without",
         (
-            Variant("all episodes", trained=_set_rft(keep="all"), taught=True),
-            Variant("successes alone", trained=_set_rft(keep="successes"), taught=True),
+            Variant("all episodes", trained=_set_rft(keep="all"), has_teacher=True),
+            Variant("successes alone", trained=_set_rft(keep="successes"), has_teacher=True),
         ),
     ),
     "figure3": Experiment(
