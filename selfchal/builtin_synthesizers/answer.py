@@ -14,6 +14,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from selfchal.core.sandbox import MAX_SOURCE
 from selfchal.core.task import MIN_FAILURES
@@ -79,9 +80,10 @@ def parse_answer(text: str, needs_code: bool = True) -> Draft | Refusal:
     """Read an answer; ``needs_code`` False is for baselines that ask for the instruction alone."""
     if len(text) > MAX_ANSWER:
         return Refusal(f"The answer is {len(text):,} characters long; at most {MAX_ANSWER:,} are read.")
-    if sum(1 for _ in _TAG.finditer(text)) > _MAX_TAGS:
-        return Refusal(f"The answer has more than {_MAX_TAGS} tags; a task has about twelve.")
     forgiven: list[str] = []
+    if surplus := next(islice(_TAG.finditer(text), _MAX_TAGS, None), None):
+        forgiven.append("endless failure cases")  # small models write them on and on
+        text = text[: surplus.start()]
     parts = _find_last_task(_find_sections(text, forgiven), forgiven)
     needed = ("instruction", "evaluate", "solution") if needs_code else ("instruction",)
     missing = [name for name in needed if not "".join(parts.get(name, ())).strip()]

@@ -89,6 +89,10 @@ class StateExplorer(Protocol):
         """Every text that some reading showed."""
 
     @property
+    def listed(self) -> set[str]:
+        """The names of records in lists that need nothing to be read."""
+
+    @property
     def numbers(self) -> set[float]:
         """Every number that some reading showed, sizes of lists included."""
 

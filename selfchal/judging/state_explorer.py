@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import islice, product
 
 from selfchal.core.world import Json, ToolSpec, World
+from selfchal.judging.named_records import find_named_records, is_name, list_same_fields
 from selfchal.judging.wording import features
 
 _READS = 60  # observations
@@ -65,6 +66,7 @@ class ReadToolExplorer:
     readable: dict[str, set[str]] = field(default_factory=dict)  # ids, and the tools that show them
     seen: set[str] = field(default_factory=set)
     numbers: set[float] = field(default_factory=set)
+    listed: set[str] = field(default_factory=set)  # names of records that a list gives to whoever asks
     linked: dict[str, set[str]] = field(default_factory=dict)  # texts that a list gives beside each other
     _features: dict[str, frozenset[str]] = field(default_factory=dict)  # asked for once all is read
     _fields: dict[str, dict[str, str]] = field(default_factory=dict)  # of a record, by name
@@ -84,6 +86,8 @@ class ReadToolExplorer:
         for found in self._list_searches(named):
             self._take(found, frontier, met)
         self._read_lists()
+        self._read_named(named, frontier, met)
+        parameters = [parameter for _, parameter in single]
         while frontier and reads < _READS and attempts < _ATTEMPTS:
             text = frontier.popleft()
             kind = shape(text)
@@ -101,6 +105,9 @@ class ReadToolExplorer:
                 reads += 1
                 self.readable.setdefault(text, set()).add(name)
                 observation = self._take(result.value, frontier, met)
+                words = [one for one in list_same_fields(observation.names, parameters) if one not in met]
+                met.update(words)
+                frontier.extend(dict.fromkeys(words))
                 self.described.setdefault(text, []).extend(observation.leaves)
                 self.shown.setdefault(text, []).extend(observation.leaves)
                 self._fields.setdefault(text, {}).update(observation.fields)
@@ -146,6 +153,31 @@ class ReadToolExplorer:
             for group in _list_linked(result.value) if result.ok else ():
                 for text in group:
                     self.linked.setdefault(text, set()).update(other for other in group if other != text)
+
+    def _read_named(self, named: Mapping[str, set[Json]], frontier: deque[str], met: set[str]) -> None:
+        """The records that go by a word, of which the solution hands one over: those of the lists that need
+        nothing to be read."""
+        handed = {name: {value for value in values if is_name(value)} for name, values in named.items()}
+        if all(is_id(str(value)) for values in handed.values() for value in values):
+            return
+        for tool in self._list_readers():
+            result = None if _list_required(tool) else self.world.call(tool.name, (), {})
+            for records in find_named_records(result.value, handed) if result and result.ok else ():
+                self._take_records(records, tool.name)
+                own = [
+                    name for name in records if name not in met and any(name in v for v in handed.values())
+                ]
+                met.update(own)
+                frontier.extend(own)
+
+    def _take_records(self, records: Mapping[str, Json], tool: str) -> None:
+        for name, record in records.items():
+            scalars = tuple(islice(leaves(record), 60))
+            self.described.setdefault(name, []).extend(scalars)
+            self.siblings.setdefault(name, set()).update(other for other in records if other != name)
+            self.readable.setdefault(name, set()).add(tool)
+            self.seen.update(text for text in (name, *scalars) if isinstance(text, str))
+            self.listed.add(name)
 
     def _list_readers(self) -> list[ToolSpec]:
         return [tool for tool in self.tools if tool.only_reads]

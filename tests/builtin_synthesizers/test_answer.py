@@ -148,3 +148,13 @@ def test_failure_cases_that_are_written_on_and_on_count_once_each_and_the_cut_on
     whole = parse_answer(f"{parts}<failure_case>\na = (4\n</failure_case>")
     assert isinstance(whole, Draft)
     assert len(whole.failures) == 4, "one that was written to its end is the challenger's fault"
+
+
+def test_endless_failure_cases_are_cut_and_the_task_is_read() -> None:
+    task = "<instruction>Do it.</instruction><evaluation_function>def evaluate():\n    return True\n"
+    task += "</evaluation_function><solution>result = 1</solution>"
+    cases = "".join(f"<failure_case>result = {number % 5}</failure_case>" for number in range(3_000))
+    draft = parse_answer(task + cases)
+    assert isinstance(draft, Draft)
+    assert draft.failures == tuple(f"result = {number}" for number in range(5))
+    assert "endless failure cases" in draft.forgiven

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -20,6 +21,10 @@ from selfchal.judging.wording import Wording, features
 def counts_answer(task: Task, environment: Environment) -> bool:
     """Is the task judged by the agent's answer, or by the final state alone?"""
     return environment.answer_required and takes_answer(task.evaluate)
+
+
+_QUOTED = re.compile(r"""['"\u2018\u201c]([^'"\u2018-\u201d\n]{1,60})['"\u2019\u201d]""")
+_MOST_QUOTED = 8
 
 
 @dataclass(frozen=True)
@@ -122,5 +127,6 @@ def explore(task: Task, runner: TaskRunner, calls: Sequence[Call]) -> StateExplo
         named.setdefault(need.parameter, set()).add(need.value)
     starts = [str(value) for value in task.context.values() if isinstance(value, str)]
     starts += [need.value for need in needs if isinstance(need.value, str) and is_id(need.value)]
+    starts += _QUOTED.findall(task.instruction)[:_MOST_QUOTED]  # an agent would look these up as well
     explorer.read(starts, named)
     return explorer

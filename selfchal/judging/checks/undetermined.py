@@ -144,16 +144,38 @@ def _is_undecided(
 
     So it may with a choice of the schema, which can be said in many ways, unless another choice is said. And
     so it may with what a record shows that the call or the customer is about, as "my address" or "the card
-    that I paid with".
+    that I paid with", or one that is named, as "where Bob lives".
     """
     choices = docs.choices(tool, need.parameter)
     if need.value in choices:
         return not any(wording.says(other) for other in choices if other != need.value)
     if not isinstance(need.value, str):
         return False
+    if need.value in explorer.listed and _is_told_by_truth(need.value, explorer, wording):
+        return True
     about = {str(other.value) for other in needs if other.value != need.value} & explorer.shown.keys()
     owners = [record for record, shown in explorer.shown.items() if about.intersection(map(str, shown))]
-    return any(need.value in explorer.shown[record] for record in (*about, *owners))
+    # a record of its own that is not named is no detail of one that is: "one of Ann's orders" names none
+    said = [record for record in explorer.shown if wording.says(record)] * (
+        need.value not in explorer.readable
+    )
+    reached = {str(leaf) for record in said for leaf in explorer.shown[record]} & explorer.shown.keys()
+    return any(need.value in explorer.shown[record] for record in (*about, *owners, *said, *reached))
+
+
+def _is_told_by_truth(name: str, explorer: StateExplorer, wording: Wording) -> bool:
+    """Of the records beside it, does every one of which all that is mentioned is true too differ in what is
+    true or false of it? "The one that is not done yet" says so in words that cannot be matched."""
+    mentioned = wording.mentioned(explorer.features(name))
+    rivals = [other for other in explorer.siblings.get(name, ()) if mentioned <= explorer.features(other)]
+    own = _list_truths(name, explorer)
+    others = [_list_truths(other, explorer) for other in rivals]
+    # a record that was read again stands there twice
+    return bool(mentioned and rivals) and all(truths[: len(own)] != own[: len(truths)] for truths in others)
+
+
+def _list_truths(name: str, explorer: StateExplorer) -> list[bool]:
+    return [leaf for leaf in explorer.described.get(name, ()) if isinstance(leaf, bool)]
 
 
 def _try_values(need: Need, others: Sequence[Json], evidence: Evidence) -> Iterator[tuple[Need, Json, World]]:
@@ -171,7 +193,10 @@ def _is_unaddressed(task: Task, needs: Sequence[Need], explorer: StateExplorer, 
     about = {str(need.value) for need in needs} & explorer.shown.keys()
     leading = [record for record, shown in explorer.shown.items() if about.intersection(map(str, shown))]
     return bool(about) and not any(
-        record in starts or wording.says(record) or explorer.finds(record, wording.says)
+        record in starts
+        or record in explorer.listed
+        or wording.says(record)
+        or explorer.finds(record, wording.says)
         for record in (*about, *leading)
     )
 
