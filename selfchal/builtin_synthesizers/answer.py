@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from selfchal.core.judge import Stage
 from selfchal.core.sandbox import MAX_SOURCE
 from selfchal.core.task import MIN_FAILURES
 from selfchal.judging.source.parse import SourceError, parse_source
@@ -65,9 +66,12 @@ class Draft:
 
 @dataclass(frozen=True)
 class Refusal:
-    """The text holds no task; ``reason`` is for the challenger too."""
+    """The text holds no task, or one that is refused without the judge: the stage that was not reached, and
+    what the challenger is told, where that is more than the reason."""
 
     reason: str
+    stage: Stage = Stage.PARSED
+    feedback: str = ""
 
 
 def looks_like_answer(text: str, alone: bool = False) -> bool:

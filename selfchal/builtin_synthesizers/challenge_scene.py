@@ -160,7 +160,7 @@ class ChallengeScene:
             task = task.with_diagnostics(verdict.diagnostics)
             self.proposal = self._make_proposal(verdict, task, text, draft.forgiven)
         else:
-            verdict = Verdict(Outcome.FAILED, Stage.PARSED, draft.reason, draft.reason)
+            verdict = Verdict(Outcome.FAILED, draft.stage, draft.reason, draft.feedback or draft.reason)
             self.proposal = self._make_proposal(verdict, raw=text)
         self.judged += 1
         if verdict.outcome is not Outcome.FAILED or self.judged > self.config.revisions:

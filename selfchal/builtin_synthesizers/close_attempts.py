@@ -15,9 +15,11 @@ from typing import Any
 from selfchal.builtin_synthesizers.answer import Draft, Refusal
 from selfchal.builtin_synthesizers.readings import Path, list_leaves
 from selfchal.core.arena import Arena
+from selfchal.core.judge import Stage
 from selfchal.core.sandbox import Execution, Program, Status
 from selfchal.core.task import MIN_FAILURES
 from selfchal.core.world import Call, Json, ToolSpec, World
+from selfchal.judging.feedback import brief, explain_error
 from selfchal.rollout.random_calls import RandomCaller
 
 _EXPLORED = 200  # calls from which arguments are drawn
@@ -34,15 +36,20 @@ _OR_ANSWER = ", or one that asks for a value and assigns it to result"
 
 def complete_failures(draft: Draft, arena: Arena, context: Mapping[str, Json], seed: int) -> Draft | Refusal:
     """Without the failure cases that do not run or end as the solution does, and with drawn ones where fewer
-    than three are left. A Refusal where the solution does nothing, so that no case could differ from it.
+    than three are left.
 
-    As it was where its solution does not run, or the sandbox failed: the judge says so.
+    A Refusal where the solution does not run, or does nothing, so that no case could differ from it. As it
+    was where the sandbox failed: the judge says so.
     """
     solution, final = run_piece(draft.solution, arena, context)
-    if not solution.ok:
+    if solution.status is Status.INFRA_ERROR:
         return draft
+    if not solution.ok:
+        told = explain_error("the solution", solution)
+        return Refusal(f"the solution does not run: {brief(solution)}", Stage.RAN, told)
     if solution.value is None and final.digest() == arena.environment.open(context).digest():
-        return Refusal(NOTHING_DONE.format(or_answer=_OR_ANSWER if arena.environment.answer_required else ""))
+        told = NOTHING_DONE.format(or_answer=_OR_ANSWER if arena.environment.answer_required else "")
+        return Refusal(told, Stage.SOLUTION_PASSED)
     tried = [(case, *run_piece(case, arena, context)) for case in draft.failures]
     if any(execution.status is Status.INFRA_ERROR for _, execution, _ in tried):
         return draft

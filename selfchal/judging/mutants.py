@@ -18,6 +18,8 @@ _MOST_ARGUMENTS = 24  # altered arguments a task, the first ones
 _SIBLINGS = 12  # ids beside one that are tried in its place
 _MOST_MET = 24
 _RECORDS = 12  # other records that the solution's change is tried on
+_SEVERAL = 3  # choices of a schema, or parts of a date
+_DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _RECORD_DEPTH = 2  # a change's path begins with the table and the record's key
 
 _BRIEF = reprlib.Repr()  # of an answer that may have 90,000 members
@@ -64,7 +66,7 @@ def other_records(evidence: Evidence, constants: Sequence[Json], draw: Random) -
         for _, value in placed([list(call.args), dict(call.kwargs)] if call.changed else [])
         if isinstance(value, str)
     }
-    for value in sorted(changed & given):
+    for value in sorted((changed | explorer.listed) & given):
         known = {*explorer.siblings.get(value, ()), *explorer.described} - given
         rivals = sorted(other for other in known if explorer.alike(other, value))
         named = [
@@ -79,8 +81,12 @@ def other_records(evidence: Evidence, constants: Sequence[Json], draw: Random) -
 
 
 def altered_arguments(evidence: Evidence, tools: Sequence[ToolSpec], draw: Random) -> Iterator[Mutant]:
-    """The solution with one argument of a changing call altered so that the call still works. A text without
-    choices is altered once more so that its length and its ends stay: a verifier may look at those alone."""
+    """The solution with one argument of a changing call altered so that the call still works.
+
+    A text without choices is altered once more so that its length and its ends stay: a verifier may look at
+    those alone. Of a schema's choices several are tried, for one may be what the world began with, and of a
+    date each part.
+    """
     calls = evidence.solution.execution.calls
     final = evidence.solution.world.digest()
     pool = _collect_pool(evidence)
@@ -92,6 +98,8 @@ def altered_arguments(evidence: Evidence, tools: Sequence[ToolSpec], draw: Rando
             forms = [("argument", [*beside, *_list_others(value, pool, evidence.explored())])]
             forms += [("form", _list_alike(value, draw))] if isinstance(value, str) and not beside else []
             for kind, others in forms:
+                several = _is_date(value) if kind == "form" else bool(beside)
+                tried = 0
                 for other in others:
                     world = evidence.replays.altered(i, with_argument(call, where, other))
                     if world is None or world.digest() == final:
@@ -100,7 +108,9 @@ def altered_arguments(evidence: Evidence, tools: Sequence[ToolSpec], draw: Rando
                     answer = evidence.solution.execution.value
                     yield Mutant(what, kind, world, answer, i, value, other, other in beside)
                     made += kind == "argument"
-                    break
+                    tried += 1
+                    if not several or tried == _SEVERAL:
+                        break
             if made >= _MOST_ARGUMENTS:
                 return
 
@@ -119,6 +129,13 @@ def _read_choices(call: Call, tools: Sequence[ToolSpec]) -> dict[tuple[str | int
 
 def _list_alike(value: str, draw: Random) -> list[str]:
     """Texts of the same length, with the same first and last characters; the first has the same letters."""
+    if _is_date(value):
+        year, month, day = map(int, value.split("-"))
+        return [
+            f"{year:04}-{month % 12 + 1:02}-{min(day, 28):02}",
+            f"{year + 1:04}-{month:02}-{min(day, 28):02}",
+            f"{year:04}-{month:02}-{day % 28 + 1:02}",
+        ]
     middle = value[2:-2]
     if len(set(middle)) < 2:
         return []
@@ -126,6 +143,10 @@ def _list_alike(value: str, draw: Random) -> list[str]:
     drawn = "".join(draw.choice(string.ascii_lowercase) for _ in middle)
     found = [value[:2] + inner + value[-2:] for inner in (shuffled, drawn)]
     return [other for other in found if not is_same_answer(other, value, Tolerance())]
+
+
+def _is_date(value: Json) -> bool:
+    return isinstance(value, str) and _DATE.fullmatch(value) is not None
 
 
 def altered_answers(evidence: Evidence, wrong: Sequence[Json]) -> Iterator[Mutant]:

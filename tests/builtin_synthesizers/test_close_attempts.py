@@ -12,6 +12,7 @@ import selfchal
 from selfchal.builtin_synthesizers.answer import Draft, Refusal
 from selfchal.builtin_synthesizers.close_attempts import complete_failures, list_wrong_answers
 from selfchal.core.arena import Arena
+from selfchal.core.judge import Stage
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
 from selfchal.core.task import Task
 from selfchal.core.world import ToolHost
@@ -129,9 +130,13 @@ def test_one_value_is_altered_however_deep_it_stands() -> None:
     assert all((case[0]["author"] == "Ann") != (case[0]["text"] == "Bob was here") for case in cases)
 
 
-def test_without_a_solution_that_runs_nothing_is_done() -> None:
+def test_a_solution_that_does_not_run_is_refused_with_its_traceback() -> None:
     broken = replace(CITY, solution="set_city('W999', 'Rome')", failures=("nonsense(",))
-    assert complete(broken) == broken
+    made = complete_failures(broken, Arena(Shop(), Inline(), Limits()), {}, 3)
+    assert isinstance(made, Refusal)
+    assert made.stage is Stage.RAN
+    assert made.reason.startswith("the solution does not run: ")
+    assert "there is no 'W999' among the orders" in made.feedback
 
 
 def test_a_sandbox_that_fails_is_left_to_the_judge() -> None:

@@ -46,7 +46,8 @@ def first_unchecked(
         others = [i for i, one in enumerate(altered) if one.call == mutant.call and one.value != mutant.value]
         compares = any(id(altered[i]) not in passing and sets(i) for i in others)
         forgotten = compares or _mentions_others(task, evidence, mutant, solution)
-        alone = len(others) >= _MANY and not any(id(altered[i]) in passing for i in others)
+        values = {repr(altered[i].value) for i in others}
+        alone = len(values) >= _MANY and not any(id(altered[i]) in passing for i in others)
         said = (forgotten or mutant.chosen) and _is_said(task, evidence, mutant, wording)
         if said or (forgotten and alone):
             return mutant
