@@ -42,7 +42,7 @@ VARIANTS: Mapping[str, Mapping[str, Json]] = {
     "described": {"prompt": "described"},
     "shown": {"prompt": "shown"},
     "suggested": {"prompt": "shown", "suggested_tools": 2},
-    "completed": {"prompt": "shown", "suggested_tools": 2, "complete_failures": True},
+    "completed": {"prompt": "shown", "suggested_tools": 2, "complete_drafts": True},
     "unexplored": {"prompt": "shown", "suggested_tools": 2, "exploration": False},
     "unrevised": {"prompt": "shown", "suggested_tools": 2, "revisions": 0},
 }

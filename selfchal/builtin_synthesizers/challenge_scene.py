@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from selfchal.builtin_synthesizers.answer import Draft, Refusal, looks_like_answer, parse_answer
-from selfchal.builtin_synthesizers.close_attempts import complete_failures, run_piece
+from selfchal.builtin_synthesizers.close_attempts import complete_draft, run_piece
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig, Prompt
 from selfchal.builtin_synthesizers.exemplar import Exemplar, find_condition
 from selfchal.builtin_synthesizers.first_messages import write_first_messages
@@ -201,9 +201,9 @@ class ChallengeScene:
         return replace(self.incomplete, instruction=alone.instruction)
 
     def _complete(self, draft: Draft | Refusal) -> Draft | Refusal:
-        if isinstance(draft, Refusal) or not (self.config.complete_failures and self.config.failures):
+        if isinstance(draft, Refusal) or not (self.config.complete_drafts and self.config.failures):
             return draft
-        return complete_failures(draft, self.proposal_context.arena, self.context, self.request.seed)
+        return complete_draft(draft, self.proposal_context.arena, self.context, self.request.seed)
 
     def _get_min_failures(self) -> int:
         return MIN_FAILURES if self.config.failures else 0

@@ -14,6 +14,7 @@ from typing import Any
 
 from selfchal.builtin_synthesizers.answer import Draft, Refusal
 from selfchal.builtin_synthesizers.readings import Path, list_leaves
+from selfchal.builtin_synthesizers.unassigned_results import assign_result, wants_answer
 from selfchal.core.arena import Arena
 from selfchal.core.judge import Stage
 from selfchal.core.sandbox import Execution, Program, Status
@@ -34,13 +35,14 @@ NOTHING_DONE = (
 _OR_ANSWER = ", or one that asks for a value and assigns it to result"
 
 
-def complete_failures(draft: Draft, arena: Arena, context: Mapping[str, Json], seed: int) -> Draft | Refusal:
-    """Without the failure cases that do not run or end as the solution does, and with drawn ones where fewer
-    than three are left.
+def complete_draft(written: Draft, arena: Arena, context: Mapping[str, Json], seed: int) -> Draft | Refusal:
+    """With a result where an answer is worked out and not assigned, without the failure cases that do not run
+    or end as the solution does, and with drawn ones where fewer than three are left.
 
     A Refusal where the solution does not run, or does nothing, so that no case could differ from it. As it
     was where the sandbox failed: the judge says so.
     """
+    draft = _assign_results(written) if arena.environment.answer_required else written
     solution, final = run_piece(draft.solution, arena, context)
     if solution.status is Status.INFRA_ERROR:
         return draft
@@ -59,6 +61,13 @@ def complete_failures(draft: Draft, arena: Arena, context: Mapping[str, Json], s
     attempts = _draw_attempts(solution, final, arena, context, seed) if missing else iter(())
     drawn = tuple(islice((case for case in attempts if case not in sound), missing))
     return replace(draft, failures=(*sound, *drawn), drawn=draft.drawn + len(drawn))
+
+
+def _assign_results(draft: Draft) -> Draft:
+    if not wants_answer(draft.evaluate):
+        return draft
+    solution, *failures = map(assign_result, (draft.solution, *draft.failures))
+    return replace(draft, solution=solution, failures=tuple(failures))
 
 
 def run_piece(source: str, arena: Arena, context: Mapping[str, Json]) -> tuple[Execution, World]:

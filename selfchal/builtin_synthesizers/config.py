@@ -37,10 +37,11 @@ class CodeAsTaskConfig(BaseModel):
     suggested_tools: int = Field(
         0, ge=0, description="Tools that each proposal is asked to use, drawn for it; 0 names none."
     )
-    complete_failures: bool = Field(
+    complete_drafts: bool = Field(
         False,
-        description="Leave out failure cases that do not run or end as the solution does, and draw close "
-        "attempts with the solution's tools where fewer than three are left.",
+        description="Complete what a small model leaves out: assign the last value to result where nothing "
+        "is, leave out failure cases that do not run or end as the solution does, and draw close attempts "
+        "with the solution's tools where fewer than three are left.",
     )
     footprint: bool = Field(
         False, description="Episodes that change rows which the solution leaves alone get no reward."

@@ -10,7 +10,8 @@ import pytest
 
 import selfchal
 from selfchal.builtin_synthesizers.answer import Draft, Refusal
-from selfchal.builtin_synthesizers.close_attempts import complete_failures, list_wrong_answers
+from selfchal.builtin_synthesizers.close_attempts import complete_draft, list_wrong_answers
+from selfchal.builtin_synthesizers.unassigned_results import assign_result
 from selfchal.core.arena import Arena
 from selfchal.core.judge import Stage
 from selfchal.core.sandbox import Execution, Limits, Program, Sandbox, Status
@@ -36,7 +37,7 @@ ASKED = Draft(
 
 
 def complete(draft: Draft, sandbox: Sandbox | None = None, seed: int = 3) -> Draft:
-    made = complete_failures(draft, Arena(Shop(), sandbox or Inline(), Limits()), {}, seed)
+    made = complete_draft(draft, Arena(Shop(), sandbox or Inline(), Limits()), {}, seed)
     assert isinstance(made, Draft)
     return made
 
@@ -54,7 +55,7 @@ def test_three_cases_stand_there_and_the_judge_keeps_the_task(
     draft: Draft, shop: Shop, process_sandbox: Sandbox
 ) -> None:
     arena = Arena(shop, process_sandbox, Limits())
-    made = complete_failures(draft, arena, {}, seed=3)
+    made = complete_draft(draft, arena, {}, seed=3)
     assert isinstance(made, Draft)
     assert made.drawn == 3 - len(draft.failures)
     assert made.failures[: len(draft.failures)] == draft.failures
@@ -102,7 +103,7 @@ def test_the_same_seed_draws_the_same_and_another_one_others() -> None:
 
 @pytest.mark.parametrize("idle", ["get_user('ann')", "set_city('W101', 'Oslo')"])
 def test_a_solution_that_does_nothing_is_refused_with_that_reason(idle: str) -> None:
-    made = complete_failures(replace(CITY, solution=idle), Arena(AskingShop(), Inline(), Limits()), {}, 3)
+    made = complete_draft(replace(CITY, solution=idle), Arena(AskingShop(), Inline(), Limits()), {}, 3)
     assert isinstance(made, Refusal)
     assert made.reason.startswith("The solution changes nothing and assigns nothing to result")
     assert "or one that asks for a value" in made.reason
@@ -123,7 +124,7 @@ def test_one_value_is_altered_however_deep_it_stands() -> None:
         selfchal.small_environment("board", start=start, reads=[read], writes=[add])
     )
     draft = Draft("", "", "add([{'author': 'Ann', 'text': 'Bob was here'}])", ())
-    made = complete_failures(draft, Arena(board, Inline(), Limits()), {}, 3)
+    made = complete_draft(draft, Arena(board, Inline(), Limits()), {}, 3)
     assert isinstance(made, Draft)
     cases = [ast.literal_eval(case.removeprefix("add(notes=").removesuffix(")")) for case in made.failures]
     assert all(len(case) == 1 and case[0].keys() == {"author", "text"} for case in cases)
@@ -132,7 +133,7 @@ def test_one_value_is_altered_however_deep_it_stands() -> None:
 
 def test_a_solution_that_does_not_run_is_refused_with_its_traceback() -> None:
     broken = replace(CITY, solution="set_city('W999', 'Rome')", failures=("nonsense(",))
-    made = complete_failures(broken, Arena(Shop(), Inline(), Limits()), {}, 3)
+    made = complete_draft(broken, Arena(Shop(), Inline(), Limits()), {}, 3)
     assert isinstance(made, Refusal)
     assert made.stage is Stage.RAN
     assert made.reason.startswith("the solution does not run: ")
@@ -153,3 +154,29 @@ def test_wrong_answers_are_wrong(answer: object) -> None:
     found = list_wrong_answers(answer, ["Rome", "Oslo", 3, 4, 2.5, True])
     assert answer not in found
     assert len(found) >= 2
+
+
+@pytest.mark.parametrize(
+    ("source", "completed"),
+    [
+        ("price = add(1, 2)", "price = add(1, 2)\nresult = price"),
+        ("x = 1\nadd(x, 2)", "x = 1\nresult = add(x, 2)"),
+        ("x = 1\nadd(\n    x,\n    2,\n)  # three", "x = 1\nresult = add(\n    x,\n    2,\n)  # three"),
+        ("result = 3\nprint(result)", "result = 3\nprint(result)"),
+        ("x = 1\nprint(x)", "x = 1\nprint(x)"),
+        ("for i in range(3):\n    x = i", "for i in range(3):\n    x = i"),
+        ("x = 1; add(x, 2)", "x = 1; add(x, 2)"),
+        ("a, b = 1, 2", "a, b = 1, 2"),
+        ("x = (", "x = ("),
+    ],
+)
+def test_the_last_value_is_the_result_where_none_is_assigned(source: str, completed: str) -> None:
+    assert assign_result(source) == completed
+
+
+def test_a_task_whose_solution_assigns_no_result_is_kept(process_sandbox: Sandbox) -> None:
+    arena = Arena(AskingShop(), process_sandbox, Limits())
+    made = complete_draft(replace(ASKED, solution="city = get_order('W103')['city']"), arena, {}, seed=3)
+    assert isinstance(made, Draft)
+    task = Task("t", "shop", {}, made.instruction, made.evaluate, made.solution, made.failures)
+    assert Judge(SandboxTaskRunner(arena))(task).passed

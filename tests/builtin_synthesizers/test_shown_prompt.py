@@ -159,7 +159,7 @@ def test_after_a_task_was_handed_in_exploring_begins_on_a_fresh_world() -> None:
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_failure_cases_are_completed_where_that_is_asked_for(complete: bool) -> None:
-    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0), complete_failures=complete)
+    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0), complete_drafts=complete)
     scene.start()
     scene.step(
         "Answer:\n<instruction>Send the order W101 of user 'ann' to Rome.</instruction>\n<evaluation_function>\n"
@@ -172,7 +172,7 @@ def test_failure_cases_are_completed_where_that_is_asked_for(complete: bool) -> 
 
 
 def test_a_solution_that_does_not_pass_is_told_of_a_condition_that_it_makes_true() -> None:
-    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0), complete_failures=True)
+    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0), complete_drafts=True)
     scene.start()
     answer = scene.step(
         "Answer:\n<instruction>Send the order W101 of user 'ann' to Rome.</instruction>\n<evaluation_function>\n"
