@@ -19,7 +19,7 @@ MOST_LINES_OF_A_FILE = 350
 MOST_LINES_OF_A_FUNCTION = 60
 MOST_LINES_OF_THE_MEDIAN_FILE = 120
 
-# Words of our own that the field has better ones for. `exam` and `audit` are kept for what is to come.
+# Words of our own that the field has better ones for.
 RETIRED_EVERYWHERE = frozenset(
     [
         "Lesson",
@@ -39,7 +39,6 @@ RETIRED_EVERYWHERE = frozenset(
         "Prefixes",
         "Hit",
         "fate",
-        "audit",
         "mismatch",
         "kl_sampler",
         "forget",
@@ -178,7 +177,7 @@ def test_no_retired_word_is_an_identifier_beside_the_package(folder: str) -> Non
 # Of the retired words those that stand for nothing else, also as parts of a name (with_audit, Walls).
 RETIRED_PARTS = frozenset(
     [
-        "audit", "walls", "errands", "errand", "carrier", "island", "lesson", "course", "workshop", "commission",
+        "walls", "errands", "errand", "carrier", "island", "lesson", "course", "workshop", "commission",
         "survey", "recipe", "slab", "fate", "lab", "stepper", "examine", "taught",
     ]
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import NoneType
@@ -23,10 +23,10 @@ from selfchal.api.opening import (
 )
 from selfchal.core.environment import Environment, close_environment
 from selfchal.core.errors import PluginError
-from selfchal.core.judge import AnyCheck, Verdict
+from selfchal.core.judge import AnyCheck, Filter, Verdict
 from selfchal.core.sandbox import Limits
 from selfchal.core.synthesizer import Judging
-from selfchal.core.task import Task
+from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.core.world import Json
 from selfchal.judging import JudgeProcesses, JudgeSpec, enough_processes, format_verdict, judge_each
 from selfchal.pipeline.manifest import CheckSection, Choice, choose_checks, parse_config
@@ -98,7 +98,7 @@ def judge(
     several = [tasks] if alone else cast(Sequence[TaskRow], tasks)
     verdicts = [
         verdict
-        for _, verdict in _judge_each(several, environment, sandbox, checks, limits, processes, secret)
+        for _, verdict in judge_filtered(several, environment, sandbox, checks, limits, processes, secret)
     ]
     return verdicts[0] if alone else verdicts
 
@@ -120,11 +120,11 @@ def judge_rows(
     ``feedback`` and ``diagnostics``. Arguments and errors are those of ``judge``. Wrong arguments are found
     at once, and a sandbox is opened when the first row is asked for.
     """
-    judged = _judge_each(rows, environment, sandbox, checks, limits, processes, secret)
+    judged = judge_filtered(rows, environment, sandbox, checks, limits, processes, secret)
     return (format_verdict(name, verdict) for name, verdict in judged)
 
 
-def _judge_each(
+def judge_filtered(
     tasks: Sequence[Any],
     environment: EnvironmentLike,
     sandbox: SandboxLike,
@@ -132,8 +132,11 @@ def _judge_each(
     limits: Limits | None,
     processes: int | None,
     secret: str | None,
+    filters: Filter = Filter.FULL,
+    min_failures: int = MIN_FAILURES,
 ) -> Iterator[tuple[str, Verdict]]:
-    """Look at all arguments now; the verdicts come as they are asked for."""
+    """The id and the verdict of each task, by so much of the judge. All arguments are looked at now; the
+    verdicts come as they are asked for."""
     expect(tasks, (Sequence,), "a task, or a list of tasks,")
     expect_part("sandbox", sandbox)
     expect(limits, (Limits, NoneType), "a selfchal.Limits for limits")
@@ -154,10 +157,16 @@ def _judge_each(
         secret or secrets.token_hex(16),
     )
     opened = open_environment(environment)
-    return _judge_with(spec, opened, opened is not environment, tasks, processes, sandbox)
+    asked = partial(_ask, filters, min_failures)
+    return _judge_with(asked, spec, opened, opened is not environment, tasks, processes, sandbox)
+
+
+def _ask(filters: Filter, min_failures: int, judge_task: Judging, task: Task) -> Verdict:
+    return judge_task(task, filters, min_failures)
 
 
 def _judge_with(
+    ask: Callable[[Judging, Task], Verdict],
     spec: JudgeSpec,
     environment: Environment,
     is_ours: bool,
@@ -175,7 +184,7 @@ def _judge_with(
             judge_task = spec.make_judge(environment, closing.enter_context(open_sandbox(sandbox)))
         # in this process the threads mostly wait for the sandbox
         threads = processes or 2 * (os.cpu_count() or 1)
-        yield from judge_each(judge_task, environment, tasks, spec.make_checks(), threads)
+        yield from judge_each(partial(ask, judge_task), environment, tasks, spec.make_checks(), threads)
 
 
 def _expect_fit(sandbox: SandboxLike, checks: Sequence[Choice]) -> None:

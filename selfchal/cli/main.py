@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("selfchal.cli.evaluate:evaluate", "Measure a run's model on the held-out test tasks."),
     "report": ("selfchal.cli.report:report", "Write a run's report as one HTML page."),
     "tasks": ("selfchal.cli.tasks:tasks", "List, show, export or judge tasks."),
+    "audit": ("selfchal.cli.audit:audit", "Say what is wrong with anybody's tasks."),
     "episodes": ("selfchal.cli.episodes:episodes", "Write a run's episodes for other programs."),
     "sandbox": ("selfchal.cli.sandbox:sandbox", "Run code in a sandbox, or attack the sandbox itself."),
     "env": ("selfchal.cli.env:env", "Call an environment's tools without a model, or serve them."),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from selfchal.api.judging import judge_rows
 from selfchal.api.opening import using_environment
 from selfchal.api.reading import Row, RunView, open_run
 from selfchal.api.running import use_named_plugins
@@ -17,20 +16,16 @@ from selfchal.cli.export import FORMATS, export_tasks
 from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.options import plugin_option, read_check, read_options
 from selfchal.cli.terminal import say, say_json, say_listing
+from selfchal.cli.verdicts import judge_file, judge_run
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
 from selfchal.core.task import Task
-from selfchal.core.world import Json
 from selfchal.interop.exporting import export_run
 from selfchal.interop.formats import TARGETS
 from selfchal.interop.rewarding import reward_calls
 from selfchal.judging.coverage import coverage
-from selfchal.judging.rows import UnreadableRow
 from selfchal.pipeline.outcomes import name_check
-from selfchal.pipeline.sources import read_lines
 from selfchal.pipeline.test_sets import EXAM_STATUS
-
-_LONGEST_ID = 80  # characters of an id that are shown
 
 
 @click.group(cls=SuggestingGroup)
@@ -182,9 +177,11 @@ def show_coverage(run: Path, as_json: bool) -> None:
 
 
 @tasks.command("judge")
-@click.argument("environment")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--sandbox", default="process", help="The sandbox that runs their code (default: process).")
+@click.argument("environment", metavar="ENVIRONMENT|RUN")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--sandbox", help="The sandbox that runs their code (default: process; of a run, the run's own)."
+)
 @plugin_option("environment")
 @click.option(
     "--check",
@@ -199,48 +196,37 @@ def show_coverage(run: Path, as_json: bool) -> None:
 def judge(
     ctx: click.Context,
     environment: str,
-    file: Path,
-    sandbox: str,
+    file: Path | None,
+    sandbox: str | None,
     overrides: tuple[str, ...],
     checks: tuple[str, ...],
     secret: str | None,
     as_json: bool,
 ) -> None:
-    """Judge the tasks of a JSONL file by running their code; one verdict a line.
+    """Judge the tasks of a JSONL file by running their code; or the stored tasks of a RUN again.
 
-    Each line has instruction, evaluate, solution, failures, and context where the world needs one. Verdicts
-    begin with the number of their line. The standard checks judge; --check '{name: completeness, enabled:
-    false}' switches one off. The exit code is 2 when a line could not be read, else 1 when a task fell or
-    could not be checked.
+    Of a FILE each line has instruction, evaluate, solution, failures, and context where the world needs one.
+    Verdicts begin with the number of their line. The standard checks judge; --check '{name: completeness,
+    enabled: false}' switches one off. The exit code is 2 when a line could not be read, else 1 when a task
+    fell or could not be checked.
+
+    Of a RUN alone its kept and refused tasks are judged as the run judged them, with its secret. Verdicts
+    that have changed are shown: tools, data, checks or the program have changed. The exit code is then 1.
     """
-    lines = read_lines(file)
-    if not lines:
-        raise ManifestError(
-            f"{file} holds no tasks; a line is a task as a JSON object with instruction, evaluate, solution "
-            "and failures"
-        )
-    section = {**read_options(overrides), "name": environment}
     chosen = [read_check(text) for text in checks]
-    rows = [row for _, row in lines]
-    verdicts = judge_rows(rows, section, sandbox, checks=chosen, processes=None, secret=secret)
-    code = 0
-    for (number, row), verdict in zip(lines, verdicts, strict=True):
-        unread = isinstance(row, UnreadableRow)
-        code = 2 if unread else max(code, int(verdict["outcome"] != Outcome.PASSED))
-        if as_json:
-            say_json({"line": number, **verdict})
-        else:
-            say_listing(_format_verdict(number, verdict))
-    ctx.exit(code)
-
-
-def _format_verdict(number: int, verdict: Mapping[str, Json]) -> str:
-    """One line, whatever the row holds."""
-    fell = verdict["outcome"] != Outcome.PASSED
-    where = f" at '{verdict['stage']}'{name_check(verdict['check'])}" if fell else ""
-    why = f": {verdict['reason']}" if verdict["reason"] else ""
-    name = " ".join(verdict["id"].split())[:_LONGEST_ID] or "-"
-    return f"{number}  {name}  {verdict['outcome']}{where}{' '.join(why.split())}"
+    options = read_options(overrides)
+    if file is None:
+        if not Path(environment).exists():
+            raise ManifestError(
+                f"there is no run directory {environment!r}; the tasks of a file are judged by: selfchal "
+                "tasks judge ENVIRONMENT FILE"
+            )
+        if sandbox is not None or secret is not None:
+            raise click.UsageError("a run is judged again in its own sandbox and with its own secret")
+        ctx.exit(judge_run(Path(environment), options, chosen, as_json))
+    ctx.exit(
+        judge_file(file, {**options, "name": environment}, sandbox or "process", chosen, secret, as_json)
+    )
 
 
 def _cut_first_line(text: str) -> str:

@@ -126,15 +126,13 @@ def name_task(task: PortableTask) -> str:
 def _write_task(export: Export, task: PortableTask, directory: Path) -> None:
     world = _write_world_arguments(task)
     requirements = " ".join(map(shlex.quote, export.requirements))
-    lines = _write_lines(task.solution)
     files = {
         "instruction.md": write_instruction(export.environment, task),
         "task.toml": _write_toml(task),
         "environment/Dockerfile": _DOCKERFILE.format(requirements=requirements),
         "environment/call_tool": _CALL_TOOL.format(world=world, calls=CALLS),
         "environment/serve_world": _SERVE_WORLD.format(world=world, calls=CALLS),
-        "solution/solve.sh": _SOLVE.format(lines=lines),
-        "tests/test.sh": _TEST.format(calls=CALLS, reward=REWARD),
+        **write_scripts(task),
         "tests/task.json": json.dumps(task.to_json(), indent=1) + "\n",
     }
     for name, text in files.items():
@@ -143,6 +141,14 @@ def _write_task(export: Export, task: PortableTask, directory: Path) -> None:
         path.write_bytes(text.encode("utf-8", "replace"))  # an instruction may hold half a surrogate pair
         if text.startswith("#!"):
             path.chmod(0o755)
+
+
+def write_scripts(task: PortableTask) -> dict[str, str]:
+    """The scripts that solve a task and judge it, by their path in its directory."""
+    return {
+        "solution/solve.sh": _SOLVE.format(lines=_write_lines(task.solution)),
+        "tests/test.sh": _TEST.format(calls=CALLS, reward=REWARD),
+    }
 
 
 def _write_toml(task: PortableTask) -> str:

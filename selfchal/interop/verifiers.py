@@ -174,6 +174,11 @@ def write_verifiers(export: Export, directory: Path) -> None:
     (directory / str(module) / "prompts.json").write_text(json.dumps(_list_prompts(export)), encoding="utf-8")
 
 
+def write_taskset(module: str, cls: str) -> str:
+    """The file with the Taskset and its reward, for a module and the beginning of its classes' names."""
+    return _TASKSET.format(module=module, cls=cls)
+
+
 def _list_prompts(export: Export) -> list[dict[str, str]]:
     """What each task tells an agent."""
     rows = []

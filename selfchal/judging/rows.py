@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +10,6 @@ from typing import Any
 
 from selfchal.core.environment import Environment
 from selfchal.core.judge import AnyCheck, Outcome, Stage, Verdict
-from selfchal.core.synthesizer import Judging
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.comparing import list_comparing, note_alike
@@ -28,7 +27,7 @@ class UnreadableRow:
 
 
 def judge_each(
-    judge: Judging,
+    judge: Callable[[Task], Verdict],
     environment: Environment,
     tasks: Sequence[Any],
     checks: Sequence[AnyCheck],
@@ -68,7 +67,7 @@ def format_verdict(name: str, verdict: Verdict) -> dict[str, Json]:
     }
 
 
-def _judge_task(judge: Judging, task: Task | str) -> Verdict:
+def _judge_task(judge: Callable[[Task], Verdict], task: Task | str) -> Verdict:
     """The verdict on a task, or on a row that is none for this reason."""
     return judge(task) if isinstance(task, Task) else Verdict(Outcome.FAILED, Stage.PARSED, task, task)
 

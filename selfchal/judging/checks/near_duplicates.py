@@ -56,26 +56,16 @@ def _rename_variables(tree: ast.Module) -> str:
 
 
 @dataclass
-class SeenTasks:
-    """Remembers tasks in the order in which it is asked about them."""
+class SeenTexts:
+    """Remembers instructions, and finds the first one that another is near."""
 
     near: float = NEAR
     _texts: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     _by_triple: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    _solutions: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def find_twin(self, task: Task) -> str | None:
-        """The id of an earlier near-duplicate: an instruction as near as ``near``, or the same solution in
-        the same context. Remembers the task when there is none."""
-        text = triples(task.instruction)
-        key = (str(sorted(task.context.items())), normalised(task.solution))
-        found = self._solutions.get(key) or self._find_nearest(text)
-        if found is None:
-            self._remember(task.id, text)
-            self._solutions[key] = task.id
-        return found
-
-    def _find_nearest(self, text: frozenset[str]) -> str | None:
+    def find_nearest(self, instruction: str) -> str | None:
+        """The name of the first remembered one that is as near as ``near``."""
+        text = triples(instruction)
         # Of a near text at most this many of the triples are missing, so one more finds every candidate.
         missing = math.ceil((1 - self.near) * len(text))
         rarest = sorted(text, key=lambda triple: len(self._by_triple.get(triple, ())))[: missing + 1]
@@ -86,10 +76,30 @@ class SeenTasks:
                 return name
         return None
 
-    def _remember(self, name: str, text: frozenset[str]) -> None:
+    def remember(self, name: str, instruction: str) -> None:
+        """Keep an instruction under a name."""
+        text = triples(instruction)
         for triple in text:
             self._by_triple[triple].append(len(self._texts))
         self._texts.append((name, text))
+
+
+class SeenTasks:
+    """Remembers tasks in the order in which it is asked about them."""
+
+    def __init__(self, near: float = NEAR) -> None:
+        self._texts = SeenTexts(near)
+        self._solutions: dict[tuple[str, str], str] = {}
+
+    def find_twin(self, task: Task) -> str | None:
+        """The id of an earlier near-duplicate: an instruction that is near, or the same solution in the same
+        context. Remembers the task when there is none."""
+        key = (str(sorted(task.context.items())), normalised(task.solution))
+        found = self._solutions.get(key) or self._texts.find_nearest(task.instruction)
+        if found is None:
+            self._texts.remember(task.id, task.instruction)
+            self._solutions[key] = task.id
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,119 @@
+"""Code-as-Task: rows of a JSONL file, or the kept tasks of a run, judged as ``selfchal tasks judge`` does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from selfchal.api.judging import judge_rows
+from selfchal.api.opening import EnvironmentLike, SandboxLike
+from selfchal.api.reading import open_run
+from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
+from selfchal.audit.task_sets import AuditError, AuditRequest, CodedTask, GivenTask, TaskSet
+from selfchal.audit.trusted_environments import trust_environment
+from selfchal.core.judge import Outcome, Stage
+from selfchal.core.task import Task
+from selfchal.core.world import Json
+from selfchal.judging.rows import UnreadableRow, read_row
+from selfchal.pipeline.sources import read_lines
+from selfchal.pipeline.store import is_run
+from selfchal.pipeline.test_sets import EXAM_STATUS
+
+# The check of an audit that a stage of the judge's funnel stands for.
+_CHECKS = {
+    Stage.PARSED: CheckName.READABLE,
+    Stage.RAN: CheckName.ORACLE,
+    Stage.SOLUTION_PASSED: CheckName.ORACLE,
+    Stage.FAILURES_FAILED: CheckName.FAILURE_CASES,
+    Stage.NOOP_FAILED: CheckName.NO_OP,
+    Stage.STABLE: CheckName.DETERMINISM,
+    Stage.STRONG: CheckName.ALTERED_SOLUTION,
+    Stage.COMPLETE: CheckName.HIDDEN_DEMAND,
+}
+_PARTS = frozenset({"instruction", "evaluate"})
+
+
+class CodeAsTask:
+    """Reads rows, and runs; every row goes through the judge."""
+
+    format = "Code-as-Task"
+
+    def read(self, path: Path, request: AuditRequest) -> TaskSet | None:
+        """A ``.jsonl`` file with rows of tasks, or the directory of a run."""
+        if path.is_dir():
+            return self._read_run(path, request) if is_run(path) else None
+        if not (path.is_file() and path.suffix == ".jsonl"):
+            return None
+        rows = [row for _, row in read_lines(path)]
+        if not any(isinstance(row, dict) and row.keys() >= _PARTS for row in rows):
+            return None
+        return self._make(rows, _choose_environment(path, rows, request), request)
+
+    def _read_run(self, path: Path, request: AuditRequest) -> TaskSet:
+        view = open_run(path)
+        manifest = view.manifest()
+        if manifest.get("plugins"):
+            named = ", ".join(map(str, manifest["plugins"]))[:200]
+            raise AuditError(
+                f"{path}: this run loads plugins from files ({named}); if you trust them, load them "
+                "yourself: selfchal --plugin FILE audit … --environment NAME"
+            )
+        rows = {row["id"]: row for row in view.tasks() if row["status"] != EXAM_STATUS}
+        if not rows:
+            raise AuditError(f"{path}: this run has kept no task")
+        section = trust_environment(manifest["environment"], request)
+        return self._make(list(rows.values()), section, request)
+
+    def _make(self, rows: Sequence[Json], section: Mapping[str, Json], request: AuditRequest) -> TaskSet:
+        tasks = [_describe(row, number) for number, row in enumerate(rows, start=1)]
+        find = partial(find_by_judge, rows, section, request.sandbox, request.secret)
+        read = enumerate(map(read_row, rows))
+        coded = [CodedTask(number, section, task) for number, task in read if isinstance(task, Task)]
+        return TaskSet(f"{self.format} in {section['name']}", tasks, find, coded)
+
+
+def _choose_environment(path: Path, rows: Sequence[Json], request: AuditRequest) -> dict[str, Json]:
+    """The environment that the caller names, or the only one that the rows name."""
+    named = {str(row["environment"]) for row in rows if isinstance(row, dict) and row.get("environment")}
+    if request.environment is None and len(named) != 1:
+        said = f"name several ({', '.join(sorted(named)[:3])})" if named else "do not say their environment"
+        raise AuditError(f"{path}: these tasks {said}; add --environment NAME")
+    if request.environment is not None:
+        return {**request.options, "name": request.environment}
+    return trust_environment({"name": named.pop()}, request)
+
+
+def _describe(row: Json, number: int) -> GivenTask:
+    """The task in the shape of all formats; without an id it goes by its number, from 1."""
+    task = read_row(row)
+    if isinstance(task, str):
+        name = row.get("id") if isinstance(row, dict) else None
+        return GivenTask(str(name or number), "", "")
+    named = str(row.get("id") or number)
+    context = json.dumps(task.context, sort_keys=True)
+    return GivenTask(named, task.instruction, f"{context}\n{task.evaluate}")
+
+
+def find_by_judge(
+    rows: Sequence[Json], environment: EnvironmentLike, sandbox: SandboxLike, secret: str | None
+) -> Iterator[Finding]:
+    """A finding for each row that falls; the judge ends at the first check that refuses."""
+    checks = [{"name": "novelty", "enabled": False}]  # alike tasks are compared for all formats
+    verdicts = judge_rows(rows, environment, sandbox, checks=checks, processes=None, secret=secret)
+    for number, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
+        if verdict["outcome"] == Outcome.COULD_NOT_CHECK:
+            yield from skip_checks(number, list(dict.fromkeys(_CHECKS.values())), verdict["reason"])
+        elif verdict["outcome"] != Outcome.PASSED:
+            yield Finding(number, _name_check(row, verdict), Grade.CERTAIN, verdict["reason"])
+        elif unsure := verdict["diagnostics"].get("completeness", {}).get("unsure"):
+            said = "; ".join(map(str, unsure))
+            yield Finding(number, CheckName.HIDDEN_DEMAND, Grade.DOUBTFUL, f"Words alone do not tell: {said}")
+
+
+def _name_check(row: Json | UnreadableRow, verdict: Mapping[str, Json]) -> CheckName:
+    """A row that holds a task whose code does not compile can be read, and its solution does not run."""
+    check = _CHECKS[Stage(verdict["stage"])]
+    readable = check is CheckName.READABLE and isinstance(read_row(row), Task)
+    return CheckName.ORACLE if readable else check

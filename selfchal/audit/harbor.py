@@ -1,0 +1,138 @@
+"""Harbor: a directory of tasks, each a directory with ``task.toml``. Nothing in it is imported.
+
+Tasks that selfchal has exported are played by the replay that rewards them, where their scripts are still
+those that selfchal writes. Of all others the files are read; they run in containers where the user asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from selfchal.audit.call_trials import PLAYED
+from selfchal.audit.containers import open_engine
+from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
+from selfchal.audit.harbor_files import find_in_files
+from selfchal.audit.harbor_runs import find_by_running
+from selfchal.audit.portable_trials import find_in_portable, read_portable
+from selfchal.audit.strange_files import list_files, list_folders, read_strange_text
+from selfchal.audit.task_sets import AuditError, AuditRequest, CodedTask, GivenTask, TaskSet
+from selfchal.interop.harbor import write_scripts
+from selfchal.interop.portable import PortableTask
+
+CONFIG = "task.toml"
+_DEEPEST = 3  # folders between the path and a task
+_LONGEST_ID = 200
+_MOST_CHARACTERS = 32 * 2**20  # of the files of one task
+
+
+@dataclass(frozen=True)
+class HarborTask:
+    """One directory. Its texts are read when they are asked for: a set may be larger than memory."""
+
+    folder: Path
+    given: GivenTask
+    exported: PortableTask | None = None
+    fault: str = ""  # why it cannot be read at all
+
+
+class Harbor:
+    """Reads a task's directory, or a directory with such directories in it."""
+
+    format = "Harbor"
+
+    def read(self, path: Path, request: AuditRequest) -> TaskSet | None:
+        """See ``TaskReader``."""
+        if not path.is_dir():
+            return None
+        folders = list(_list_tasks(path, _DEEPEST))
+        if not folders:
+            return None
+        tasks = [_read_task(folder, path) for folder in folders]
+        coded = [
+            CodedTask(number, task.exported.environment, task.exported.task)
+            for number, task in enumerate(tasks)
+            if task.exported is not None
+        ]
+        return TaskSet(self.format, [task.given for task in tasks], partial(_find, tasks, request), coded)
+
+
+def _list_tasks(folder: Path, depth: int) -> Iterator[Path]:
+    if (folder / CONFIG).is_file():
+        yield folder
+    elif depth:
+        for inner in list_folders(folder):
+            yield from _list_tasks(inner, depth - 1)
+
+
+def _read_task(folder: Path, root: Path) -> HarborTask:
+    name = folder.relative_to(root).as_posix() if folder != root else folder.resolve().name
+    name = name.encode("utf-8", "replace").decode()[:_LONGEST_ID]
+    try:
+        texts = _read_texts(folder)
+    except (AuditError, OSError) as error:
+        return HarborTask(folder, GivenTask(name, "", ""), fault=f"Its files cannot be listed: {error}.")
+    exported = _read_exported(texts)
+    # of an exported task without the policy and the tools that all share
+    instruction = exported.task.instruction if exported else texts.get("instruction.md") or ""
+    judged = {inner: text for inner, text in texts.items() if inner.startswith("tests/")}
+    demand = hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()
+    given = GivenTask(name, instruction, demand)
+    return HarborTask(folder, given, exported, _find_config_fault(texts.get(CONFIG)))
+
+
+def _read_texts(folder: Path) -> dict[str, str | None]:
+    """The texts of a task's files by path, None for those that are none. Raises AuditError, OSError."""
+    texts: dict[str, str | None] = {}
+    left = _MOST_CHARACTERS
+    for name, path in list_files(folder).items():
+        text = read_strange_text(path) if left > 0 else None
+        texts[name] = text
+        left -= len(text or "")
+    return texts
+
+
+def _find_config_fault(text: str | None) -> str:
+    """Why Harbor could not read the configuration; empty where it could."""
+    if text is None:
+        return f"{CONFIG} is no regular file of 1 MiB at most."
+    try:
+        tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        return f"{CONFIG} is no TOML: {error}."
+    return ""
+
+
+def _read_exported(texts: Mapping[str, str | None]) -> PortableTask | None:
+    """The task that selfchal has exported, where the scripts that judge and solve it are what it writes."""
+    task = read_portable(texts.get("tests/task.json") or "")
+    if task is None:
+        return None
+    return task if all(texts.get(name) == text for name, text in write_scripts(task).items()) else None
+
+
+def _find(tasks: list[HarborTask], request: AuditRequest) -> Iterator[Finding]:
+    exported: dict[int, PortableTask] = {}
+    strangers: dict[int, HarborTask] = {}
+    for number, task in enumerate(tasks):
+        if task.fault:
+            yield Finding(number, CheckName.READABLE, Grade.CERTAIN, task.fault)
+        elif task.exported is not None:
+            exported[number] = task.exported
+        else:
+            yield from find_in_files(number, _read_texts(task.folder))
+            strangers[number] = task
+    yield from find_in_portable(exported, request)
+    if request.run and strangers:
+        with open_engine(request.network) as engine:
+            for number, task in strangers.items():
+                yield from find_by_running(number, task.folder, _read_texts(task.folder), engine)
+        return
+    for number in strangers:
+        why = "Somebody else's scripts were read and not run (--run runs them in containers)."
+        yield from skip_checks(number, PLAYED, why)

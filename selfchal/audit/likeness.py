@@ -1,0 +1,58 @@
+"""Tasks that are the same as another one of the set, or as one of a test set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from selfchal.audit.findings import CheckName, Finding, Grade
+from selfchal.audit.task_sets import GivenTask
+from selfchal.judging.checks.near_duplicates import SeenTexts
+
+_NAMED = 80  # characters of an id that a reason repeats
+
+
+def find_duplicates(tasks: Sequence[GivenTask]) -> Iterator[Finding]:
+    """The same instruction with the same demand repeats a task; with another one the two contradict each
+    other. A near text is for a person to look at: a set may hold variants on purpose."""
+    first: dict[str, GivenTask] = {}
+    seen = SeenTexts()
+    for number, task in enumerate(tasks):
+        text = _normalise(task.instruction)
+        if not text:
+            continue  # an empty instruction is a fault of its own
+        twin = first.setdefault(text, task)
+        if twin is not task:
+            same = twin.demand == task.demand
+            what = "repeats" if same else "has the instruction of, and demands something else than,"
+            reason = f"It {what} task {_shorten(twin.id)}."
+            yield Finding(number, CheckName.DUPLICATE, Grade.CERTAIN, reason)
+        elif near := seen.find_nearest(task.instruction):
+            reason = f"Its instruction is nearly that of task {_shorten(near)}."
+            yield Finding(number, CheckName.DUPLICATE, Grade.DOUBTFUL, reason)
+        else:
+            seen.remember(task.id, task.instruction)
+
+
+def find_leakage(tasks: Sequence[GivenTask], test_set: Sequence[GivenTask]) -> Iterator[Finding]:
+    """Tasks that stand in a test set, word for word or nearly."""
+    exact = {_normalise(task.instruction): task.id for task in reversed(test_set) if task.instruction.strip()}
+    seen = SeenTexts()
+    for task in test_set:
+        if task.instruction.strip():
+            seen.remember(task.id, task.instruction)
+    for number, task in enumerate(tasks):
+        if same := exact.get(_normalise(task.instruction)):
+            reason = f"It is task {_shorten(same)} of the test set."
+            yield Finding(number, CheckName.TEST_SET, Grade.CERTAIN, reason)
+        elif task.instruction.strip() and (near := seen.find_nearest(task.instruction)):
+            reason = f"It is nearly task {_shorten(near)} of the test set."
+            yield Finding(number, CheckName.TEST_SET, Grade.DOUBTFUL, reason)
+
+
+def _normalise(text: str) -> str:
+    return " ".join(re.findall(r"\w+|[^\w\s]", text.casefold()))
+
+
+def _shorten(name: str) -> str:
+    return " ".join(name.split())[:_NAMED]
