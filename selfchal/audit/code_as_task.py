@@ -93,7 +93,7 @@ def _describe(row: Json, number: int) -> GivenTask:
         return GivenTask(str(name or number), "", "")
     named = str(row.get("id") or number)
     context = json.dumps(task.context, sort_keys=True)
-    return GivenTask(named, task.instruction, f"{context}\n{task.evaluate}")
+    return GivenTask(named, task.instruction, task.evaluate, context)
 
 
 def find_by_judge(

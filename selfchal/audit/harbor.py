@@ -80,10 +80,14 @@ def _read_task(folder: Path, root: Path) -> HarborTask:
     exported = _read_exported(texts)
     # of an exported task without the policy and the tools that all share
     instruction = exported.task.instruction if exported else texts.get("instruction.md") or ""
-    judged = {inner: text for inner, text in texts.items() if inner.startswith("tests/")}
-    demand = hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()
-    given = GivenTask(name, instruction, demand)
+    given = GivenTask(name, instruction, _digest(texts, "tests/"), _digest(texts, "environment/"))
     return HarborTask(folder, given, exported, _find_config_fault(texts.get(CONFIG)))
+
+
+def _digest(texts: Mapping[str, str | None], folder: str) -> str:
+    """Equal for tasks whose files in this folder are."""
+    inside = {name: text for name, text in texts.items() if name.startswith(folder)}
+    return hashlib.sha256(json.dumps(inside, sort_keys=True).encode()).hexdigest()
 
 
 def _read_texts(folder: Path) -> dict[str, str | None]:

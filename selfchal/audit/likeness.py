@@ -13,19 +13,19 @@ _NAMED = 80  # characters of an id that a reason repeats
 
 
 def find_duplicates(tasks: Sequence[GivenTask]) -> Iterator[Finding]:
-    """The same instruction with the same demand repeats a task; with another one the two contradict each
-    other. A near text is for a person to look at: a set may hold variants on purpose."""
-    first: dict[str, GivenTask] = {}
+    """The same instruction where the task begins alike makes one task of two, however each is judged. A near
+    text, or the same one in another context, is for a person to look at: variants may be meant."""
+    first: dict[tuple[str, str], GivenTask] = {}
     seen = SeenTexts()
     for number, task in enumerate(tasks):
         text = _normalise(task.instruction)
         if not text:
             continue  # an empty instruction is a fault of its own
-        twin = first.setdefault(text, task)
+        twin = first.setdefault((text, task.context), task)
         if twin is not task:
             same = twin.demand == task.demand
-            what = "repeats" if same else "has the instruction of, and demands something else than,"
-            reason = f"It {what} task {_shorten(twin.id)}."
+            what = "repeats task" if same else "is judged in another way than a task of the same words,"
+            reason = f"It {what} {_shorten(twin.id)}."
             yield Finding(number, CheckName.DUPLICATE, Grade.CERTAIN, reason)
         elif near := seen.find_nearest(task.instruction):
             reason = f"Its instruction is nearly that of task {_shorten(near)}."
@@ -36,13 +36,17 @@ def find_duplicates(tasks: Sequence[GivenTask]) -> Iterator[Finding]:
 
 def find_leakage(tasks: Sequence[GivenTask], test_set: Sequence[GivenTask]) -> Iterator[Finding]:
     """Tasks that stand in a test set, word for word or nearly."""
-    exact = {_normalise(task.instruction): task.id for task in reversed(test_set) if task.instruction.strip()}
+    exact = {
+        (_normalise(task.instruction), task.context): task.id
+        for task in reversed(test_set)
+        if task.instruction.strip()
+    }
     seen = SeenTexts()
     for task in test_set:
         if task.instruction.strip():
             seen.remember(task.id, task.instruction)
     for number, task in enumerate(tasks):
-        if same := exact.get(_normalise(task.instruction)):
+        if same := exact.get((_normalise(task.instruction), task.context)):
             reason = f"It is task {_shorten(same)} of the test set."
             yield Finding(number, CheckName.TEST_SET, Grade.CERTAIN, reason)
         elif task.instruction.strip() and (near := seen.find_nearest(task.instruction)):

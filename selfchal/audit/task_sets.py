@@ -20,11 +20,12 @@ class AuditError(SelfchalError):
 @dataclass(frozen=True)
 class GivenTask:
     """One task as it was given. ``id`` is its own, or its number; ``demand`` is a text that is equal for
-    tasks that ask for the same outcome."""
+    tasks that are judged alike, ``context`` one that is equal for tasks that begin alike."""
 
     id: str
     instruction: str
     demand: str
+    context: str = ""
 
 
 @dataclass(frozen=True)

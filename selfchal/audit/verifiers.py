@@ -7,6 +7,7 @@ reward is still the one that selfchal writes.
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from selfchal.audit.reward_functions import collect_rewards, find_in_rewards, fi
 from selfchal.audit.strange_files import list_files, read_strange_text
 from selfchal.audit.task_sets import AuditRequest, CodedTask, GivenTask, TaskSet
 from selfchal.audit.taskset_rows import TasksetRow, list_rows
+from selfchal.core.task import Task
 from selfchal.interop.portable import PortableTask
 from selfchal.interop.verifiers import write_taskset
 from selfchal.judging.source.parse import SourceError, copy_tree
@@ -68,7 +70,7 @@ class Verifiers:
             return None
         exported = _read_exported(package)
         if exported:
-            tasks = [GivenTask(task.task.id, task.task.instruction, task.task.evaluate) for task in exported]
+            tasks = [_describe(task.task) for task in exported]
             coded = [CodedTask(i, task.environment, task.task) for i, task in enumerate(exported)]
             find = partial(find_in_portable, dict(enumerate(exported)), request)
             return TaskSet(self.format, tasks, find, coded)
@@ -76,6 +78,11 @@ class Verifiers:
         tasks = [GivenTask(row.id, row.prompt, row.answer or "") for row in rows]
         tasks = tasks or [GivenTask(package.name, "", "")]
         return TaskSet(self.format, tasks, partial(_find, package, rows))
+
+
+def _describe(task: Task) -> GivenTask:
+    context = json.dumps(task.context, sort_keys=True)
+    return GivenTask(task.id, task.instruction, task.evaluate, context)
 
 
 def _read_package(path: Path) -> Package | None:

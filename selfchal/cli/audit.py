@@ -45,14 +45,14 @@ def audit(
     as_json: bool,
     html: Path | None,
 ) -> None:
-    """Audit the tasks at PATH, whoever made them, and say of each what is wrong with it (docs/audit.md).
+    """Say what is wrong with anybody's tasks.
 
     PATH is a file of Code-as-Task rows (JSONL) or the directory of a run, a directory of Harbor tasks, a
     package of verifiers, or a task file of tau-bench or tau2-bench. Rows are judged in a sandbox, calls are
     played in our worlds, and strangers' code is read, and run only by --run; what cannot be checked is named.
 
-    The exit code is 0 where nothing certain was found, 1 where something was, 2 where a task or the whole
-    path cannot be read.
+    docs/audit.md says what is checked in which format. The exit code is 0 where nothing certain was found, 1
+    where something was, 2 where a task or the whole path cannot be read.
     """
     if network and not run:
         raise click.UsageError("--network is for the containers of --run; add --run, or leave it out")

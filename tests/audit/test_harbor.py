@@ -204,6 +204,12 @@ def test_twins_are_found(tmp_path: Path) -> None:
     assert _find(audit(tmp_path), 1) == {CheckName.DUPLICATE: Grade.CERTAIN}
 
 
+def test_the_same_words_in_another_container_are_for_a_person_to_look_at(tmp_path: Path) -> None:
+    write_task(tmp_path / "one", SOUND)
+    write_task(tmp_path / "two", {**SOUND, "environment/numbers.txt": "5\n"})
+    assert _find(audit(tmp_path), 1) == {CheckName.DUPLICATE: Grade.DOUBTFUL}
+
+
 def _export(tmp_path: Path, environment: str, sandbox: Sandbox) -> Path:
     run = write_run(tmp_path / "run", {"name": environment}, sound_tasks(environment, 2))
     export_run(open_run(run), write_harbor, tmp_path / "out", sandbox)

@@ -148,7 +148,7 @@ def test_a_repeated_task_a_contradiction_and_a_leaked_one_are_found(
         if finding.grade is Grade.CERTAIN
     }
     assert "repeats" in reasons[4, CheckName.DUPLICATE]
-    assert "demands something else" in reasons[5, CheckName.DUPLICATE]
+    assert "judged in another way" in reasons[5, CheckName.DUPLICATE]
     assert (3, CheckName.TEST_SET) in reasons
 
 
