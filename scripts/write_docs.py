@@ -1,6 +1,6 @@
-"""Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md, the table of
-names in docs/python.md, and the examples in README.md, docs/plugins.md, docs/write_a_trainer.md and
-docs/tutorial/your-tools.md.
+"""Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md,
+docs/reference/api.md, parts of docs/plugins/KIND.md, and the examples in README.md, docs/plugins.md,
+docs/write_a_trainer.md and docs/tutorial/your-tools.md.
 
 python scripts/write_docs.py           write them
 python scripts/write_docs.py --check   exit 1 when they are not what the program prints
@@ -9,7 +9,6 @@ python scripts/write_docs.py --check   exit 1 when they are not what the program
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 import sys
 import textwrap
@@ -19,10 +18,11 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import click
+import docs_api
+import docs_plugins
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-import selfchal
 from selfchal.cli.main import COMMANDS, cli
 from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.pipeline.manifest import ManifestModel, PluginSection
@@ -118,33 +118,6 @@ def _rows(fields: Mapping[str, FieldInfo]) -> Iterator[str]:
         yield f"| `{option.name}` | {kind} | {default} | {text} |"
 
 
-def names_table() -> str:
-    """Every public name of ``selfchal``: first the functions with their parameters, then everything else."""
-    public = {name: getattr(selfchal, name) for name in selfchal.__all__}
-    rows = []
-    for name in sorted(public, key=lambda name: not inspect.isfunction(public[name])):
-        value = public[name]
-        call = f"({_write_parameters(value)})" if inspect.isfunction(value) else ""
-        rows.append(f"| `{name}{call}` | {_cut_first_sentence(value)} |")
-    return "\n".join(["| name | |", "| --- | --- |", *rows])
-
-
-def _write_parameters(function: Callable[..., Any]) -> str:
-    """Their names; those after ``*`` are given by name."""
-    parts = []
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parts:
-            parts.append("*")
-        prefix = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
-        parts.append(f"{prefix}{parameter.name}")
-    return ", ".join(parts)
-
-
-def _cut_first_sentence(value: object) -> str:
-    paragraph = " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
-    return re.split(r"(?<=\.) ", paragraph)[0].replace("``", "`").replace("|", "\\|")
-
-
 def with_examples(path: Path) -> str:
     """The page with every file between ``<!-- begin FILE -->`` and ``<!-- end -->`` put in anew.
 
@@ -152,8 +125,6 @@ def with_examples(path: Path) -> str:
     """
 
     def block(found: re.Match[str]) -> str:
-        if found[1] == NAMES:
-            return f"<!-- begin {NAMES} -->\n{names_table()}\n<!-- end -->"
         file, _, name = found[1].partition(":")
         code = (ROOT / file).read_text(encoding="utf-8")
         language = {".py": "python", ".yaml": "yaml"}[Path(file).suffix]
@@ -177,13 +148,13 @@ def _cut_out(code: str, names: list[str]) -> str:
 
 
 ROOT = Path(__file__).parents[1]
-NAMES = "names"  # stands for the table of public names where a file would be named
 _EXAMPLE = re.compile(r"<!-- begin (\S+) -->.*?<!-- end -->", re.DOTALL)
 TUTORIAL = ROOT / "docs" / "tutorial" / "your-tools.md"
 PAGES: dict[Path, Callable[[], str]] = {
     ROOT / "docs" / "cli.md": cli_page,
     ROOT / "docs" / "manifest.md": manifest_page,
-    ROOT / "docs" / "python.md": lambda: with_examples(ROOT / "docs" / "python.md"),
+    docs_api.PAGE: docs_api.api_page,
+    **docs_plugins.list_pages(),
     ROOT / "docs" / "plugins.md": lambda: with_examples(ROOT / "docs" / "plugins.md"),
     ROOT / "docs" / "write_a_trainer.md": lambda: with_examples(ROOT / "docs" / "write_a_trainer.md"),
     TUTORIAL: lambda: with_examples(TUTORIAL),

@@ -13,19 +13,48 @@ if TYPE_CHECKING:
     from selfchal.api.playing import play
     from selfchal.api.reading import RunView, open_run
     from selfchal.api.running import evaluate, load_manifest, open_context, run
-    from selfchal.core.environment import Environment
-    from selfchal.core.episode import Episode
-    from selfchal.core.errors import SelfchalError
-    from selfchal.core.evidence import Evidence, TaskRunner
+    from selfchal.core.arena import Arena
+    from selfchal.core.environment import Environment, User
+    from selfchal.core.episode import End, Episode, Group
+    from selfchal.core.errors import (
+        EnvironmentDataError,
+        ManifestError,
+        ModelError,
+        PluginError,
+        PromptRefusedError,
+        SandboxError,
+        SandboxUnavailableError,
+        SelfchalError,
+        TrainingError,
+    )
+    from selfchal.core.evidence import Attempt, Evidence, TaskRunner, Trial
     from selfchal.core.hookspecs import hookimpl
     from selfchal.core.judge import Check, ComparingCheck, Finding, Outcome, Stage, Verdict
-    from selfchal.core.model import Model
-    from selfchal.core.sandbox import Limits, Program, Sandbox
-    from selfchal.core.synthesizer import Synthesizer
-    from selfchal.core.task import Task, TestTask
-    from selfchal.core.trainer import Trainer
-    from selfchal.core.watcher import Watcher
-    from selfchal.core.world import ToolResult, ToolSpec, World
+    from selfchal.core.model import (
+        Capability,
+        Generation,
+        Message,
+        Model,
+        Prices,
+        Sampling,
+        Stream,
+        TrainableModel,
+    )
+    from selfchal.core.requirement import Requirement
+    from selfchal.core.sandbox import Execution, Guarantees, Level, Limits, Program, Sandbox, Session, Status
+    from selfchal.core.seeds import seed_of
+    from selfchal.core.synthesizer import (
+        Proposal,
+        ProposalContext,
+        ProposalRequest,
+        ProposalScene,
+        Synthesizer,
+    )
+    from selfchal.core.task import Task, TestTask, task_id
+    from selfchal.core.trainer import Progress, Trainer, Training
+    from selfchal.core.turns import TurnStream
+    from selfchal.core.watcher import RunInfo, Watcher
+    from selfchal.core.world import Call, Change, ToolHost, ToolResult, ToolSpec, World
     from selfchal.pipeline.manifest import Manifest
     from selfchal.small_envs.environment import small_environment
     from selfchal.small_envs.held_out import HeldOut
@@ -34,30 +63,68 @@ if TYPE_CHECKING:
 __version__: str
 
 __all__ = [
+    "Arena",
+    "Attempt",
+    "Call",
+    "Capability",
+    "Change",
     "Check",
     "ComparingCheck",
+    "End",
     "Environment",
+    "EnvironmentDataError",
     "Episode",
     "Evidence",
+    "Execution",
     "Finding",
+    "Generation",
+    "Group",
+    "Guarantees",
     "HeldOut",
+    "Level",
     "Limits",
     "Manifest",
+    "ManifestError",
+    "Message",
     "Model",
+    "ModelError",
     "Outcome",
+    "PluginError",
+    "Prices",
     "Program",
+    "Progress",
+    "PromptRefusedError",
+    "Proposal",
+    "ProposalContext",
+    "ProposalRequest",
+    "ProposalScene",
+    "Requirement",
+    "RunInfo",
     "RunView",
+    "Sampling",
     "Sandbox",
+    "SandboxError",
+    "SandboxUnavailableError",
     "SelfchalError",
+    "Session",
     "Stage",
+    "Status",
+    "Stream",
     "Synthesizer",
     "Task",
     "TaskRunner",
     "TestTask",
     "Tool",
+    "ToolHost",
     "ToolResult",
     "ToolSpec",
+    "TrainableModel",
     "Trainer",
+    "Training",
+    "TrainingError",
+    "Trial",
+    "TurnStream",
+    "User",
     "Verdict",
     "Watcher",
     "World",
@@ -73,7 +140,9 @@ __all__ = [
     "open_sandbox",
     "play",
     "run",
+    "seed_of",
     "small_environment",
+    "task_id",
     "tool",
     "using_environment",
 ]
@@ -84,23 +153,61 @@ _NAMES_BY_MODULE = {
     "selfchal.api.playing": ("play",),
     "selfchal.api.reading": ("RunView", "open_run"),
     "selfchal.api.running": ("evaluate", "load_manifest", "open_context", "run"),
-    "selfchal.core.environment": ("Environment",),
-    "selfchal.core.episode": ("Episode",),
-    "selfchal.core.errors": ("SelfchalError",),
-    "selfchal.core.evidence": ("Evidence", "TaskRunner"),
+    "selfchal.core.arena": ("Arena",),
+    "selfchal.core.environment": ("Environment", "User"),
+    "selfchal.core.episode": ("End", "Episode", "Group"),
+    "selfchal.core.errors": (
+        "EnvironmentDataError",
+        "ManifestError",
+        "ModelError",
+        "PluginError",
+        "PromptRefusedError",
+        "SandboxError",
+        "SandboxUnavailableError",
+        "SelfchalError",
+        "TrainingError",
+    ),
+    "selfchal.core.evidence": ("Attempt", "Evidence", "TaskRunner", "Trial"),
     "selfchal.core.hookspecs": ("hookimpl",),
     "selfchal.core.judge": ("Check", "ComparingCheck", "Finding", "Outcome", "Stage", "Verdict"),
-    "selfchal.core.model": ("Model",),
-    "selfchal.core.sandbox": ("Limits", "Program", "Sandbox"),
+    "selfchal.core.model": (
+        "Capability",
+        "Generation",
+        "Message",
+        "Model",
+        "Prices",
+        "Sampling",
+        "Stream",
+        "TrainableModel",
+    ),
+    "selfchal.core.requirement": ("Requirement",),
+    "selfchal.core.sandbox": (
+        "Execution",
+        "Guarantees",
+        "Level",
+        "Limits",
+        "Program",
+        "Sandbox",
+        "Session",
+        "Status",
+    ),
+    "selfchal.core.seeds": ("seed_of",),
+    "selfchal.core.synthesizer": (
+        "Proposal",
+        "ProposalContext",
+        "ProposalRequest",
+        "ProposalScene",
+        "Synthesizer",
+    ),
+    "selfchal.core.task": ("Task", "TestTask", "task_id"),
+    "selfchal.core.trainer": ("Progress", "Trainer", "Training"),
+    "selfchal.core.turns": ("TurnStream",),
+    "selfchal.core.watcher": ("RunInfo", "Watcher"),
+    "selfchal.core.world": ("Call", "Change", "ToolHost", "ToolResult", "ToolSpec", "World"),
+    "selfchal.pipeline.manifest": ("Manifest",),
     "selfchal.small_envs.environment": ("small_environment",),
     "selfchal.small_envs.held_out": ("HeldOut",),
-    "selfchal.core.synthesizer": ("Synthesizer",),
-    "selfchal.core.task": ("Task", "TestTask"),
     "selfchal.tools.tool": ("Tool", "tool"),
-    "selfchal.core.trainer": ("Trainer",),
-    "selfchal.core.watcher": ("Watcher",),
-    "selfchal.core.world": ("ToolResult", "ToolSpec", "World"),
-    "selfchal.pipeline.manifest": ("Manifest",),
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 

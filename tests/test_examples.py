@@ -24,7 +24,7 @@ from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.manifest import read_manifest, validate
 from selfchal.plugins import load_plugins
 from selfchal.testing.conformance import check_cases
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import CANCEL, Shop
 
 pytestmark = pytest.mark.torch
@@ -175,7 +175,7 @@ def test_the_checks_of_the_example_judge_and_compare() -> None:
     length, quota = _load_example("own_checks").register_checks()
     for case in (*check_cases(length), *check_cases(quota)):
         case()
-    runner = SandboxTaskRunner(Arena(Shop(), Inline(), Limits()))
+    runner = SandboxTaskRunner(Arena(Shop(), InProcessSandbox(), Limits()))
     short = Judge(runner, [length(length.Config(words=10)), quota(quota.Config(each=1))])(CANCEL)
     assert short.reason == "the instruction has 17 words"
     judge = Judge(runner, [length(length.Config()), quota(quota.Config(each=2))])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from selfchal.builtin_envs.calculation.environment import Calculation
-from tests.support.oracle_endpoint import serve_oracle
+from selfchal.testing.endpoint import serve_oracle
 
 ROOT = Path(__file__).parents[1]
 MEGABYTES = 150

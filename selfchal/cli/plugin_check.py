@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ def show(name: str, kind: str | None, as_json: bool) -> None:
         "version": item.version,
         "plugin": item.plugin,
         "class": f"{item.cls.__module__}.{item.cls.__qualname__}",
-        "file": inspect.getsourcefile(item.cls),
+        "file": _find_file(item),
         "docs": inspect.getdoc(item.cls) or "",
         "needs": [one.install for one in requirements_of(item.cls)],
         "options": [{**vars(option)} for option in options],
@@ -107,8 +108,11 @@ def check(
     options = read_options(overrides)
     _demand_startable(item, options)
     tell = (lambda report: None) if as_json else _say_report
+    if not as_json:
+        origin = describe_origin(item.plugin, item.package, item.version)
+        say_listing(f"{item.kind} {item.name}, {origin}: {_find_file(item)}")
     with printing_on_stderr() if as_json else contextlib.nullcontext():
-        cases = list_cases(item.kind, item.cls, options, CaseLevel(level))
+        cases = list_cases(item.kind, item.cls, options, CaseLevel(level), item.module)
         reports = run_cases(cases, seconds, tell)
     counts = Counter(str(report.result) for report in reports)
     if as_json:
@@ -120,6 +124,13 @@ def check(
             bold=True,
         )
     ctx.exit(0 if set(counts) == {"kept"} else 1)
+
+
+def _find_file(item: Registered) -> str | None:
+    """Where the plugin's code is: of a class that selfchal made for it, where it was asked for."""
+    if item.cls.__module__.partition(".")[0] == item.module.partition(".")[0]:
+        return inspect.getsourcefile(item.cls)
+    return sys.modules[item.module].__file__
 
 
 def _find(name: str, kind: str | None) -> Registered:
@@ -152,6 +163,8 @@ def _say_report(report: CaseReport) -> None:
     say_listing(f" {report.rule} ({report.seconds:.1f} s)")
     if report.seen:
         say_listing(f"          {report.seen}")
+    if report.cure:
+        say_listing(f"          to do: {report.cure}")
 
 
 def _make_rows(item: Registered, level: str, reports: Sequence[CaseReport]) -> dict[str, Json]:
@@ -167,6 +180,7 @@ def _make_rows(item: Registered, level: str, reports: Sequence[CaseReport]) -> d
                 "level": str(report.level),
                 "result": str(report.result),
                 "seen": report.seen,
+                "cure": report.cure,
                 "seconds": round(report.seconds, 3),
             }
             for report in reports

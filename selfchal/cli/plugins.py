@@ -95,4 +95,5 @@ def _make_rows(found: Plugins) -> dict[str, Json]:
 def new(kind: str, name: str, out: Path | None) -> None:
     """Write a plugin package of your own whose tests are green from the start."""
     folder = scaffold(kind, name, out or Path(f"selfchal-{name}"))
-    say(f"Wrote {folder}. Now:\n  pip install -e '{folder}[dev]'\n  pytest {folder}\n  selfchal plugins list")
+    steps = [f"pip install -e '{folder}[dev]'", f"pytest {folder}", f"selfchal plugins check {name}"]
+    say("\n  ".join([f"Wrote {folder}. Now:", *steps]))

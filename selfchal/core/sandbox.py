@@ -88,6 +88,11 @@ class Program:
 
 @dataclass(frozen=True)
 class Execution:
+    """How one piece of code ended. ``value`` is its result, strict JSON; ``error`` the traceback, if any.
+
+    ``calls`` are the tool calls that it made, in order; ``seconds`` its wall time, that of tools left out.
+    """
+
     status: Status
     value: Json = None
     stdout: str = ""

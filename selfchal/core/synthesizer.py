@@ -83,6 +83,8 @@ class Proposal:
 
 
 class ProposalScene(Scene, Protocol):
+    """A scene that ends in a proposal."""
+
     @property
     def proposal(self) -> Proposal:
         """The outcome; valid once the scene has ended."""

@@ -30,6 +30,8 @@ def find_hook_fault(plugin: object, hooks: Mapping[str, tuple[str, ...]] = HOOKS
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     marked = {name: manager.parse_hookimpl_opts(plugin, name) for name in dir(plugin)}
     found = {name: options for name, options in marked.items() if options is not None}
+    if unmarked := _find_unmarked(plugin, found, hooks):
+        return f"{unmarked} is named as a hook and is not marked; write @selfchal.hookimpl above it."
     if not found:
         return f"it implements no hook; mark its functions with selfchal.hookimpl. {_list_hooks(hooks)}"
     for function, options in found.items():
@@ -46,6 +48,16 @@ def find_hook_fault(plugin: object, hooks: Mapping[str, tuple[str, ...]] = HOOKS
                 f"the signature is {_format_signature(name, hooks)}{any_of}."
             )
     return ""
+
+
+def _find_unmarked(plugin: object, marked: Iterable[str], hooks: Iterable[str]) -> str:
+    """A function of the plugin's own that has a hook's name and no mark. A ``note`` may be anything."""
+    own = vars(plugin) if inspect.isclass(plugin) or inspect.ismodule(plugin) else {}
+    return next(
+        (name for name in hooks if name in own and name not in marked and name != "note"
+         and inspect.isfunction(own[name])),
+        "",
+    )  # fmt: skip
 
 
 def _list_arguments(plugin: object, function: str) -> Iterator[str]:

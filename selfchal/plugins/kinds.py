@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
@@ -40,6 +40,38 @@ _BY_NAME = {kind.name: kind for kind in KINDS}
 _NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
+class _Optional(Protocol):
+    """What a class may have and need not (docs/plugins.md): how it is used where it is there."""
+
+    @classmethod
+    def find_obstacle(cls, config: Any) -> str: ...
+
+    @classmethod
+    def find_unreachable(cls, config: Any) -> str: ...
+
+    @classmethod
+    def asks_model(cls, config: Any) -> bool | None: ...
+
+    @classmethod
+    def frozen_config(cls, config: Any) -> Any: ...
+
+    @classmethod
+    def prices(cls, config: Any) -> Any: ...
+
+    @classmethod
+    def knows(cls, config: Any) -> Any: ...
+
+    def close(self) -> None: ...
+
+    def starting_model(self) -> Any: ...
+
+    @property
+    def notes(self) -> Any: ...
+
+
+_OF_CONFIG = [name for name, value in vars(_Optional).items() if isinstance(value, classmethod)]
+
+
 def fault(kind: Kind, offered: object) -> str:
     """Why this object cannot be registered as that kind, as a sentence with the cure; empty when it can."""
     if not inspect.isclass(offered):
@@ -48,7 +80,8 @@ def fault(kind: Kind, offered: object) -> str:
     protocol = _choose_protocol(kind, attributes)
     return (
         _find_declaration_fault(offered.__name__, attributes)
-        or _find_member_fault(protocol, offered.__name__, attributes)
+        or _find_member_fault(protocol, offered, attributes)
+        or _find_optional_fault(offered.__name__, attributes)
         or _find_fault_of_kind(kind, offered, attributes)
     )
 
@@ -70,11 +103,29 @@ def _find_declaration_fault(cls: str, attributes: Mapping[str, Any]) -> str:
     return ""
 
 
-def _find_member_fault(protocol: type[Any], cls: str, attributes: Mapping[str, Any]) -> str:
-    missing = [member for member in members(protocol) if member not in attributes]
+def _find_member_fault(protocol: type[Any], offered: type[Any], attributes: Mapping[str, Any]) -> str:
+    cls, wanted = offered.__name__, vars_of(protocol)
+    missing = [
+        member
+        for member in members(protocol)  # what comes from the protocol itself, as its subclass, does nothing
+        if member not in attributes or (member in wanted and attributes[member] is wanted[member])
+    ]
     if missing:
         return f"{cls} lacks {', '.join(missing)}; see {protocol.__name__} in the docs."
-    return find_signature_fault(vars_of(protocol), attributes, cls, protocol.__name__)
+    if abstract := sorted(getattr(offered, "__abstractmethods__", ())):  # only classes under ABC have it
+        return f"{cls} leaves {', '.join(abstract)} abstract, so that none can be made; write it."
+    return find_signature_fault(wanted, attributes, cls, protocol.__name__)
+
+
+def _find_optional_fault(cls: str, attributes: Mapping[str, Any]) -> str:
+    """What a class may have beyond its protocol must be as it is used, too."""
+    for name in _OF_CONFIG:
+        if name in attributes and not isinstance(attributes[name], classmethod):
+            return f"{cls}.{name} is asked of the class; write `@classmethod` and `def {name}(cls, config)`."
+    wanted = vars_of(_Optional)
+    return find_signature_fault(
+        {name: value for name, value in wanted.items() if not name.startswith("_")}, attributes, cls, "Plugin"
+    )
 
 
 def _find_fault_of_kind(kind: Kind, offered: type[Any], attributes: Mapping[str, Any]) -> str:

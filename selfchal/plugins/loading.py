@@ -180,7 +180,7 @@ def describe_error(error: BaseException) -> str:
     code = [frame for frame in code if not frame.filename.startswith(_OURS)] or code
     where = f", line {code[-1].lineno} of {code[-1].filename}" if code else ""
     kind = "" if isinstance(error, SelfchalError) else f"{type(error).__name__}: "
-    return f"{kind}{error}{where}"
+    return f"{kind}{' '.join(str(error).split())}{where}"
 
 
 def _suggest_cure(source: Source) -> str:

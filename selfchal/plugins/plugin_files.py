@@ -16,7 +16,7 @@ from types import ModuleType
 from selfchal.core.errors import PluginError
 
 FILES_VARIABLE = "SELFCHAL_PLUGIN_FILES"
-_PREFIX = "selfchal_plugin_file_"
+PREFIX = "selfchal_plugin_file_"
 
 
 def use_plugin_files(paths: Iterable[str | Path]) -> None:
@@ -40,7 +40,7 @@ def list_plugin_files() -> list[Path]:
 
 def import_plugin_file(path: Path) -> ModuleType:
     """Its module, the same each time, so that its classes are. Raises whatever the file raises."""
-    name = _PREFIX + re.sub(r"\W", "_", str(path))
+    name = PREFIX + re.sub(r"\W", "_", str(path))
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)

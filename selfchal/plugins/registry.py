@@ -33,7 +33,7 @@ from selfchal.plugins.loading import (
 
 @dataclass(frozen=True)
 class Registered:
-    """One class that a manifest can ask for."""
+    """One class that a manifest can ask for. ``module`` is the one that registers it."""
 
     kind: str
     name: str
@@ -42,6 +42,7 @@ class Registered:
     plugin: str
     summary: str
     cls: type[Any]
+    module: str
 
 
 class Plugins:
@@ -100,6 +101,10 @@ class Plugins:
             watchers.add(self._manager.get_plugin(source.id), str(source))
         return watchers
 
+    def _find_module(self, source: Source) -> str:
+        plugin = self._manager.get_plugin(source.id)
+        return plugin.__name__ if inspect.ismodule(plugin) else type(plugin).__module__
+
     def _call_hook(self, hook: str) -> Iterator[tuple[Source, Any]]:
         """What each plugin answers. One that raises is left out from then on, with a failure to show."""
         for implementation in list(getattr(self._manager.hook, hook).get_hookimpls()):
@@ -108,7 +113,7 @@ class Plugins:
                 with contextlib.redirect_stdout(sys.stderr):
                     answer = implementation.function()
                     given = tuple(answer) if _is_listing(answer) else answer  # a generator may raise too
-            except Exception as error:  # noqa: BLE001 — a stranger's hook must not take the run down
+            except (Exception, SystemExit) as error:  # noqa: BLE001 — a stranger's hook must not take the run down
                 self._manager.unregister(name=source.id)
                 message = f"its hook {hook} raised {describe_error(error)}; it is left out now."
                 self._failures.append(source.failure(message))
@@ -119,6 +124,9 @@ class Plugins:
         if not isinstance(classes, tuple):
             message = f"its hook {kind.hook} must return a list of classes, not {classes!r}."
             missing = " Does it lack a return? Where there is nothing to add, return []."
+            if inspect.iscoroutine(classes):
+                classes.close()  # or Python would warn that nobody waited for it
+                message = f"its hook {kind.hook} is async, and hooks are called without waiting; use def."
             self._failures.append(source.failure(message + (missing if classes is None else "")))
             return
         for cls in classes:
@@ -126,9 +134,15 @@ class Plugins:
             if wrong:
                 self._failures.append(source.failure(wrong))
             else:
-                summary = _read_summary(cls)
                 yield Registered(
-                    kind.name, cls.name, source.package, source.version, source.plugin, summary, cls
+                    kind.name,
+                    cls.name,
+                    source.package,
+                    source.version,
+                    source.plugin,
+                    _read_summary(cls),
+                    cls,
+                    self._find_module(source),
                 )
 
 
@@ -166,7 +180,9 @@ def _describe_clash(offers: list[Registered]) -> Failure:
     who = " and ".join(describe_origin(item.plugin, item.package, item.version) for item in offers)
     last = offers[-1]
     cure = f"Uninstall {last.package}, or set {DISABLE_VARIABLE}={last.package}."
-    if last.package == FILE:
+    if len({(item.package, item.plugin) for item in offers}) == 1:
+        cure = f"Give {last.cls.__name__} another name."
+    elif last.package == FILE:
         cure = "Give the one in the file another name, or leave the file out."
     message = f"{last.kind} {last.name!r} is offered twice, by {who}: neither is used. {cure}"
     return Failure(last.plugin, last.package, last.version, message)

@@ -1,12 +1,15 @@
 """Writes a new plugin package: code, tests by the conformance kit, packaging; green from the start.
 
-The templates are files under ``scaffolds/KIND``; ``__NAME__`` and ``__MODULE__`` stand for the plugin's
-name and its Python module. A file name ends in ``.txt`` so that no tool takes a template for code.
+The templates are files under ``scaffolds/KIND``, with what all kinds share under ``scaffolds/common``.
+In them ``__NAME__``, ``__MODULE__`` and ``__KIND__`` stand for the plugin's name, its Python module and its
+kind, ``__SELFCHAL__`` for what it depends on. A file name ends in ``.txt`` so that no tool takes a template
+for code.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -32,14 +35,21 @@ def scaffold(kind: str, name: str, folder: Path) -> Path:
         )
     if folder.exists():
         raise PluginError(f"{folder} is there already; choose another place with --out")
-    module = f"selfchal_{name}"
+    words = {
+        "__NAME__": name,
+        "__MODULE__": f"selfchal_{name}",
+        "__KIND__": kind,
+        "__SELFCHAL__": "selfchal[train]" if kind == "trainer" else "selfchal",
+    }
     for source in ("common", kind):
         for template in (_TEMPLATES / source).iterdir():
-            target = folder / _fill(template.name.removesuffix(".txt").replace("+", "/"), name, module)
+            target = folder / _fill(template.name.removesuffix(".txt").replace("+", "/"), words)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(_fill(template.read_text(encoding="utf-8"), name, module), encoding="utf-8")
+            target.write_text(_fill(template.read_text(encoding="utf-8"), words), encoding="utf-8")
     return folder
 
 
-def _fill(text: str, name: str, module: str) -> str:
-    return text.replace("__NAME__", name).replace("__MODULE__", module)
+def _fill(text: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text

@@ -1,4 +1,4 @@
-"""Can a class's methods be called as its protocol calls them? Found when it is registered, not amid a run."""
+"""Can a class's members be used as its protocol uses them? Found when it is registered, not amid a run."""
 
 from __future__ import annotations
 
@@ -12,25 +12,60 @@ _BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_
 def find_signature_fault(
     protocol: Mapping[str, Any], offered: Mapping[str, Any], name: str, protocol_name: str
 ) -> str:
-    """The first method that cannot be called with the arguments that the protocol gives it, as a sentence.
+    """The first member that cannot be used as the protocol uses it, as a sentence with the cure.
 
     It is empty where there is none. Both are a class's attributes by name; ``name`` is the class's.
     """
-    for method, declared in protocol.items():
-        wanted, given = _find_function(declared), _find_function(offered.get(method))
-        if wanted is None or given is None or (method.startswith("_") and method != "__init__"):
+    for member, declared in protocol.items():
+        if member not in offered or (member.startswith("_") and member != "__init__"):
             continue
-        asked, has = inspect.signature(wanted), inspect.signature(given)
-        if type(declared) is not type(offered[method]) and isinstance(declared, classmethod):
-            return f"{name}.{method} must be a class method, as {protocol_name}.{method} is."
-        try:
-            has.bind(*_list_by_place(asked), **_list_by_name(asked))
-        except TypeError as error:
-            return (
-                f"{name}.{method}{has} cannot be called as {protocol_name}.{method}{asked} is ({error}); "
-                "give it these parameters."
-            )
+        given = offered[member]
+        if isinstance(declared, property):
+            fault = _find_property_fault(given, member)
+        elif _find_function(declared) is not None:
+            fault = _find_method_fault(declared, given, member, f"{protocol_name}.{member}")
+        else:
+            fault = ""
+        if fault:
+            return f"{name}.{member}{fault}"
     return ""
+
+
+def _find_property_fault(given: Any, member: str) -> str:
+    """A value will do, and a property; a method that nobody calls will not."""
+    if inspect.isfunction(given) or isinstance(given, classmethod | staticmethod):
+        return f" is a method, and it is read as {member}, without (); write @property above it."
+    return ""
+
+
+def _find_method_fault(declared: Any, given: Any, member: str, wanted: str) -> str:
+    """What stands after the method's name in the sentence."""
+    if isinstance(given, property) or not (callable(given) or isinstance(given, classmethod | staticmethod)):
+        kind = "property" if isinstance(given, property) else type(given).__name__
+        return f" is a {kind}, and it is called as {wanted}(…); write it as a method: def {member}(…)."
+    function = _find_function(given)
+    if function is None:
+        return ""  # a callable that is no function of Python's own
+    if isinstance(declared, classmethod) and not isinstance(given, classmethod):
+        return f" must be a class method, as {wanted} is; write @classmethod above it."
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return " is async, and it is called without waiting; write it with def, and asyncio.run(…) inside."
+    if inspect.isgeneratorfunction(function):
+        return " yields, so that calling it gives a generator and does nothing; return the value instead."
+    asked, has = inspect.signature(_expect_function(declared)), inspect.signature(function)
+    if isinstance(given, staticmethod) and not isinstance(declared, staticmethod):
+        return " is a static method; take @staticmethod away, and give it self as its first parameter."
+    try:
+        has.bind(*_list_by_place(asked), **_list_by_name(asked))
+    except TypeError as error:
+        return f"{has} cannot be called as {wanted}{asked} is ({error}); give it these parameters."
+    return ""
+
+
+def _expect_function(declared: Any) -> Callable[..., Any]:
+    function = _find_function(declared)
+    assert function is not None, "a protocol's methods are functions"
+    return function
 
 
 def _find_function(attribute: Any) -> Callable[..., Any] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sysconfig
 import threading
 import time
 import traceback
@@ -10,14 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from selfchal.core.errors import SelfchalError
 from selfchal.core.world import Json
 from selfchal.testing.conformance.case import Case, CaseLevel
 from selfchal.testing.conformance.checks import check_cases
 from selfchal.testing.conformance.environments import environment_cases
 from selfchal.testing.conformance.models import model_cases
+from selfchal.testing.conformance.modules import module_cases
 from selfchal.testing.conformance.sandboxes import sandbox_cases
 from selfchal.testing.conformance.synthesizers import synthesizer_cases
 from selfchal.testing.conformance.trainers import trainer_cases
@@ -32,6 +37,8 @@ KITS: dict[str, Callable[[type[Any], Mapping[str, Json]], list[Case]]] = {
     "check": check_cases,
     "watcher": watcher_cases,
 }
+_OURS = f"{Path(__file__).parents[1]}{os.sep}"
+_PYTHONS = sysconfig.get_path("stdlib")
 LEVELS = tuple(CaseLevel)
 # With these a trainer learns the kit's game within seconds, and saves checkpoints that it can go on from.
 SMALL_TRAINING: Mapping[str, Json] = {
@@ -51,22 +58,30 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class CaseReport:
-    """What became of one rule. ``seen`` says what was seen where it is broken, or why it was not tried."""
+    """What became of one rule. ``seen`` says what was seen where it is broken, or why it was not tried;
+    ``cure`` what to do where it is broken."""
 
     rule: str
     level: CaseLevel
     result: Result
     seen: str
     seconds: float
+    cure: str = ""
 
 
-def list_cases(kind: str, cls: type[Any], options: Mapping[str, Json], level: CaseLevel) -> list[Case]:
-    """The cases of its kind up to that level. A trainer gets small options where none are set."""
+def list_cases(
+    kind: str, cls: type[Any], options: Mapping[str, Json], level: CaseLevel, module: str = ""
+) -> list[Case]:
+    """The cases of its kind up to that level, and those of the module that registers it, where it is given.
+
+    A trainer gets small options where none are set.
+    """
     if kind == "trainer":
         fields = cls.Config.model_fields
         options = {name: value for name, value in SMALL_TRAINING.items() if name in fields} | dict(options)
     depth = LEVELS.index(level)
-    return [case for case in KITS[kind](cls, options) if LEVELS.index(case.level) <= depth]
+    cases = [*(module_cases(module) if module else ()), *KITS[kind](cls, options)]
+    return [case for case in cases if LEVELS.index(case.level) <= depth]
 
 
 def run_cases(
@@ -87,7 +102,7 @@ def run_cases(
 
 def _run_case(case: Case, left: float) -> CaseReport:
     started = time.monotonic()
-    result, seen = Result.KEPT, ""
+    result, seen, cure = Result.KEPT, "", ""
     try:
         with _break_off_after(left):
             case()
@@ -98,7 +113,9 @@ def _run_case(case: Case, left: float) -> CaseReport:
         result, seen = Result.BROKEN, str(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 — a stranger's plugin may raise anything
         result, seen = Result.BROKEN, f"it raised {type(error).__name__}: {error}{_find_line(error)}"
-    return CaseReport(case.rule, case.level, result, seen, time.monotonic() - started)
+    if result is Result.BROKEN:
+        cure = case.cure or "Mend the line that is named, or what the sentence names."
+    return CaseReport(case.rule, case.level, result, seen, time.monotonic() - started, cure)
 
 
 def _leave_out(case: Case, seconds: float) -> CaseReport:
@@ -107,9 +124,19 @@ def _leave_out(case: Case, seconds: float) -> CaseReport:
 
 
 def _find_line(error: BaseException) -> str:
-    """Where it was raised: the innermost line, which is the plugin's own or of what it calls."""
+    """Where it was raised: the innermost line that is neither selfchal's own nor Python's, if any is."""
     frames = traceback.extract_tb(error.__traceback__)
-    return f", line {frames[-1].lineno} of {frames[-1].filename}" if frames else ""
+    own = [
+        frame for frame in frames if not frame.filename.startswith((_OURS, "<")) and not _is_pythons(frame)
+    ]
+    if not own and isinstance(error, SelfchalError):
+        return ""  # it says itself what is to be done
+    line = (own or frames)[-1:]
+    return "".join(f", line {one.lineno} of {one.filename}" for one in line)
+
+
+def _is_pythons(frame: traceback.FrameSummary) -> bool:
+    return frame.filename.startswith(_PYTHONS) and "site-packages" not in frame.filename
 
 
 class _TookTooLong(KeyboardInterrupt):

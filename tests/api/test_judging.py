@@ -17,25 +17,25 @@ from selfchal.core.judge import Finding, Outcome, Stage
 from selfchal.core.sandbox import Execution, Limits, Program
 from selfchal.core.world import ToolHost
 from selfchal.plugins import load_plugins
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import CANCEL, COUNT, Shop, ShopEnvironment
 
 WRONG = {**CANCEL.to_json(), "id": "wrong", "solution": "pass"}
 
 
 def test_one_task_gives_a_verdict_and_several_give_a_list_in_order() -> None:
-    verdict = selfchal.judge(CANCEL, Shop(), Inline())
+    verdict = selfchal.judge(CANCEL, Shop(), InProcessSandbox())
     assert isinstance(verdict, selfchal.Verdict)
     assert verdict.passed
-    assert selfchal.judge(WRONG, Shop(), Inline()).stage == Stage.SOLUTION_PASSED
-    several = selfchal.judge([CANCEL, WRONG, CANCEL], Shop(), Inline())
+    assert selfchal.judge(WRONG, Shop(), InProcessSandbox()).stage == Stage.SOLUTION_PASSED
+    several = selfchal.judge([CANCEL, WRONG, CANCEL], Shop(), InProcessSandbox())
     assert [verdict.passed for verdict in several] == [True, False, True]
     assert several[2].diagnostics["novelty"]["near_duplicate_of"] == "cancel"
-    assert selfchal.judge([], Shop(), Inline()) == []
+    assert selfchal.judge([], Shop(), InProcessSandbox()) == []
 
 
 def test_rows_are_plain_and_come_one_by_one() -> None:
-    rows = selfchal.judge_rows([CANCEL, WRONG, "nonsense"], Shop(), Inline())
+    rows = selfchal.judge_rows([CANCEL, WRONG, "nonsense"], Shop(), InProcessSandbox())
     assert next(rows)["outcome"] == "passed"
     wrong, nonsense = rows
     assert (wrong["id"], wrong["outcome"], wrong["stage"]) == ("wrong", "failed", "solution passed")
@@ -44,7 +44,7 @@ def test_rows_are_plain_and_come_one_by_one() -> None:
 
 
 def test_a_sandbox_that_fails_is_no_verdict_on_the_task() -> None:
-    sandbox = Inline()
+    sandbox = InProcessSandbox()
     sandbox.broken = True
     assert selfchal.judge(CANCEL, Shop(), sandbox).outcome is Outcome.COULD_NOT_CHECK
 
@@ -68,9 +68,9 @@ class Refusing:
 
 
 def test_further_checks_are_taken_by_class_and_by_name() -> None:
-    assert selfchal.judge(CANCEL, Shop(), Inline(), checks=[Refusing]).reason == "refused by name"
+    assert selfchal.judge(CANCEL, Shop(), InProcessSandbox(), checks=[Refusing]).reason == "refused by name"
     with pytest.raises(selfchal.SelfchalError, match="no check named 'atempts'; did you mean 'attempts'"):
-        selfchal.judge(CANCEL, Shop(), Inline(), checks=["atempts"])
+        selfchal.judge(CANCEL, Shop(), InProcessSandbox(), checks=["atempts"])
 
 
 VAGUE = replace(CANCEL, instruction="Cancel an order.")
@@ -78,7 +78,7 @@ VAGUE = replace(CANCEL, instruction="Cancel an order.")
 
 def test_a_standard_check_is_set_switched_off_or_replaced() -> None:
     def judge(*checks: Any) -> selfchal.Verdict:
-        return selfchal.judge(VAGUE, Shop(), Inline(), checks=checks)
+        return selfchal.judge(VAGUE, Shop(), InProcessSandbox(), checks=checks)
 
     assert judge().stage == Stage.COMPLETE
     assert judge({"name": "completeness", "enabled": False}).passed
@@ -103,11 +103,11 @@ def test_a_class_never_takes_the_place_of_a_standard_check_unasked() -> None:
     with pytest.raises(
         selfchal.SelfchalError, match=r"has the name 'completeness'.*'enabled': False"
     ) as raised:
-        selfchal.judge(VAGUE, Shop(), Inline(), checks=[Completeness])
+        selfchal.judge(VAGUE, Shop(), InProcessSandbox(), checks=[Completeness])
     for cls in (Completeness, load_plugins().find("check", "completeness")):
         assert f"{cls.__module__}.{cls.__qualname__}" in str(raised.value)
     standard = load_plugins().find("check", "completeness")
-    assert selfchal.judge(VAGUE, Shop(), Inline(), checks=[standard]).check == "completeness"
+    assert selfchal.judge(VAGUE, Shop(), InProcessSandbox(), checks=[standard]).check == "completeness"
 
 
 def test_what_a_comparing_check_finds_is_noted_under_its_name() -> None:
@@ -123,7 +123,7 @@ def test_what_a_comparing_check_finds_is_noted_under_its_name() -> None:
             return [Finding.failed("it comes second", first=tasks[0].id) for _ in tasks]
 
     off = {"name": "novelty", "enabled": False}
-    verdicts = selfchal.judge([CANCEL, WRONG], Shop(), Inline(), checks=[Pairs, off])
+    verdicts = selfchal.judge([CANCEL, WRONG], Shop(), InProcessSandbox(), checks=[Pairs, off])
     assert [verdict.passed for verdict in verdicts] == [True, False]
     assert [verdict.diagnostics["pairs"] for verdict in verdicts] == [
         {"reason": "it comes second", "first": "cancel"}
@@ -131,7 +131,7 @@ def test_what_a_comparing_check_finds_is_noted_under_its_name() -> None:
     assert "novelty" not in verdicts[1].diagnostics
 
 
-class Recording(Inline):
+class Recording(InProcessSandbox):
     """Remembers the least seconds that an execution was given."""
 
     seconds = float("inf")

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 import selfchal
 from selfchal.core.errors import ManifestError, PluginError
 from selfchal.core.model import Capability
-from tests.support.inline import Inline
-from tests.support.scripted import ScriptedModel
+from selfchal.testing.in_process import InProcessSandbox
+from selfchal.testing.scripted import ScriptedModel
 
 
 def count(state: dict[str, Any]) -> int:
@@ -26,7 +26,7 @@ class Options(BaseModel, extra="forbid"):
     size: int = 1
 
 
-class ClosingSandbox(Inline):
+class ClosingSandbox(InProcessSandbox):
     name: ClassVar[str] = "closing"
     Config: ClassVar[type[BaseModel]] = Options
 

@@ -12,7 +12,7 @@ import pytest
 
 import selfchal
 from selfchal.core.errors import SelfchalError
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 
 TASK = {
     "instruction": "Reverse the string 'planet' and tell me the result.",
@@ -39,8 +39,8 @@ def count(state: dict[str, Any]) -> int:
 
 
 SOUND: dict[str, dict[str, Any]] = {
-    "judge": {"tasks": TASK, "environment": "calculation", "sandbox": Inline()},
-    "judge_rows": {"rows": [TASK], "environment": "calculation", "sandbox": Inline()},
+    "judge": {"tasks": TASK, "environment": "calculation", "sandbox": InProcessSandbox()},
+    "judge_rows": {"rows": [TASK], "environment": "calculation", "sandbox": InProcessSandbox()},
     "load_manifest": {"source": MANIFEST},
     "open_context": {"manifest": MANIFEST},
     "run": {"manifest": MANIFEST},
@@ -48,9 +48,14 @@ SOUND: dict[str, dict[str, Any]] = {
     "open_environment": {"environment": "calculation"},
     "using_environment": {"environment": "calculation"},
     "open_model": {"model": MANIFEST["model"]},
-    "open_sandbox": {"sandbox": Inline()},
+    "open_sandbox": {"sandbox": InProcessSandbox()},
     "open_run": {"directory": "runs/none"},
-    "play": {"task": TASK, "environment": "calculation", "agent": ["Answer: 1"], "sandbox": Inline()},
+    "play": {
+        "task": TASK,
+        "environment": "calculation",
+        "agent": ["Answer: 1"],
+        "sandbox": InProcessSandbox(),
+    },
     "small_environment": {"name": "desk", "start": {"orders": []}, "reads": [count]},
     "tool": {"function": count, "bound": True},
     "HeldOut": {"instruction": "How many orders are there?", "answer": 0},

@@ -14,8 +14,8 @@ import selfchal
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.synthesizer import Proposal
+from selfchal.testing.endpoint import serve_oracle
 from tests.benchmarks.loading import load_benchmark
-from tests.support.oracle_endpoint import serve_oracle
 
 TASK = {
     "instruction": "A lamp costs 40 euros. Convert the price with the rate 1.5, then work out the tariff on the "

@@ -17,7 +17,7 @@ from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
 from selfchal.core.task import Task
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import CANCEL, Shop
 
 EXPLORE = "Let me look.\nAction:\nprint(get_user('ann'))\nEnd Action"
@@ -34,11 +34,11 @@ def written(task: Task = CANCEL, **changes: Any) -> str:
 
 
 @pytest.fixture
-def sandbox() -> Inline:
-    return Inline()
+def sandbox() -> InProcessSandbox:
+    return InProcessSandbox()
 
 
-def scene(sandbox: Inline, focus: tuple[str, ...] = (), **config: Any) -> ChallengeScene:
+def scene(sandbox: InProcessSandbox, focus: tuple[str, ...] = (), **config: Any) -> ChallengeScene:
     arena = Arena(Shop(), sandbox, Limits())
     context = ProposalContext(arena, Judge(SandboxTaskRunner(arena)))
     return CodeAsTask(CodeAsTaskConfig(**config)).scene(ProposalRequest(7, 1, 0, focus), context)
@@ -57,7 +57,7 @@ def play(scene: ChallengeScene, *texts: str) -> tuple[Proposal, list[str]]:
     return scene.proposal, heard[2:]
 
 
-def test_the_first_line_says_challenger_and_the_prompt_is_filled(sandbox: Inline) -> None:
+def test_the_first_line_says_challenger_and_the_prompt_is_filled(sandbox: InProcessSandbox) -> None:
     system, first = scene(sandbox, focus=("set_city",)).start()
     assert "challenger" in system.content.splitlines()[0]
     assert "cancel_order(order_id: str, reason: str)" in system.content
@@ -67,7 +67,7 @@ def test_the_first_line_says_challenger_and_the_prompt_is_filled(sandbox: Inline
         assert slot not in system.content + first.content
 
 
-def test_explores_then_answers(sandbox: Inline) -> None:
+def test_explores_then_answers(sandbox: InProcessSandbox) -> None:
     proposal, heard = play(scene(sandbox), EXPLORE, written())
     assert heard[0].startswith("Observation:\n")
     assert "Ann Lee" in heard[0]
@@ -78,14 +78,14 @@ def test_explores_then_answers(sandbox: Inline) -> None:
     assert proposal.diagnostics["explored"] == 1
 
 
-def test_variables_stay_between_exploring_turns(sandbox: Inline) -> None:
+def test_variables_stay_between_exploring_turns(sandbox: InProcessSandbox) -> None:
     first = "Action:\nuser = get_user('ann')\nEnd Action"
     second = "Action:\nprint(user['name'])\nEnd Action"
     _, heard = play(scene(sandbox), first, second, written())
     assert "Ann Lee" in heard[1]
 
 
-def test_tracebacks_go_back_and_the_mended_task_counts(sandbox: Inline) -> None:
+def test_tracebacks_go_back_and_the_mended_task_counts(sandbox: InProcessSandbox) -> None:
     broken = written(solution='cancel_order("W109", reason="x")')
     proposal, heard = play(scene(sandbox), broken, EXPLORE, written())
     assert heard[0].startswith("Observation:\n")
@@ -94,7 +94,7 @@ def test_tracebacks_go_back_and_the_mended_task_counts(sandbox: Inline) -> None:
     assert proposal.revisions == 1
 
 
-def test_a_refused_task_may_be_followed_by_another_look(sandbox: Inline) -> None:
+def test_a_refused_task_may_be_followed_by_another_look(sandbox: InProcessSandbox) -> None:
     proposal, heard = play(scene(sandbox), written(solution="get_order('W109')"), EXPLORE, written())
     assert LOOK_FIRST in heard[0]
     assert proposal.verdict.passed
@@ -102,7 +102,7 @@ def test_a_refused_task_may_be_followed_by_another_look(sandbox: Inline) -> None
     assert LOOK_FIRST not in heard[0]
 
 
-def test_revisions_are_bounded(sandbox: Inline) -> None:
+def test_revisions_are_bounded(sandbox: InProcessSandbox) -> None:
     broken = written(solution="1 / 0")
     proposal, heard = play(scene(sandbox, revisions=2), broken, broken, broken, broken)
     assert (proposal.verdict.outcome, proposal.verdict.stage) == (Outcome.FAILED, Stage.RAN)
@@ -116,7 +116,7 @@ CLEAR = "Answer:\n<instruction>You are Ann Lee. Cancel your order of the blue ch
 CLEAR += "</instruction>\nEnd Answer"
 
 
-def test_an_incomplete_instruction_is_repaired_alone(sandbox: Inline) -> None:
+def test_an_incomplete_instruction_is_repaired_alone(sandbox: InProcessSandbox) -> None:
     proposal, heard = play(scene(sandbox), written(instruction=VAGUE), CLEAR)
     assert "the instruction alone" in heard[0]
     assert CANCEL.solution in heard[0]
@@ -127,7 +127,7 @@ def test_an_incomplete_instruction_is_repaired_alone(sandbox: Inline) -> None:
     assert (proposal.revisions, proposal.task.provenance["repaired"]) == (1, 1)
 
 
-def test_repairs_are_bounded_and_off_without_revisions(sandbox: Inline) -> None:
+def test_repairs_are_bounded_and_off_without_revisions(sandbox: InProcessSandbox) -> None:
     proposal, heard = play(scene(sandbox, revisions=0), written(instruction=VAGUE), CLEAR)
     assert (proposal.verdict.stage, heard) == (Stage.COMPLETE, [])
     still = CLEAR.replace(" of the blue chair", "")
@@ -135,31 +135,31 @@ def test_repairs_are_bounded_and_off_without_revisions(sandbox: Inline) -> None:
     assert (proposal.verdict.stage, len(heard)) == (Stage.COMPLETE, 2)
 
 
-def test_an_instruction_alone_is_no_task(sandbox: Inline) -> None:
+def test_an_instruction_alone_is_no_task(sandbox: InProcessSandbox) -> None:
     proposal, heard = play(scene(sandbox), CLEAR, written())
     assert "<evaluation_function>" in heard[0]
     assert proposal.verdict.passed
 
 
-def test_exploration_is_bounded(sandbox: Inline) -> None:
+def test_exploration_is_bounded(sandbox: InProcessSandbox) -> None:
     proposal, heard = play(scene(sandbox, exploration_steps=2), EXPLORE, EXPLORE, EXPLORE)
     assert LAST_STEP in heard[1]
     assert proposal.verdict.stage == Stage.PARSED
     assert proposal.task is None
 
 
-def test_chatter_gets_a_reminder_and_is_bounded(sandbox: Inline) -> None:
+def test_chatter_gets_a_reminder_and_is_bounded(sandbox: InProcessSandbox) -> None:
     proposal, heard = play(scene(sandbox, exploration_steps=3), *["What a fine day."] * 9)
     assert len(heard) == 3
     assert proposal.verdict.reason == "no task was proposed"
 
 
-def test_exploration_off_takes_no_action(sandbox: Inline) -> None:
+def test_exploration_off_takes_no_action(sandbox: InProcessSandbox) -> None:
     proposal, heard = play(scene(sandbox, exploration=False), EXPLORE)
     assert (proposal.task, heard, sandbox.runs) == (None, [], 0)
 
 
-def test_failures_off_asks_for_none_and_needs_none(sandbox: Inline) -> None:
+def test_failures_off_asks_for_none_and_needs_none(sandbox: InProcessSandbox) -> None:
     one = scene(sandbox, failures=False)
     assert "failure" not in one.start()[0].content.lower()
     proposal, _ = play(one, written())
@@ -168,13 +168,13 @@ def test_failures_off_asks_for_none_and_needs_none(sandbox: Inline) -> None:
     assert proposal.task.failures == ()
 
 
-def test_filters_off_keeps_what_parses(sandbox: Inline) -> None:
+def test_filters_off_keeps_what_parses(sandbox: InProcessSandbox) -> None:
     proposal, _ = play(scene(sandbox, filters="none"), written(solution="1 / 0"))
     assert proposal.verdict.passed
     assert sandbox.runs == 0
 
 
-def test_the_instruction_is_redacted(sandbox: Inline) -> None:
+def test_the_instruction_is_redacted(sandbox: InProcessSandbox) -> None:
     text = written(instruction="Cancel W102, the blue chair, because I no longer need it")
     proposal, _ = play(scene(sandbox), text)
     assert proposal.task is not None
@@ -182,7 +182,7 @@ def test_the_instruction_is_redacted(sandbox: Inline) -> None:
     assert proposal.task.provenance["redacted"] is True
 
 
-def test_a_broken_sandbox_could_not_check(sandbox: Inline) -> None:
+def test_a_broken_sandbox_could_not_check(sandbox: InProcessSandbox) -> None:
     sandbox.broken = True
     one = scene(sandbox)
     proposal, _ = play(one, written())
@@ -195,7 +195,7 @@ def test_a_broken_sandbox_could_not_check(sandbox: Inline) -> None:
     assert (episode.end, episode.reward) == (End.INFRA, None)
 
 
-def test_cut_by_length_says_so(sandbox: Inline) -> None:
+def test_cut_by_length_says_so(sandbox: InProcessSandbox) -> None:
     one = scene(sandbox)
     one.start()
     one.step(EXPLORE)
@@ -204,7 +204,7 @@ def test_cut_by_length_says_so(sandbox: Inline) -> None:
     assert "context was full" in episode.reason
 
 
-def test_a_challenger_that_an_endpoint_refuses_says_why(sandbox: Inline) -> None:
+def test_a_challenger_that_an_endpoint_refuses_says_why(sandbox: InProcessSandbox) -> None:
     one = scene(sandbox)
     one.start()
     episode = Episode(one.name, 0, reason="its filter objects")
@@ -213,6 +213,6 @@ def test_a_challenger_that_an_endpoint_refuses_says_why(sandbox: Inline) -> None
     assert episode.end is End.REFUSED
 
 
-def test_proposals_survive_json(sandbox: Inline) -> None:
+def test_proposals_survive_json(sandbox: InProcessSandbox) -> None:
     proposal, _ = play(scene(sandbox), written())
     assert Proposal.from_json(proposal.to_json()) == proposal

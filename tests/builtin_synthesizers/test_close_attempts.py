@@ -19,7 +19,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import ToolHost
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import Shop
 
 CITY = Draft(
@@ -37,7 +37,7 @@ ASKED = Draft(
 
 
 def complete(draft: Draft, sandbox: Sandbox | None = None, seed: int = 3) -> Draft:
-    made = complete_draft(draft, Arena(Shop(), sandbox or Inline(), Limits()), {}, seed)
+    made = complete_draft(draft, Arena(Shop(), sandbox or InProcessSandbox(), Limits()), {}, seed)
     assert isinstance(made, Draft)
     return made
 
@@ -66,7 +66,7 @@ def test_three_cases_stand_there_and_the_judge_keeps_the_task(
 
 
 def test_a_drawn_case_changes_what_the_solution_changes_and_not_to_the_same() -> None:
-    arena = Arena(Shop(), Inline(), Limits())
+    arena = Arena(Shop(), InProcessSandbox(), Limits())
     final = arena.environment.open({})
     arena.sandbox.run(Program(CITY.solution), final, arena.limits)
     for case in complete(replace(CITY, failures=())).failures:
@@ -103,7 +103,9 @@ def test_the_same_seed_draws_the_same_and_another_one_others() -> None:
 
 @pytest.mark.parametrize("idle", ["get_user('ann')", "set_city('W101', 'Oslo')"])
 def test_a_solution_that_does_nothing_is_refused_with_that_reason(idle: str) -> None:
-    made = complete_draft(replace(CITY, solution=idle), Arena(AskingShop(), Inline(), Limits()), {}, 3)
+    made = complete_draft(
+        replace(CITY, solution=idle), Arena(AskingShop(), InProcessSandbox(), Limits()), {}, 3
+    )
     assert isinstance(made, Refusal)
     assert made.reason.startswith("The solution changes nothing and assigns nothing to result")
     assert "or one that asks for a value" in made.reason
@@ -124,7 +126,7 @@ def test_one_value_is_altered_however_deep_it_stands() -> None:
         selfchal.small_environment("board", start=start, reads=[read], writes=[add])
     )
     draft = Draft("", "", "add([{'author': 'Ann', 'text': 'Bob was here'}])", ())
-    made = complete_draft(draft, Arena(board, Inline(), Limits()), {}, 3)
+    made = complete_draft(draft, Arena(board, InProcessSandbox(), Limits()), {}, 3)
     assert isinstance(made, Draft)
     cases = [ast.literal_eval(case.removeprefix("add(notes=").removesuffix(")")) for case in made.failures]
     assert all(len(case) == 1 and case[0].keys() == {"author", "text"} for case in cases)
@@ -133,7 +135,7 @@ def test_one_value_is_altered_however_deep_it_stands() -> None:
 
 def test_a_solution_that_does_not_run_is_refused_with_its_traceback() -> None:
     broken = replace(CITY, solution="set_city('W999', 'Rome')", failures=("nonsense(",))
-    made = complete_draft(broken, Arena(Shop(), Inline(), Limits()), {}, 3)
+    made = complete_draft(broken, Arena(Shop(), InProcessSandbox(), Limits()), {}, 3)
     assert isinstance(made, Refusal)
     assert made.stage is Stage.RAN
     assert made.reason.startswith("the solution does not run: ")
@@ -141,7 +143,7 @@ def test_a_solution_that_does_not_run_is_refused_with_its_traceback() -> None:
 
 
 def test_a_sandbox_that_fails_is_left_to_the_judge() -> None:
-    class FailsLater(Inline):
+    class FailsLater(InProcessSandbox):
         def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
             done = super().run(program, tools, limits)
             return done if program.source == CITY.solution else replace(done, status=Status.INFRA_ERROR)

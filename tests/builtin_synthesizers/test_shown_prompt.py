@@ -18,8 +18,8 @@ from selfchal.core.synthesizer import ProposalContext, ProposalRequest
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.rollout.agent import observation_of
+from selfchal.testing.in_process import InProcessSandbox
 from tests.builtin_synthesizers.test_prompts import CONTEXTS, environment_of
-from tests.support.inline import Inline
 from tests.support.shop import Shop
 
 
@@ -32,7 +32,7 @@ def make_scene(
 
 
 def start(environment: Environment, seed: int = 0, **config: Any) -> list[Message]:
-    return list(make_scene(environment, Inline(), ProposalRequest(0, 1, seed), **config).start())
+    return list(make_scene(environment, InProcessSandbox(), ProposalRequest(0, 1, seed), **config).start())
 
 
 @pytest.mark.parametrize("name", CONTEXTS)
@@ -108,7 +108,7 @@ def test_tools_are_suggested_by_seed_and_one_that_changes_something_comes_first(
 
 
 def test_a_copy_of_the_example_is_refused_with_that_sentence() -> None:
-    scene = make_scene(environment_of("calculation"), Inline(), ProposalRequest(0, 1, 0))
+    scene = make_scene(environment_of("calculation"), InProcessSandbox(), ProposalRequest(0, 1, 0))
     scene.start()
     answer = scene.step(f"Answer:\n{write_example('calculation', None, True)}\nEnd Answer")
     assert answer is not None
@@ -138,7 +138,7 @@ def hear(scene: ChallengeScene, action: str) -> str:
 
 
 def test_exploring_is_told_what_it_did_not_print_and_what_it_changed() -> None:
-    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0))
+    scene = make_scene(Shop(), InProcessSandbox(), ProposalRequest(0, 1, 0))
     scene.start()
     assert NO_OUTPUT in hear(scene, "get_user('ann')")
     shown = hear(scene, "print(set_city('W101', 'Rome'))")
@@ -150,7 +150,7 @@ def test_exploring_is_told_what_it_did_not_print_and_what_it_changed() -> None:
 
 
 def test_after_a_task_was_handed_in_exploring_begins_on_a_fresh_world() -> None:
-    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0))
+    scene = make_scene(Shop(), InProcessSandbox(), ProposalRequest(0, 1, 0))
     scene.start()
     hear(scene, "print(set_city('W101', 'Rome'))")
     assert scene.step("Answer:\n<instruction>Nothing.</instruction>\nEnd Answer") is not None
@@ -159,7 +159,7 @@ def test_after_a_task_was_handed_in_exploring_begins_on_a_fresh_world() -> None:
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_failure_cases_are_completed_where_that_is_asked_for(complete: bool) -> None:
-    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0), complete_drafts=complete)
+    scene = make_scene(Shop(), InProcessSandbox(), ProposalRequest(0, 1, 0), complete_drafts=complete)
     scene.start()
     scene.step(
         "Answer:\n<instruction>Send the order W101 of user 'ann' to Rome.</instruction>\n<evaluation_function>\n"
@@ -172,7 +172,7 @@ def test_failure_cases_are_completed_where_that_is_asked_for(complete: bool) -> 
 
 
 def test_a_solution_that_does_not_pass_is_told_of_a_condition_that_it_makes_true() -> None:
-    scene = make_scene(Shop(), Inline(), ProposalRequest(0, 1, 0), complete_drafts=True)
+    scene = make_scene(Shop(), InProcessSandbox(), ProposalRequest(0, 1, 0), complete_drafts=True)
     scene.start()
     answer = scene.step(
         "Answer:\n<instruction>Send the order W101 of user 'ann' to Rome.</instruction>\n<evaluation_function>\n"

@@ -13,9 +13,9 @@ import pytest
 import selfchal as package
 from selfchal import load_manifest
 from selfchal.pipeline.manifest import apply_overrides
+from selfchal.testing.endpoint import serve_oracle
 from tests.builtin_envs.mcp.conftest import SERVER, MakeOptions, options
 from tests.cli.conftest import Selfchal
-from tests.support.oracle_endpoint import serve_oracle
 
 __all__ = ["options"]
 pytestmark = pytest.mark.slow  # each test starts servers of its own, which takes a few seconds

@@ -17,7 +17,7 @@ import pytest
 from selfchal.api.opening import open_environment
 from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.plugins import load_plugins
-from tests.support.oracle_endpoint import serve_oracle
+from selfchal.testing.endpoint import serve_oracle
 
 pytestmark = pytest.mark.torch
 

@@ -18,13 +18,13 @@ from selfchal.judging.feedback import (
     explain_error,
 )
 from selfchal.judging.runner import SandboxTaskRunner
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import CANCEL, COUNT, Shop, ShopEnvironment
 
 
 @pytest.fixture
 def judge() -> Judge:
-    return Judge(SandboxTaskRunner(Arena(Shop(), Inline(), Limits())))
+    return Judge(SandboxTaskRunner(Arena(Shop(), InProcessSandbox(), Limits())))
 
 
 def test_a_variable_of_another_piece_is_told_with_its_rule(judge: Judge) -> None:
@@ -74,7 +74,7 @@ def test_a_solution_that_does_not_pass_is_told_what_it_changed(judge: Judge) -> 
 
 
 def test_a_solution_with_an_answer_is_told_its_result() -> None:
-    judge = Judge(SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits())))
+    judge = Judge(SandboxTaskRunner(Arena(ShopEnvironment(), InProcessSandbox(), Limits())))
     told = judge(replace(COUNT, solution="result = 77")).feedback
     assert "Its result was 77. Make the two agree." in told
     assert "It changed" not in told

@@ -17,13 +17,13 @@ from selfchal.core.task import Task
 from selfchal.judging import Judge
 from selfchal.judging.checks.standard import make_standard_checks
 from selfchal.judging.runner import SandboxTaskRunner
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import ASSERTS, CANCEL, COUNT, Shop, ShopEnvironment
 
 
 @pytest.fixture
 def judge() -> Judge:
-    return Judge(SandboxTaskRunner(Arena(Shop(), Inline(), Limits())))
+    return Judge(SandboxTaskRunner(Arena(Shop(), InProcessSandbox(), Limits())))
 
 
 def test_a_sound_task_passes_every_stage(judge: Judge) -> None:
@@ -32,7 +32,7 @@ def test_a_sound_task_passes_every_stage(judge: Judge) -> None:
 
 
 def test_a_sound_task_with_an_answer_passes() -> None:
-    verdict = Judge(SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits())))(COUNT)
+    verdict = Judge(SandboxTaskRunner(Arena(ShopEnvironment(), InProcessSandbox(), Limits())))(COUNT)
     assert verdict.passed, verdict.reason
     assert verdict.diagnostics["answer_type"] == "int"
 
@@ -48,7 +48,10 @@ def test_an_assert_that_fails_is_a_no(judge: Judge, filters: Filter) -> None:
 
 
 def test_an_assert_that_fails_is_no_reward() -> None:
-    runner, task = SandboxTaskRunner(Arena(Shop(), Inline(), Limits())), replace(CANCEL, evaluate=ASSERTS)
+    runner, task = (
+        SandboxTaskRunner(Arena(Shop(), InProcessSandbox(), Limits())),
+        replace(CANCEL, evaluate=ASSERTS),
+    )
     world = Shop().open({})
     assert runner.reward(task, world, None) == Reward(0.0, "evaluate returned False")
     world.call("cancel_order", ["W102", "no longer need it"], {})

@@ -12,7 +12,7 @@ import pytest
 from selfchal.core.world import Json
 from selfchal.judging import JudgeProcesses, JudgeSpec, format_verdict, judge_each
 from selfchal.judging.checks.stability import Stability
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import CANCEL, Shop
 
 
@@ -20,7 +20,7 @@ def judge_rows(spec: JudgeSpec, rows: Sequence[Any], processes: int = 0) -> list
     with (
         JudgeProcesses(spec, processes)
         if processes
-        else nullcontext(spec.make_judge(Shop(), Inline())) as judge
+        else nullcontext(spec.make_judge(Shop(), InProcessSandbox())) as judge
     ):
         found = judge_each(judge, Shop(), rows, spec.make_checks(), threads=2)
         return [format_verdict(*one) for one in found]
@@ -36,7 +36,7 @@ def test_rows_get_a_verdict_each_in_order(processes: int) -> None:
         "nonsense",
         {**good, "failures": 3},
     ]
-    verdicts = judge_rows(JudgeSpec(Shop, Inline), rows, processes)
+    verdicts = judge_rows(JudgeSpec(Shop, InProcessSandbox), rows, processes)
     assert [verdict["stage"] for verdict in verdicts] == ["kept", "solution passed", *["parsed"] * 3]
     assert [verdict["id"] for verdict in verdicts[:2]] == ["cancel", "x"]
     assert verdicts[1]["diagnostics"]["novelty"]["near_duplicate_of"] == "cancel"
@@ -46,16 +46,18 @@ def test_rows_get_a_verdict_each_in_order(processes: int) -> None:
 def test_only_the_checks_of_the_spec_judge_and_note() -> None:
     vague = {**CANCEL.to_json(), "instruction": "Cancel an order."}
     rows = [vague, {**vague, "id": "again"}]
-    alone = judge_rows(JudgeSpec(Shop, Inline, checks=(Stability,)), rows)
+    alone = judge_rows(JudgeSpec(Shop, InProcessSandbox, checks=(Stability,)), rows)
     assert [verdict["stage"] for verdict in alone] == ["kept", "kept"]
     assert not any("novelty" in verdict["diagnostics"] for verdict in alone)
-    assert [verdict["stage"] for verdict in judge_rows(JudgeSpec(Shop, Inline), rows)] == ["complete"] * 2
+    assert [verdict["stage"] for verdict in judge_rows(JudgeSpec(Shop, InProcessSandbox), rows)] == [
+        "complete"
+    ] * 2
 
 
 def test_a_row_that_cannot_be_taken_apart_costs_no_other_row_its_verdict() -> None:
     good = CANCEL.to_json()
     deep = {**good, "id": "deep", "solution": f"x = {'-' * 900}1"}
-    verdicts = judge_rows(JudgeSpec(Shop, Inline), [deep, deep, good])
+    verdicts = judge_rows(JudgeSpec(Shop, InProcessSandbox), [deep, deep, good])
     assert [verdict["stage"] for verdict in verdicts] == ["parsed", "parsed", "kept"]
 
 
@@ -63,6 +65,6 @@ def test_what_the_environment_redacts_is_noted() -> None:
     told = replace(
         CANCEL, instruction="You are Ann Lee. Cancel order W102, the blue chair; you no longer need it."
     )
-    (verdict,) = judge_rows(JudgeSpec(Shop, Inline), [told.to_json()])
+    (verdict,) = judge_rows(JudgeSpec(Shop, InProcessSandbox), [told.to_json()])
     assert verdict["diagnostics"]["gives_away"] == "what the environment redacts"
     assert verdict["stage"] == "kept"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import selfchal
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 
 START = {"rows": [["Rex", "dog", 4], ["Tom", "cat", 2], ["Bibi", "cat", 9], ["Hugo", "dog", 11]]}
 
@@ -78,7 +78,7 @@ COUNT = {
     ],
 )
 def test_a_task_that_says_the_values_is_kept(instruction: str, parts: dict[str, Any]) -> None:
-    verdict = selfchal.judge({"instruction": instruction, **parts}, Pets, Inline(), secret="pets")
+    verdict = selfchal.judge({"instruction": instruction, **parts}, Pets, InProcessSandbox(), secret="pets")
     assert verdict.passed, verdict.reason
 
 
@@ -92,6 +92,6 @@ def test_a_task_that_says_the_values_is_kept(instruction: str, parts: dict[str, 
     ],
 )
 def test_a_value_that_is_not_said_is_missing(instruction: str, parts: dict[str, Any], missing: str) -> None:
-    verdict = selfchal.judge({"instruction": instruction, **parts}, Pets, Inline(), secret="pets")
+    verdict = selfchal.judge({"instruction": instruction, **parts}, Pets, InProcessSandbox(), secret="pets")
     assert verdict.check == "completeness"
     assert missing in verdict.reason

@@ -15,7 +15,7 @@ from selfchal.core.trainer import Training
 from selfchal.pipeline.manifest import Choice, Kind, Manifest, validate
 from selfchal.pipeline.store import Store
 from selfchal.plugins import load_plugins
-from tests.support.scripted import ScriptedModel
+from selfchal.testing.scripted import ScriptedModel
 from tests.support.shop import ShopEnvironment
 
 PROPOSAL = """Answer:

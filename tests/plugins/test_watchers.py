@@ -101,7 +101,7 @@ def test_a_watcher_with_options_is_found_by_its_name(install: Install) -> None:
         (
             "        @hookimpl\n        def update",
             "        def update",
-            "Bell cannot watch: it implements no hook; mark its functions",
+            "Bell cannot watch: update_finished is named as a hook and is not marked; write @selfchal.hookimpl",
         ),
         (
             "update_finished(self",

@@ -12,7 +12,7 @@ from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
 from selfchal.rollout.chats import WORKERS, ModelChat
 from selfchal.rollout.engine import Engine
-from tests.support.scripted import ScriptedModel
+from selfchal.testing.scripted import ScriptedModel
 
 
 @dataclass

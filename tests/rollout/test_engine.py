@@ -11,7 +11,7 @@ from selfchal.core.episode import End, Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
 from selfchal.rollout.engine import Engine
-from tests.support.scripted import END, ScriptedModel
+from selfchal.testing.scripted import END, ScriptedModel
 
 
 @dataclass

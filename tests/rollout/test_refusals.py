@@ -22,8 +22,8 @@ from selfchal.pipeline.roles import chat_of
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
 from selfchal.simulated_users.model_user import ModelUser
+from selfchal.testing.scripted import ScriptedModel
 from tests.support.misbehaving import Reply, Request, answer, chat_answer, serving
-from tests.support.scripted import ScriptedModel
 from tests.support.shop import Shop, ShopEnvironment
 
 FILTERED = answer({"error": {"code": "content_filter", "message": "the prompt was filtered"}}, 400)

@@ -23,11 +23,11 @@ from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.store import Store
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.engine import Engine
+from selfchal.testing.scripted import ScriptedModel
 from selfchal.tools.tool import tool
 from tests.builtin_models.tiny import tokenizer
 from tests.support import shop
 from tests.support.misbehaving import answer, chat_answer, serving
-from tests.support.scripted import ScriptedModel
 from tests.support.shop import Shop, ShopEnvironment
 
 pytestmark = pytest.mark.torch

@@ -116,7 +116,7 @@ TOOLS = {
 }
 
 
-class NoConfig(BaseModel):
+class NoConfig(BaseModel, extra="forbid"):
     pass
 
 

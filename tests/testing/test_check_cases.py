@@ -16,7 +16,7 @@ FINDS = "has a finding for each task, whatever it holds"
 _COUNT = itertools.count()
 
 
-class Options(BaseModel):
+class Options(BaseModel, extra="forbid"):
     pass
 
 

@@ -74,7 +74,7 @@ def test_deeper_levels_hold_the_cases_of_those_before(kind: str) -> None:
 
 
 def test_a_trainer_gets_small_options_where_it_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Options(BaseModel):
+    class Options(BaseModel, extra="forbid"):
         steps: int = 1_000
         group_size: int = 8
 

@@ -14,12 +14,12 @@ from pydantic import BaseModel
 from selfchal.core.model import Capability, Generation, Message, Sampling
 from selfchal.plugins import load_plugins
 from selfchal.testing.conformance import Case, model_cases
-from tests.support.scripted import END, ScriptedModel
+from selfchal.testing.scripted import END, ScriptedModel
 
 _COUNT = itertools.count()
 
 
-class Options(BaseModel):
+class Options(BaseModel, extra="forbid"):
     pass
 
 
@@ -41,8 +41,9 @@ class Letters(ScriptedModel):
             if stop in text:
                 text = text[: text.index(stop) + len(stop)]
                 ids = tuple(self.encode(text))
-                return Generation(ids, (-0.5,) * len(ids), text, finished=True)
-        return super()._generation(text, sampling)
+                return Generation(ids, (0.0,) * len(ids), text, finished=True)
+        said = super()._generation(text, sampling)
+        return replace(said, logprobs=(0.0,) * len(said.ids))  # there is nothing else that it might say
 
 
 @pytest.mark.parametrize("case", model_cases(Letters), ids=str)

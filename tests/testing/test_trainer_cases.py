@@ -40,7 +40,7 @@ def test_the_built_in_trainers_pass(cls: type[Any], case: Case) -> None:
     case()
 
 
-class Options(BaseModel):
+class Options(BaseModel, extra="forbid"):
     groups: int = 8
 
 

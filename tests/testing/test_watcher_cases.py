@@ -14,7 +14,7 @@ from selfchal.plugins import load_plugins
 from selfchal.testing.conformance import watcher_cases
 
 
-class Options(BaseModel):
+class Options(BaseModel, extra="forbid"):
     pass
 
 

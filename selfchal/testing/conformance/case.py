@@ -1,17 +1,19 @@
-"""One rule of a contract, to be called by a test."""
+"""One rule of a contract, to be called by a test; and the rules that plugins of every kind have."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from selfchal.core.model import Prices
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import parse_config
-from selfchal.plugins.kinds import KINDS, fault
+from selfchal.plugins.kinds import KINDS, fault, vars_of
 
 
 class CaseLevel(StrEnum):
@@ -24,11 +26,12 @@ class CaseLevel(StrEnum):
 
 @dataclass(frozen=True)
 class Case:
-    """Calling it raises AssertionError, with a sentence, where the rule is broken."""
+    """Calling it raises AssertionError, with a sentence, where the rule is broken; ``cure`` is what to do."""
 
     rule: str
     check: Callable[[], None]
     level: CaseLevel = CaseLevel.RUNTIME
+    cure: str = ""
 
     def __call__(self) -> None:
         self.check()
@@ -43,15 +46,80 @@ def demand(truth: object, sentence: str) -> None:
         raise AssertionError(sentence)
 
 
-def registrable(kind: str, cls: type[Any]) -> Case:
-    """The case that every kind has: the class can be registered."""
+def demand_type(value: Any, wanted: type[Any] | tuple[type[Any], ...], what: str) -> None:
+    """``what`` is the call that gave the value."""
+    kinds = wanted if isinstance(wanted, tuple) else (wanted,)
+    names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+    demand(isinstance(value, wanted), f"{what} gave {_describe(value)}, and not {names}")
 
-    def check() -> None:
-        (found,) = [known for known in KINDS if known.name == kind]
-        wrong = fault(found, cls)
+
+def _describe(value: Any) -> str:
+    if inspect.iscoroutine(value):
+        value.close()  # or Python would warn that nobody waited for it
+        return "a coroutine (it is async)"
+    return f"{value!r:.80} ({type(value).__name__})"
+
+
+def declared(kind: str, cls: type[Any], options: Mapping[str, Json]) -> list[Case]:
+    """The cases that every kind has: what the class says of itself."""
+
+    def can_be_registered() -> None:
+        wrong = fault(_find_kind(kind), cls)
         demand(not wrong, wrong)
 
-    return Case("can be registered", check, CaseLevel.STATIC)
+    def refuses_unknown_options() -> None:
+        given = cls.Config.model_config.get("extra")
+        demand(
+            given == "forbid", f"{cls.Config.__name__} says extra={given!r}: a misspelt option is not noticed"
+        )
+
+    def says_what_it_needs() -> None:
+        demand_answers(cls, parse_config(cls.Config, options, cls.__name__))
+
+    static = CaseLevel.STATIC
+    return [
+        Case("can be registered", can_be_registered, static, "Mend the class as the sentence says."),
+        Case(
+            "refuses options that it does not have",
+            refuses_unknown_options,
+            static,
+            'Write model_config = ConfigDict(extra="forbid") in its Config.',
+        ),
+        Case(
+            "answers what is asked before it is made",
+            says_what_it_needs,
+            static,
+            "See the table of optional attributes in docs/plugins.md.",
+        ),
+    ]
+
+
+def demand_answers(cls: type[Any], config: Any) -> None:
+    """What a class may say of itself for a config, each in the type that is read."""
+    wanted: dict[str, tuple[type[Any], ...]] = {
+        "find_obstacle": (str,),
+        "asks_model": (bool, type(None)),
+        "knows": (set, frozenset),
+        "prices": (Prices, type(None)),
+    }
+    for name, types in wanted.items():
+        if (asked := getattr(cls, name, None)) is not None:  # a plugin need not have it
+            demand_type(asked(config), types, f"{name}(config)")
+    for one in getattr(cls, "requires", ()):
+        demand_type(one.when is None or one.when(config), bool, f"the ``when`` of {one.module}")
+
+
+def demand_attributes(kind: str, made: Any) -> None:
+    """What the contract reads of an object; a class may have it as a property or set it when it is made."""
+    for name, value in vars_of(_find_kind(kind).protocol).items():
+        if isinstance(value, property) and not name.startswith("_"):
+            demand(name in dir(made), f"it has no {name}: add a property of that name, or set it in __init__")
+            getattr(made, name)
+
+
+def _find_kind(name: str) -> Any:
+    (found,) = [known for known in KINDS if known.name == name]
+    return found
 
 
 def make(cls: type[Any], options: Mapping[str, Json]) -> Any:

@@ -11,15 +11,24 @@ from typing import Any
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Environment
 from selfchal.core.evidence import Attempt
-from selfchal.core.judge import OF_CHECKS, Check, ComparingCheck, Filter, Finding
+from selfchal.core.judge import OF_CHECKS, Check, ComparingCheck, Filter, Finding, Outcome
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.findings import expect_finding
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.judging.trials import gather_evidence
+from selfchal.plugins.loading import describe_error
 from selfchal.plugins.registry import load_plugins
-from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable, using_sandbox
+from selfchal.testing.conformance.case import (
+    Case,
+    CaseLevel,
+    declared,
+    demand,
+    demand_type,
+    make,
+    using_sandbox,
+)
 
 ENVIRONMENT = "calculation"
 SECRET = "conformance"
@@ -48,17 +57,30 @@ TASKS = (
 )
 
 
+SOUND = ("sound", "sound too")
+
+
 def check_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> list[Case]:
     """The cases for a check class with these options. Code of the tasks runs in the sandbox ``process``."""
     kit = _Kit(cls, options or {})
     return [
-        registrable("check", cls),
-        Case("stands in the funnel after the paper's filter", kit.stands_in_the_funnel, CaseLevel.STATIC),
-        Case("is made from its options", kit.is_made_from_its_options),
-        Case("has a finding for each task, whatever it holds", kit.finds_something_of_each_task),
-        Case("finds the same again", kit.finds_the_same_again),
-        Case("says why it refuses a task", kit.says_why),
-    ]
+        *declared("check", cls, options or {}),
+        Case("stands in the funnel after the paper's filter", kit.stands_in_the_funnel, CaseLevel.STATIC,
+             "Set ``stage`` to one of Stage.STABLE, STRONG, COMPLETE, NEW."),
+        Case("is made from its options", kit.is_made_from_its_options, cure="Mend __init__."),
+        Case("has a finding for each task, whatever it holds", kit.finds_something_of_each_task,
+             cure="Return Finding.passed(…) or Finding.failed(reason, …) on every way through, and "
+                  "raise nothing."),
+        Case("finds the same again", kit.finds_the_same_again,
+             cure="Decide by the task and the evidence alone: no clock, no random numbers without a seed."),
+        Case("keeps nothing of one task for the next", kit.keeps_nothing,
+             cure="Keep nothing in the object; what compares tasks with each other is a ComparingCheck."),
+        Case("says why it refuses a task", kit.says_why, cure="Give Finding.failed a reason."),
+        Case("does not refuse every task", kit.lets_some_pass, CaseLevel.SEMANTIC,
+             "Look at what it refuses a plain sound task for. If no task of calculation can pass "
+             "it, show in tests "
+             "of your own what does."),
+    ]  # fmt: skip
 
 
 class _Kit:
@@ -85,6 +107,23 @@ class _Kit:
             same = once.outcome is again.outcome
             demand(same, f"of the task {task.id!r} it found {once.outcome}, and then {again.outcome}")
 
+    def keeps_nothing(self) -> None:
+        check = make(self.cls, self.options)
+        if isinstance(check, ComparingCheck):
+            return  # it is asked of tasks in their order, and given what was kept before
+        with _open_runner() as runner:
+            for task in [*TASKS, *reversed(TASKS)]:
+                found, alone = self._ask(check, task, runner), self.found[TASKS.index(task)]
+                same = found.outcome is alone.outcome
+                demand(same, f"{task.id!r} is {alone.outcome} at first and {found.outcome} after other tasks")
+
+    def lets_some_pass(self) -> None:
+        sound = [found for task, found in zip(TASKS, self.found, strict=True) if task.id in SOUND]
+        why = "; ".join(dict.fromkeys(found.reason for found in sound))
+        demand(
+            any(found.outcome is Outcome.PASSED for found in sound), f"it refuses sound tasks too: {why:.200}"
+        )
+
     def says_why(self) -> None:
         for task, found in zip(TASKS, self.found, strict=True):
             told = found.reason or found.outcome == "passed"
@@ -105,14 +144,17 @@ class _Kit:
         try:
             found = check.check(task, runner, evidence)
         except Exception as error:
-            raise AssertionError(f"{task.id}: it raised {type(error).__name__}: {error}") from error
+            raise AssertionError(f"{task.id}: it raised {describe_error(error)}") from error
         return self._expect_finding(found, task.id)
 
     def _expect_finding(self, given: Any, of: str) -> Finding:
         try:
-            return expect_finding(given)
+            found = expect_finding(given)
         except TypeError as error:
             raise AssertionError(f"{of}: {error}") from error
+        demand_type(found.outcome, Outcome, f"{of}: the finding's outcome")
+        demand_type(found.reason, str, f"{of}: the finding's reason")
+        return found
 
 
 def _give_up(environment: Environment, task: Task, attempts: int) -> list[Attempt]:

@@ -3,6 +3,7 @@ the tools and use what earlier calls have shown, and junk."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from selfchal.core.task import TestTask
 from selfchal.core.world import Call, Json, ToolHost, ToolResult, World
 from selfchal.rollout.agent import AgentConfig, AgentScene
 from selfchal.rollout.random_calls import RandomCaller
+from selfchal.testing.conformance.case import demand_type
 
 JUNK: tuple[Json, ...] = (
     "",
@@ -72,6 +74,30 @@ class RecordingSandbox:
         self._sandbox.close()
 
 
+def demand_result(name: str, result: Any) -> ToolResult:
+    """A call's result. Raises AssertionError for what is none, or holds no JSON."""
+    demand_type(result, ToolResult, f"a call of {name}")
+    try:
+        json.dumps(result.value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise AssertionError(f"{name} gave {result.value!r:.80}, which is no JSON: {error}") from error
+    given: ToolResult = result
+    return given
+
+
+@dataclass
+class CheckedWorld:
+    """A world whose every answer is looked at."""
+
+    world: World
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.world, name)
+
+    def call(self, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
+        return demand_result(name, self.world.call(name, args, kwargs))
+
+
 @dataclass
 class RecordingWorld:
     """A world that keeps a record of the calls that are made on it."""
@@ -88,7 +114,7 @@ class RecordingWorld:
 
     def call(self, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
         before = self.world.digest()
-        result = self.world.call(name, args, kwargs)
+        result = demand_result(name, self.world.call(name, args, kwargs))
         changed = self.world.digest() != before
         self.calls.append(
             Call(name, tuple(args), dict(kwargs), result.value, result.ok, changed, result.error)
@@ -139,15 +165,16 @@ def make_fitting(
     """Random calls that fit the tools' schemas. Their arguments are what was seen before, in the calls that
     solve held-out tasks and in what those gave."""
     caller = RandomCaller(environment.tools, seed, list_vocabulary(environment))
+    specs, world = {tool.name: tool for tool in environment.tools}, CheckedWorld(environment.open({}))
     for call in (call for one in played for call in one.calls):
         caller.learn(call.name, call.value)
-        for name, value in call.kwargs.items():
+        parameters = list(specs[call.name].parameters.get("properties", {}))
+        for name, value in call.name_arguments(parameters).items():
             caller.learn(name, value)
-    specs, world = {tool.name: tool for tool in environment.tools}, environment.open({})
     offered = [(name, kwargs) for name, kwargs in examples if name in specs]  # options may leave tools out
     made = [caller.call(world, specs[name], kwargs) for name, kwargs in offered]
     while len(made) < count:  # anew every so often, or everything would soon be lent, sold or cancelled
-        made += caller.explore(environment.open({}), _LENGTH)
+        made += caller.explore(CheckedWorld(environment.open({})), _LENGTH)
     return made
 
 

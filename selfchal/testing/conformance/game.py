@@ -8,7 +8,7 @@ A training of some dozens of updates takes seconds on one core. Needs torch and 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,14 @@ def pass_rate(network: Any) -> float:
     return sum(rewards) / len(rewards)
 
 
+@torch.no_grad()
+def rightness(network: Any) -> float:
+    """The mean log-probability of the token that earns the reward, over the letters."""
+    logits = network(input_ids=torch.arange(LETTERS)[:, None]).logits[:, -1]  # [LETTERS, VOCABULARY]
+    right = VOCABULARY - 1 - torch.arange(LETTERS)
+    return float(torch.log_softmax(logits, -1)[torch.arange(LETTERS), right].mean())
+
+
 @dataclass
 class MemoryProgress:
     """Keeps checkpoints as deep copies, as files would. At update ``stop_after`` the process "dies"."""
@@ -115,6 +123,8 @@ class MemoryProgress:
     stop_after: int | None = None
 
     def log(self, step: int, metrics: Metrics) -> None:
+        if not isinstance(metrics, Mapping):
+            raise TrainingError(f"progress.log was given {metrics!r:.60}; metrics are numbers by name")
         self.logged.append((step, dict(metrics)))
         if step == self.stop_after:
             raise KeyboardInterrupt

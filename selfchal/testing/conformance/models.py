@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -13,29 +14,62 @@ from typing import Any
 from selfchal.core.model import Capability, Generation, Message, Model, Sampling
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import parse_config
-from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable
+from selfchal.testing.conformance.case import (
+    Case,
+    CaseLevel,
+    declared,
+    demand,
+    demand_attributes,
+    demand_type,
+    make,
+)
 
 TALK = [Message("system", "Answer in one word."), Message("user", "How many days has a week?")]
 MOST_CALLS = 10_000  # of advance: far more than the turns of these cases take
 SHORT = Sampling(max_tokens=12, seed=7)
+ROWS = 128  # of one call, to see how often a token comes
 
 
 def model_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> list[Case]:
     """The cases for a model class with these options. It is loaded once; the last case closes it."""
     kit = _Kit(cls, options or {})
     cases = [
-        registrable("model", cls),
-        Case("says what it gives without being loaded", kit.says_what_it_gives, CaseLevel.STATIC),
-        Case("renders a conversation to ids that only grow", kit.renders_to_ids),
-        Case("gives one turn a prompt, with a log-probability a token", kit.gives_turns),
-        Case("gives the same again with the same seed", kit.gives_the_same_again),
-        Case("ends a turn at a stop string", kit.stops_at_strings),
-        Case("streams every turn to its end, whenever it joined", kit.streams_turns),
-    ]
+        *declared("model", cls, options or {}),
+        Case("says what it gives without being loaded", kit.says_what_it_gives, CaseLevel.STATIC,
+             "provides(config) gives a frozenset of Capability, TEXT among them."),
+        Case("has all that its contract reads", kit.has_its_attributes, cure="Add the property that "
+                                                                             "is named."),
+        Case("renders a conversation to ids that only grow", kit.renders_to_ids,
+             cure="render_prompt gives the ids of the start, render_turn those to append after the "
+                  "sampled ones."),
+        Case("renders all that is said, empty or long", kit.renders_all,
+             cure="The ids must depend on every message, also where it is empty, long or of odd letters."),
+        Case("gives one turn a prompt, with a log-probability a token", kit.gives_turns,
+             cure="Give a list of Generations in the prompts' order, with ids of int and as many "
+                  "logprobs of float."),
+        Case("answers each prompt by itself", kit.answers_each_prompt,
+             cure="Keep rows apart: mask the padding, and give the turns back in the prompts' order."),
+        Case("gives the same again with the same seed", kit.gives_the_same_again,
+             cure="Draw from a generator that is seeded with sampling.seed, and nothing for temperature 0."),
+        Case("ends a turn at a stop string", kit.stops_at_strings,
+             cure="Stop when the text ends with one of sampling.stop, keep it, and say finished=True."),
+        Case("streams every turn to its end, whenever it joined", kit.streams_turns,
+             cure="Return selfchal.TurnStream(self.generate, sampling) where turns are given whole."),
+    ]  # fmt: skip
+    if Capability.LOGPROBS in kit.given:
+        cure = (
+            "logprobs are natural logarithms at temperature 1 of each sampled token, in its "
+            "position, and rows of "
+            "one call are drawn independently, by the seed."
+        )
+        cases.append(
+            Case("samples as its log-probabilities say", kit.samples_as_it_says, CaseLevel.SEMANTIC, cure)
+        )
     if Capability.GRADIENTS in kit.given:
         rule = "speaks as before once its weights were saved and loaded"
-        cases.append(Case(rule, kit.loads_weights, CaseLevel.SEMANTIC))
-    return [*cases, Case("can be closed", kit.closes)]
+        cure = "save() writes all weights, load() reads them and drops what is cached."
+        cases.append(Case(rule, kit.loads_weights, CaseLevel.SEMANTIC, cure))
+    return [*cases, Case("can be closed", kit.closes, cure="close() may be called again.")]
 
 
 class _Kit:
@@ -48,13 +82,58 @@ class _Kit:
         made: Model = make(self.cls, self.options)
         return made
 
+    def has_its_attributes(self) -> None:
+        demand_attributes("model", self.model)
+        demand_type(self.model.context_length, int, "context_length")
+
+    def renders_all(self) -> None:
+        prompt = self.model.render_prompt(TALK)
+        said = self._generate([prompt], SHORT)[0]
+        seen: list[tuple[str, list[int]]] = []
+        for text in ("", "a", "b", "long " * 500, "\u00fc \U0001f600 \ud800"):
+            message = Message("user", text)
+            ids = self.model.render_turn(said, message)
+            demand_type(ids, list, f"render_turn of {text[:20]!r}")
+            whole = ids[: len(prompt)] == prompt
+            demand(not whole, "render_turn gives the whole conversation again; only what follows is appended")
+            seen.append((text, ids))
+        (_, one), (_, other) = seen[1:3]
+        demand(one != other, "render_turn gives the same ids for two messages: what was said is lost")
+        long = len(seen[3][1])
+        demand(long > len(one) + 200, f"render_turn gives {long} ids for 2,500 letters: what was said is cut")
+
+    def answers_each_prompt(self) -> None:
+        prompts = [self.model.render_prompt(TALK), self.model.render_prompt([Message("user", "Hi")])]
+        greedy = replace(SHORT, temperature=0.0, max_tokens=3)
+        before = [list(prompt) for prompt in prompts]
+        together = self._generate(prompts, greedy)
+        demand(prompts == before, "generate changed the prompts that it was given")
+        alone = [self._generate([prompt], greedy)[0] for prompt in prompts]
+        same = [one.ids[:1] for one in together] == [one.ids[:1] for one in alone]
+        demand(same, "a prompt beside another one gets another turn than alone")
+
+    def samples_as_it_says(self) -> None:
+        """How often a token follows, against its log-probability: at temperature 1 they agree.
+
+        Compared after every beginning that many turns share.
+        """
+        prompts = [self.model.render_prompt(TALK)] * ROWS
+        drawn = [one for seed in (1, 2) for one in self._generate(prompts, replace(SHORT, seed=seed))]
+        for i in range(SHORT.max_tokens):
+            shared = Counter(one.ids[:i] for one in drawn if len(one.ids) > i)
+            for beginning, total in shared.most_common(3):
+                if total >= ROWS // 2:
+                    _demand_shares([one for one in drawn if one.ids[:i] == beginning and len(one.ids) > i], i)
+
     def says_what_it_gives(self) -> None:
-        demand(self.given <= set(Capability), f"provides() gives {set(self.given)!r}")
+        odd = [one for one in self.given if one not in set(Capability)]
+        demand(not odd, f"provides() gives {odd!r}, which is no Capability")
         demand(Capability.TEXT in self.given, "provides() leaves out Capability.TEXT")
 
     def renders_to_ids(self) -> None:
         demand(self.model.context_length > 0, f"context_length is {self.model.context_length}")
         prompt = self.model.render_prompt(TALK)
+        demand_type(prompt, list, "render_prompt")
         demand(prompt and all(isinstance(one, int) for one in prompt), f"render_prompt gave {prompt!r:.80}")
         demand(self.model.render_prompt(TALK) == prompt, "render_prompt gave two texts for one conversation")
         said = self._generate([prompt], SHORT)[0]
@@ -117,10 +196,15 @@ class _Kit:
 
     def closes(self) -> None:
         self.model.close()
+        self.model.close()
 
     def _generate(self, prompts: list[list[int]], sampling: Sampling) -> list[Generation]:
         self.model.reset_cache()
-        return self.model.generate(prompts, sampling)
+        said = self.model.generate(prompts, sampling)
+        demand_type(said, list, "generate()")
+        for one in said:
+            demand_type(one, Generation, "generate()")
+        return said
 
     def _stream(self) -> list[tuple[int, Generation]]:
         """Two conversations, and a third one that joins after the first call; the turns in their order."""
@@ -139,6 +223,14 @@ class _Kit:
     def _check(self, said: Generation, sampling: Sampling) -> None:
         demand(not said.refused, f"it refused to answer: {said.refused}")
         demand(said.ids, "a turn has no token")
+        demand_type(said.ids, tuple, "the ids of a turn: it")
+        for one in said.ids:
+            demand(type(one) is int, f"an id of a turn is {one!r} ({type(one).__name__}), and no int")
+        for number in said.logprobs:
+            demand(
+                type(number) is float,
+                f"a log-probability is {number!r} ({type(number).__name__}), and no float",
+            )
         most = sampling.max_tokens
         demand(len(said.ids) <= most, f"{len(said.ids)} tokens, of {most} at most")
         if Capability.LOGPROBS in self.given:
@@ -148,3 +240,20 @@ class _Kit:
             demand(possible, f"these are no log-probabilities: {said.logprobs}")
         over = said.finished or len(said.ids) == most
         demand(over, f"a turn of {len(said.ids)} tokens is neither finished nor cut at {most}")
+
+
+def _demand_shares(drawn: list[Generation], i: int) -> None:
+    """Turns that are alike before token ``i``: how often each next one comes is its probability."""
+    for id_, count in Counter(one.ids[i] for one in drawn).most_common(3):
+        told = [one.logprobs[i] for one in drawn if one.ids[i] == id_]
+        demand(
+            max(told) - min(told) < 0.1,
+            f"one token after one beginning has log-probabilities from {min(told):.2f} to {max(told):.2f}",
+        )
+        likely, share = math.exp(told[0]), count / len(drawn)
+        slack = 5 * math.sqrt(max(likely * (1 - likely), 0.01) / len(drawn))
+        demand(
+            abs(share - likely) <= slack,
+            f"a token with a probability of {likely:.2f} by its log-probability came in {share:.0%} of "
+            f"{len(drawn)} turns",
+        )

@@ -5,22 +5,41 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import cycle, islice
 from typing import Any
 
 from selfchal.core.arena import Arena
 from selfchal.core.episode import End, Episode
+from selfchal.core.judge import Verdict
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Limits
-from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest, Synthesizer
+from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest, ProposalScene, Synthesizer
+from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.judge import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.plugins.registry import load_plugins
-from selfchal.testing.conformance.case import Case, CaseLevel, demand, make, registrable, using_sandbox
+from selfchal.testing.conformance.case import (
+    Case,
+    CaseLevel,
+    declared,
+    demand,
+    demand_type,
+    make,
+    using_sandbox,
+)
+from selfchal.testing.scripted import write_proposal
 
 MOST_TURNS = 100  # of one proposal: the paper's challenger takes 14
 REQUEST = ProposalRequest(index=3, round=2, seed=11)
+SOUND = {
+    "instruction": "Decode the Caesar message 'khoor' that was shifted by 3, and answer with the text.",
+    "evaluate": "def evaluate(answer):\n    return answer == caesar_decode('khoor', 3)",
+    "solution": "result = caesar_decode('khoor', 3)",
+    "failures": [f"result = caesar_decode('khoor', {shift})" for shift in (4, 5, 6)],
+}
+UNSOUND = {**SOUND, "solution": "result = 'not that'"}
 JUNK = (
     "",
     "I do not know what to do.",
@@ -30,6 +49,11 @@ JUNK = (
     "x" * 5_000,
     "Answer:\n<instruction></instruction>\nEnd Answer",
     "\ud800",
+    write_proposal(UNSOUND),
+    json.dumps(UNSOUND),
+    "[" * 3_000,
+    write_proposal(SOUND),
+    json.dumps(SOUND),
 )
 
 
@@ -47,14 +71,33 @@ def synthesizer_cases(
     """
     kit = _Kit(cls, options or {}, environment, sandbox, answers)
     cases = [
-        registrable("synthesizer", cls),
-        Case("names its scenes and their environment", kit.names_its_scenes),
-        Case("ends after finitely many turns, whatever the model says", kit.ends),
-        Case("has a proposal of its request, which JSON holds, however it ended", kit.proposes),
-        Case("proposes the same for the same request and the same words", kit.repeats),
-        Case("never looks at held-out tasks", kit.keeps_from_held_out_tasks, CaseLevel.SEMANTIC),
-    ]
-    return [*cases, Case("finds the task that the model proposes", kit.finds_the_task)] if answers else cases
+        *declared("synthesizer", cls, options or {}),
+        Case("names its scenes and their environment", kit.names_its_scenes,
+             cure="A scene's ``name`` is a text, ``environment`` is context.arena.environment.name."),
+        Case("proposes the same for the same request and the same words", kit.repeats,
+             cure="Draw from random.Random(request.seed) alone."),
+        Case("speaks in messages", kit.speaks_in_messages,
+             cure="start() gives Messages that end with a user's, step() a Message or None at the end."),
+        Case("ends after finitely many turns, whatever the model says", kit.ends,
+             cure="Count the turns, return None after the last, and raise nothing for what a model writes."),
+        Case("has a proposal of its request, which JSON holds, however it ended", kit.proposes,
+             cure="Make a Proposal with the request's index and round in __init__, and another "
+                  "where a task is found."),
+        Case("rewards its episode in the end", kit.rewards,
+             cure="finish() sets episode.end and episode.reward, in 0 to 1, or None where it could "
+                  "not be judged."),
+        Case("keeps the scenes of two requests apart", kit.keeps_scenes_apart,
+             cure="Keep what belongs to a request in its scene: no class attributes, no mutable "
+                  "defaults, no globals."),
+        Case("keeps no task with code that the judge has not passed", kit.asks_the_judge,
+             cure="Give each task to context.judge(task), and put its verdict into the Proposal."),
+        Case("never looks at held-out tasks", kit.keeps_from_held_out_tasks, CaseLevel.SEMANTIC,
+             "Ask context.solves_held_out, and never test_tasks, oracle or grade."),
+    ]  # fmt: skip
+    if not answers:
+        return cases
+    cure = "Read the answer as the prompt asks for it, and give the judge all that it needs."
+    return [*cases, Case("finds the task that the model proposes", kit.finds_the_task, cure=cure)]
 
 
 class _Kit:
@@ -62,16 +105,72 @@ class _Kit:
         self, cls: type[Any], options: Mapping[str, Json], environment: Any, sandbox: str, answers: Any
     ) -> None:
         self.cls, self.options, self.sandbox, self.answers = cls, options, sandbox, answers
+        self.episode = Episode("proposal", 0)  # that was played last
+        self.cut: End | None = None  # what ended it, where it did not end itself
         named = isinstance(environment, str)
         self.environment = load_plugins().find("environment", environment) if named else environment
 
     def names_its_scenes(self) -> None:
         with self._open() as context:
             scene = self._make().scene(REQUEST, context)
+            demand_type(scene.name, str, "a scene's name")
             demand(scene.name, "a scene has no name")
             wanted = context.arena.environment.name
             said = scene.environment
             demand(said == wanted, f"a scene says it plays in {said!r}, not {wanted!r}")
+
+    def speaks_in_messages(self) -> None:
+        with self._open() as context:
+            scene = self._make().scene(REQUEST, context)
+            demand(scene is not None, "scene() gave None, and not a scene: does it lack a return?")
+            first = list(scene.start())
+            demand(first, "start() gave no message, so that the model is asked nothing")
+            for one in first:
+                demand_type(one, Message, "start()")
+            demand(first[-1].role == "user", f"the first messages end with one of {first[-1].role!r}")
+            demand_type(scene.step(JUNK[1]), (Message, type(None)), "step()")
+
+    def rewards(self) -> None:
+        with self._open() as context:
+            for texts, cut in ((cycle(JUNK), None), (iter(JUNK[:1]), End.LENGTH), (iter(()), End.REFUSED)):
+                self._play(context, texts, cut)
+                reward, end = self.episode.reward, self.episode.end
+                demand_type(reward, (int, float, type(None)), "finish() set a reward: it")
+                demand(reward is not None or cut, "finish() left the reward of an episode that ended None")
+                demand(reward is None or 0 <= reward <= 1, f"finish() set the reward {reward}")
+                demand(not self.cut or end is self.cut, f"cut with {self.cut!r}, the end is {end!r}")
+
+    def keeps_scenes_apart(self) -> None:
+        with self._open() as context:
+            alone = self._play(context, self._repeat_answers())
+            made = self._make()
+            other = made.scene(ProposalRequest(index=8, round=4, seed=12), context)
+            other.start()
+            beside = self._play(
+                context, self._repeat_answers(), scene=made.scene(REQUEST, context), between=other
+            )
+            demand(alone[1] == beside[1], "beside another scene the model was told something else")
+            same = alone[0].task == beside[0].task
+            demand(same, "beside another scene another task was proposed")
+            other.finish(Episode("proposal", 1), End.LENGTH)
+            made_by = other.proposal.round, other.proposal.index
+            demand(made_by == (4, 8), f"the other scene's proposal is number {made_by} of its round")
+
+    def asks_the_judge(self) -> None:
+        with self._open() as context:
+            asked = list[Task]()
+
+            def judge(task: Task, *filters: Any, **more: Any) -> Verdict:
+                asked.append(task)
+                return context.judge(task, *filters, **more)
+
+            watched = replace(context, judge=judge)
+            for text in (*self.answers, *JUNK):
+                proposal = self._play(watched, cycle([text]))[0]
+                task = proposal.task
+                if proposal.verdict.passed and task is not None and task.evaluate:
+                    known = any(one.evaluate == task.evaluate for one in asked)
+                    demand(known, f"it keeps the task {task.instruction[:60]!r}, and never asked the judge")
 
     def ends(self) -> None:
         with self._open() as context:
@@ -109,11 +208,11 @@ class _Kit:
 
     def finds_the_task(self) -> None:
         with self._open() as context:
-            proposal = self._play(context, self._repeat_answers())[0]
+            proposal = self._play(context, cycle(self.answers))[0]
             demand(proposal.task, f"no task was found: {proposal.verdict.reason}")
 
     def _repeat_answers(self) -> Iterator[str]:
-        return cycle(self.answers or JUNK)
+        return cycle((JUNK[1], *(self.answers or JUNK[::-1])))
 
     def _make(self) -> Synthesizer:
         made: Synthesizer = make(self.cls, self.options)
@@ -126,18 +225,28 @@ class _Kit:
             yield ProposalContext(arena, Judge(SandboxTaskRunner(arena), secret="conformance"))
 
     def _play(
-        self, context: ProposalContext, texts: Iterator[str], cut: End | None = None
+        self,
+        context: ProposalContext,
+        texts: Iterator[str],
+        cut: End | None = None,
+        scene: ProposalScene | None = None,
+        between: ProposalScene | None = None,
     ) -> tuple[Proposal, list[Message]]:
-        """The proposal, and all that the model was told; ``cut`` ends the scene where the texts do."""
-        scene, episode = self._make().scene(REQUEST, context), Episode("proposal", 0)
+        """The proposal, and all that the model was told; ``cut`` ends the scene where the texts do. Another
+        scene hears junk ``between`` its turns, until that one ends."""
+        scene, episode = scene or self._make().scene(REQUEST, context), Episode("proposal", 0)
+        self.episode, self.cut = episode, None
         told = list(scene.start())
         for text in islice(texts, MOST_TURNS):
+            if between is not None and between.step(JUNK[1]) is None:
+                between = None
             said = scene.step(Message("assistant", text).content)
             if said is None:
                 scene.finish(episode, None)
                 return scene.proposal, told
             told.append(said)
         demand(cut is not None, f"after {MOST_TURNS} turns the scene has not ended")
+        self.cut = cut
         scene.finish(episode, cut)
         return scene.proposal, told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,8 @@ from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.task import Task
 from selfchal.core.watcher import RunInfo
 from selfchal.core.world import Json
-from selfchal.testing.conformance.case import Case, demand, make, registrable
+from selfchal.plugins.loading import describe_error
+from selfchal.testing.conformance.case import Case, declared, demand, make
 
 MANIFEST: Mapping[str, Json] = {
     "run": {"name": "conformance", "seed": 0},
@@ -26,6 +28,7 @@ MANIFEST: Mapping[str, Json] = {
 }
 EVALUATE = "def evaluate(answer):\n    return answer == 2"
 TASK = Task("r1-p0", "calculation", {}, "Add 1 and 1.", EVALUATE, "result = 2", ("result = 3",) * 3)
+MOST_SECONDS = 5.0  # for some twenty hooks
 REFUSED = Verdict(Outcome.FAILED, Stage.RAN, "evaluate did not run", "Traceback …")
 RESULTS: Mapping[str, Json] = {"before": {"pass@1": 0.1}, "after": {"pass@1": 0.2}, "held_out_tasks": 40}
 Told = tuple[str, dict[str, Any]]  # a hook and what it is told
@@ -35,12 +38,14 @@ def watcher_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
     """The cases for a watcher class with these options. The run's directory is a temporary one."""
     kit = _Kit(cls, options or {})
     return [
-        registrable("watcher", cls),
-        Case("is made from its options", kit.is_made_from_its_options),
-        Case("hears a whole run without raising", kit.hears_a_whole_run),
-        Case("hears of a run that is stopped, and goes on", kit.hears_of_a_stop),
-        Case("changes nothing of what it is told", kit.changes_nothing),
-    ]
+        *declared("watcher", cls, options or {}),
+        Case("is made from its options", kit.is_made_from_its_options, cure="Mend __init__."),
+        Case("hears a whole run without raising", kit.hears_a_whole_run, cure="Mend the hook that is named."),
+        Case("hears of a run that is stopped, and goes on", kit.hears_of_a_stop,
+             cure="``results`` is None where a run was stopped, and run_started comes again."),
+        Case("changes nothing of what it is told", kit.changes_nothing, cure="Copy what you change."),
+        Case("does not hold the run up", kit.is_quick, cure="Do what takes time in a thread of your own."),
+    ]  # fmt: skip
 
 
 class _Kit:
@@ -57,6 +62,14 @@ class _Kit:
     def hears_of_a_stop(self) -> None:
         with self._tell() as (tell, directory):
             tell(_list_stopped_run(RunInfo("conformance", directory, MANIFEST)))
+
+    def is_quick(self) -> None:
+        started = time.monotonic()
+        with self._tell() as (tell, directory):
+            events = _list_whole_run(RunInfo("conformance", directory, MANIFEST))
+            tell(events)
+        seconds = time.monotonic() - started
+        demand(seconds < MOST_SECONDS, f"it took {seconds:.1f} s for {len(events)} hooks")
 
     def changes_nothing(self) -> None:
         with self._tell() as (tell, directory):
@@ -79,8 +92,7 @@ class _Kit:
                     try:
                         one.function(*(values[name] for name in one.argnames))
                     except Exception as error:
-                        what = f"{type(error).__name__}: {error}"
-                        raise AssertionError(f"its hook {hook} raised {what}") from error
+                        raise AssertionError(f"its hook {hook} raised {describe_error(error)}") from error
 
         with tempfile.TemporaryDirectory(prefix="selfchal-watcher-") as directory:
             yield tell, Path(directory)

@@ -14,10 +14,10 @@ import pytest
 
 import selfchal
 from selfchal.core.errors import EnvironmentDataError
+from selfchal.testing.endpoint import serve_oracle
 from tests.builtin_envs.mcp.conftest import SERVER, MakeOptions, Options
 from tests.cli.test_mcp import TASK
 from tests.patience import SOON
-from tests.support.oracle_endpoint import serve_oracle
 
 pytestmark = pytest.mark.slow  # each test starts servers of its own, which takes a few seconds
 

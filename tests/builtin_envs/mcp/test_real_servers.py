@@ -17,10 +17,10 @@ from selfchal.builtin_envs.mcp.environment import Mcp
 from selfchal.builtin_envs.mcp.opening import close_servers
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.testing.conformance.environments import environment_cases
+from selfchal.testing.endpoint import serve_oracle
 from tests.builtin_envs.mcp import real_tasks, tau2_servers
 from tests.cli.conftest import Selfchal
 from tests.cli.conftest import selfchal as selfchal_command
-from tests.support.oracle_endpoint import serve_oracle
 from tests.support.real_servers import npm_server, pypi_server
 
 __all__ = ["selfchal_command"]

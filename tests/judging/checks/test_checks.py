@@ -16,13 +16,13 @@ from selfchal.judging.checks.attempts import Attempts, AttemptsConfig
 from selfchal.judging.checks.standard import make_standard_checks
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.judging.source.nondeterminism import asks_nondeterminism
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import CANCEL, COUNT, Shop, ShopEnvironment
 
 
 def judged(task: Task) -> Verdict:
     environment = ShopEnvironment() if task.environment == "desk" else Shop()
-    return Judge(SandboxTaskRunner(Arena(environment, Inline(), Limits())))(task)
+    return Judge(SandboxTaskRunner(Arena(environment, InProcessSandbox(), Limits())))(task)
 
 
 ASKS = [
@@ -156,7 +156,9 @@ class Twins:
 
 def test_agreement_on_another_outcome_refuses() -> None:
     def verdict(attempt: Attempt) -> Verdict:
-        runner = SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits()), solver=Twins(attempt))
+        runner = SandboxTaskRunner(
+            Arena(ShopEnvironment(), InProcessSandbox(), Limits()), solver=Twins(attempt)
+        )
         return Judge(runner, [*make_standard_checks(), Attempts(AttemptsConfig())])(COUNT)
 
     assert verdict(Attempt(False, "same", 3)).stage == Stage.COMPLETE

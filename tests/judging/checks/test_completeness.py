@@ -21,7 +21,7 @@ from selfchal.judging import Judge
 from selfchal.judging.checks.completeness import Completeness, CompletenessConfig
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.requirements import check_installed
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 
 OTHERS = (  # failure cases of every task here: they change another record each
     "cancel_pending_order('#W9481091', 'no longer needed')",
@@ -72,7 +72,7 @@ def send_to(instruction: str, address: str) -> Task:
 
 
 def judged(task: Task, chat: Chat | None = None, solver: Solver | None = None, **options: Any) -> Verdict:
-    arena = Arena(selfchal.open_environment("retail"), Inline(), Limits())
+    arena = Arena(selfchal.open_environment("retail"), InProcessSandbox(), Limits())
     completeness = Completeness(CompletenessConfig(**options))
     return Judge(SandboxTaskRunner(arena, solver, chat), [completeness])(task)
 

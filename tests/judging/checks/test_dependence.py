@@ -11,12 +11,12 @@ from selfchal.core.task import Task
 from selfchal.judging import Judge
 from selfchal.judging.checks.dependence import alter
 from selfchal.judging.runner import SandboxTaskRunner
-from tests.support.inline import Inline
+from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import COUNT, ShopEnvironment
 
 
 def judged(task: Task) -> Verdict:
-    return Judge(SandboxTaskRunner(Arena(ShopEnvironment(), Inline(), Limits())))(task)
+    return Judge(SandboxTaskRunner(Arena(ShopEnvironment(), InProcessSandbox(), Limits())))(task)
 
 
 def test_a_solution_that_calls_no_tool_falls() -> None:

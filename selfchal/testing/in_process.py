@@ -1,4 +1,7 @@
-"""A sandbox without walls for code that the tests themselves wrote: it runs in this process."""
+"""A sandbox that keeps nothing out, for tests alone: code runs in the process of the tests, at once.
+
+Give it only code that the tests themselves wrote. It has no limits, and a session is a dict of variables.
+"""
 
 from __future__ import annotations
 
@@ -9,37 +12,43 @@ import time
 import traceback
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from selfchal.core.sandbox import Execution, Guarantees, Limits, Program, Status
+from selfchal.core.sandbox import GUARANTEES, Execution, Guarantees, Level, Limits, Program, Status
 from selfchal.core.world import Call, ToolHost
 
 
-class NoConfig(BaseModel):
-    pass
+class NoOptions(BaseModel):
+    """It has none."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
-class Inline:
-    name: ClassVar[str] = "inline"
-    Config: ClassVar[type[BaseModel]] = NoConfig
-    guarantees = Guarantees("inline", "none")
+class InProcessSandbox:
+    """``runs`` counts what was run. Where ``broken`` is set, everything ends as an infrastructure error."""
 
-    def __init__(self) -> None:
+    name: ClassVar[str] = "in_process"
+    Config: ClassVar[type[BaseModel]] = NoOptions
+    guarantees = Guarantees("in_process", "none", dict.fromkeys(GUARANTEES, Level.NONE))
+
+    def __init__(self, config: NoOptions | None = None) -> None:
         self.runs = 0
         self.broken = False
 
     def run(self, program: Program, tools: ToolHost | None, limits: Limits) -> Execution:
-        return InlineSession(self, tools).execute(program)
+        return InProcessSession(self, tools).execute(program)
 
-    def session(self, tools: ToolHost | None, limits: Limits) -> InlineSession:
-        return InlineSession(self, tools)
+    def session(self, tools: ToolHost | None, limits: Limits) -> InProcessSession:
+        return InProcessSession(self, tools)
 
     def close(self) -> None:
-        pass
+        """There is nothing to end."""
 
 
-class InlineSession:
-    def __init__(self, sandbox: Inline, tools: ToolHost | None) -> None:
+class InProcessSession:
+    """Code and its variables, in this process."""
+
+    def __init__(self, sandbox: InProcessSandbox, tools: ToolHost | None) -> None:
         self.sandbox, self.tools, self.calls = sandbox, tools, list[Call]()
         self.space: dict[str, Any] = {"__name__": "__main__"}
         for name in tools.tool_names if tools else ():
@@ -84,10 +93,10 @@ class InlineSession:
         return Execution(status, value, printed.getvalue(), error, tuple(self.calls), seconds)
 
     def close(self) -> None:
-        pass
+        """There is nothing to end."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        self.close()

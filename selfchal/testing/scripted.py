@@ -1,12 +1,13 @@
-"""A model that says what a function tells it to, with characters as tokens."""
+"""A model that says what a function tells it to, with characters as tokens; and how a challenger answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from selfchal.core.model import Generation, Message, Sampling
 from selfchal.core.turns import TurnStream
+from selfchal.core.world import Json
 
 END = 0  # id that ends a turn
 Say = Callable[[str], str]  # the conversation so far -> what the agent says next
@@ -14,6 +15,8 @@ Say = Callable[[str], str]  # the conversation so far -> what the agent says nex
 
 @dataclass
 class ScriptedModel:
+    """Every turn is what ``say`` gives for the conversation so far; its log-probabilities are made up."""
+
     say: Say
     context_length: int = 100_000
     batches: list[list[str]] = field(default_factory=list)  # the prompts of every call of generate
@@ -43,7 +46,19 @@ class ScriptedModel:
         return TurnStream(self.generate, sampling)
 
     def reset_cache(self) -> None:
-        pass
+        """Nothing is cached."""
 
     def close(self) -> None:
-        pass
+        """There is nothing to end."""
+
+
+def make_challenger(task: Mapping[str, Json]) -> ScriptedModel:
+    """A model that proposes this task (instruction, evaluate, solution, failures) whatever it is told."""
+    return ScriptedModel(lambda told: write_proposal(task))
+
+
+def write_proposal(task: Mapping[str, Json]) -> str:
+    """The task as a challenger answers, in the tags that ``code_as_task`` reads."""
+    parts = [("instruction", task["instruction"]), ("evaluation_function", task["evaluate"])]
+    parts += [("solution", task["solution"]), *(("failure_case", failure) for failure in task["failures"])]
+    return "Answer:\n" + "\n".join(f"<{tag}>\n{text}\n</{tag}>" for tag, text in parts) + "\nEnd Answer"

@@ -1,0 +1,98 @@
+"""Mistakes in environments: one with a world of its own, and the small one that ``plugins new`` writes."""
+
+from tests.plugins.mistakes.mistake import Mistake
+
+FORK = "return World(self.state)"
+CALL = "return ToolResult(FUNCTIONS[name](self.state, *args, **kwargs))"
+DIGEST = "return hashlib.sha256(json.dumps(self.state, sort_keys=True).encode()).hexdigest()"
+RESET = "    def reset(self):\n        self.state = copy.deepcopy(START)"
+GRADE = "return world.digest() == wanted.digest() and (not expected or answer == expected)"
+SOLD = 'state["sold"] += count\n'
+
+WORLD = {
+    "tools as a method": Mistake("    @property\n    def tools(self)", "    def tools(self)", "is a method, and it is read as tools"),
+    "policy as a method": Mistake("    @property\n    def policy(self)", "    def policy(self)", "is a method, and it is read as policy"),
+    "open as a property": Mistake("    def open(self, context)", "    @property\n    def open(self)", "Shop.open is a property"),
+    "an async open": Mistake("    def open(self, context)", "    async def open(self, context)", "Shop.open is async"),
+    "no policy": Mistake('    @property\n    def policy(self):\n        return "You keep a shop."\n\n', "", "it has no policy"),
+    "no tool": Mistake("return [LOOK, SELL]", "return []", "it has no tool"),
+    "a tool that is not described": Mistake("return [LOOK, SELL]", "return [LOOK]", "its worlds offer"),
+    "one tool twice": Mistake("return [LOOK, SELL]", "return [LOOK, SELL, SELL]", "two tools have one name"),
+    "no description": Mistake('"Say how many of an item there are."', '""', "look has no description"),
+    "a schema that is none": Mistake('{"type": "object", "properties": {"item": TEXT}, "required": ["item"]}', '{"item": "string"}', "look.parameters is no JSON schema object"),
+    "a parameter without a type": Mistake('{"item": TEXT, "count": COUNT}', '{"item": TEXT, "count": {}}', "says nothing of count"),
+    "a parameter required and not there": Mistake('"required": ["item"]}', '"required": ["itm"]}', "requires itm"),
+    "a signature of another tool": Mistake('"look(item: str) -> int"', '"show(item: str) -> int"', "the signature of look is"),
+    "a signature without a parameter": Mistake('"sell(item: str, count: int) -> str"', '"sell(item: str) -> str"', "lacks count"),
+    "functions for tools": Mistake("return [LOOK, SELL]", "return [look, sell]", "and not ToolSpec"),
+    "all worlds share one state": Mistake("self.state = copy.deepcopy(START if state is None else state)", "self.state = START if state is None else state", "fresh world"),
+    "a shallow copy": Mistake("self.state = copy.deepcopy(START if state is None else state)", "self.state = dict(START if state is None else state)", "fresh world"),
+    "one world for all": Mistake("    def open(self, context):\n        return World()", "    world = World()\n\n    def open(self, context):\n        return self.world", "fresh world"),
+    "a fork that loses the state": Mistake(FORK, "return World()", "a fork has another state than its origin"),
+    "a fork that is its origin": Mistake(FORK, "return self", "calls on a fork changed its origin"),
+    "a fork that shares": Mistake(FORK, "twin = World()\n        twin.state = self.state\n        return twin", "calls on a fork changed its origin"),
+    "a fork that is None": Mistake(FORK, "World(self.state)", "fork"),
+    "a reset that does nothing": Mistake(RESET, "    def reset(self):\n        pass", "after reset"),
+    "a reset of half": Mistake(RESET, '    def reset(self):\n        self.state["stock"] = copy.deepcopy(START["stock"])', "after reset"),
+    "a digest of half": Mistake(DIGEST, 'return hashlib.sha256(str(self.state["sold"]).encode()).hexdigest()\n\n    def whole(self):\n        return hashlib.sha256(json.dumps(self.state, sort_keys=True).encode()).hexdigest()', "stands for two states"),
+    "a digest that is random": Mistake(DIGEST, "return str(id(self))", "different digests"),
+    "a digest that is a number": Mistake(DIGEST, 'return len(json.dumps(self.state)) + self.state["sold"]', "digest() gave"),
+    "a difference that is empty": Mistake("if before[path] != after[path]", "if before[path] is None", "digest and difference() disagree"),
+    "a difference of dicts": Mistake("Change(path, before[path], after[path])", "{path: after[path]}", "and not Change"),
+    "a call that raises": Mistake("except Exception as error", "except KeyError as error", "raised"),
+    "a call that gives the bare value": Mistake(CALL, "return FUNCTIONS[name](self.state, *args, **kwargs)", "and not ToolResult"),
+    "a call that gives no JSON": Mistake('return state["stock"][item]', 'return {state["stock"][item]}', "which is no JSON"),
+    "a call that gives NaN": Mistake('return state["stock"][item]', 'return float("nan")', "no JSON"),
+    "a call that gives bytes": Mistake('return f"sold {count} {item}"', 'return b"sold"', "which is no JSON"),
+    "a refusal without a reason": Mistake('ToolResult(f"{type(error).__name__}: {error}", ok=False', "ToolResult(None, ok=False", "refused a call without saying why"),
+    "an observation that is no text": Mistake("return str(result.value)", "return result.value", "show() of a result of"),
+    "an endless observation": Mistake("return str(result.value)", "return str(result.value) * 100_000", "characters for a result of"),
+    "a reader that writes": Mistake('    return state["stock"][item]', '    state["sold"] += 1\n    return state["stock"][item]', "look changed the state but is not declared"),
+    "a writer that is not declared": Mistake("    writes=True,\n", "", "sell changed the state but is not declared"),
+    "a writer that never writes": Mistake('    state["stock"][item] -= count\n    state["sold"] += count\n', "", "ever changed a world"),
+    "a tool that never works": Mistake('return state["stock"][item]', 'return state["stok"][item]', "no call of look worked"),
+    "state in a global": Mistake(SOLD, 'state["sold"] += count\n    START["stock"]["tea"] += 0; COUNT["seen"] = COUNT.get("seen", 0) + 1\n    item = f"{item} {COUNT[\'seen\']}"\n', "gave"),
+    "state in a default": Mistake("def look(state, item):", "def look(state, item, seen=[]):\n    seen.append(item)\n    return len(seen)", "gave"),
+    "a tool that throws dice": Mistake('return f"sold {count} {item}"', 'import random\n    return f"sold {count} {item}, receipt {random.random()}"', "gave"),
+    "a tool that looks at the clock": Mistake('return f"sold {count} {item}"', 'import time\n    return f"sold {count} {item} at {time.time_ns()}"', "gave"),
+    "a tool that shows a set": Mistake('return state["stock"][item]', 'return [state["stock"][item], *{"a", "b", "c", "d", "e"}]', "under another hash seed"),
+    "ids that change": Mistake("TestTask(task_id({}, text), text", "TestTask(__import__('uuid').uuid4().hex, text", "test tasks have"),
+    "ids of hash()": Mistake("TestTask(task_id({}, text), text", "TestTask(str(hash(text)), text", "tasks are other ones under another hash seed"),
+    "one id for all": Mistake("TestTask(task_id({}, text), text", "TestTask('t', text", "two test tasks have one id"),
+    "tasks as rows": Mistake("TestTask(task_id({}, text), text, {}, {\"answer\": answer})", "{'id': text, 'instruction': text}", "and not TestTask"),
+    "contexts by the clock": Mistake('return {"customer": seed}', 'import time\n        return {"customer": time.time_ns()}', "gives two contexts"),
+    "a context that is shared": Mistake('return {"customer": seed}', "return self.__dict__.setdefault('kept', {})", "contexts share what one of them is changed by"),
+    "a context that is no JSON": Mistake('return {"customer": seed}', 'return {"customer": (seed, 1)}', "a context is not plain JSON"),
+    "an observation that is None": Mistake('    def initial_observation(self, context):\n        return ""', "    def initial_observation(self, context):\n        return None", "initial_observation() gives no text"),
+    "a redaction that is None": Mistake("return instruction\n", "instruction.strip()\n", "redact() gave None"),
+    "splits that are a text": Mistake('return ["test"]', 'return "test"', "splits() gave 'test'"),
+    "a grade that anything satisfies": Mistake(GRADE, "return True", "doing nothing solves the test task"),
+    "a grade that half satisfies": Mistake(GRADE, 'return world.state["sold"] >= min(2, wanted.state["sold"]) and (not expected or answer == expected)', "is solved without the oracle's last change"),
+    "a grade that any long text satisfies": Mistake(GRADE, "return world.digest() == wanted.digest() and (not expected or len(answer or '') > 0 and expected in answer + '8' and answer not in ('ok', ''))", "nonsense"),
+    "a grade that nothing satisfies": Mistake(GRADE, "return False", "the oracle fails"),
+    "a grade that is a number": Mistake(GRADE, "return 1 if " + GRADE[7:] + " else 0", "grade() gave 1"),
+    "a grade that changes the world": Mistake(GRADE, f"same = {GRADE[7:]}\n        world.state['sold'] += 1\n        return same", "grade() changes the world"),
+    "a grade that raises": Mistake(GRADE, "return world.state['bill'] == 0", "it raised KeyError"),
+    "an oracle with another answer": Mistake('f"Answer: {answer or \'done\'}"', 'f"Answer: {answer}9"', "the oracle fails"),
+    "an answer nobody hears": Mistake("    def answer_required(self):\n        return True", "    def answer_required(self):\n        return False", "gives nobody who the agent could talk to"),
+}  # fmt: skip
+
+TITLE = "def find_book(state: dict[str, Any], title: str)"
+BACK = '    state["books"][title] = None\n    return f"{title} is back"'
+SMALL = {
+    "no tools": Mistake("    reads=[list_books, find_book],\n    writes=[lend, take_back],\n", "", "has no tools"),
+    "a state that is no JSON": Mistake('"Ulysses": None}', '"Ulysses": {1, 2}}', "start has"),
+    "a parameter without a type in a function": Mistake("title: str, reader: str", "title, reader: str", "title"),
+    "a parameter of no JSON type": Mistake("title: str, reader: str", "title: bytes, reader: str", "title"),
+    "an async tool": Mistake("def lend(", "async def lend(", "lend is async"),
+    "a tool without the state": Mistake("def list_books(state: dict[str, Any])", "def list_books()", "has no parameter for the state"),
+    "a tool called print": Mistake("reads=[list_books, find_book]", "reads=[print]", "print"),
+    "a lambda": Mistake("reads=[list_books, find_book]", "reads=[lambda state: 1, find_book]", "cannot be a tool"),
+    "a held-out task that its calls do not solve": Mistake('"title": "Emma", "reader": "Ann"', '"title": "Ema", "reader": "Ann"', "is not solved by its own calls"),
+    "a held-out task of nothing": Mistake("TEST_TASKS = [", 'TEST_TASKS = [\n    HeldOut("Do nothing at all."),', "doing nothing solves the test task"),
+    "one held-out task twice": Mistake("TEST_TASKS = [", 'TEST_TASKS = [\n    HeldOut("Lend Emma to Ann.", [("lend", {"title": "Emma", "reader": "Ann"})]),', "two held-out tasks are the same"),
+    "a reader that writes on a small state": Mistake('    return list(state["books"])', '    state["seen"] = True\n    return list(state["books"])', "list_books"),
+    "a writer among the readers": Mistake("reads=[list_books, find_book],\n    writes=[lend, take_back]", "reads=[list_books, find_book, take_back],\n    writes=[lend]", "take_back"),
+    "a slip in a tool": Mistake(BACK, '    state["books"][titel] = None\n    return f"{title} is back"', "titel"),
+    "a tool without a docstring": Mistake('    """List the titles of all books."""\n', "", "list_books"),
+}  # fmt: skip
