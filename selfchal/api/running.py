@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import NoneType
@@ -88,7 +88,13 @@ def run(
     directory = directory_of(chosen, out)
     watchers = _gather_watchers(watch)
     with removing_failed_start(directory, lambda: _open_store(chosen, directory, resume)) as store:
-        results = loop.run(chosen, store, watchers, rewrite)
+        try:
+            results = loop.run(chosen, store, watchers, rewrite)
+        except Exception:
+            with suppress(StoreError):  # of two errors the first one is told
+                if store.has_begun():  # else nothing is left behind
+                    write_report(directory)
+            raise
         write_report(directory)
     return results
 

@@ -1,20 +1,108 @@
-"""``selfchal episodes``: the episodes of a run for other programs."""
+"""``selfchal episodes``: find a run's episodes, read one, or write them for other programs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from selfchal.api.reading import open_run
+from selfchal.browsing.addresses import Address
+from selfchal.browsing.episodes import describe_episode, describe_row, read_episode
+from selfchal.browsing.filters import EpisodeFilter
+from selfchal.browsing.index import RunIndex, open_index
+from selfchal.browsing.listing import PAGE, EpisodeRow, list_episodes
+from selfchal.browsing.outcomes import WORDS
 from selfchal.cli.groups import SuggestingGroup
-from selfchal.cli.terminal import say
+from selfchal.cli.terminal import say, say_json, say_listing
+from selfchal.core.episode import End, Episode
 from selfchal.interop.inspect_log import export_episodes
+
+_OUTCOME = click.Choice(list(WORDS))
+_STEP = 2.0  # seconds of indexing between two lines that say how far it is
+_LONGEST_OPENING = 100  # characters of a task in a list
 
 
 @click.group(cls=SuggestingGroup)
 def episodes() -> None:
-    """Write a run's episodes for other programs."""
+    """List, show or export a run's episodes."""
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of ``list``: one for each part of an EpisodeFilter."""
+    parts = [
+        click.option("--stage", default="", help="As the progress display calls it: 'evaluate before'."),
+        click.option("--mode", default="", help="Of an evaluation: sampled, greedy, forced_greedy."),
+        click.option("--solved", type=_OUTCOME, help="The episode's own outcome."),
+        click.option("--before", type=_OUTCOME, help="Of the same attempt before training."),
+        click.option("--after", type=_OUTCOME, help="Of the same attempt after training."),
+        click.option("--family", default="", help="A kind of held-out tasks."),
+        click.option("--task", default="", help="The id of a task."),
+        click.option("--end", type=click.Choice([str(end) for end in End]), help="Why it ended."),
+        click.option("--min-steps", type=click.IntRange(0), help="Turns of the agent, at least."),
+        click.option("--max-steps", type=click.IntRange(0), help="Turns of the agent, at most."),
+        click.option("--min-tokens", type=click.IntRange(0), help="Tokens of the conversation, at least."),
+        click.option("--max-tokens", type=click.IntRange(0), help="Tokens of the conversation, at most."),
+        click.option(
+            "--search", "text", default="", help='Words that were all said; "a phrase"; conv* for a start.'
+        ),
+        click.option(
+            "--where",
+            type=click.Choice(["said", "seen", "asked"]),
+            help="Search what the agent said, what it saw, or what the task asked (default: said and seen).",
+        ),
+    ]
+    for part in reversed(parts):
+        command = part(command)
+    return command
+
+
+@episodes.command("list")
+@click.argument("run", type=click.Path(path_type=Path))
+@filter_options
+@click.option("--newest", is_flag=True, help="Begin with what was stored last.")
+@click.option("--limit", type=click.IntRange(1), default=PAGE, show_default=True, help="Episodes to list.")
+@click.option("--from", "begin", type=click.IntRange(0), help="Go on from where a list ended.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_command(
+    run: Path, newest: bool, limit: int, begin: int | None, as_json: bool, **wanted: Any
+) -> None:
+    """List the episodes of a run that fit all options.
+
+    The system prompt is not searched. The first search in a run makes an index beside its store.
+    """
+    chosen = EpisodeFilter(**{name: value for name, value in wanted.items() if value is not None})
+    with open_index(run) as index:
+        _catch_up(index)
+        page = list_episodes(index, chosen, begin, limit, newest=newest, patience=float("inf"))
+    for row in page.rows:
+        if as_json:
+            say_json(describe_row(row))
+        else:
+            say_listing(_format_row(row))
+    if not page.rows and not as_json:
+        say("none")
+    if page.following is not None:
+        say(f"there may be more: --from {page.following}", err=True)
+
+
+@episodes.command("show")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("episode")
+@click.option("--system", is_flag=True, help="Print the system prompt too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every token.")
+def show(run: Path, episode: str, system: bool, as_json: bool) -> None:
+    """Print one episode of a run, by the name that `selfchal episodes list` gives it."""
+    address = Address.parse(episode)
+    with open_index(run) as index:
+        found = read_episode(index, address)
+    if as_json:
+        say_json(describe_episode(address, found), indent=2)
+        return
+    for line in _format_episode(address, found, system):
+        say(line)
 
 
 @episodes.command("export")
@@ -29,3 +117,36 @@ def export(run: Path, directory: Path, target: str) -> None:
     """
     count = export_episodes(open_run(run), directory)
     say(f"Wrote {count} episodes to {directory}; see them with: inspect view --log-dir {directory}")
+
+
+def _catch_up(index: RunIndex) -> None:
+    while not index.catch_up(_STEP):
+        indexed, stored = index.count_indexed()
+        say(f"indexing: {indexed:,} of {stored:,} episodes", err=True)
+
+
+def _format_row(row: EpisodeRow) -> str:
+    opening = " ".join(row.opening.split())[:_LONGEST_OPENING]
+    change = ""
+    if row.before is not None and row.after is not None:
+        change = f", {row.before.word} before and {row.after.word} after"
+    return (
+        f"{row.address}  {row.solved.word}{change}; task {row.task[:80]}, {row.steps} steps, "
+        f"{row.tokens} tokens, end: {row.end}: {opening}"
+    )
+
+
+def _format_episode(address: Address, episode: Episode, system: bool) -> Iterator[str]:
+    yield f"{address}: task {episode.task}, sample {episode.sample}"
+    for message in episode.messages:
+        if message.role == "system" and not system:
+            yield f"\n--- system: {len(message.content):,} characters (--system prints them)"
+            continue
+        yield f"\n--- {'agent' if message.role == 'assistant' else message.role}\n{message.content}"
+    reward = "not judged" if episode.reward is None else f"reward {episode.reward:g}"
+    reason = f" ({episode.reason})" if episode.reason else ""
+    yield f"\n--- {reward}{reason}; end: {episode.end}"
+    yield (
+        f"answer: {episode.answer}\n{episode.steps} steps, {episode.tool_calls} tool calls, "
+        f"{len(episode.ids)} tokens, {sum(episode.mask)} of them the agent's, {episode.seconds:.1f} s"
+    )

@@ -17,12 +17,13 @@ from selfchal.pipeline.context import RunContext, open_context
 from selfchal.pipeline.curve import measure_curve
 from selfchal.pipeline.distributed import END, signal_workers
 from selfchal.pipeline.evaluation import Measured, Mode, measure
+from selfchal.pipeline.failure import STAGE, noting_failure
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import write_results
 from selfchal.pipeline.selection import select
 from selfchal.pipeline.sources import judge_source
 from selfchal.pipeline.store import Store
-from selfchal.pipeline.test_sets import list_test_sets
+from selfchal.pipeline.test_sets import list_test_sets, note_test_tasks
 from selfchal.pipeline.training import Rewrite, train
 from selfchal.pipeline.watch import Watchers
 
@@ -38,7 +39,7 @@ def run(
     ``watchers`` are told what happens, beside those that the manifest names.
     ``rewrite`` changes the rewards of training episodes in place: for control experiments.
     """
-    with open_context(manifest, store, watchers) as context:
+    with noting_failure(store), open_context(manifest, store, watchers) as context:
         before = begin(context)
         for round_ in range(1, manifest.settings.rounds + 1):
             tasks, validation = make_tasks(context, round_)
@@ -56,6 +57,7 @@ def begin(context: RunContext) -> Measured:
     weights that the run begins with."""
     check_challenger(context)
     context.store.put_fact("guarantees", context.describe_sandbox())
+    note_test_tasks(context)
     if context.manifest.settings.tasks is not None:
         with _time_stage(context, "judge tasks"):
             judge_source(context)
@@ -106,6 +108,7 @@ def _measure_again(context: RunContext) -> Measured:
 def _time_stage(context: RunContext, stage: str) -> Iterator[None]:
     """Add the stage's seconds to those of earlier, interrupted attempts."""
     started = time.perf_counter()
+    context.store.put_fact(STAGE, stage)
     try:
         yield
     finally:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from selfchal.core.episode import Episode
 from selfchal.core.errors import StoreError
@@ -54,7 +56,7 @@ def is_run(directory: Path) -> bool:
 
 def _has_begun(directory: Path) -> bool:
     """Did the run there store anything but facts about itself?"""
-    with raise_store_errors(directory, "read"), contextlib.closing(_connect_to_read(directory)) as database:
+    with raise_store_errors(directory, "read"), contextlib.closing(connect_to_read(directory)) as database:
         if database.execute("SELECT 1 FROM sqlite_master WHERE name='batches'").fetchone() is None:
             return False  # killed before its tables were made
         return database.execute("SELECT 1 FROM batches").fetchone() is not None
@@ -111,7 +113,7 @@ class Store:
         if not is_run(directory):
             raise StoreError(f"{directory} is no run directory: it has no {DATABASE}")
         with raise_store_errors(directory, "read"):
-            return cls(directory, _connect_to_read(directory))
+            return cls(directory, connect_to_read(directory))
 
     def manifest(self) -> dict[str, Any]:
         """The resolved manifest that the run was made by."""
@@ -276,9 +278,25 @@ def _list_differences(path: str, before: Json, now: Json) -> Iterator[str]:
         yield f"{path} is {json.dumps(before)[:80]} there and {json.dumps(now)[:80]} here"
 
 
-def _connect_to_read(directory: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(f"file:{directory / DATABASE}?mode=ro", uri=True)
+def connect_to_read(directory: Path) -> sqlite3.Connection:
+    """The store's database, which this connection cannot change. Raises sqlite3.Error."""
+    try:
+        return _connect_by_uri(directory, "mode=ro")
+    except sqlite3.OperationalError:
+        if os.access(directory, os.W_OK):
+            raise
+        # SQLite would write a file beside the database to tell a writer of us; here nobody can write
+        return _connect_by_uri(directory, "immutable=1")
+
+
+def _connect_by_uri(directory: Path, option: str) -> sqlite3.Connection:
+    database = sqlite3.connect(f"file:{quote(os.fsencode(directory / DATABASE))}?{option}", uri=True)
     database.row_factory = sqlite3.Row
+    try:
+        database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 

@@ -6,6 +6,7 @@ judged by every check, and never shown to a synthesizer or a trainer (``selfchal
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,6 +18,7 @@ from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.drawing import draw_tasks
 
 EXAM_ROUND = -1  # of the store's proposals and tasks; the rounds that train begin at 1
+TEST_TASKS = "test_tasks"  # the fact that says what was measured on
 EXAM_STATUS = "exam"  # of its tasks
 EXAM_FAMILY = "self-made"
 
@@ -61,6 +63,16 @@ def held_out(context: RunContext) -> list[TestTask]:
         for of in context.environments.values()
         for task in list_test_tasks(of.environment, section.split, section.tasks)
     ]
+
+
+def note_test_tasks(context: RunContext) -> None:
+    """Store what the held-out tasks ask for and what must come of them, for whoever reads the run later."""
+    noted: dict[str, Json] = {
+        task.id: {"family": task.family, "instruction": task.instruction, "truth": dict(task.truth)}
+        for task in held_out(context)
+    }
+    # what a third party's truth holds is its own affair: what is no JSON is shown as text
+    context.store.put_fact(TEST_TASKS, json.loads(json.dumps(noted, default=str)))
 
 
 def list_test_tasks(environment: Environment, split: str | None, count: int | None) -> list[TestTask]:

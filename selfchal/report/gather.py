@@ -16,6 +16,7 @@ from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
 from selfchal.pipeline.curve import is_curve_point, list_curve_points
+from selfchal.pipeline.failure import FAILURE
 from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import list_measured
@@ -50,6 +51,7 @@ class Findings:
     episodes: tuple[Mapping[str, Json], ...]
     guarantees: Mapping[str, Json]
     seconds: Mapping[str, float]
+    failure: Mapping[str, Json]  # the error that ended the run, and where; empty where none did
 
 
 def gather(directory: Path) -> Findings:
@@ -69,6 +71,7 @@ def gather(directory: Path) -> Findings:
             episodes=tuple(_list_episodes(store)),
             guarantees=store.fact("guarantees") or {},
             seconds=store.fact("seconds") or {},
+            failure=store.fact(FAILURE) or {},
         )
 
 

@@ -87,7 +87,7 @@ def _dump_script_json(value: Json) -> Markup:
 def _list_warnings(findings: Findings) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
-    if not findings.results:
+    if not findings.results and not findings.failure:
         found.append("This run has not ended: there are no final scores yet.")
     if findings.guarantees.get("sandbox", "").startswith("unsafe"):
         found.append("Code ran WITHOUT a sandbox: it could read and write whatever this user can.")

@@ -92,6 +92,7 @@ def test_hostile_values_are_sentences(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: None)  # `view` would go on for ever
     (tmp_path / "code.py").write_text("RESULT = 1")
     (tmp_path / "calls.jsonl").write_text("")
     (tmp_path / "manifest.yaml").write_text("environment: {name: calculation}\nmodel: {name: nowhere}\n")
