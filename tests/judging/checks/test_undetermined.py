@@ -24,18 +24,18 @@ State = dict[str, Any]
 KEPT, UNSURE, MISSING = "kept", "unsure", "missing"
 START = {
     "plants": [
-        {"name": "old fern", "place": "kitchen", "planted": "2024-03-02", "watered": False},
-        {"name": "tall palm", "place": "kitchen", "planted": "2025-06-11", "watered": True},
-        {"name": "small cactus", "place": "hall", "planted": "2023-01-20", "watered": False},
-        {"name": "white orchid", "place": "study", "planted": "2026-02-14", "watered": False},
-        {"name": "grey ivy", "place": "study", "planted": "2026-04-01", "watered": False},
+        {"name": "old fern", "room": "kitchen", "planted": "2024-03-02", "watered": False},
+        {"name": "tall palm", "room": "kitchen", "planted": "2025-06-11", "watered": True},
+        {"name": "small cactus", "room": "hall", "planted": "2023-01-20", "watered": False},
+        {"name": "white orchid", "room": "study", "planted": "2026-02-14", "watered": False},
+        {"name": "grey ivy", "room": "study", "planted": "2026-04-01", "watered": False},
     ]
 }
 
 
-def list_plants(state: State, place: str | None = None) -> list[dict[str, Any]]:
-    """List the plants of a place, or all of them."""
-    return [plant for plant in state["plants"] if place in (None, plant["place"])]
+def list_plants(state: State, room: str | None = None) -> list[dict[str, Any]]:
+    """List the plants of a room, or all of them."""
+    return [plant for plant in state["plants"] if room in (None, plant["room"])]
 
 
 def show_plant(state: State, plant: str) -> dict[str, Any]:
@@ -49,9 +49,9 @@ def water_plant(state: State, plant: str) -> str:
     return "watered"
 
 
-def move_plant(state: State, plant: str, place: str) -> str:
-    """Carry a plant to another place."""
-    show_plant(state, plant)["place"] = place
+def move_plant(state: State, plant: str, room: str) -> str:
+    """Carry a plant to another room."""
+    show_plant(state, plant)["room"] = room
     return "moved"
 
 
@@ -65,7 +65,7 @@ PLANT_FAILURES = (
 )
 WATER_FERN = ("water_plant('old fern')", "show_plant('old fern')['watered']")
 WATER_IVY = ("water_plant('grey ivy')", "show_plant('grey ivy')['watered']")
-MOVE_PALM = ("move_plant('tall palm', 'hall')", "show_plant('tall palm')['place'] == 'hall'")
+MOVE_PALM = ("move_plant('tall palm', 'hall')", "show_plant('tall palm')['room'] == 'hall'")
 PLANTS = [
     (KEPT, "Water 'old fern'.", *WATER_FERN),
     (KEPT, "The fern is thirsty: give it water.", *WATER_FERN),
@@ -79,7 +79,7 @@ PLANTS = [
     (MISSING, "Water one of my plants.", *WATER_FERN),
     (MISSING, "Water a plant in the study.", *WATER_IVY),
     (MISSING, "Carry something to the hall.", *MOVE_PALM),
-    (MISSING, "Carry the palm to another place.", *MOVE_PALM),
+    (MISSING, "Carry the palm to another room.", *MOVE_PALM),
 ]
 SHOP_FAILURES = ("set_city('W103', 'Oslo')", "set_city('W102', 'Bern')", "set_city('W101', 'Bern')")
 CANCEL = ("cancel_order('W101', 'not needed')", "get_order('W101').get('reason') == 'not needed'")
