@@ -14,7 +14,7 @@ from typing import Any
 
 from selfchal.builtin_synthesizers.answer import Draft, Refusal
 from selfchal.builtin_synthesizers.readings import Path, list_leaves
-from selfchal.builtin_synthesizers.unassigned_results import assign_result, wants_answer
+from selfchal.builtin_synthesizers.unassigned_results import assign_result, looks_at_answer
 from selfchal.core.arena import Arena
 from selfchal.core.judge import Stage
 from selfchal.core.sandbox import Execution, Program, Status
@@ -64,7 +64,7 @@ def complete_draft(written: Draft, arena: Arena, context: Mapping[str, Json], se
 
 
 def _assign_results(draft: Draft) -> Draft:
-    if not wants_answer(draft.evaluate):
+    if not looks_at_answer(draft.evaluate):
         return draft
     solution, *failures = map(assign_result, (draft.solution, *draft.failures))
     return replace(draft, solution=solution, failures=tuple(failures))

@@ -9,7 +9,7 @@ from selfchal.judging.source.parse import SourceError, parse_source, takes_answe
 ANSWER = "result"
 
 
-def wants_answer(evaluate: str) -> bool:
+def looks_at_answer(evaluate: str) -> bool:
     """Does this ``evaluate`` look at an answer? Not where it cannot be parsed."""
     try:
         return takes_answer(evaluate)
