@@ -69,7 +69,11 @@ class _Optional(Protocol):
     def notes(self) -> Any: ...
 
 
-_OF_CONFIG = [name for name, value in vars(_Optional).items() if isinstance(value, classmethod)]
+_OF_CONFIG = [  # a protocol has private ones of its own from Python 3.12 on
+    name
+    for name, value in vars(_Optional).items()
+    if isinstance(value, classmethod) and not name.startswith("_")
+]
 
 
 def fault(kind: Kind, offered: object) -> str:

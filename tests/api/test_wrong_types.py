@@ -87,7 +87,8 @@ def call(name: str, arguments: dict[str, Any]) -> None:
 
 def test_every_function_of_the_door_is_tried() -> None:
     functions = {name for name in selfchal.__all__ if inspect.isfunction(getattr(selfchal, name))}
-    assert functions <= {*SOUND, "hookimpl"}
+    takes_anything = {"seed_of", "task_id"}  # of which the text counts
+    assert functions <= {*SOUND, *takes_anything, "hookimpl"}
 
 
 @pytest.mark.parametrize("value", [Stranger(), [Stranger()], -1.5], ids=["object", "list", "number"])

@@ -96,7 +96,7 @@ FUNCTIONS = [
     own("an option mistyped", "reads=", "read=", "unexpected keyword argument 'read'", "own_shelf.py"),
     own("another name", '"shelf"', '"shelves"', "no environment named 'shelf'", "did you mean 'shelves'"),
     own("a built-in name", '"shelf"', '"calculation"', "'calculation' is left out", "Give Calculation another name"),
-    own("no hook", "@hookimpl", "", "it implements no hook", "mark its functions with selfchal.hookimpl"),
+    own("no hook", "@hookimpl", "", "is named as a hook and is not marked", "write @selfchal.hookimpl above it"),
 ]  # fmt: skip
 SERVERS = [
     mcp("a reset and no state", "reset: restart", "'desk' has a reset and no state", "say which tool shows it"),

@@ -170,12 +170,12 @@ def test_a_broken_sandbox_is_never_a_verdict_of_failed(judge: Judge) -> None:
     judge.runner.sandbox.broken = True
     verdict = judge(CANCEL)
     assert verdict.outcome is Outcome.COULD_NOT_CHECK
-    assert "the sandbox inline failed: unplugged" in verdict.reason
+    assert "the sandbox in_process failed: unplugged" in verdict.reason
 
 
 def test_every_verdict_says_which_sandbox_gave_it(judge: Judge) -> None:
     for task in (CANCEL, replace(CANCEL, evaluate="")):
-        assert judge(task).diagnostics["sandbox"] == "inline, tier none"
+        assert judge(task).diagnostics["sandbox"] == "in_process, tier none"
 
 
 def test_filters_stop_where_they_say(judge: Judge) -> None:

@@ -10,13 +10,15 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from selfchal.parsing import parse_python
+
 OPEN = ("selfchal", "selfchal.on_policy")  # modules whose public names their ``__all__`` lists
 TESTING = "selfchal.testing"
 
 
 def find_private_imports(path: Path) -> Iterator[str]:
     """A sentence for each import of a file that is not public, with its line."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parse_python(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             named = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
