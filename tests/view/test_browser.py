@@ -177,6 +177,7 @@ def test_another_sites_page_gets_nothing(
         threading.Thread(target=evil.serve_forever, daemon=True).start()
         site = f"http://{name}:{evil.server_port}"
         page = open_page(served.address, allowed=site)
+        page.goto("about:blank")  # what the page itself is still given is none of the other site's
         statuses: list[int] = []
         page.on("response", lambda a: statuses.append(a.status) if a.url.startswith(served.base) else None)
         page.goto(f"{site}/index.html")
