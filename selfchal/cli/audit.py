@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from selfchal.audit.auditing import audit as make_audit
+from selfchal.audit.findings import TaskVerdict
 from selfchal.audit.report import list_lines, to_json, write_page
 from selfchal.audit.task_sets import AuditRequest
 from selfchal.cli.options import plugin_option, read_options
@@ -67,4 +68,6 @@ def audit(
             say_listing(line)
         if html is not None:
             say(f"Wrote {html}")
+    if unread := found.verdicts.get(TaskVerdict.UNREADABLE):
+        say(f"Error: {unread} of {len(found.tasks)} tasks cannot be read; the report says why", err=True)
     ctx.exit(found.exit_code)

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from selfchal.text_files import read_text_file
+
 _LARGEST = 20 * 2**20  # bytes of a tokenizer's file
 _NONE: Mapping[int, str] = MappingProxyType({})
 
@@ -31,7 +33,7 @@ def read_token_texts(directory: Path) -> Mapping[int, str]:
 def _read_file(path: Path, changed: int) -> Mapping[int, str]:
     """``changed`` makes the cache forget a file that was written anew."""
     try:
-        return dict(_list_tokens(json.loads(path.read_text(encoding="utf-8"))))
+        return dict(_list_tokens(json.loads(read_text_file(path, _LARGEST))))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return _NONE  # of a kind that is not known here
 

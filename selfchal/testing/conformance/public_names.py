@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from selfchal.parsing import parse_python
+from selfchal.text_files import read_text_file
 
 OPEN = ("selfchal", "selfchal.on_policy")  # modules whose public names their ``__all__`` lists
 TESTING = "selfchal.testing"
@@ -18,7 +19,7 @@ TESTING = "selfchal.testing"
 
 def find_private_imports(path: Path) -> Iterator[str]:
     """A sentence for each import of a file that is not public, with its line."""
-    for node in ast.walk(parse_python(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parse_python(read_text_file(path))):
         if isinstance(node, ast.Import):
             named = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
