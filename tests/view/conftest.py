@@ -108,7 +108,7 @@ def open_page(chromium: Any) -> Iterator[Callable[..., Any]]:
         context = chromium.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(1000 * SOON)
+        page.set_default_timeout(5_000 * SOON)  # a page of megabytes, in a browser that shares two cores
         own = ("/".join(address.split("/")[:3]), "data:", *([allowed] if allowed else []))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda asked: None if asked.url.startswith(own) else faults.append(asked.url))
