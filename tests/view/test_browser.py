@@ -139,7 +139,8 @@ def test_a_hostile_run_executes_nothing(tmp_path: Path, open_page: OpenPage) -> 
     write_hostile_run(tmp_path / "runs" / "bad")
     with serving(tmp_path / "runs") as served:
         page = open_page(served.address)
-        page.locator("#runs tbody a").first.click()
+        with page.expect_navigation():  # else the page before is found ready
+            page.locator("#runs tbody a").first.click()
         page.wait_for_selector(READY)
         run = page.url
         for at in ("", "/proposals", "/proposal?round=1&index=0", "/episodes?text=needle", "/pairs",
@@ -185,6 +186,7 @@ def test_another_sites_page_gets_nothing(
             page.wait_for_selector(f"body[data-{mark}]")
         body = page.locator("body")
         assert (body.get_attribute("data-script"), body.get_attribute("data-read")) == ("refused", "refused")
+        page.wait_for_load_state("networkidle")
         evil.shutdown()
     assert set(statuses) == {403}
 
@@ -194,7 +196,8 @@ def test_pages_fit_a_phone_and_can_be_read_and_reached_by_keyboard(
     served: Served, open_page: OpenPage, scheme: str
 ) -> None:
     page = open_page(served.address, viewport={"width": 360, "height": 700}, color_scheme=scheme)
-    page.get_by_role("link", name="first", exact=True).click()
+    with page.expect_navigation():  # else the page before is found ready
+        page.get_by_role("link", name="first", exact=True).click()
     page.wait_for_selector(READY)
     run = page.url
     for at in ("", "/episodes", "/proposals", "/pairs", "/pair?at=evaluate/after/sampled/000000/0"):
