@@ -18,7 +18,6 @@ import hashlib
 import json
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +31,7 @@ from selfchal.core.errors import ManifestError, SelfchalError
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
 from selfchal.pipeline.challenge import challenge
+from selfchal.pipeline.loop import time_stage
 from selfchal.pipeline.manifest import read_manifest
 from selfchal.pipeline.statistics import estimate
 
@@ -130,10 +130,9 @@ def measure(
         settings = context.manifest.settings
         section = settings.challenge.model_copy(update={"proposals": proposals})
         settings = settings.model_copy(update={"challenge": section})
-        started, earlier = time.perf_counter(), context.store.fact("seconds", {}).get("challenge 1", 0.0)
-        made = challenge(replace(context, manifest=replace(context.manifest, settings=settings)), 1)
-        seconds = earlier + time.perf_counter() - started
-        context.store.put_fact("seconds", {"challenge 1": seconds})
+        with time_stage(context, "challenge 1"):
+            made = challenge(replace(context, manifest=replace(context.manifest, settings=settings)), 1)
+        seconds = context.store.fact("seconds")["challenge 1"]
         spent = context.ledger.total("challenge")
     return replace(
         count(made[:proposals], environment, variant, options),

@@ -17,6 +17,7 @@ from selfchal.builtin_synthesizers.exemplar import Exemplar, find_condition
 from selfchal.builtin_synthesizers.first_messages import write_first_messages
 from selfchal.builtin_synthesizers.prompting import write_example
 from selfchal.core.episode import End, Episode
+from selfchal.core.errors import SandboxError
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Execution, Session, Status
@@ -178,7 +179,10 @@ class ChallengeScene:
         if self.config.prompt is not Prompt.SHOWN or isinstance(draft, Refusal):
             return ""
         arena = self.proposal_context.arena
-        execution, world = run_piece(draft.solution, arena, self.context)
+        try:
+            execution, world = run_piece(draft.solution, arena, self.context)
+        except SandboxError:
+            return ""  # a sandbox that fails costs the hint, and not the proposal
         condition = find_condition(arena.environment, self.context, execution.calls, world)
         return HINT.format(condition=condition) if condition else ""
 

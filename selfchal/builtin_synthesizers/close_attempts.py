@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 from selfchal.builtin_synthesizers.answer import Draft, Refusal
 from selfchal.builtin_synthesizers.readings import Path, list_leaves
 from selfchal.builtin_synthesizers.unassigned_results import assign_result, looks_at_answer
 from selfchal.core.arena import Arena
+from selfchal.core.errors import SandboxError
 from selfchal.core.judge import Stage
-from selfchal.core.sandbox import Execution, Program, Status
+from selfchal.core.sandbox import Execution, Program
 from selfchal.core.task import MIN_FAILURES
 from selfchal.core.world import Call, Json, ToolSpec, World
 from selfchal.judging.feedback import brief, explain_error
+from selfchal.judging.mutants import replace_at
+from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.rollout.random_calls import RandomCaller
 
 _EXPLORED = 200  # calls from which arguments are drawn
@@ -43,9 +45,15 @@ def complete_draft(written: Draft, arena: Arena, context: Mapping[str, Json], se
     was where the sandbox failed: the judge says so.
     """
     draft = _assign_results(written) if arena.environment.answer_required else written
-    solution, final = run_piece(draft.solution, arena, context)
-    if solution.status is Status.INFRA_ERROR:
+    try:
+        return _complete_failures(draft, arena, context, seed)
+    except SandboxError:
         return draft
+
+
+def _complete_failures(draft: Draft, arena: Arena, context: Mapping[str, Json], seed: int) -> Draft | Refusal:
+    """Raises SandboxError."""
+    solution, final = run_piece(draft.solution, arena, context)
     if not solution.ok:
         told = explain_error("the solution", solution)
         return Refusal(f"the solution does not run: {brief(solution)}", Stage.RAN, told)
@@ -53,8 +61,6 @@ def complete_draft(written: Draft, arena: Arena, context: Mapping[str, Json], se
         told = NOTHING_DONE.format(or_answer=_OR_ANSWER if arena.environment.answer_required else "")
         return Refusal(told, Stage.SOLUTION_PASSED)
     tried = [(case, *run_piece(case, arena, context)) for case in draft.failures]
-    if any(execution.status is Status.INFRA_ERROR for _, execution, _ in tried):
-        return draft
     end = final.digest(), solution.value
     sound = [case for case, made, world in tried if made.ok and (world.digest(), made.value) != end]
     missing = max(0, MIN_FAILURES - len(sound))
@@ -71,9 +77,9 @@ def _assign_results(draft: Draft) -> Draft:
 
 
 def run_piece(source: str, arena: Arena, context: Mapping[str, Json]) -> tuple[Execution, World]:
-    """A solution or a failure case on a fresh world, which it leaves as it made it."""
-    world = arena.environment.open(context)
-    return arena.sandbox.run(Program(source), world, arena.limits), world
+    """A solution or a failure case on a fresh world, which it leaves as it made it. Raises SandboxError."""
+    runner = SandboxTaskRunner(arena)
+    return runner.run_patiently(Program(source), lambda: arena.environment.open(context))
 
 
 def _draw_attempts(
@@ -117,7 +123,8 @@ def _alter_argument(
         return caller.draw(tool)
     path = paths[number % len(paths)]
     name = next(key for key in reversed(path) if isinstance(key, str))
-    return dict(_put(kwargs, path, caller.draw_value(name, _find_schema(tool.parameters, path))))
+    drawn = caller.draw_value(name, _find_schema(tool.parameters, path))
+    return dict(replace_at(kwargs, path, drawn))
 
 
 def _find_schema(schema: Mapping[str, Json], path: Path) -> Mapping[str, Json]:
@@ -127,15 +134,6 @@ def _find_schema(schema: Mapping[str, Json], path: Path) -> Mapping[str, Json]:
             schema.get("items", {}) if isinstance(key, int) else schema.get("properties", {}).get(key, {})
         )
     return schema
-
-
-def _put(value: Json, path: Path, new: Json) -> Json:
-    """A copy with another value at that place."""
-    if not path:
-        return new
-    copied: Any = list(value) if isinstance(value, list) else dict(value)
-    copied[path[0]] = _put(value[path[0]], path[1:], new)
-    return copied
 
 
 def list_parameters(tool: ToolSpec) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from selfchal.judging.source.parse import SourceError, parse_source, takes_answer
+from selfchal.judging.source.parse import SourceError, nodes_of, parse_source, takes_answer
 
 ANSWER = "result"
 
@@ -23,7 +23,7 @@ def assign_result(source: str) -> str:
         tree = parse_source(source, "the code")
     except SourceError:
         return source
-    if any(isinstance(node, ast.Name) and node.id == ANSWER for node in ast.walk(tree)):
+    if any(isinstance(node, ast.Name) and node.id == ANSWER for node in nodes_of(tree)):
         return source
     last = tree.body[-1]
     if isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name):

@@ -177,16 +177,16 @@ def placed(value: Json, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tup
 
 def with_argument(call: Call, where: tuple[str | int, ...], value: Json) -> Call:
     """The call with another value at this place (as ``placed`` names places) of its arguments."""
-    args, kwargs = _replace_at([list(call.args), dict(call.kwargs)], where, value)
+    args, kwargs = replace_at([list(call.args), dict(call.kwargs)], where, value)
     return Call(call.name, tuple(args), kwargs, call.value, call.ok, call.changed)
 
 
-def _replace_at(whole: Json, where: tuple[str | int, ...], value: Json) -> Json:
+def replace_at(whole: Json, where: tuple[str | int, ...], value: Json) -> Json:
     """Copy only the containers on the path. The rest is shared, because worlds copy what they are given."""
     if not where:
         return value
     part: Json = dict(whole) if isinstance(whole, Mapping) else list(whole)
-    part[where[0]] = _replace_at(part[where[0]], where[1:], value)
+    part[where[0]] = replace_at(part[where[0]], where[1:], value)
     return part
 
 

@@ -7,6 +7,7 @@ a tool is handed it, and it tells the rows of a list apart.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from selfchal.core.world import Json
 
@@ -29,7 +30,8 @@ def find_named_records(value: Json, handed: Mapping[str, set[Json]]) -> Iterator
             and names & value.keys()
             and all(isinstance(v, dict | list) for v in value.values())
         ):
-            yield {key: {"name": key, "of": inner} for key, inner in value.items()}
+            chosen = islice(dict.fromkeys([*sorted(names & value.keys()), *value]), _MOST_ROWS)
+            yield {key: {"name": key, "of": value[key]} for key in chosen}
     elif isinstance(value, list):
         rows = [row for row in value[:_MOST_ROWS] if isinstance(row, dict)]
         for field in rows[0] if len(rows) > 1 else ():

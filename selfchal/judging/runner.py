@@ -48,7 +48,7 @@ class SandboxTaskRunner:
         Raises SandboxError when the sandbox failed.
         """
         program = Program(source, hash_seed=hash_seed)
-        execution, world = self._run_patiently(program, lambda: self.environment.open(task.context))
+        execution, world = self.run_patiently(program, lambda: self.environment.open(task.context))
         if not execution.ok:
             return Trial(execution, world)
         return Trial(execution, world, self.verdict(task, world, execution.value, hash_seed))
@@ -62,13 +62,14 @@ class SandboxTaskRunner:
         """``evaluate`` on a throw-away copy of this world, with this very value. An assert that fails in it
         is its way to return False; ``error`` then says which. Raises SandboxError."""
         program = Program(task.evaluate, call="evaluate", args=(answer,), hash_seed=hash_seed)
-        execution = self._run_patiently(program, world.fork)[0]
+        execution = self.run_patiently(program, world.fork)[0]
         if execution.status is Status.EXCEPTION and _ASSERTED.search(execution.error or ""):
             return replace(execution, status=Status.OK, value=False)
         return execution
 
-    def _run_patiently(self, program: Program, fresh: Callable[[], World]) -> tuple[Execution, World]:
-        """Run on a fresh world. A machine under load is late at times: only a second timeout counts."""
+    def run_patiently(self, program: Program, fresh: Callable[[], World]) -> tuple[Execution, World]:
+        """Run on a fresh world, which is given back as it was left. A machine under load is late at times:
+        only a second timeout counts. Raises SandboxError."""
         for _ in range(2):
             world = fresh()
             execution = self.run(program, world)

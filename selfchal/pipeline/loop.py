@@ -59,25 +59,25 @@ def begin(context: RunContext) -> Measured:
     context.store.put_fact("guarantees", context.describe_sandbox())
     note_test_tasks(context)
     if context.manifest.settings.tasks is not None:
-        with _time_stage(context, "judge tasks"):
+        with time_stage(context, "judge tasks"):
             judge_source(context)
     if context.manifest.settings.evaluation.exam:
-        with _time_stage(context, "make the exam"):
+        with time_stage(context, "make the exam"):
             make_exam(context)
     if not list_test_sets(context):
         context.watch.note(
             f"nothing will be measured: {context.sole.environment.name} has no held-out tasks, and no exam "
             "is set apart (evaluation.exam: 40 does that)"
         )
-    with _time_stage(context, "evaluate before"):
+    with time_stage(context, "evaluate before"):
         return measure(context, "before", SCORES + BASELINES * context.manifest.settings.evaluation.baselines)
 
 
 def make_tasks(context: RunContext, round_: int) -> tuple[list[Task], list[Task]]:
     """The tasks of a round for training and for validation."""
-    with _time_stage(context, f"challenge {round_}"):  # explore, propose, judge by running (section 4)
+    with time_stage(context, f"challenge {round_}"):  # explore, propose, judge by running (section 4)
         proposals = challenge(context, round_)
-    with _time_stage(context, f"select {round_}"):
+    with time_stage(context, f"select {round_}"):
         return select(context, round_, proposals)
 
 
@@ -89,23 +89,23 @@ def _train_round(
     rewrite: Rewrite | None,
 ) -> None:
     if context.manifest.settings.curriculum.train_challenger:
-        with _time_stage(context, f"train challenger {round_}"):
+        with time_stage(context, f"train challenger {round_}"):
             train_challenger(context, round_)
-    with _time_stage(context, f"train {round_}"):
+    with time_stage(context, f"train {round_}"):
         train(context, round_, tasks, validation, rewrite)
     if context.manifest.settings.evaluation.every:
-        with _time_stage(context, f"curve {round_}"):
+        with time_stage(context, f"curve {round_}"):
             measure_curve(context, round_)
 
 
 def _measure_again(context: RunContext) -> Measured:
     """The trained weights on tasks that neither synthesizer nor trainer has seen (section 5)."""
-    with _time_stage(context, "evaluate after"):
+    with time_stage(context, "evaluate after"):
         return measure(context, "after", SCORES)
 
 
 @contextmanager
-def _time_stage(context: RunContext, stage: str) -> Iterator[None]:
+def time_stage(context: RunContext, stage: str) -> Iterator[None]:
     """Add the stage's seconds to those of earlier, interrupted attempts."""
     started = time.perf_counter()
     context.store.put_fact(STAGE, stage)

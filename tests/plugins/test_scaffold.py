@@ -15,6 +15,7 @@ from selfchal.core.errors import ManifestError, PluginError
 from selfchal.plugins.kinds import KINDS
 from selfchal.plugins.scaffold import SCAFFOLDS, scaffold
 from selfchal.testing.endpoint import serve_oracle
+from selfchal.testing.toys import TOY_TASK
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,16 +69,7 @@ def test_its_manifest_stops_at_validation_and_says_what_to_put_there(desk: Path)
     assert "name: openai with base_url and model of an endpoint" in str(caught.value)
 
 
-PROPOSAL = {
-    "instruction": "Dracula comes back, and Ann takes it along.",
-    "evaluate": "def evaluate():\n    return find_book('Dracula')['lent_to'] == 'Ann'",
-    "solution": "take_back('Dracula')\nlend('Dracula', 'Ann')",
-    "failures": [
-        "take_back('Dracula')",
-        "lend('Emma', 'Ann')",
-        "take_back('Dracula')\nlend('Dracula', 'Mina')",
-    ],
-}
+PROPOSAL = TOY_TASK  # of the same shelf
 
 
 @pytest.mark.slow
