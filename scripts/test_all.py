@@ -123,7 +123,7 @@ def run_step(step: Step, commit: str, folder: Path) -> bool:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
-            last_lines.append(line.rstrip())
+            last_lines.append(line.rstrip().replace(str(ROOT), "."))  # the page is read elsewhere
     passed = process.returncode == 0
     ending = "Passed" if passed else f"Failed with exit code {process.returncode}"
     minutes = (time.monotonic() - started) / 60
