@@ -38,7 +38,7 @@ from selfchal.core.task import Task
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.challenge import challenge
-from selfchal.pipeline.context import limits_of
+from selfchal.pipeline.environments import limits_of
 from selfchal.pipeline.evaluation import Mode, measure
 from selfchal.pipeline.manifest import Manifest, read_manifest
 from selfchal.pipeline.selection import select

@@ -22,7 +22,7 @@ from selfchal.core.world import Json
 from selfchal.judging import Judge, format_verdict, judge_each
 from selfchal.judging.checks.completeness import Completeness, CompletenessConfig
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.context import agent_config_of, solver_of
+from selfchal.pipeline.context import solver_of
 from selfchal.pipeline.manifest import RolloutSection
 from selfchal.pipeline.roles import RATING_TEMPERATURE, chat_of
 
@@ -89,5 +89,4 @@ def _judge_again(
 
 
 def _make_solver(model: Model, arena: Arena, lock: Lock) -> Solver:
-    rollout = RolloutSection()
-    return solver_of(model, agent_config_of(rollout, arena, None), SandboxTaskRunner(arena), rollout, lock)
+    return solver_of(model, arena, None, RolloutSection(), lock)

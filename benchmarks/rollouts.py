@@ -32,7 +32,7 @@ from selfchal.core.model import Generation, Sampling
 from selfchal.core.scene import Scene
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.test_sets import held_out
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 
 Play = Callable[[list[Scene]], object]
 
@@ -43,7 +43,7 @@ def measure(context: RunContext, tasks: int, samples: int, single: int, repeats:
     sampling = context.sampling(1.0, seed=5)
     model: Any = context.model
     ways: dict[str, tuple[Play, int]] = {
-        "ours": (lambda scenes: Engine(model, sampling, rollout.batch).roll(scenes), tasks * samples),
+        "ours": (lambda scenes: Rollout(model, sampling, rollout.batch).roll(scenes), tasks * samples),
         "generate, batched": (partial(plain, model, sampling), tasks * samples),
         "generate, one by one": (partial(one_by_one, model, sampling), single),
     }

@@ -36,8 +36,8 @@ PROVISIONAL = frozenset(
 )
 TESTING: dict[str, Sequence[str]] = {
     "selfchal.testing.conformance": (
-        "Case", "CaseLevel", "check_cases", "environment_cases", "model_cases", "sandbox_cases",
-        "synthesizer_cases", "trainer_cases", "watcher_cases",
+        "Case", "CaseLevel", "check_cases", "engine_cases", "environment_cases", "model_cases",
+        "sandbox_cases", "synthesizer_cases", "trainer_cases", "watcher_cases",
     ),
     "selfchal.testing.conformance.game": (
         "MemoryProgress", "TinyModel", "pass_rate", "play", "tasks", "training",
@@ -63,7 +63,8 @@ def api_page() -> str:
     """The page. Raises SystemExit where a name of the present page is gone."""
     parts = [_HEAD]
     public = {"selfchal": list(importlib.import_module("selfchal").__all__)}
-    public["selfchal.on_policy"] = list(importlib.import_module("selfchal.on_policy").__all__)
+    for module in ("selfchal.on_policy", "selfchal.remote"):
+        public[module] = list(importlib.import_module(module).__all__)
     public |= {module: list(names) for module, names in TESTING.items()}
     for module, names in public.items():
         parts += [f"## {module}", ""]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from selfchal.core.engine import Player, Worker, WorkerSpec
 from selfchal.core.environment import User
 from selfchal.core.judge import ComparingCheck
 from selfchal.core.model import Stream, TrainableModel
@@ -33,6 +34,7 @@ SOME = {
     "model": "seedling",
     "trainer": "grpo",
     "check": "novelty",
+    "engine": "local",
     "watcher": "progress",
 }
 # What a plugin of a kind makes, beside its class.
@@ -42,6 +44,7 @@ BESIDE: dict[str, tuple[type[Any], ...]] = {
     "sandbox": (Session,),
     "model": (TrainableModel, Stream),
     "check": (ComparingCheck,),
+    "engine": (Worker, WorkerSpec, Player),
 }
 _PART = re.compile(r"<!-- begin (contract|rules|example) -->.*?<!-- end -->", re.DOTALL)
 

@@ -14,9 +14,21 @@ if TYPE_CHECKING:
     from selfchal.api.reading import RunView, open_run
     from selfchal.api.running import evaluate, load_manifest, open_context, run
     from selfchal.core.arena import Arena
+    from selfchal.core.engine import (
+        Ask,
+        Engine,
+        Finished,
+        Order,
+        Player,
+        ProposalOrder,
+        TaskOrder,
+        Worker,
+        WorkerSpec,
+    )
     from selfchal.core.environment import Environment, User
     from selfchal.core.episode import End, Episode, Group
     from selfchal.core.errors import (
+        EngineError,
         EnvironmentDataError,
         ManifestError,
         ModelError,
@@ -29,7 +41,7 @@ if TYPE_CHECKING:
     )
     from selfchal.core.evidence import Attempt, Evidence, TaskRunner, Trial
     from selfchal.core.hookspecs import hookimpl
-    from selfchal.core.judge import Check, ComparingCheck, Finding, Outcome, Stage, Verdict
+    from selfchal.core.judge import Check, ComparingCheck, Filter, Finding, Outcome, Stage, Verdict
     from selfchal.core.model import (
         Capability,
         Generation,
@@ -64,6 +76,7 @@ __version__: str
 
 __all__ = [
     "Arena",
+    "Ask",
     "Attempt",
     "Call",
     "Capability",
@@ -71,12 +84,16 @@ __all__ = [
     "Check",
     "ComparingCheck",
     "End",
+    "Engine",
+    "EngineError",
     "Environment",
     "EnvironmentDataError",
     "Episode",
     "Evidence",
     "Execution",
+    "Filter",
     "Finding",
+    "Finished",
     "Generation",
     "Group",
     "Guarantees",
@@ -88,7 +105,9 @@ __all__ = [
     "Message",
     "Model",
     "ModelError",
+    "Order",
     "Outcome",
+    "Player",
     "PluginError",
     "Prices",
     "Program",
@@ -96,6 +115,7 @@ __all__ = [
     "PromptRefusedError",
     "Proposal",
     "ProposalContext",
+    "ProposalOrder",
     "ProposalRequest",
     "ProposalScene",
     "Requirement",
@@ -112,6 +132,7 @@ __all__ = [
     "Stream",
     "Synthesizer",
     "Task",
+    "TaskOrder",
     "TaskRunner",
     "TestTask",
     "Tool",
@@ -127,6 +148,8 @@ __all__ = [
     "User",
     "Verdict",
     "Watcher",
+    "Worker",
+    "WorkerSpec",
     "World",
     "evaluate",
     "hookimpl",
@@ -154,9 +177,21 @@ _NAMES_BY_MODULE = {
     "selfchal.api.reading": ("RunView", "open_run"),
     "selfchal.api.running": ("evaluate", "load_manifest", "open_context", "run"),
     "selfchal.core.arena": ("Arena",),
+    "selfchal.core.engine": (
+        "Ask",
+        "Engine",
+        "Finished",
+        "Order",
+        "Player",
+        "ProposalOrder",
+        "TaskOrder",
+        "Worker",
+        "WorkerSpec",
+    ),
     "selfchal.core.environment": ("Environment", "User"),
     "selfchal.core.episode": ("End", "Episode", "Group"),
     "selfchal.core.errors": (
+        "EngineError",
         "EnvironmentDataError",
         "ManifestError",
         "ModelError",
@@ -169,7 +204,7 @@ _NAMES_BY_MODULE = {
     ),
     "selfchal.core.evidence": ("Attempt", "Evidence", "TaskRunner", "Trial"),
     "selfchal.core.hookspecs": ("hookimpl",),
-    "selfchal.core.judge": ("Check", "ComparingCheck", "Finding", "Outcome", "Stage", "Verdict"),
+    "selfchal.core.judge": ("Check", "ComparingCheck", "Filter", "Finding", "Outcome", "Stage", "Verdict"),
     "selfchal.core.model": (
         "Capability",
         "Generation",

@@ -26,12 +26,12 @@ from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
 from selfchal.judging.rows import read_row
 from selfchal.judging.runner import SandboxTaskRunner
-from selfchal.pipeline.context import scene_of_task, scene_of_test
+from selfchal.pipeline.environments import scene_of_task, scene_of_test
 from selfchal.pipeline.roles import RATING_TEMPERATURE, USER_TEMPERATURE, chat_of
 from selfchal.rollout.actions import STOPS
 from selfchal.rollout.agent import AgentConfig, AgentScene
-from selfchal.rollout.engine import Engine
 from selfchal.rollout.given_turns import play_turns
+from selfchal.rollout.rollout import Rollout
 
 
 def play(
@@ -84,7 +84,7 @@ def play(
         config = AgentConfig(arena, max_steps, chat=chat_of(model, max_tokens, USER_TEMPERATURE))
         sampling = Sampling(temperature, max_tokens=max_tokens, stop=STOPS, seed=seed)
         scene = _make_scene(task, config, chat_of(model, max_tokens, RATING_TEMPERATURE))
-        (episode,) = Engine(model, sampling).roll([scene])
+        (episode,) = Rollout(model, sampling).roll([scene])
         return episode
 
 

@@ -20,7 +20,8 @@ from selfchal.core.judge import Filter, Outcome, Stage, Verdict
 from selfchal.core.task import MIN_FAILURES, Task
 from selfchal.core.world import Json
 from selfchal.judging import format_verdict
-from selfchal.pipeline.context import SECRET, limits_of
+from selfchal.pipeline.context import SECRET
+from selfchal.pipeline.environments import limits_of
 from selfchal.pipeline.manifest import LimitsSection, parse_config
 from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.store import Store

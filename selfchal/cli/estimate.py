@@ -10,7 +10,7 @@ from selfchal.cli.manifest import describe
 from selfchal.cli.terminal import say_json, say_listing
 from selfchal.core.trainer import Trainer
 from selfchal.core.world import Json
-from selfchal.pipeline.context import open_environment
+from selfchal.pipeline.environments import open_environment
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
 from selfchal.pipeline.pilot import Pilot, advise, count_evaluation_episodes, forecast

@@ -41,6 +41,10 @@ class SandboxError(SelfchalError):
     """The sandbox itself failed, again after retries: an infrastructure failure, never a verdict."""
 
 
+class EngineError(SelfchalError):
+    """No worker can be had to play or judge in, or one after the other is lost."""
+
+
 class StoreError(SelfchalError):
     """The run directory cannot be read, written, or belongs to another manifest."""
 

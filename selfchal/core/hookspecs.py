@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from selfchal.core.engine import Engine
     from selfchal.core.environment import Environment
     from selfchal.core.episode import Episode
     from selfchal.core.judge import AnyCheck, Verdict
@@ -61,6 +62,11 @@ def register_trainers() -> Iterable[type[Trainer]]:
 @hookspec
 def register_checks() -> Iterable[type[AnyCheck]]:
     """Checks of the judge, past the paper's filter, that this plugin adds."""
+
+
+@hookspec
+def register_engines() -> Iterable[type[Engine]]:
+    """Engine classes that this plugin adds: where scenes live and tasks are judged."""
 
 
 @hookspec

@@ -10,7 +10,7 @@ from selfchal.core.model import Message
 
 
 class Scene(Protocol):
-    """Driven by the rollout engine: ``start`` once, ``step`` after every generation, ``finish`` once.
+    """Driven by a rollout: ``start`` once, ``step`` after every generation, ``finish`` once.
 
     All three may block (they run code and simulated users) and are called from worker threads, never two at
     a time for one scene. ``start`` and ``step`` may raise PromptRefusedError (for a
@@ -34,6 +34,6 @@ class Scene(Protocol):
     def finish(self, episode: Episode, cut: End | None) -> None:
         """Write answer, reward, reason and counts into the episode, and free what the scene holds.
 
-        ``cut`` says why the engine ended it (LENGTH, REFUSED), None when the scene itself did. At REFUSED
+        ``cut`` says why the rollout ended it (LENGTH, REFUSED), None when the scene itself did. At REFUSED
         ``episode.reason`` already holds what the endpoint said.
         """

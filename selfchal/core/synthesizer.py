@@ -1,6 +1,6 @@
 """The synthesizer contract: the challenger explores an environment and proposes tasks.
 
-A proposal is an episode like any other: the rollout engine drives the synthesizer's scenes in batches,
+A proposal is an episode like any other: rollouts drive the synthesizer's scenes in batches,
 so exploration, revision and the trusted judging between them all happen turn by turn.
 """
 

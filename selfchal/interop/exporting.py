@@ -22,7 +22,7 @@ from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.interop.portable import PortableTask, Replayer, make_replayer
-from selfchal.pipeline.context import limits_of, open_environment
+from selfchal.pipeline.environments import limits_of, open_environment
 from selfchal.pipeline.manifest import Choice, LimitsSection, parse_config
 from selfchal.pipeline.manifest.redaction import REDACTED
 from selfchal.pipeline.requirements import find_needed

@@ -7,17 +7,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest, Synthesizer
+from selfchal.core.engine import ProposalOrder
+from selfchal.core.synthesizer import Proposal, ProposalRequest
 from selfchal.judging.coverage import focus
 from selfchal.pipeline.budget import find_exhausted
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.exam import draw_seed, judge_fully, set_exam_apart
-from selfchal.pipeline.held_out_calls import HeldOutCalls
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
 from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.sources import source_tasks
 from selfchal.pipeline.test_sets import EXAM_ROUND, held_out
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def challenge(context: RunContext, round_: int) -> list[Proposal]:
         focus(context.sole.environment, [*source_tasks(context), *earlier]),
         context.trainer.make().group_size() if trains else 1,
     )
-    return _propose(context, context.synthesizer, plan)
+    return _propose(context, plan)
 
 
 def make_exam(context: RunContext) -> None:
@@ -62,11 +62,11 @@ def make_exam(context: RunContext) -> None:
     if context.synthesizer is None or not wanted:
         return
     plan = _Plan(EXAM_ROUND, "make the exam", "exam", wanted, PROPOSALS_A_TASK * wanted, ())
-    proposals = _propose(context, context.synthesizer, plan)
+    proposals = _propose(context, plan)
     set_exam_apart(context, [p.task for p in proposals if p.task and p.verdict.passed], wanted)
 
 
-def _propose(context: RunContext, synthesizer: Synthesizer, plan: _Plan) -> list[Proposal]:
+def _propose(context: RunContext, plan: _Plan) -> list[Proposal]:
     """Proposals until as many are kept as wanted, or no more may be made; those that are stored count."""
     proposals = list(context.store.proposals(plan.round))
     with context.watch.stage(plan.stage, plan.proposals, "proposals"):
@@ -82,7 +82,7 @@ def _propose(context: RunContext, synthesizer: Synthesizer, plan: _Plan) -> list
         ):
             count = count_next(len(proposals), _count_kept(proposals), plan.tasks, batch, plan.alike)
             indices = range(len(proposals), min(plan.proposals, len(proposals) + count))
-            proposals += _make_proposals(context, synthesizer, plan, indices)
+            proposals += _make_proposals(context, plan, indices)
             context.watch.progress(len(proposals), count_outcomes(proposals))
     return proposals
 
@@ -104,33 +104,31 @@ def check_challenger(context: RunContext) -> None:
     if context.synthesizer is None:
         return
     request = ProposalRequest(0, 1, context.seed("challenge", 1, 0))
-    scene = context.synthesizer.scene(request, ProposalContext(context.sole.arena, context.sole.judge))
-    _make_engine(context, context.seed("check")).check(scene)
+    scene = context.synthesizer.scene(request, context.sole.proposal_context)
+    _make_rollout(context, context.seed("check")).check(scene)
 
 
-def _make_engine(context: RunContext, seed: int) -> Engine:
+def _make_rollout(context: RunContext, seed: int) -> Rollout:
     rollout = context.manifest.settings.rollout
     sampling = context.sampling(rollout.temperature, seed, challenge=True)
-    return Engine(context.challenger, sampling, rollout.batch, rollout.lockstep)
+    return Rollout(context.challenger, sampling, rollout.batch, rollout.lockstep)
 
 
-def _make_proposals(
-    context: RunContext, synthesizer: Synthesizer, plan: _Plan, indices: Sequence[int]
-) -> list[Proposal]:
-    proposal_context = ProposalContext(
-        context.sole.arena, context.sole.judge, HeldOutCalls(context.sole.environment)
-    )
-    requests = [
-        ProposalRequest(i, plan.round, _draw_seed(context, plan, i // plan.alike), plan.tools)
+def _make_proposals(context: RunContext, plan: _Plan, indices: Sequence[int]) -> list[Proposal]:
+    environment = context.sole.environment.name
+    orders = [
+        ProposalOrder(
+            environment,
+            ProposalRequest(i, plan.round, _draw_seed(context, plan, i // plan.alike), plan.tools),
+        )
         for i in indices
     ]
-    scenes = [synthesizer.scene(request, proposal_context) for request in requests]
-    engine = _make_engine(context, context.seed("proposals", plan.round, indices[0]))
-    episodes = engine.roll(scenes, list(indices), lambda ended: context.watch.count(indices[0] + ended))
-    made = [_name_environment(scene.proposal, scene.environment) for scene in scenes]
+    rollout = _make_rollout(context, context.seed("proposals", plan.round, indices[0]))
+    finished = context.play(orders, rollout, lambda ended: context.watch.count(indices[0] + ended))
+    made = [_name_environment(one.proposal, environment) for one in finished if one.proposal]
     if plan.round == EXAM_ROUND:
         made = [judge_fully(context, proposal) for proposal in made]
-    proposals = _compare(context, made)
+    proposals, episodes = _compare(context, made), [one.episode for one in finished]
     key = f"{plan.round}/{indices[0]:06d}"
     context.store.put_proposals(plan.round, key, proposals, episodes, plan.purpose)
     context.watch.proposals_judged(proposals)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from selfchal.core.engine import TaskOrder
 from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.task import Task, TestTask
@@ -20,7 +21,7 @@ from selfchal.pipeline.context import GREEDY, RunContext
 from selfchal.pipeline.openings import count_opening
 from selfchal.pipeline.statistics import Rows, estimate
 from selfchal.pipeline.test_sets import SetName, TestSet, choose_split, list_test_sets
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from selfchal.rollout.tool_calls import ActionFormat
 
 SLICE = 256  # tasks stored at once: what a kill can cost
@@ -121,11 +122,11 @@ def _evaluate_slice(
     missing = [i for i in range(len(wanted)) if not episodes or episodes[i].reward is None]
     if not missing:
         return episodes
-    scenes = [context.scene(wanted[i][0]) for i in missing]
+    orders = [order_measured(*wanted[i]) for i in missing]
     before = done + len(wanted) - len(missing)
-    played = _make_engine(context, mode, start).roll(
-        scenes, [wanted[i][1] for i in missing], lambda ended: context.watch.count(before + ended)
-    )
+    rollout = _make_rollout(context, mode, start)
+    finished = context.play(orders, rollout, lambda ended: context.watch.count(before + ended))
+    played = [one.episode for one in finished]
     if episodes:
         for index, episode in zip(missing, played, strict=True):
             episodes[index] = episode
@@ -137,14 +138,19 @@ def _evaluate_slice(
     return episodes
 
 
-def _make_engine(context: RunContext, mode: Mode, start: int) -> Engine:
-    """The engine of the batch that begins at task ``start``."""
+def order_measured(task: TestTask | Task, sample: int) -> TaskOrder:
+    """An agent that is measured: on a held-out task, graded by the environment, or on a synthetic one."""
+    return TaskOrder(task.environment, task, sample, measured=True)
+
+
+def _make_rollout(context: RunContext, mode: Mode, start: int) -> Rollout:
+    """How the batch that begins at task ``start`` is rolled out."""
     settings = context.manifest.settings
     temperature = settings.evaluation.temperature if mode is Mode.SAMPLED else GREEDY
     # the seed leaves out when it is: before and after are paired draws
     sampling = context.sampling(temperature, context.seed("evaluate", mode, start))
     opening = FORCED_OPENINGS[settings.rollout.action_format] if mode is Mode.FORCED_GREEDY else ""
-    return Engine(context.model, sampling, settings.rollout.batch, settings.rollout.lockstep, opening)
+    return Rollout(context.model, sampling, settings.rollout.batch, settings.rollout.lockstep, opening)
 
 
 def score_of(episodes: Sequence[Episode]) -> Score:

@@ -15,13 +15,8 @@ from selfchal.core.errors import ManifestError, ModelError
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
-from selfchal.pipeline.context import (
-    agent_config_of,
-    limits_of,
-    open_context,
-    open_environment,
-    scene_of_test,
-)
+from selfchal.pipeline.context import open_context
+from selfchal.pipeline.environments import agent_config_of, limits_of, open_environment, scene_of_test
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import summary

@@ -15,6 +15,7 @@ from selfchal.core.trainer import Trainer
 from selfchal.pipeline.challenge import challenge
 from selfchal.pipeline.context import GREEDY, RunContext, open_context
 from selfchal.pipeline.costs import Usage, compute_money, measure_usage
+from selfchal.pipeline.evaluation import order_measured
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
 from selfchal.pipeline.outcomes import count_outcomes
@@ -23,7 +24,7 @@ from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import held_out
 from selfchal.pipeline.training import Collector
 from selfchal.pipeline.watch import Watchers
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 
 TASKS = 4  # are played
 MOST_SAMPLES = 8  # of each
@@ -114,10 +115,9 @@ def _play(context: RunContext, tasks: Sequence[Task], samples: int) -> tuple[tup
         rates = tuple(sum(rewards) / len(rewards) for rewards in judged if rewards)
         return rates, context.ledger.total("train")
     rollout = context.manifest.settings.rollout
-    engine = Engine(
-        context.model, context.sampling(rollout.temperature, context.seed("pilot")), rollout.batch
-    )
-    return (), measure_usage(engine.roll([context.scene(task) for task in held_out(context)[:TASKS]]))
+    how = Rollout(context.model, context.sampling(rollout.temperature, context.seed("pilot")), rollout.batch)
+    orders = [order_measured(task, 0) for task in held_out(context)[:TASKS]]
+    return (), measure_usage([one.episode for one in context.play(orders, how)])
 
 
 def forecast(manifest: Manifest, pilot: Pilot, held_out_tasks: int) -> Forecast:

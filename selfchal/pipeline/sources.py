@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,7 +20,7 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task, TestTask
 from selfchal.core.world import Json
 from selfchal.judging.rows import UnreadableRow, read_row
-from selfchal.pipeline.context import EnvironmentContext, RunContext
+from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.missing import describe_missing
 from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.store import Store
@@ -58,13 +55,10 @@ def judge_source(context: RunContext) -> None:
         )
     context.store.put_fact(READ, known)
     tests = held_out(context)
-    with (
-        context.watch.stage("judge tasks", len(rows), "tasks"),
-        ThreadPoolExecutor(2 * (os.cpu_count() or 1), thread_name_prefix="judge") as pool,
-    ):
+    with context.watch.stage("judge tasks", len(rows), "tasks"):
         for start in range(len(done), len(rows), BATCH):
-            numbered = enumerate(rows[start : start + BATCH], start=start)
-            judged = list(pool.map(partial(_judge_row, context.sole, str(section.source)), numbered))
+            numbered = list(enumerate(rows[start : start + BATCH], start=start))
+            judged = _judge_rows(context, str(section.source), numbered)
             judged = _compare_with_held_out(context, judged, tests)
             context.store.put_proposals(ROUND, f"{ROUND}/{start:06d}", judged, [], purpose="source")
             context.watch.proposals_judged(judged)
@@ -129,9 +123,21 @@ def _write_row(row: Json | UnreadableRow) -> str:
     return row.text if isinstance(row, UnreadableRow) else json.dumps(row)
 
 
-def _judge_row(of: EnvironmentContext, source: str, numbered: tuple[int, Json | UnreadableRow]) -> Proposal:
-    index, row = numbered
-    name = of.environment.name
+def _judge_rows(
+    context: RunContext, source: str, numbered: Sequence[tuple[int, Json | UnreadableRow]]
+) -> list[Proposal]:
+    name = context.sole.environment.name
+    read = [_read_proposal(name, index, row) for index, row in numbered]
+    tasks = [(i, made.task) for i, made in enumerate(read) if made.task is not None]
+    for number, verdict in context.engine.judge(name, [task for _, task in tasks]):
+        i, task = tasks[number]
+        named = replace(task, environment=name, provenance={"source": source, "row": read[i].index})
+        read[i] = replace(read[i], task=named, verdict=verdict)
+    return read
+
+
+def _read_proposal(name: str, index: int, row: Json | UnreadableRow) -> Proposal:
+    """A row as a proposal that is not judged yet, or one without a task that says why it holds none."""
     made = Proposal(index, ROUND, _refuse(Stage.PARSED, ""), raw=_write_row(row), environment=name)
     task = read_row(row)
     if isinstance(task, str):
@@ -139,9 +145,7 @@ def _judge_row(of: EnvironmentContext, source: str, numbered: tuple[int, Json | 
     if task.environment not in ("", name):
         reason = f"the task is for environment {task.environment!r}, and this run works in {name!r}"
         return replace(made, verdict=_refuse(Stage.PARSED, reason))
-    verdict = of.judge(task)
-    task = replace(task, environment=name, provenance={"source": source, "row": index})
-    return replace(made, task=task, verdict=verdict)
+    return replace(made, task=task)
 
 
 def _refuse(stage: Stage, reason: str) -> Verdict:

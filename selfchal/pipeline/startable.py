@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 
 from selfchal.core.errors import ManifestError, SelfchalError
-from selfchal.pipeline.context import open_environment
+from selfchal.pipeline.environments import open_environment
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Choice
 from selfchal.pipeline.requirements import find_obstacle, find_unreachable

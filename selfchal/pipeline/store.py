@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS tasks (
 CREATE TABLE IF NOT EXISTS metrics (stage TEXT, step INTEGER, body TEXT, PRIMARY KEY (stage, step));
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, body TEXT);
 """
+FREE = ("engine",)  # sections that say where a run is made, and nothing of what comes of it
 MANIFEST, DATABASE, RESULTS = "manifest.yaml", "store.sqlite", "results.json"
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 
@@ -96,7 +97,7 @@ class Store:
             return cls.create(directory, resolved)
         with raise_store_errors(directory, "resume"):
             before = read_yaml((directory / MANIFEST).read_text(encoding="utf-8"))
-        different = list(_list_differences("", before, resolved))
+        different = list(_list_differences("", _leave_out_free(before), _leave_out_free(resolved)))
         if different:
             raise StoreError(
                 f"{directory} was made by another manifest: {'; '.join(different)}. Go on with it: "
@@ -267,6 +268,10 @@ def _write_manifest(path: Path, resolved: Mapping[str, Json]) -> None:
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text(write_yaml(resolved), encoding="utf-8")
+
+
+def _leave_out_free(rows: Mapping[str, Json]) -> dict[str, Json]:
+    return {section: value for section, value in rows.items() if section not in FREE}
 
 
 def _list_differences(path: str, before: Json, now: Json) -> Iterator[str]:

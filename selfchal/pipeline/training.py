@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfchal.core.engine import TaskOrder
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.model import Capability, Metrics, TrainableModel
@@ -18,7 +19,7 @@ from selfchal.pipeline.budget import find_exhausted
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
 from selfchal.pipeline.trainer_state import find_unloadable
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from selfchal.write_whole import write_whole
 
 KEPT_CHECKPOINTS = 2
@@ -93,9 +94,9 @@ class Collector:
         if not context.store.has("train", key):
             rollout = context.manifest.settings.rollout
             sampling = context.sampling(rollout.temperature, context.seed("collect", self.round, seed))
-            engine = Engine(context.teacher or context.model, sampling, rollout.batch, rollout.lockstep)
-            scenes = [context.task_scene(task) for task in tasks for _ in range(samples)]
-            episodes = engine.roll(scenes, [n for _ in tasks for n in range(samples)])
+            how = Rollout(context.teacher or context.model, sampling, rollout.batch, rollout.lockstep)
+            orders = [TaskOrder(task.environment, task, n) for task in tasks for n in range(samples)]
+            episodes = [one.episode for one in context.play(orders, how)]
             if self.rewrite:
                 self.rewrite(episodes)
             context.store.put_episodes("train", key, episodes)

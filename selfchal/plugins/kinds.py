@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from selfchal.core import environment, judge, model, sandbox, synthesizer, trainer, watcher
+from selfchal.core import engine, environment, judge, model, sandbox, synthesizer, trainer, watcher
 from selfchal.core.requirement import Requirement
 from selfchal.pipeline.hooks import WATCHING, find_hook_fault
 from selfchal.plugins.signatures import find_signature_fault
@@ -33,6 +33,7 @@ KINDS = (
     Kind("model", "register_models", model.Model),
     Kind("trainer", "register_trainers", trainer.Trainer),
     Kind("check", "register_checks", judge.Check, judge.ComparingCheck),
+    Kind("engine", "register_engines", engine.Engine),
     Kind("watcher", "register_watchers", watcher.Watcher),
 )
 _BY_NAME = {kind.name: kind for kind in KINDS}

@@ -11,7 +11,7 @@ import difflib
 import inspect
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,9 @@ class Plugins:
         for offers in self._offers.values():
             self._failures += _keep_built_in(offers)
         self._failures += [_describe_clash(offers) for offers in self._offers.values() if len(offers) > 1]
+
+    def __reduce__(self) -> tuple[Callable[[], Plugins], tuple[()]]:
+        return load_plugins, ()  # another process loads its own
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -38,6 +38,11 @@ def _find_property_fault(given: Any, member: str) -> str:
     return ""
 
 
+def _gives_iterator(declared: Any) -> bool:
+    function = _find_function(declared)
+    return function is not None and str(function.__annotations__.get("return", "")).startswith("Iterator[")
+
+
 def _find_method_fault(declared: Any, given: Any, member: str, wanted: str) -> str:
     """What stands after the method's name in the sentence."""
     if isinstance(given, property) or not (callable(given) or isinstance(given, classmethod | staticmethod)):
@@ -50,7 +55,7 @@ def _find_method_fault(declared: Any, given: Any, member: str, wanted: str) -> s
         return f" must be a class method, as {wanted} is; write @classmethod above it."
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return " is async, and it is called without waiting; write it with def, and asyncio.run(…) inside."
-    if inspect.isgeneratorfunction(function):
+    if inspect.isgeneratorfunction(function) and not _gives_iterator(declared):
         return " yields, so that calling it gives a generator and does nothing; return the value instead."
     asked, has = inspect.signature(_expect_function(declared)), inspect.signature(function)
     if isinstance(given, staticmethod) and not isinstance(declared, staticmethod):

@@ -1,1 +1,1 @@
-"""Conversations of a model with a task: the engine that batches them, and the agent that acts in them."""
+"""Conversations of a model with a task: the rollout that batches them, and the agent that acts in them."""

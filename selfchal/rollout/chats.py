@@ -1,8 +1,8 @@
 """A model that speaks within scenes: it plays simulated users, or rates what an agent did.
 
-Scenes act in worker threads, and to a scene such a model is a function of messages. Within ``Engine.roll``
+Scenes act in worker threads, and to a scene such a model is a function of messages. Within ``Rollout.roll``
 the question is put into the roll's ``Questions``, and its thread waits there while other scenes act. The
-engine answers all that wait in one batch, so no conversation waits for the user of another. In lockstep it
+rollout answers all that wait in one batch, so no conversation waits for the user of another. In lockstep it
 does so at points which do not depend on the threads' timing, so that equal seeds give equal episodes.
 """
 

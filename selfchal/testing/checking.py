@@ -20,6 +20,7 @@ from selfchal.core.errors import SelfchalError
 from selfchal.core.world import Json
 from selfchal.testing.conformance.case import Case, CaseLevel
 from selfchal.testing.conformance.checks import check_cases
+from selfchal.testing.conformance.engines import engine_cases
 from selfchal.testing.conformance.environments import environment_cases
 from selfchal.testing.conformance.models import model_cases
 from selfchal.testing.conformance.modules import module_cases
@@ -35,6 +36,7 @@ KITS: dict[str, Callable[[type[Any], Mapping[str, Json]], list[Case]]] = {
     "model": model_cases,
     "trainer": trainer_cases,
     "check": check_cases,
+    "engine": engine_cases,
     "watcher": watcher_cases,
 }
 _OURS = f"{Path(__file__).parents[1]}{os.sep}"

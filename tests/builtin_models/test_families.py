@@ -14,7 +14,7 @@ from selfchal.core.model import Generation, Message, Sampling
 from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.core.turns import TurnStream
 from selfchal.rollout.agent import AgentConfig, AgentScene, system_prompt
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from tests.builtin_models.families import ANSWER, FAMILIES, PAD, Family
 from tests.builtin_models.tiny import tokenizer
 from tests.support.shop import ShopEnvironment
@@ -79,7 +79,7 @@ def play(family: Family, sandbox: Sandbox) -> tuple[Speaker, Episode]:
 
     scene = Talk("t", TASK, {}, config, lambda world, answer, replies: Reward(float(answer == ANSWER)))
     speaker = Speaker(family, open_renderer(family))
-    (episode,) = Engine(speaker, Sampling(max_tokens=500)).roll([scene])  # type: ignore[arg-type]  # all that it uses
+    (episode,) = Rollout(speaker, Sampling(max_tokens=500)).roll([scene])  # type: ignore[arg-type]  # all that it uses
     return speaker, episode
 
 

@@ -12,7 +12,7 @@ import torch
 
 from selfchal.core.episode import End, Episode
 from selfchal.core.model import Generation, Message, Model, Sampling
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from tests.builtin_models.conftest import Make
 from tests.builtin_models.talks import plain_logprobs, prompts
 
@@ -91,7 +91,7 @@ def test_in_lockstep_slow_scenes_change_nothing(make_model: Make) -> None:
     def episodes(seed: int) -> list[tuple[list[int], list[float]]]:
         clock = random.Random(seed)
         scenes = [Dawdling(str(number % 4), clock) for number in range(12)]
-        rolled = Engine(model, SAMPLING, batch=5).roll(scenes, list(range(12)))
+        rolled = Rollout(model, SAMPLING, batch=5).roll(scenes, list(range(12)))
         return [(episode.ids, episode.logprobs) for episode in rolled]
 
     assert episodes(1) == episodes(2)

@@ -20,7 +20,7 @@ from selfchal.core.episode import End, Episode, Group
 from selfchal.core.model import Message, Sampling
 from selfchal.core.task import Task
 from selfchal.core.trainer import Training
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from tests.builtin_models.tiny import write_model
 from tests.builtin_trainers.toy import ToyProgress, tasks
 
@@ -54,7 +54,7 @@ def run_loop(model: Any, steps: int) -> list[float]:
 
     def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
         scenes = [TwoTurns(task.id) for task in chosen for _ in range(samples)]
-        played = Engine(model, Sampling(max_tokens=6, seed=seed + sampling.seed)).roll(scenes)
+        played = Rollout(model, Sampling(max_tokens=6, seed=seed + sampling.seed)).roll(scenes)
         return [Group(task.id, tuple(e for e in played if e.task == task.id)) for task in chosen]
 
     progress = ToyProgress(model)

@@ -23,7 +23,7 @@ from selfchal.core.task import Task
 from selfchal.core.trainer import Training
 from selfchal.pipeline.manifest import validate, validation
 from selfchal.plugins import load_plugins
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from tests.builtin_models.tiny import write_model
 from tests.builtin_trainers.toy import ToyProgress, tasks
 
@@ -75,7 +75,7 @@ MODELS: dict[str, Callable[[Path], Any]] = {
 def training(model: Any, rolls_out: Any) -> Training:
     def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
         scenes = [Parity(task.id) for task in chosen for _ in range(samples)]
-        played = Engine(rolls_out, Sampling(max_tokens=5, seed=seed)).roll(scenes)
+        played = Rollout(rolls_out, Sampling(max_tokens=5, seed=seed)).roll(scenes)
         return [Group(task.id, tuple(e for e in played if e.task == task.id)) for task in chosen]
 
     progress = ToyProgress(model)

@@ -256,7 +256,7 @@ class HeavyShelf:
 
 
 @pytest.mark.parametrize(
-    "kind", ["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
+    "kind", ["environment", "synthesizer", "sandbox", "model", "trainer", "check", "engine", "watcher"]
 )
 def test_whatever_section_names_a_plugin_that_cannot_be_made_here_is_refused(kind: Kind) -> None:
     rows = {**GOOD, "checks": [{"name": "c"}], "watchers": [{"name": "w"}]}

@@ -17,7 +17,7 @@ from selfchal.pipeline.manifest.sections import LimitsSection
 from selfchal.plugins import load_plugins
 from selfchal.sandbox.process.sandbox import ProcessConfig, ProcessSandbox
 
-KINDS = ("environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher")
+KINDS = ("environment", "synthesizer", "sandbox", "model", "trainer", "check", "engine", "watcher")
 # What the classes demand besides.
 REQUIRED: dict[str, Any] = {
     "manifest": {"model": {"name": "m"}},

@@ -45,7 +45,7 @@ class Listener:
 
     def _hear(self, hook: str, *values: Any) -> None:
         frames = traceback.extract_stack()
-        assert not [frame for frame in frames if frame.filename.endswith("rollout/engine.py")], hook
+        assert not [frame for frame in frames if frame.filename.endswith("rollout/rollout.py")], hook
         self.heard.append((hook, *values))
 
     def named(self, hook: str) -> list[tuple[Any, ...]]:

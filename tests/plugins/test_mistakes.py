@@ -12,6 +12,7 @@ from selfchal.plugins import Registered, load_plugins
 from selfchal.testing.checking import Result, list_cases, run_cases
 from selfchal.testing.conformance import CaseLevel, environment_cases
 from tests.plugins.conftest import Install
+from tests.plugins.mistakes.engines import ENGINE
 from tests.plugins.mistakes.environments import SMALL, WORLD
 from tests.plugins.mistakes.loading import DECLARED, LOADING
 from tests.plugins.mistakes.mistake import Mistake, read_sound
@@ -30,6 +31,7 @@ TABLES: list[tuple[str, Mapping[str, Mistake]]] = [
     ("model", MODEL),
     ("trainer", TRAINER),
     ("check", CHECK),
+    ("engine", ENGINE),
     ("watcher", WATCHER),
 ]
 OPTIONS = {"watcher": {"file": "told.txt"}}

@@ -11,7 +11,7 @@ from selfchal.core.episode import End, Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
 from selfchal.rollout.chats import WORKERS, ModelChat
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from selfchal.testing.scripted import ScriptedModel
 
 
@@ -47,7 +47,7 @@ def person(say: Callable[[str], str] = lambda text: "go on") -> tuple[ScriptedMo
 
 
 def roll(chat: ModelChat, scenes: int, **options: object) -> list[Episode]:
-    engine = Engine(ScriptedModel(lambda text: "hm"), Sampling(max_tokens=50), **options)  # type: ignore[arg-type]
+    engine = Rollout(ScriptedModel(lambda text: "hm"), Sampling(max_tokens=50), **options)  # type: ignore[arg-type]
     return engine.roll([Asking(str(i), chat) for i in range(scenes)])
 
 
@@ -90,7 +90,7 @@ def test_without_lockstep_users_answer_while_the_agents_of_others_speak() -> Non
             super().finish(episode, cut)
             spoke.set()
 
-    engine = Engine(ScriptedModel(lambda text: "hm"), Sampling(max_tokens=50), lockstep=False)
+    engine = Rollout(ScriptedModel(lambda text: "hm"), Sampling(max_tokens=50), lockstep=False)
     engine.roll([Asking("slow", chat, 1), Quick("quick", lambda messages: "go on", 5)], on_done=ended.append)
     assert ended == [1, 2]
 

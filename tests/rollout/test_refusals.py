@@ -20,7 +20,7 @@ from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.evaluation import score_of
 from selfchal.pipeline.roles import chat_of
 from selfchal.rollout.agent import AgentConfig, AgentScene
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from selfchal.simulated_users.model_user import ModelUser
 from selfchal.testing.scripted import ScriptedModel
 from tests.support.misbehaving import Reply, Request, answer, chat_answer, serving
@@ -45,7 +45,7 @@ def endpoint(refusal: Reply, when: str, says: str) -> Iterator[OpenAIModel]:
 
 def play(model: Any, scenes: Sequence[AgentScene]) -> list[Episode]:
     ended: list[int] = []
-    episodes = Engine(model, Sampling(max_tokens=100)).roll(scenes, on_done=ended.append)
+    episodes = Rollout(model, Sampling(max_tokens=100)).roll(scenes, on_done=ended.append)
     assert ended == list(range(1, len(scenes) + 1))
     return episodes
 

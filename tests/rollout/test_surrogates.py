@@ -22,7 +22,7 @@ from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.store import Store
 from selfchal.rollout.agent import AgentConfig, AgentScene
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from selfchal.testing.scripted import ScriptedModel
 from selfchal.tools.tool import tool
 from tests.builtin_models.tiny import tokenizer
@@ -102,7 +102,7 @@ def play(
         return Reward(1.0, world.canonical_sha256())
 
     scene = AgentScene("t", instruction, {}, config, grade)
-    (episode,) = Engine(Strict(lambda _: next(said)), Sampling(max_tokens=200)).roll([scene])
+    (episode,) = Rollout(Strict(lambda _: next(said)), Sampling(max_tokens=200)).roll([scene])
     return episode
 
 

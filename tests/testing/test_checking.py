@@ -61,7 +61,7 @@ def test_every_kind_of_plugin_has_a_kit() -> None:
 @pytest.mark.parametrize("kind", KITS)
 def test_deeper_levels_hold_the_cases_of_those_before(kind: str) -> None:
     names = {"sandbox": "process", "model": "openai", "environment": "calculation", "trainer": "grpo",
-             "synthesizer": "code_as_task", "check": "novelty", "watcher": "progress"}  # fmt: skip
+             "synthesizer": "code_as_task", "check": "novelty", "engine": "local", "watcher": "progress"}  # fmt: skip
     options: dict[str, Any] = {"base_url": "http://127.0.0.1:1/v1", "model": "m"} if kind == "model" else {}
     cls = load_plugins().find(kind, names[kind])
     static, runtime, semantic = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
@@ -13,11 +13,11 @@ from selfchal.pipeline.manifest.sections import ManifestModel
 from selfchal.pipeline.requirements import check_installed, find_needed
 from selfchal.pipeline.uninterrupted import import_whole
 
-Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "watcher"]
+Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "engine", "watcher"]
 
 
 class Catalog(Protocol):
-    """What plugins there are."""
+    """What plugins there are. One that is pickled is, in another process, what plugins there are there."""
 
     def find(self, kind: Kind, name: str) -> Any:
         """The class of that name. Raises PluginError naming what there is and what failed to load."""
@@ -26,17 +26,31 @@ class Catalog(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """A plugin class and its validated config; ``make`` creates it."""
+    """A plugin class and its validated config; ``make`` creates it. ``kind`` and ``catalog`` say where the
+    class was found, so that another process finds it too."""
 
     name: str
     plugin: Any
     config: BaseModel
+    kind: Kind | None = field(default=None, compare=False)
+    catalog: Catalog | None = field(default=None, compare=False, repr=False)
 
     def make(self) -> Any:
         """The plugin itself. Raises PluginError where something that it requires is not installed."""
         check_installed([(self.plugin, self.config)])
         import_whole(one.module for one in find_needed(self.plugin, self.config))
         return self.plugin(self.config)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickled as what the manifest says: a class that a function made cannot be looked up in a module."""
+        if self.catalog is None:
+            return Choice, (self.name, self.plugin, self.config)
+        return _find_again, (self.catalog, self.kind, self.name, self.config.model_dump())
+
+
+def _find_again(catalog: Catalog, kind: Kind, name: str, options: dict[str, Any]) -> Choice:
+    plugin = catalog.find(kind, name)
+    return Choice(name, plugin, plugin.Config.model_validate(options), kind, catalog)
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,7 @@ class Manifest:
     environments: tuple[Choice, ...]
     model: Choice
     sandbox: Choice
+    engine: Choice
     synthesizer: Choice | None = None
     trainer: Choice | None = None
     challenger: Choice | None = None
@@ -94,6 +109,7 @@ PLUGIN_KINDS: dict[str, Kind] = {
     "judge": "model",
     "synthesizer": "synthesizer",
     "sandbox": "sandbox",
+    "engine": "engine",
     "trainer": "trainer",
 }
 PROPOSING = ("challenge",)  # the sections that say how much is proposed

@@ -193,6 +193,9 @@ class ManifestModel(Section):
     budget: BudgetSection = BudgetSection()
     sandbox: PluginSection = PluginSection(name="process")
     """Where the code of tasks and agents runs."""
+    engine: PluginSection = PluginSection(name="local")
+    """Where scenes live and tasks are judged: in this process, in others, or on other machines. What comes of
+    a run does not depend on it."""
     trainer: PluginSection | None = None
     """Who trains. Without one a run makes and judges tasks, measures the model, and ends there."""
     checks: tuple[CheckSection, ...] = ()

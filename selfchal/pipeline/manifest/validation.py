@@ -89,4 +89,4 @@ def choose(catalog: Catalog, kind: Kind, section: PluginSection, path: str) -> C
     for name in {section.name: None, **section.only}:
         options, where = section.only.get(name, {}), path if name == section.name else f"{path}.only.{name}"
         configs[name] = parse_config(catalog.find(kind, name).Config, {**shared, **options}, where)
-    return Choice(section.name, catalog.find(kind, section.name), configs[section.name])
+    return Choice(section.name, catalog.find(kind, section.name), configs[section.name], kind, catalog)

@@ -6,6 +6,7 @@ def test_the_environment_keeps_the_contract(case): case()
 
 from selfchal.testing.conformance.case import Case, CaseLevel
 from selfchal.testing.conformance.checks import check_cases
+from selfchal.testing.conformance.engines import engine_cases
 from selfchal.testing.conformance.environments import environment_cases
 from selfchal.testing.conformance.models import model_cases
 from selfchal.testing.conformance.sandboxes import sandbox_cases
@@ -17,6 +18,7 @@ __all__ = [
     "Case",
     "CaseLevel",
     "check_cases",
+    "engine_cases",
     "environment_cases",
     "model_cases",
     "sandbox_cases",

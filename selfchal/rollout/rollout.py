@@ -1,4 +1,4 @@
-"""The rollout engine: drives scenes with a model, many at a time, and keeps the exact tokens.
+"""A rollout: drives scenes with a model, many at a time, and keeps the exact tokens.
 
 The model samples on while scenes whose turn has ended act in worker threads; finished scenes leave and
 waiting ones join. In lockstep (the default) a scene's answer joins after the model's next ``advance``
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from selfchal.rollout.chats import Acting, Questions
 
 
 @dataclass(frozen=True)
-class Engine:
+class Rollout:
     """How to roll out: ``batch`` scenes at a time; ``opening`` is text forced at the start of each
     episode's first turn (for the elicitation baselines), never counted as the agent's own."""
 
@@ -44,13 +44,21 @@ class Engine:
 
         ``samples`` numbers the episodes of one task; ``on_done`` hears how many episodes have ended.
         """
+        ended: dict[int, Episode] = {}
+        for index, episode in self.play(scenes, samples or [0] * len(scenes)):
+            ended[index] = episode
+            if on_done:
+                on_done(len(ended))
+        return [ended[index] for index in range(len(scenes))]
+
+    def play(self, scenes: Sequence[Scene], samples: Sequence[int]) -> Iterator[tuple[int, Episode]]:
+        """``selfchal.core.engine.Player.play``."""
         self.model.reset_cache()
-        numbers = samples or [0] * len(scenes)
         lives = [
-            _Live(scene, Episode(scene.name, n, environment=scene.environment))
-            for scene, n in zip(scenes, numbers, strict=True)
+            _Live(scene, Episode(scene.name, sample, environment=scene.environment))
+            for scene, sample in zip(scenes, samples, strict=True)
         ]
-        waiting, speaking, ended = deque(range(len(lives))), 0, 0
+        waiting, speaking = deque(range(len(lives))), 0
         acting: list[Acting] = []
         stream = self.model.stream(self.sampling)
         questions = Questions(self.sampling.seed, self.lockstep)
@@ -77,11 +85,8 @@ class Engine:
                     if self._may_speak(lives[key]):
                         stream.join(key, lives[key].episode.ids)
                         speaking += 1
-                        continue
-                    ended += 1
-                    if on_done:
-                        on_done(ended)
-        return [live.episode for live in lives]
+                    else:
+                        yield key, lives[key].episode
 
     def _list_due(
         self, acting: list[Acting], fresh: list[Acting], questions: Questions, *, idle: bool
@@ -163,6 +168,7 @@ class _Live:
         self.started = time.perf_counter()
         try:
             self.episode.messages = list(self.scene.start())
+            self.episode.task = self.scene.name  # a scene that lives elsewhere learns its name at its start
         except PromptRefusedError as error:
             self.refuse(str(error))
 

@@ -10,7 +10,7 @@ import pytest
 from selfchal.core.episode import End, Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
-from selfchal.rollout.engine import Engine
+from selfchal.rollout.rollout import Rollout
 from selfchal.testing.scripted import END, ScriptedModel
 
 
@@ -36,8 +36,8 @@ class Counting:
         episode.end = cut or End.ANSWER
 
 
-def engine(model: ScriptedModel, **options: object) -> Engine:
-    return Engine(model, Sampling(max_tokens=50), **options)  # type: ignore[arg-type]
+def engine(model: ScriptedModel, **options: object) -> Rollout:
+    return Rollout(model, Sampling(max_tokens=50), **options)  # type: ignore[arg-type]
 
 
 def test_every_token_is_kept_once_and_only_the_agents_own_carry_the_mask() -> None:

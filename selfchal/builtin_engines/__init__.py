@@ -1,0 +1,1 @@
+"""The engines that come with selfchal: ``local``, this process or several of this machine."""

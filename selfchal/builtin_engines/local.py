@@ -1,0 +1,124 @@
+"""The engine ``local``: scenes live in this process, or are dealt out to several of this machine.
+
+One Python runs on one core, however many threads it has. Where there are many cores, a worker process for
+each lets environments, judges and synthesizers use them, while the model goes on in the run's own process.
+What is played is the same either way.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from operator import attrgetter
+from typing import ClassVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selfchal.builtin_engines.worker_process import WorkerProcess
+from selfchal.core.engine import Ask, Finished, Order, Player, ProposalOrder, Worker, WorkerSpec
+from selfchal.core.errors import EngineError
+from selfchal.core.judge import Filter, Verdict
+from selfchal.core.scene import Scene
+from selfchal.core.synthesizer import ProposalScene
+from selfchal.core.task import Task
+from selfchal.rollout.remote_scene import RemoteScene, judge_remotely
+
+FEW_CORES = 8  # below this, processes cost more at their start than they give in most runs
+SCENES_EACH = 8  # scenes of one process before another one is started
+MOST_FAILED_STARTS = 5  # in a row
+
+
+class LocalConfig(BaseModel):
+    """What stands below an option is its documentation."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    processes: int | None = Field(None, ge=1, le=1_000)
+    """Processes in which scenes live and tasks are judged, beside that of the run; each has an environment
+    and a sandbox of its own, and starts when there is work for it. 1: the run's own process does it all.
+    Without it one a core, where there are at least 8 cores, and else 1."""
+
+
+class LocalEngine:
+    """Plays in the run's own process, or in worker processes of this machine."""
+
+    name: ClassVar[str] = "local"
+    Config: ClassVar[type[BaseModel]] = LocalConfig
+
+    def __init__(self, config: LocalConfig) -> None:
+        cores = os.cpu_count() or 1
+        self._count = config.processes or (cores if cores >= FEW_CORES else 1)
+        self._processes: list[WorkerProcess] = []
+        self._lock = threading.Lock()
+        self._failed_starts = 0  # in a row
+
+    def open(self, here: Worker, spec: WorkerSpec, ask: Ask) -> None:
+        self._here, self._spec, self._ask = here, spec, ask
+
+    def play(self, orders: Sequence[Order], player: Player) -> Iterator[Finished]:
+        scenes = [self._make_scene(order) for order in orders]
+        samples = [order.sample for order in orders]
+        for index, episode in player.play(scenes, samples):
+            if isinstance(orders[index], ProposalOrder):
+                yield Finished(index, episode, cast(ProposalScene, scenes[index]).proposal)
+            else:
+                yield Finished(index, episode)
+
+    def _make_scene(self, order: Order) -> Scene:
+        if self._count == 1:
+            return self._here.make_scene(order)
+        return RemoteScene(order, self._lend, self._ask)
+
+    def judge(
+        self, environment: str, tasks: Sequence[Task], filters: Filter = Filter.FULL
+    ) -> Iterator[tuple[int, Verdict]]:
+        def judge_one(task: Task) -> Verdict:
+            if self._count == 1:
+                return self._here.judge(environment, task, filters)
+            return judge_remotely(self._lend, self._ask, environment, task, filters)
+
+        # threads mostly wait: for the sandbox, or for the process that judges
+        threads = 2 * (os.cpu_count() or 1) if self._count == 1 else 2 * self._count
+        with ThreadPoolExecutor(threads, thread_name_prefix="judge") as pool:
+            due = {pool.submit(judge_one, task): index for index, task in enumerate(tasks)}
+            for future in as_completed(due):
+                yield due[future], future.result()
+
+    def _lend(self) -> WorkerProcess:
+        """The process with the fewest scenes, or a new one where all have enough to do.
+
+        Raises WorkerLostError where it ends before it is ready, and EngineError where several in a row do.
+        """
+        with self._lock:
+            self._forget_ended()
+            least = min(self._processes, key=attrgetter("scenes"), default=None)
+            busy = least is None or least.scenes >= SCENES_EACH
+            if least is None or (busy and len(self._processes) < self._count):
+                least = WorkerProcess(self._spec)
+                self._processes.append(least)
+            least.take()
+        try:
+            least.wait_until_ready()  # outside of the lock: several start side by side
+        except EngineError:
+            least.leave()
+            raise
+        return least
+
+    def _forget_ended(self) -> None:
+        for ended in [one for one in self._processes if not one.is_alive()]:
+            self._processes.remove(ended)
+            ended.close()
+            self._failed_starts = 0 if ended.served else self._failed_starts + 1
+        if self._failed_starts >= MOST_FAILED_STARTS:
+            raise EngineError(
+                f"{self._failed_starts} worker processes in a row ended before they were ready; stderr has "
+                "what they said. Is there memory for them? engine.processes: 1 does without"
+            )
+
+    def close(self) -> None:
+        with self._lock:
+            for process in self._processes:
+                process.close()
+            self._processes = []

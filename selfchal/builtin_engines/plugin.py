@@ -1,0 +1,12 @@
+"""The plugin that registers the built-in engines."""
+
+from __future__ import annotations
+
+from selfchal.builtin_engines.local import LocalEngine
+from selfchal.core.engine import Engine
+from selfchal.core.hookspecs import hookimpl
+
+
+@hookimpl
+def register_engines() -> list[type[Engine]]:
+    return [LocalEngine]
