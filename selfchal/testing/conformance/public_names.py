@@ -1,6 +1,7 @@
 """Which names of selfchal a file imports that are not public.
 
-Public are ``selfchal`` itself, ``selfchal.on_policy``, and ``selfchal.testing`` with the modules in it.
+Public are ``selfchal`` itself, ``selfchal.on_policy``, ``selfchal.remote``, and ``selfchal.testing`` with the
+modules in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from pathlib import Path
 from selfchal.parsing import parse_python
 from selfchal.text_files import read_text_file
 
-OPEN = ("selfchal", "selfchal.on_policy")  # modules whose public names their ``__all__`` lists
+OPEN = (
+    "selfchal",
+    "selfchal.on_policy",
+    "selfchal.remote",
+)  # modules whose public names their ``__all__`` lists
 TESTING = "selfchal.testing"
 
 
