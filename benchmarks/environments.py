@@ -143,7 +143,7 @@ def memory(data: Path, service: type[ServiceEnvironment], sequences: list[list[R
     tracemalloc.start()
     files = table_files(data, service)
     tables = {path.name.split(".")[0]: json.loads(gzip.decompress(path.read_bytes())) for path in files}
-    database, toolset = Database(tables), service.domain.toolsets["compat"]
+    database, toolset = Database(tables), service.domain.find_toolset("compat")
     used = [TableWorld(database, toolset) for _ in range(worlds)]
     for world, sequence in zip(used, sequences, strict=False):
         for row in sequence:

@@ -2,9 +2,9 @@
 
 python scripts/round_trips.py [NAME …] [--folder FOLDER]
 
-Makes an environment for each of Harbor, verifiers and inspect (Python 3.12 or later, hundreds of megabytes,
-kept in FOLDER), says their versions, and runs tests/interop/test_round_trips.py, which skips what it does not
-find.
+Makes an environment for each of Harbor, verifiers, inspect and OpenEnv (Python 3.12 or later, hundreds of
+megabytes, kept in FOLDER), says their versions, and runs the tests that need them, which skip what they do
+not find.
 """
 
 from __future__ import annotations
@@ -18,9 +18,15 @@ from pathlib import Path
 
 from test_pythons import ROOT, find_pythons
 
-PACKAGES = {"harbor": "harbor>=0.26,<0.27", "verifiers": "verifiers>=0.4,<0.5", "inspect": "inspect-ai"}
-# These load selfchal themselves; Harbor only reads the files.
+PACKAGES = {
+    "harbor": "harbor>=0.26,<0.27",
+    "verifiers": "verifiers>=0.4,<0.5",
+    "inspect": "inspect-ai",
+    "openenv": "openenv>=0.10,<0.11",
+}
+# These load selfchal themselves; Harbor only reads the files, and OpenEnv's client asks a server.
 WITH_SELFCHAL = frozenset(["verifiers", "inspect"])
+TESTS = ["tests/interop/test_round_trips.py", "tests/interop/test_openenv_servers.py"]
 FOLDER_VARIABLE = "SELFCHAL_ROUND_TRIPS"
 
 
@@ -54,7 +60,7 @@ def main() -> int:
     folder = wanted.folder.resolve()
     for name in wanted.names or PACKAGES:
         make_environment(name, folder)
-    command = [sys.executable, "-m", "pytest", "-v", "--timeout=1800", "tests/interop/test_round_trips.py"]
+    command = [sys.executable, "-m", "pytest", "-v", "--timeout=1800", *TESTS]
     environ = {**os.environ, FOLDER_VARIABLE: str(folder)}
     return subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
 

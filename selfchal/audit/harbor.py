@@ -15,20 +15,18 @@ from functools import partial
 from pathlib import Path
 
 from selfchal.audit.call_trials import PLAYED
-from selfchal.audit.containers import open_engine
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
 from selfchal.audit.harbor_files import find_in_files
 from selfchal.audit.harbor_runs import find_by_running
 from selfchal.audit.portable_trials import find_in_portable, read_portable
-from selfchal.audit.strange_files import list_files, list_folders, read_strange_text
-from selfchal.audit.task_sets import AuditError, AuditRequest, CodedTask, GivenTask, TaskSet
+from selfchal.audit.task_sets import AuditRequest, CodedTask, GivenTask, TaskSet
 from selfchal.interop.harbor import write_scripts
 from selfchal.interop.portable import PortableTask
+from selfchal.strangers.containers import open_engine
+from selfchal.strangers.files import TooManyFilesError
+from selfchal.strangers.harbor_tasks import CONFIG, list_task_folders, read_texts
 
-CONFIG = "task.toml"
-_DEEPEST = 3  # folders between the path and a task
 _LONGEST_ID = 200
-_MOST_CHARACTERS = 32 * 2**20  # of the files of one task
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Harbor:
         """See ``TaskReader``."""
         if not path.is_dir():
             return None
-        folders = list(_list_tasks(path, _DEEPEST))
+        folders = list(list_task_folders(path))
         if not folders:
             return None
         tasks = [_read_task(folder, path) for folder in folders]
@@ -62,20 +60,12 @@ class Harbor:
         return TaskSet(self.format, [task.given for task in tasks], partial(_find, tasks, request), coded)
 
 
-def _list_tasks(folder: Path, depth: int) -> Iterator[Path]:
-    if (folder / CONFIG).is_file():
-        yield folder
-    elif depth:
-        for inner in list_folders(folder):
-            yield from _list_tasks(inner, depth - 1)
-
-
 def _read_task(folder: Path, root: Path) -> HarborTask:
     name = folder.relative_to(root).as_posix() if folder != root else folder.resolve().name
     name = name.encode("utf-8", "replace").decode()[:_LONGEST_ID]
     try:
-        texts = _read_texts(folder)
-    except (AuditError, OSError) as error:
+        texts = read_texts(folder)
+    except (TooManyFilesError, OSError) as error:
         return HarborTask(folder, GivenTask(name, "", ""), fault=f"Its files cannot be listed: {error}.")
     exported = _read_exported(texts)
     # of an exported task without the policy and the tools that all share
@@ -88,17 +78,6 @@ def _digest(texts: Mapping[str, str | None], folder: str) -> str:
     """Equal for tasks whose files in this folder are."""
     inside = {name: text for name, text in texts.items() if name.startswith(folder)}
     return hashlib.sha256(json.dumps(inside, sort_keys=True).encode()).hexdigest()
-
-
-def _read_texts(folder: Path) -> dict[str, str | None]:
-    """The texts of a task's files by path, None for those that are none. Raises AuditError, OSError."""
-    texts: dict[str, str | None] = {}
-    left = _MOST_CHARACTERS
-    for name, path in list_files(folder).items():
-        text = read_strange_text(path) if left > 0 else None
-        texts[name] = text
-        left -= len(text or "")
-    return texts
 
 
 def _find_config_fault(text: str | None) -> str:
@@ -129,13 +108,13 @@ def _find(tasks: list[HarborTask], request: AuditRequest) -> Iterator[Finding]:
         elif task.exported is not None:
             exported[number] = task.exported
         else:
-            yield from find_in_files(number, _read_texts(task.folder))
+            yield from find_in_files(number, read_texts(task.folder))
             strangers[number] = task
     yield from find_in_portable(exported, request)
     if request.run and strangers:
         with open_engine(request.network) as engine:
             for number, task in strangers.items():
-                yield from find_by_running(number, task.folder, _read_texts(task.folder), engine)
+                yield from find_by_running(number, task.folder, read_texts(task.folder), engine)
         return
     for number in strangers:
         why = "Somebody else's scripts were read and not run (--run runs them in containers)."

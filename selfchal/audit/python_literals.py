@@ -9,9 +9,9 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from selfchal.audit.strange_files import read_strange_text
 from selfchal.audit.task_sets import AuditError
 from selfchal.judging.source.parse import SourceError, copy_tree
+from selfchal.strangers.files import read_strange_text
 
 
 def read_task_list(path: Path) -> list[Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from selfchal.audit.json_files import read_json_file
 from selfchal.audit.service_tasks import DOMAINS, ServiceTask, find_in_service
-from selfchal.audit.strange_files import read_json_file
 from selfchal.audit.task_sets import AuditRequest, TaskSet
 from selfchal.audit.tau_bench import Action, describe_fault, is_json
 from selfchal.core.world import Json

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
+from selfchal.audit.json_files import read_json_file
 from selfchal.audit.python_literals import read_task_list
 from selfchal.audit.service_tasks import DOMAINS, ServiceTask, find_in_service
-from selfchal.audit.strange_files import read_json_file
 from selfchal.audit.task_sets import AuditError, AuditRequest, TaskSet
 from selfchal.core.world import Json
 from selfchal.serving.session import ToolCall

@@ -19,13 +19,13 @@ from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
 from selfchal.audit.portable_trials import find_in_portable, read_portable
 from selfchal.audit.python_tests import grade_unparsed
 from selfchal.audit.reward_functions import collect_rewards, find_in_rewards, finds_answer_within
-from selfchal.audit.strange_files import list_files, read_strange_text
 from selfchal.audit.task_sets import AuditRequest, CodedTask, GivenTask, TaskSet
 from selfchal.audit.taskset_rows import TasksetRow, list_rows
 from selfchal.core.task import Task
 from selfchal.interop.portable import PortableTask
 from selfchal.interop.verifiers import write_taskset
 from selfchal.judging.source.parse import SourceError, copy_tree
+from selfchal.strangers.files import list_files, read_strange_text
 
 _READ = (".py", ".json", ".jsonl", ".toml")
 _IMPORTS = re.compile(r"^[ \t]*(import|from) verifiers\b", re.MULTILINE)

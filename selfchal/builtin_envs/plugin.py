@@ -16,7 +16,10 @@ def register_environments() -> Iterable[type[Environment]]:
     from selfchal.builtin_envs.airline.environment import Airline
     from selfchal.builtin_envs.calculation.environment import Calculation
     from selfchal.builtin_envs.mcp.environment import Mcp
+    from selfchal.builtin_envs.remote.harbor import Harbor
+    from selfchal.builtin_envs.remote.openenv import OpenEnv
+    from selfchal.builtin_envs.remote.verifiers import Verifiers
     from selfchal.builtin_envs.retail.environment import Retail
     from selfchal.builtin_envs.web_browsing.environment import WebBrowsing
 
-    return [Airline, Calculation, Mcp, Retail, WebBrowsing]
+    return [Airline, Calculation, Harbor, Mcp, OpenEnv, Retail, Verifiers, WebBrowsing]

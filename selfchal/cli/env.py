@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -18,7 +18,7 @@ from selfchal.cli.groups import SuggestingGroup
 from selfchal.cli.options import plugin_option, read_options
 from selfchal.cli.terminal import printing_on_stderr, say, say_json, say_listing
 from selfchal.core.environment import Environment
-from selfchal.core.errors import ManifestError
+from selfchal.core.errors import ManifestError, PluginError
 from selfchal.core.world import Json, World
 from selfchal.serving.call_file import SharedSession, parse_calls
 from selfchal.serving.mcp_session import Caller, McpSession
@@ -148,6 +148,11 @@ def call_tool(
     type=click.Path(path_type=Path),
     help="Keep the world's calls in this file, and go on from those that it holds.",
 )
+@click.option(
+    "--openenv",
+    is_flag=True,
+    help="Speak OpenEnv's HTTP and WebSocket contract in place of MCP; needs --port.",
+)
 @_CONTEXT
 @plugin_option("environment")
 def serve(
@@ -155,14 +160,18 @@ def serve(
     port: int | None,
     host: str,
     calls: Path | None,
+    openenv: bool,
     context_text: str,
     overrides: tuple[str, ...],
 ) -> None:
     """Serve an environment's tools as an MCP server: on standard input and output, or over HTTP.
 
     Each client has a world of its own, opened afresh: over HTTP each session, otherwise this process. Where
-    the environment asks for an answer there is a further tool, submit_answer.
+    the environment asks for an answer there is a further tool, submit_answer. With --openenv the clients are
+    OpenEnv's, and held-out tasks are served with their rewards.
     """
+    if openenv and port is None:
+        raise ManifestError("--openenv serves over HTTP alone; add --port 8000")
     if calls is not None and port is not None:
         raise ManifestError("--calls keeps the calls of one world, and with --port each session has its own")
     signal.signal(signal.SIGTERM, _end_orderly)
@@ -174,7 +183,13 @@ def serve(
         first = open_session()
     if port is None:
         serve_stdio(first)
-        return
+    elif openenv:
+        _serve_openenv(environment, context, host, port)
+    else:
+        _serve_mcp(name, open_session, host, port)
+
+
+def _serve_mcp(name: str, open_session: Callable[[], McpSession], host: str, port: int) -> None:
     from selfchal.serving.mcp_http import McpServer, Sessions  # Python's HTTP server is slow to import
 
     try:
@@ -184,6 +199,17 @@ def serve(
     with server:
         say(f"Serving {name} at {server.url}; stop it with Ctrl-C")
         server.serve_forever()
+
+
+def _serve_openenv(environment: Environment, context: Mapping[str, Json], host: str, port: int) -> None:
+    try:
+        from selfchal.serving.openenv_http import listen, make_openenv_app, serve_openenv
+    except ModuleNotFoundError as error:
+        raise PluginError(f"{error.name} is not installed; run: pip install 'selfchal[openenv]'") from error
+    app = make_openenv_app(environment, context, selfchal.__version__, frozenset([host]))
+    with listen(host, port) as listening:
+        say(f"Serving {environment.name} at http://{host}:{listening.getsockname()[1]}; stop it with Ctrl-C")
+        serve_openenv(app, listening)
 
 
 def _end_orderly(number: int, frame: object) -> NoReturn:

@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("selfchal.cli.evaluate:evaluate", "Measure a run's model on the held-out test tasks."),
     "report": ("selfchal.cli.report:report", "Write a run's report as one HTML page."),
     "view": ("selfchal.cli.view:view", "Show runs in a browser, live, from this machine alone."),
-    "tasks": ("selfchal.cli.tasks:tasks", "List, show, export or judge tasks."),
+    "tasks": ("selfchal.cli.task_commands:tasks", "List, show, export or judge tasks."),
     "audit": ("selfchal.cli.audit:audit", "Say what is wrong with anybody's tasks."),
     "episodes": ("selfchal.cli.episodes:episodes", "List, show or export a run's episodes."),
     "runs": ("selfchal.cli.runs:runs", "List runs, or compare them."),

@@ -22,7 +22,6 @@ from selfchal.core.judge import Outcome
 from selfchal.core.task import Task
 from selfchal.interop.exporting import export_run
 from selfchal.interop.formats import TARGETS
-from selfchal.interop.rewarding import reward_calls
 from selfchal.judging.coverage import coverage
 from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.test_sets import EXAM_STATUS
@@ -135,23 +134,6 @@ def export(run: Path, directory: Path | None, target: str | None, form: str | No
         raise click.UsageError(
             "say where to: selfchal tasks export RUN --to NAME DIRECTORY, or RUN [--format NAME] --out FILE"
         )
-
-
-@tasks.command("reward")
-@click.argument("task", type=click.Path(path_type=Path))
-@click.argument("calls", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Write the reward into this file, too.")
-@click.option("--sandbox", default="process", help="The sandbox that runs evaluate (default: process).")
-def reward(task: Path, calls: Path, out: Path | None, sandbox: str) -> None:
-    """Reward an episode of an exported TASK: make its CALLS again on a fresh world, and evaluate it.
-
-    First the task itself is tried: its solution must pass, doing nothing and every failure case must fail.
-    The exit code is 2, and no reward is written, where that is not so or the sandbox fails.
-    """
-    given = reward_calls(task, calls, sandbox)
-    if out is not None:
-        out.write_text(f"{given.value}\n", encoding="utf-8")
-    say(f"{given.value}{f': {given.reason}' if given.reason else ''}")
 
 
 @tasks.command("coverage")

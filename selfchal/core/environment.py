@@ -90,10 +90,24 @@ class NotedEnvironment(Protocol):
         """A sentence each: which tools it leaves out, and why, for one."""
 
 
+@runtime_checkable
+class PartlyCheckedEnvironment(Protocol):
+    """An environment whose worlds show less than a check of the judge needs."""
+
+    @property
+    def unchecked(self) -> Mapping[str, str]:
+        """By the name of a check that is left out here: why."""
+
+
 def close_environment(environment: Environment) -> None:
     """Close it, where it is one that can be closed."""
     if isinstance(environment, ClosableEnvironment):
         environment.close()
+
+
+def list_unchecked(environment: Environment) -> Mapping[str, str]:
+    """The judge's checks that cannot be made here, by name, each with the reason; mostly none."""
+    return environment.unchecked if isinstance(environment, PartlyCheckedEnvironment) else {}
 
 
 def list_notes(environment: Environment) -> Sequence[str]:

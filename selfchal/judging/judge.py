@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
+from selfchal.core.environment import list_unchecked
 from selfchal.core.errors import ModelError, PluginError, SandboxError
 from selfchal.core.evidence import Evidence, Trial
 from selfchal.core.judge import (
@@ -130,7 +131,11 @@ class Judge:
                 return case.verdict(finding)
             if stage is last:
                 return case.verdict(finding)
+        unchecked = list_unchecked(self.runner.environment)
         for check in self._checks_of_one:
+            if check.name in unchecked:
+                case.diagnostics[check.name] = {"left_out": unchecked[check.name]}
+                continue
             case.stage, case.check = check.stage, check.name
             case.asked = f"the check {check.name!r} ({type(check).__module__})"
             finding = expect_finding(check.check(case.task, case.runner, case.evidence))

@@ -1,6 +1,7 @@
 """The typed face of the plugins: a kind and a name in, a class out; and who watches runs.
 
-Registered classes are collected once, at start. A plugin whose hook raises, or a class that does not
+Registered classes are collected once, a kind at a time and when it is first asked for, since a hook may
+import much. A plugin whose hook raises, or a class that does not
 fulfil its protocol, becomes a ``Failure``; the message that a name is unknown tells those failures.
 """
 
@@ -53,14 +54,7 @@ class Plugins:
         self._sources = loaded.sources
         self.disabled: tuple[Source, ...] = tuple(loaded.disabled)
         self._failures = list(loaded.failures)
-        self._offers: dict[tuple[str, str], list[Registered]] = defaultdict(list)
-        for kind in KINDS:
-            for source, classes in self._call_hook(kind.hook):
-                for registered in self._check(kind, source, classes):
-                    self._offers[kind.name, registered.name].append(registered)
-        for offers in self._offers.values():
-            self._failures += _keep_built_in(offers)
-        self._failures += [_describe_clash(offers) for offers in self._offers.values() if len(offers) > 1]
+        self._offers: dict[str, dict[str, list[Registered]]] = {}  # by kind and name, once asked for
 
     def __reduce__(self) -> tuple[Callable[[], Plugins], tuple[()]]:
         return load_plugins, ()  # another process loads its own
@@ -68,25 +62,25 @@ class Plugins:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """What did not load, clashes, or went wrong since."""
+        self._collect_all()
         return tuple(self._failures)
 
     def all(self) -> list[Registered]:
         """Every class that can be asked for, by kind and name."""
-        order = [kind.name for kind in KINDS]
-        found = [offers[0] for offers in self._offers.values() if len(offers) == 1]
-        return sorted(found, key=lambda item: (order.index(item.kind), item.name))
+        return [found for kind in KINDS for found in self._list_kind(kind.name)]
 
     def names(self, kind: str) -> list[str]:
         """The names that a manifest can use for this kind, sorted."""
-        return [item.name for item in self.all() if item.kind == kind]
+        return [item.name for item in self._list_kind(kind)]
 
     def find(self, kind: str, name: str) -> type[Any]:
         """The class of this kind and name. Raises PluginError, which says what exists and what failed."""
-        offers = self._offers.get((kind, name), [])
+        offers = self._collect(kind).get(name, [])
         if len(offers) == 1:
             return offers[0].cls
         if offers:
             raise PluginError(_describe_clash(offers).message)
+        self._collect_all()
         known = self.names(kind)
         near = difflib.get_close_matches(name, known, n=1)
         lines = [
@@ -99,10 +93,35 @@ class Plugins:
 
     def watchers(self) -> Watchers:
         """The installed plugins, as listeners of a run: those with hooks that watch hear of it."""
+        self._collect_all()
         watchers = Watchers()
         for source in self._sources.values():
             watchers.add(self._manager.get_plugin(source.id), str(source))
         return watchers
+
+    def _list_kind(self, name: str) -> list[Registered]:
+        """What can be asked for of this kind, by name."""
+        found = [offers[0] for offers in self._collect(name).values() if len(offers) == 1]
+        return sorted(found, key=lambda item: item.name)
+
+    def _collect_all(self) -> None:
+        for kind in KINDS:
+            self._collect(kind.name)
+
+    def _collect(self, name: str) -> dict[str, list[Registered]]:
+        """What is offered of this kind, by name. What is wrong with it becomes failures, the first time."""
+        if name not in self._offers:
+            offered: dict[str, list[Registered]] = defaultdict(list)
+            for kind in KINDS:
+                if kind.name == name:
+                    for source, classes in self._call_hook(kind.hook):
+                        for registered in self._check(kind, source, classes):
+                            offered[registered.name].append(registered)
+            for offers in offered.values():
+                self._failures += _keep_built_in(offers)
+            self._failures += [_describe_clash(offers) for offers in offered.values() if len(offers) > 1]
+            self._offers[name] = dict(offered)
+        return self._offers[name]
 
     def _find_module(self, source: Source) -> str:
         plugin = self._manager.get_plugin(source.id)

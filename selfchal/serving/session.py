@@ -43,10 +43,12 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Observation:
-    """What an agent sees of a call; ``ok`` is False where it was refused or went wrong."""
+    """What an agent sees of a call, and what code would get; ``ok`` is False where it was refused or went
+    wrong."""
 
     text: str
     ok: bool = True
+    value: Json = None
 
 
 def list_tools(environment: Environment) -> list[ToolSpec]:
@@ -84,13 +86,13 @@ class WorldSession:
         if self._takes_answer and call.name == ANSWER_TOOL:
             return self._take_answer(call.arguments)
         result = self.world.call(call.name, (), call.arguments)
-        return Observation(self.world.show(result), result.ok)
+        return Observation(self.world.show(result), result.ok, result.value)
 
     def _take_answer(self, arguments: Mapping[str, Json]) -> Observation:
         if arguments.keys() != {"answer"}:
             return Observation(f"call it as {_ANSWER_SPEC.signature}", ok=False)
         self.answer = write_answer(arguments["answer"])
-        return Observation("The answer was taken.")
+        return Observation("The answer was taken.", value="The answer was taken.")
 
 
 def write_answer(value: Json) -> str:

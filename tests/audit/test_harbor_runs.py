@@ -5,10 +5,7 @@ They need a container engine and a static busybox, of which the base image is ma
 
 from __future__ import annotations
 
-import io
-import shutil
 import socketserver
-import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,45 +13,19 @@ from pathlib import Path
 import pytest
 
 from selfchal.audit.auditing import Audit, audit
-from selfchal.audit.containers import ContainerEngine, open_engine
 from selfchal.audit.findings import CheckName, Grade, TaskVerdict
 from selfchal.audit.task_sets import AuditRequest
-from selfchal.core.errors import SandboxUnavailableError
-from tests.audit.harbor_tasks import SOUND, write_task
+from selfchal.strangers.containers import ContainerEngine
+from tests.audit.harbor_tasks import write_task
+from tests.support.busybox_tasks import BASE, TEXTS, using_busybox_image
 
-BASE = "selfchal-audit-test/busybox"
-APPLETS = ("sh", "cat", "echo", "mkdir", "sleep", "wget", "touch", "ln", "yes", "head")
-TEXTS = {
-    **SOUND,
-    "environment/Dockerfile": f"FROM {BASE}:1\nRUN mkdir -p /app\nCOPY numbers.txt /app/\n",
-    "solution/solve.sh": "#!/bin/sh\necho 7 > /app/sum.txt\n",
-    "tests/test.sh": '#!/bin/sh\nif [ "$(cat /app/sum.txt)" = 7 ]; then echo 1 > /logs/verifier/reward.txt\n'
-    "else echo 0 > /logs/verifier/reward.txt\nfi\n",
-}
-del TEXTS["tests/test_outputs.py"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[ContainerEngine]:
-    """The engine, with an image of the host's busybox."""
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        pytest.skip("there is no busybox on this machine (apt-get install busybox-static)")
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        tar.add(busybox, "bin/busybox")
-        for applet in APPLETS:
-            link = tarfile.TarInfo(f"bin/{applet}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-    try:
-        with open_engine(network=False) as opened:
-            opened.client.api.import_image_from_data(packed.getvalue(), repository=BASE, tag="1")
-            yield opened
-            opened.client.images.remove(f"{BASE}:1", force=True)
-    except SandboxUnavailableError as error:
-        pytest.skip(str(error))
+    with using_busybox_image() as opened:
+        yield opened
 
 
 def _run(tmp_path: Path, changes: dict[str, str]) -> Audit:

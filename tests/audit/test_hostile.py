@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from selfchal.audit.auditing import audit
-from selfchal.audit.dockerfiles import adds_from_network, list_images
 from selfchal.audit.findings import TaskVerdict
 from selfchal.audit.portable_trials import find_in_portable, read_portable
 from selfchal.audit.report import list_lines, render_page, to_json
@@ -22,6 +21,7 @@ from selfchal.audit.task_sets import AuditError, AuditRequest
 from selfchal.interop.harbor import write_scripts
 from selfchal.interop.portable import PortableTask, ReplayError
 from selfchal.pipeline.store import Store
+from selfchal.strangers.dockerfiles import adds_from_network, list_images
 from tests.audit.harbor_tasks import SOUND, write_task
 from tests.audit.service_rows import OWN_WORLD, make_tau_rows
 from tests.patience import SOON

@@ -85,6 +85,7 @@ def test_calls_of_a_file_go_on_from_each_other(selfchal: Any, tmp_path: Path) ->
         (["serve", "calculation", "--port", "0", "--calls", "c"], "each session has its own"),
         (["serve", "calculation", "--port", "0", "--host", "no.such.host.invalid"], "choose another --port"),
         (["serve", "no_such_environment"], "no environment named"),
+        (["serve", "calculation", "--openenv"], "over HTTP alone; add --port"),
     ],
 )
 def test_what_cannot_be_called_or_served_is_a_sentence(

@@ -13,14 +13,17 @@ from typing import Any
 
 import pytest
 
-from selfchal import open_run
+from selfchal import open_environment, open_run, using_environment
+from selfchal.core.errors import EnvironmentDataError
 from selfchal.interop.exporting import export_run
 from selfchal.interop.formats import TARGETS
 from selfchal.interop.inspect_log import export_episodes
 from tests.cli.test_episodes import write_measured_run
 from tests.interop.test_harbor import Container
 from tests.interop.test_trl import export_class
+from tests.serving.test_real_client import ORDER, RETURN
 from tests.support.runs import sound_tasks, write_run
+from tests.support.served import serving_openenv
 
 pytestmark = pytest.mark.slow
 TASKS = 20
@@ -146,6 +149,85 @@ def test_verifiers_validates_every_task_and_scores_traces(environment: str, tmp_
         assert set(row["failed"]) == {0.0}
 
 
+COUNTER = '''
+import verifiers.v1 as vf
+
+__all__ = ["CounterTaskset"]
+
+class CounterState(vf.State):
+    total: int = 0
+
+class CounterTools(vf.Toolset[vf.ToolsetConfig, CounterState]):
+    @vf.tool
+    def add(self, number: int) -> dict:
+        """Add a number."""
+        if number > 99:
+            raise ValueError("too much")
+        self.state.total += number
+        return {"total": self.state.total}
+
+class CounterData(vf.TaskData):
+    wanted: int
+
+class CounterTask(vf.Task[CounterData, CounterState, vf.TaskConfig]):
+    NEEDS_CONTAINER = NEEDED
+
+    @classmethod
+    def toolsets(cls, config):
+        return [CounterTools(vf.ToolsetConfig())]
+
+    @vf.reward(weight=1.0)
+    async def solved(self, trace: vf.Trace) -> float:
+        return float(trace.state.total == self.data.wanted and trace.last_reply == "done")
+
+class CounterTaskset(vf.Taskset[CounterTask, vf.TasksetConfig]):
+    def load(self):
+        print("loading")
+        for wanted in (3, 4):
+            yield CounterTask(CounterData(id=f"to-{wanted}", prompt=f"Count to {wanted}.", wanted=wanted))
+'''
+
+
+def test_a_verifiers_package_is_an_environment(tmp_path: Path) -> None:
+    python = find_environment("verifiers") / "python"
+    (tmp_path / "counter.py").write_text(COUNTER.replace("NEEDED", "False"))
+    options = {"package": "counter", "path": str(tmp_path), "python": str(python)}
+    with using_environment("verifiers", **options) as environment:
+        (tool,) = environment.tools
+        assert tool.signature == "counter_tools_add(number: int) -> Any"
+        three, four = environment.test_tasks("test")
+        assert (three.id, three.instruction) == ("to-3", "Count to 3.")
+        world, other = environment.open(three.context), environment.open(four.context)
+        assert world.call("counter_tools_add", (1,), {}).value == {"total": 1}
+        twin = world.fork()
+        assert twin.call("counter_tools_add", (5,), {}).value == {"total": 6}
+        assert world.call("counter_tools_add", (2,), {}).value == {"total": 3}
+        assert "too much" in world.call("counter_tools_add", (100,), {}).value
+        assert other.call("counter_tools_add", (3,), {}).value == {"total": 3}
+        assert environment.grade(three, world, "done", ())
+        assert not environment.grade(three, world, "I gave up", ())
+        assert not environment.grade(four, other, "done", ())
+    (tmp_path / "counter.py").write_text(COUNTER.replace("NEEDED", "True"))
+    with pytest.raises(EnvironmentDataError, match="its tasks need a container"):
+        open_environment("verifiers", **options)
+
+
+def test_an_exported_package_comes_back_with_its_rewards(tmp_path: Path) -> None:
+    python = find_environment("verifiers") / "python"
+    folder = export(tmp_path, "retail", "verifiers")
+    rows = [json.loads(line) for line in (folder / "retail_demo" / "tasks.jsonl").read_text().splitlines()]
+    options = {"package": "retail_demo", "path": str(folder), "python": str(python)}
+    with using_environment("verifiers", **options) as environment:
+        tasks = environment.test_tasks("test")
+        assert len(tasks) == TASKS
+        for task, row in zip(tasks, rows, strict=True):
+            for calls, solves in ((row["solution"], True), (row["failures"][0], False), ([], False)):
+                world = environment.open(task.context)
+                for call in calls:
+                    world.call(call["name"], (), call["kwargs"])
+                assert environment.grade(task, world, "", ()) is solves
+
+
 PLAY_INSPECT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
@@ -204,6 +286,57 @@ def test_inspect_opens_the_logs_of_a_run(tmp_path: Path) -> None:
         ["b", 1, None, said],
         ["b", 2, 1.0, said],
     ]
+
+
+PLAY_OPENENV = """
+import json, sys
+from openenv.core.generic_client import GenericEnvClient
+from openenv.core.mcp_client import MCPToolClient
+
+def call(client, name, arguments):
+    try:
+        return client.call_tool(name, **arguments)
+    except RuntimeError as error:
+        return str(error)
+
+url, order, returned, calls, words = sys.argv[1], *map(json.loads, sys.argv[2:5]), sys.argv[5]
+rows = {}
+with MCPToolClient(base_url=url).sync() as one, MCPToolClient(base_url=url).sync() as other:
+    rows["tools"] = [tool.name for tool in one.list_tools()]
+    one.reset()
+    call(one, "return_delivered_order_items", returned)
+    rows["seen"] = [call(client, "get_order_details", order)["status"] for client in (one, other)]
+    rows["refused"] = call(one, "get_order_details", {"order_id": "none"})
+    rows["steps"] = one.state().step_count
+    one.reset()
+    rows["afresh"] = call(one, "get_order_details", order)["status"]
+with GenericEnvClient(base_url=url).sync() as env:
+    rows["rewards"] = []
+    for made in (calls, []):
+        asked = env.reset(split="test", index=0)
+        rows["instruction"] = asked.observation["instruction"]
+        for name, arguments in made:
+            env.step({"type": "call_tool", "tool_name": name, "arguments": arguments})
+        end = env.step({"type": "call_tool", "tool_name": "end_episode", "arguments": {"message": words}})
+        rows["rewards"].append([end.reward, end.done])
+print(json.dumps(rows))
+"""
+
+
+def test_openenvs_clients_play_a_served_retail() -> None:
+    programs = find_environment("openenv")
+    retail = open_environment("retail")
+    task = retail.test_tasks("test")[0]
+    calls = [[call["name"], call["kwargs"]] for call in task.truth["actions"]]
+    told = json.dumps(ORDER), json.dumps(RETURN), json.dumps(calls), " ".join(task.truth["outputs"])
+    with serving_openenv("retail") as url:
+        rows = run_python(programs, PLAY_OPENENV, url, *told)
+    assert {"get_order_details", "return_delivered_order_items", "end_episode"} <= set(rows["tools"])
+    assert (rows["seen"], rows["afresh"]) == (["return requested", "delivered"], "delivered")
+    assert "not found" in rows["refused"]
+    assert rows["steps"] == 3
+    assert rows["instruction"] == task.instruction
+    assert rows["rewards"] == [[1.0, True], [0.0, True]]
 
 
 def test_harbors_scripts_give_every_oracle_one_and_nothing_else(tmp_path: Path) -> None:

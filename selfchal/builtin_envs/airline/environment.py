@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from selfchal.builtin_envs.airline.generate import generate_airline
 from selfchal.builtin_envs.airline.heldout import airline_tasks
-from selfchal.builtin_envs.airline.toolsets import COMPAT, FIXED, TAU2
+from selfchal.builtin_envs.airline.toolsets import find_toolset
 from selfchal.builtin_envs.service.environment import ServiceEnvironment
 from selfchal.builtin_envs.service.sources import Domain
 from selfchal.builtin_envs.tables.database import Database
@@ -24,7 +24,7 @@ AIRLINE = Domain(
     name="airline",
     tables=("flights", "reservations", "users"),
     splits=("test",),
-    toolsets={"compat": COMPAT, "fixed": FIXED, "tau2": TAU2},
+    find_toolset=find_toolset,
     generate=generate_airline,
     own_tasks=airline_tasks,
     policy=Path(__file__).with_name("policy.md"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from selfchal.builtin_envs.airline import fixed, reads, tau2, writes
 from selfchal.builtin_envs.tables.profiles import capitalised, checked_toolset, compat_toolset, mended
+from selfchal.builtin_envs.tables.world import Toolset
 
 READS = (
     reads.calculate,
@@ -23,7 +26,14 @@ WRITES = (
     writes.update_reservation_flights,
     writes.update_reservation_passengers,
 )
-COMPAT = compat_toolset("airline", READS, WRITES)
-FIXED = checked_toolset(mended(READS, fixed), mended(WRITES, fixed))
 _TAU2_READS = [*(read for read in READS if read is not reads.think), tau2.get_flight_status]
-TAU2 = checked_toolset(mended(_TAU2_READS, tau2), mended(WRITES, tau2), capitalised)
+
+
+@cache
+def find_toolset(profile: str) -> Toolset:
+    """The tools of a profile. They are made when they are first wanted, for it takes a tenth of a second."""
+    if profile == "compat":
+        return compat_toolset("airline", READS, WRITES)
+    if profile == "tau2":
+        return checked_toolset(mended(_TAU2_READS, tau2), mended(WRITES, tau2), capitalised)
+    return checked_toolset(mended(READS, fixed), mended(WRITES, fixed))

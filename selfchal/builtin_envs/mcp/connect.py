@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from selfchal.builtin_envs.mcp.configuration import ServerEntry
 from selfchal.builtin_envs.mcp.connection import Connection
 from selfchal.builtin_envs.mcp.pipes import PipeConnection
 from selfchal.builtin_envs.mcp.streamable_http import HttpConnection
+
+Reach = Callable[[ServerEntry, Path, float], Connection]  # raises EnvironmentDataError
 
 
 def connect(entry: ServerEntry, folder: Path, timeout: float) -> Connection:

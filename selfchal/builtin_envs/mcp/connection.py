@@ -46,10 +46,15 @@ class ListedTool:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a tool answered. ``ok`` is False for ``isError`` and for errors of the protocol."""
+    """What a tool answered. ``ok`` is False for ``isError`` and for errors of the protocol.
+
+    ``reward`` and ``done`` are there for contracts that have episodes; MCP has none.
+    """
 
     value: Json
     ok: bool = True
+    reward: float | None = None
+    done: bool = False
 
     @cached_property
     def text(self) -> str:

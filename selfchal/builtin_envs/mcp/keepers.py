@@ -49,8 +49,10 @@ class StateKeeper(Protocol):
         """The state after this call, which was made on the state before it."""
 
 
-def make_keeper(entry: ServerEntry, state: State, reset: Reset | None) -> StateKeeper:
+def make_keeper(entry: ServerEntry, state: State | None, reset: Reset | None) -> StateKeeper:
     """The keeper of what is declared; ``entry`` has its variables filled in."""
+    if state is None:
+        return KeptInside(None, {}, reset)
     if not isinstance(state, StateSpec):
         return NothingKept()
     if state.path is not None:
@@ -143,11 +145,12 @@ _Log = tuple[tuple[str, Mapping[str, Json]], ...]  # the calls since the start
 @dataclass(frozen=True)
 class KeptInside:
     """A state inside the server, which one of its tools shows. It is brought back by a reset, and by making
-    the calls again that led there."""
+    the calls again that led there. Where no tool shows it, these calls are all that is seen of it; without a
+    reset the first of them begins everything anew."""
 
-    tool: str
+    tool: str | None
     arguments: Mapping[str, Json]
-    reset: Reset
+    reset: Reset | None
     ignore: tuple[str, ...] = ()
 
     def make(self, entry: ServerEntry, timeout: float) -> LiveServer:
@@ -156,7 +159,7 @@ class KeptInside:
     def start(self, live: LiveServer) -> Snapshot:
         self._check_tools(live)
         self._reset(live)
-        answer = self._look(live)
+        answer = self._look(live, ())
         if not answer.ok:
             raise EnvironmentDataError(
                 f"server {live.entry.name!r}: the tool {self.tool} does not show its state: {answer.value}"
@@ -179,9 +182,10 @@ class KeptInside:
 
     def save(self, live: LiveServer, before: Snapshot, made: Made) -> Snapshot:
         """What was called successfully may have changed more than is seen, so it will be made again."""
-        if made.reads:
+        if made.reads or (self.tool is None and not made.ok):
             return before
-        after = self._snapshot((*before.content, (made.tool, made.arguments)), self._look(live).value)
+        calls = (*before.content, (made.tool, made.arguments))
+        after = self._snapshot(calls, self._look(live, calls).value)
         return after if made.ok or after.digest != before.digest else before
 
     def _check_tools(self, live: LiveServer) -> None:
@@ -194,7 +198,9 @@ class KeptInside:
                     f"{section}: server {live.entry.name!r} has no tool {name!r}; {suggest(name, listed)}"
                 )
 
-    def _look(self, live: LiveServer) -> Answer:
+    def _look(self, live: LiveServer, calls: _Log) -> Answer:
+        if self.tool is None:
+            return Answer([[tool, dict(arguments)] for tool, arguments in calls])
         return live.call(self.tool, self.arguments)
 
     def _replay(self, live: LiveServer, calls: _Log) -> None:
@@ -204,6 +210,8 @@ class KeptInside:
 
     def _reset(self, live: LiveServer) -> None:
         live.current = None
+        if self.reset is None:
+            return
         if not isinstance(self.reset, ResetSpec):
             live.stop()
         elif self.reset.argument is not None:

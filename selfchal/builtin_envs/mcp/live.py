@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from selfchal.builtin_envs.mcp.background import background
 from selfchal.builtin_envs.mcp.configuration import ServerEntry
-from selfchal.builtin_envs.mcp.connect import connect
+from selfchal.builtin_envs.mcp.connect import Reach, connect
 from selfchal.builtin_envs.mcp.connection import Answer, Connection
 from selfchal.builtin_envs.mcp.disk import PrivateCopy
 from selfchal.builtin_envs.mcp.snapshot import Snapshot
@@ -25,7 +25,7 @@ class LiveServer:
     ``adapt`` gives the entry with private paths for a folder, ``pending`` is what shall lie there when it is
     started. ``current`` is the state that it is in, None where nobody knows. ``session`` is the value of the
     argument that separates states, where there is one. ``paths`` are the private path of its state and the
-    user's own: callers see and give the latter, whatever process answers.
+    user's own: callers see and give the latter, whatever process answers. ``reach`` starts it, or connects.
     """
 
     entry: ServerEntry
@@ -38,6 +38,7 @@ class LiveServer:
     paths: tuple[str, str] = ("", "")
     starts: int = 0
     closed: bool = False
+    reach: Reach = connect
     lock: threading.Lock = field(default_factory=threading.Lock)
     _connection: Connection | None = None
 
@@ -51,7 +52,7 @@ class LiveServer:
         if self._connection is None:
             folder = background().make_folder()
             entry = self.adapt(self.entry, folder)
-            self._connection = connect(entry, folder, self.timeout)
+            self._connection = self.reach(entry, folder, self.timeout)
             self.starts += 1
         return self._connection
 
@@ -65,7 +66,7 @@ class LiveServer:
         private, own = self.paths
         given = make_private({**arguments, **self.session}, own, private)
         answer = connection.call(tool, given)
-        return Answer(_substitute(answer.value, private, own), answer.ok)
+        return replace(answer, value=_substitute(answer.value, private, own))
 
     def close(self) -> None:
         """End the process for good. Whoever is in a call sees it end."""

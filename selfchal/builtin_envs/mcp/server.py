@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from selfchal.builtin_envs.mcp.config import Reset, State
 from selfchal.builtin_envs.mcp.configuration import ServerEntry
+from selfchal.builtin_envs.mcp.connect import Reach, connect
 from selfchal.builtin_envs.mcp.connection import Answer, ListedTool, ServerDiedError, ServerTimeoutError
 from selfchal.builtin_envs.mcp.keepers import KeptOnDisk, Made, make_keeper
 from selfchal.builtin_envs.mcp.live import LiveServer
@@ -23,13 +24,24 @@ class Server:
     """Thread-safe. The processes live until it is closed; they are started when they are needed."""
 
     def __init__(
-        self, entry: ServerEntry, state: State, reset: Reset | None, timeout: float, processes: int
+        self,
+        entry: ServerEntry,
+        state: State | None,
+        reset: Reset | None,
+        timeout: float,
+        processes: int,
+        reach: Reach = connect,
     ) -> None:
-        """Start the first process. Raises EnvironmentDataError where it or its state cannot be had."""
+        """Start the first process. Without ``state`` a world is known by the calls that were made in it.
+
+        Raises EnvironmentDataError where the process or its state cannot be had.
+        """
         self.name = entry.name
         self._keeper = make_keeper(entry, state, reset)
         self._timeout = timeout
         self._processes = [self._keeper.make(entry, timeout) for _ in range(processes)]
+        for live in self._processes:
+            live.reach = reach
         self._free = threading.Semaphore(processes)
         self._choosing = threading.Lock()
         self.recordings = Recordings()

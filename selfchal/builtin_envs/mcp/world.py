@@ -31,7 +31,7 @@ class Servers:
         arguments = tool.bind(args, kwargs)
         if isinstance(arguments, str):
             return refused(arguments), "", None
-        if fault := _find_unsendable(arguments):
+        if fault := find_unsendable(arguments):
             return refused(f"{name}: {fault}"), "", None
         server, before = self.servers[tool.server], states[tool.server]
         answer, after = server.call(before, tool.listed.name, arguments, reads=not tool.spec.writes)
@@ -100,7 +100,7 @@ def _as_text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _find_unsendable(arguments: Mapping[str, Json]) -> str | None:
+def find_unsendable(arguments: Mapping[str, Json]) -> str | None:
     """Why the arguments cannot be sent as JSON text; None where they can."""
     try:
         json.dumps(arguments, allow_nan=False, ensure_ascii=False).encode("utf-8")

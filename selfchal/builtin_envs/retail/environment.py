@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from selfchal.builtin_envs.retail.generate import shop
 from selfchal.builtin_envs.retail.heldout import shop_tasks
-from selfchal.builtin_envs.retail.toolsets import COMPAT, FIXED, TAU2
+from selfchal.builtin_envs.retail.toolsets import find_toolset
 from selfchal.builtin_envs.service.environment import ServiceEnvironment
 from selfchal.builtin_envs.service.sources import Domain
 from selfchal.builtin_envs.tables.database import Database
@@ -32,7 +32,7 @@ RETAIL = Domain(
     name="retail",
     tables=("orders", "products", "users"),
     splits=("test", "train", "dev"),
-    toolsets={"compat": COMPAT, "fixed": FIXED, "tau2": TAU2},
+    find_toolset=find_toolset,
     generate=shop,
     own_tasks=shop_tasks,
     policy=Path(__file__).with_name("policy.md"),

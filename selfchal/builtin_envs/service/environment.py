@@ -60,7 +60,7 @@ class ServiceEnvironment:
     def __init__(self, config: ServiceConfig) -> None:
         self._config = config
         self._profile = config.profile or ("compat" if config.data else "fixed")
-        self._toolset = self.domain.toolsets[self._profile]
+        self._toolset = self.domain.find_toolset(self._profile)
         self._source = source(self.domain, self._profile, config.data and config.data.expanduser())
         self._targets: dict[str, str] = {}
 

@@ -27,7 +27,7 @@ class Domain:
     name: str
     tables: tuple[str, ...]
     splits: tuple[str, ...]  # of tau-bench
-    toolsets: Mapping[str, Toolset]
+    find_toolset: Callable[[str], Toolset]  # by profile
     generate: Callable[[int], dict[str, dict[str, Row]]]
     own_tasks: Callable[[Database, Toolset, int], list[RawTask]]
     policy: Path
@@ -63,7 +63,7 @@ def source(domain: Domain, profile: str, data: Path | None) -> Source:
 
 def _make_own(domain: Domain, profile: str) -> Source:
     database = _make_own_world(domain)
-    make = cache(partial(domain.own_tasks, database, domain.toolsets[profile], SEED))
+    make = cache(partial(domain.own_tasks, database, domain.find_toolset(profile), SEED))
     return Source(database, domain.policy.read_text(encoding="utf-8"), {"test": make})
 
 
@@ -79,7 +79,7 @@ def _read_tau_bench(domain: Domain, profile: str, data: Path) -> Source:
     tasks: dict[str, Callable[[], Sequence[RawTask]]]
     tasks = {split: cache(partial(files.read_tasks, folder, split)) for split in present}
     if domain.paper_split and "test" in tasks:
-        tasks["paper"] = cache(partial(_find_changing, tasks["test"], database, domain.toolsets[profile]))
+        tasks["paper"] = cache(partial(_find_changing, tasks["test"], database, domain.find_toolset(profile)))
     return Source(database, files.read_policy(folder), tasks)
 
 

@@ -220,7 +220,7 @@ def check_difference(world: TableWorld, database: Database, start: dict[tuple[An
 def test_random_calls(name: str, profile: str) -> None:
     domain: Domain = DOMAINS[name]
     database, known = small_world(name)
-    toolset = domain.toolsets[profile]
+    toolset = domain.find_toolset(profile)
     pristine = whole_text({table: dict(database.rows(table)) for table in domain.tables})
     start = leaves(json.loads(pristine))
     call = st.one_of(
@@ -270,7 +270,7 @@ def test_random_calls(name: str, profile: str) -> None:
 @pytest.mark.parametrize("name", DOMAINS)
 def test_what_a_caller_gave_or_got_is_not_the_worlds(name: str) -> None:
     database, _ = small_world(name)
-    world = TableWorld(database, DOMAINS[name].toolsets["compat"])
+    world = TableWorld(database, DOMAINS[name].find_toolset("compat"))
     user_id = next(iter(database.rows("users")))
     row = world.call("get_user_details", (user_id,), {}).value
     row["name"]["first_name"] = "Mallory"
@@ -285,7 +285,7 @@ def test_what_a_caller_gave_or_got_is_not_the_worlds(name: str) -> None:
 
 def test_a_row_changed_back_is_no_change() -> None:
     database, _ = small_world("retail")
-    world = TableWorld(database, RETAIL.toolsets["compat"])
+    world = TableWorld(database, RETAIL.find_toolset("compat"))
     user_id, user = next(iter(database.rows("users").items()))
     start = world.digest()
     world.call("modify_user_address", (user_id, "1", "", "", "", "", ""), {})
@@ -297,7 +297,7 @@ def test_a_row_changed_back_is_no_change() -> None:
 
 def test_fork_and_origin_go_their_own_ways() -> None:
     database, _ = small_world("retail")
-    world = TableWorld(database, RETAIL.toolsets["compat"])
+    world = TableWorld(database, RETAIL.find_toolset("compat"))
     user_id = next(iter(database.rows("users")))
     world.call("modify_user_address", (user_id, "1", "", "", "", "", ""), {})
     copy = world.fork()
@@ -312,7 +312,7 @@ def test_fork_and_origin_go_their_own_ways() -> None:
 def test_a_read_row_and_the_row_that_is_changed_are_copies_of_their_own() -> None:
     """A loaded row is written out once and copied from that: no copy may reach the row or another copy."""
     database, _ = small_world("retail")
-    one, other = (TableWorld(database, RETAIL.toolsets["fixed"]) for _ in range(2))
+    one, other = (TableWorld(database, RETAIL.find_toolset("fixed")) for _ in range(2))
     user_id, user = next(iter(database.rows("users").items()))
     address = dict(user["address"])
     one.call("get_user_details", (user_id,), {}).value["address"]["city"] = "read"
@@ -342,11 +342,11 @@ def test_the_order_of_keys_is_no_difference() -> None:
 def test_a_remembered_answer_is_that_of_the_very_same_arguments_and_tools() -> None:
     """1, 1.0 and True are equal in Python, and one database may be offered with other tools."""
     database, _ = small_world("retail")
-    world = TableWorld(database, RETAIL.toolsets["fixed"])
+    world = TableWorld(database, RETAIL.find_toolset("fixed"))
     for _ in range(2):
         answers = [world.call("get_user_details", (value,), {}).value for value in (1, 1.0, True)]
         assert [answer.rpartition("not ")[2] for answer in answers] == ["1", "1.0", "True"]
-    other = TableWorld(database, RETAIL.toolsets["compat"])
+    other = TableWorld(database, RETAIL.find_toolset("compat"))
     assert other.call("get_user_details", (1,), {}).value != answers[0]
 
 

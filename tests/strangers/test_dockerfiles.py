@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfchal.audit.dockerfiles import adds_from_network, list_images
+from selfchal.strangers.dockerfiles import adds_from_network, list_images
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from selfchal.audit.dockerfiles import adds_from_network, list_images
 from selfchal.core.errors import SandboxUnavailableError
+from selfchal.strangers.dockerfiles import adds_from_network, list_images
 
 BUILD_SECONDS = 600.0
 _MEMORY = 2 * 2**30  # bytes
@@ -55,6 +55,22 @@ class TaskContainer:
         finally:
             timer.cancel()
         return None if time.monotonic() - started >= seconds else code
+
+    def ask(self, command: list[str], seconds: float) -> tuple[int, str] | None:
+        """Run a command; its exit code and the beginning of its output, None where it ran too long."""
+        api = self._container.client.api
+        name = api.exec_create(self._container.id, command)["Id"]
+        timer = threading.Timer(seconds, self._kill)
+        timer.start()
+        started, kept = time.monotonic(), b""
+        try:
+            for chunk in api.exec_start(name, stream=True):
+                kept += chunk[: _MOST_READ - len(kept)]
+        finally:
+            timer.cancel()
+        if time.monotonic() - started >= seconds:
+            return None
+        return api.exec_inspect(name)["ExitCode"], kept.decode("utf-8", "replace")
 
     def _kill(self) -> None:
         from docker.errors import APIError
@@ -185,7 +201,7 @@ def open_engine(network: bool) -> Iterator[ContainerEngine]:
         import docker
     except ImportError:
         raise SandboxUnavailableError(
-            "--run needs the extra docker: pip install 'selfchal[docker]'"
+            "containers need the extra docker: pip install 'selfchal[docker]'"
         ) from None
     try:
         client = docker.from_env(timeout=int(_MOST_PATIENCE))

@@ -1,36 +1,33 @@
-"""Reads folders and JSON files of strangers: regular files alone, so many, so large, and no link followed."""
+"""Reads folders and files of strangers: regular files alone, so many, so large, and no link followed."""
 
 from __future__ import annotations
 
-import json
 import os
 import stat
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
-from selfchal.audit.task_sets import AuditError
-from selfchal.core.world import Json
-from selfchal.text_files import explain_unreadable
+from selfchal.core.errors import SelfchalError
 
-MOST_BYTES = 64 * 2**20  # of a file of tasks, unpacked
 MOST_TEXT_BYTES = 2**20  # of a script, an instruction, a Dockerfile
 MOST_FILES = 20_000  # of a folder that is walked
 _DEEPEST = 12  # folders within each other
-_GZIP = b"\x1f\x8b"
+
+
+class TooManyFilesError(SelfchalError):
+    """A folder holds more than is read."""
 
 
 def list_files(folder: Path) -> dict[str, Path]:
     """The regular files below a folder by their path within it, in order. Links are left out.
 
-    Raises AuditError where there are more than ``MOST_FILES``.
+    Raises TooManyFilesError where there are more than ``MOST_FILES``.
     """
     found: dict[str, Path] = {}
     for path in _walk(folder, _DEEPEST):
         found[path.relative_to(folder).as_posix()] = path
         if len(found) > MOST_FILES:
-            raise AuditError(f"{folder} holds more than {MOST_FILES:,} files; name a smaller folder")
+            raise TooManyFilesError(f"{folder} holds more than {MOST_FILES:,} files; name a smaller folder")
     return dict(sorted(found.items()))
 
 
@@ -70,34 +67,3 @@ def read_strange_bytes(path: Path, most: int) -> bytes | None:
             return None
         data = file.read(most + 1)
     return data if len(data) <= most else None
-
-
-def read_json_file(path: Path) -> Json:
-    """The value of a JSON file that the user named, packed by gzip or not. Raises AuditError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise AuditError(f"cannot read {path}: {explain_unreadable(error)}") from error
-    if data.startswith(_GZIP):
-        data = _unpack(data, path)
-    if len(data) > MOST_BYTES:
-        raise AuditError(f"{path} has more than {MOST_BYTES:,} bytes, the most that are read")
-    try:
-        return json.loads(data, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise AuditError(f"{path} is nested too deeply to be read") from None
-    except ValueError as error:
-        raise AuditError(f"{path} is no JSON: {error}") from error
-
-
-def _unpack(data: bytes, path: Path) -> bytes:
-    unpacking = zlib.decompressobj(wbits=31)  # 31: gzip
-    try:
-        return unpacking.decompress(data, MOST_BYTES + 1)
-    except zlib.error as error:
-        raise AuditError(f"{path} is a damaged gzip file: {error}; fetch it again") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")

@@ -1,0 +1,1 @@
+"""Programs that are run and never imported: by another Python, in processes of their own."""
