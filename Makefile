@@ -5,6 +5,9 @@
 # make test-all     every test and benchmark in full size, hours; go on after a stop with the same command
 # make fix          ruff's fixes and its formatting
 # make docs         the pages of the documentation that the program writes itself
+# make site         the documentation as a site, into site/; fails on a broken link or a page that nothing names
+# make pictures     the pictures of `selfchal view` in docs/pictures, of two small runs; needs Chromium
+# make results      the tables and pictures of the documentation that rest on stored results
 #
 # PYTHON=python3.12 chooses the interpreter (3.11 to 3.13), VENV=/some/where the place of its environment,
 # STEPS="soak fuzz" the steps of test-all, WORKERS=4 how many processes run tests side by side,
@@ -21,7 +24,7 @@ PYTEST := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # wrote unless this forbids it; without that, collecting takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-fast test-pythons test-all fix lint docs clean
+.PHONY: quickstart test test-fast test-pythons test-all fix lint docs site results pictures clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/selfchal run examples/quickstart.yaml --resume
@@ -51,6 +54,16 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/python scripts/write_docs.py
 
+# An environment of its own, for the site needs no torch.
+site: $(VENV)-site/installed
+	NO_MKDOCS_2_WARNING=1 $(VENV)-site/bin/mkdocs build
+
+results: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/write_results.py
+
+pictures: $(VENV)/installed-dev
+	$(BIN)/python scripts/view_pictures.py runs/pictures docs/pictures
+
 # torch comes first, by a script of its own: pip alone would fetch gigabytes of CUDA onto a laptop.
 $(VENV)/installed: pyproject.toml scripts/install_torch.py
 	$(PYTHON) scripts/check_python.py
@@ -64,5 +77,10 @@ $(VENV)/installed-dev: $(VENV)/installed examples/selfchal-library/pyproject.tom
 	$(BIN)/python -m pip install --quiet -e '.[dev]' -e examples/selfchal-library -e examples/selfchal-reinforce
 	touch $@
 
+$(VENV)-site/installed: pyproject.toml
+	test -x $(VENV)-site/bin/python || $(PYTHON) -m venv $(VENV)-site
+	$(VENV)-site/bin/python -m pip install --quiet -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-site site runs build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """Measures the judge: how many planted faults does it find, how many sound tasks does it refuse?
 
-    python benchmarks/planted_faults.py            # writes the table in docs/judging.md
+    python benchmarks/planted_faults.py            # writes the table in docs/results/judge.md
     python benchmarks/planted_faults.py --each 10 --environment retail --show 5
     python benchmarks/planted_faults.py --fault "detail removed from the instruction" --base-url http://…/v1
 
@@ -27,7 +27,7 @@ from reading_settings import NOTHING, Row, add_options, is_unsure, judge_in_sett
 
 import selfchal
 
-DOCS = Path(__file__).parent.parent / "docs" / "judging.md"
+DOCS = Path(__file__).parent.parent / "docs" / "results" / "judge.md"
 START, END = "<!-- planted faults: start -->", "<!-- planted faults: end -->"
 ENVIRONMENTS = ("calculation", "web_browsing", "retail", "airline")
 

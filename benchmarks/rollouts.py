@@ -31,6 +31,7 @@ from selfchal.core.episode import Episode
 from selfchal.core.model import Generation, Sampling
 from selfchal.core.scene import Scene
 from selfchal.pipeline.context import RunContext
+from selfchal.pipeline.environments import scene_of_test
 from selfchal.pipeline.test_sets import held_out
 from selfchal.rollout.rollout import Rollout
 
@@ -53,7 +54,7 @@ def measure(context: RunContext, tasks: int, samples: int, single: int, repeats:
             torch.manual_seed(0)
             chosen = [task for task in held_out(context)[:tasks] for _ in range(samples)][:episodes]
             started = time.perf_counter()
-            play([context.scene(task) for task in chosen])
+            play([scene_of_test(task, context.sole.measured_config) for task in chosen])
             rates[name] = max(rates[name], episodes / (time.perf_counter() - started))
     return rates
 

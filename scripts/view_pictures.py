@@ -1,9 +1,9 @@
 """Takes the pictures of docs/view.md: pages of `selfchal view` over two runs, light, dark, narrow.
 
-python scripts/view_pictures.py RUNS docs/pictures
+python scripts/view_pictures.py RUNS docs/pictures      `make pictures` does it with runs/pictures
 
-Needs Chromium, and playwright from `pip install -e '.[test]'`. RUNS is a folder that holds two runs which
-measured before and after; pages name it as it is given here.
+Needs Chromium, and playwright from `pip install -e '.[test]'`. RUNS is a folder for two small runs of the
+quick start, which are made there, or gone on with; pages name it as it is given here.
 """
 
 from __future__ import annotations
@@ -18,8 +18,28 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
+import selfchal
+
 WIDE, NARROW = {"width": 1100, "height": 760}, {"width": 390, "height": 760}
 READY = "html[data-ready=yes]"
+QUICKSTART = Path(__file__).parents[1] / "examples" / "quickstart.yaml"
+SMALL = (
+    "challenge.tasks=24",
+    "challenge.proposals=96",
+    "trainer.steps=4",
+    "trainer.tasks_per_step=6",
+    "trainer.group_size=4",
+    "trainer.warmup_steps=0",
+    "rollout.batch=48",
+    "evaluation.samples=2",
+)
+
+
+def make_runs(folder: Path) -> None:
+    """Two runs that differ in their seed, too small to show a gain."""
+    for seed in (0, 1):
+        manifest = selfchal.load_manifest(QUICKSTART, [*SMALL, f"run.name=small{seed}", f"run.seed={seed}"])
+        selfchal.run(manifest, folder / f"small{seed}", resume=True)
 
 
 def take_pictures(browser: Any, address: str, out: Path) -> None:
@@ -31,7 +51,9 @@ def take_pictures(browser: Any, address: str, out: Path) -> None:
     page.locator("#runs tbody a").first.click()
     page.wait_for_selector(READY)
     run = page.url
-    page.locator("#head .note").wait_for(state="detached")  # until the index is made
+    while page.locator("#head .note").count():  # until the index is made
+        page.reload()
+        page.wait_for_selector(READY)
     _take(page, out / "view_run.png")
     page.locator("#charts").scroll_into_view_if_needed()
     page.locator("#charts .u-over").first.hover()
@@ -92,6 +114,7 @@ def main() -> int:
         return 2
     out = Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
+    make_runs(Path(sys.argv[1]))
     command = [sys.executable, "-m", "selfchal", "view", sys.argv[1]]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:

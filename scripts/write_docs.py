@@ -1,6 +1,6 @@
 """Writes the documentation that the program can write itself: docs/cli.md, docs/manifest.md,
-docs/reference/api.md, parts of docs/plugins/KIND.md, and the examples in README.md, docs/plugins.md,
-docs/write_a_trainer.md and docs/tutorial/your-tools.md.
+docs/reference/, parts of docs/plugins/KIND.md, and the examples in README.md, docs/plugins.md,
+docs/write_a_trainer.md and docs/tutorial/.
 
 python scripts/write_docs.py           write them
 python scripts/write_docs.py --check   exit 1 when they are not what the program prints
@@ -20,6 +20,7 @@ from typing import Any, Union, get_args, get_origin
 import click
 import docs_api
 import docs_plugins
+import docs_reference
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -150,14 +151,18 @@ def _cut_out(code: str, names: list[str]) -> str:
 ROOT = Path(__file__).parents[1]
 _EXAMPLE = re.compile(r"<!-- begin (\S+) -->.*?<!-- end -->", re.DOTALL)
 TUTORIAL = ROOT / "docs" / "tutorial" / "your-tools.md"
+ONE_GPU = ROOT / "docs" / "tutorial" / "one-gpu.md"
 PAGES: dict[Path, Callable[[], str]] = {
     ROOT / "docs" / "cli.md": cli_page,
     ROOT / "docs" / "manifest.md": manifest_page,
     docs_api.PAGE: docs_api.api_page,
+    docs_reference.METRICS_PAGE: docs_reference.metrics_page,
+    docs_reference.STORE_PAGE: docs_reference.store_page,
     **docs_plugins.list_pages(),
     ROOT / "docs" / "plugins.md": lambda: with_examples(ROOT / "docs" / "plugins.md"),
     ROOT / "docs" / "write_a_trainer.md": lambda: with_examples(ROOT / "docs" / "write_a_trainer.md"),
     TUTORIAL: lambda: with_examples(TUTORIAL),
+    ONE_GPU: lambda: with_examples(ONE_GPU),
     ROOT / "README.md": lambda: with_examples(ROOT / "README.md"),
 }
 

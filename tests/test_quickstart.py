@@ -1,4 +1,4 @@
-"""The README's first command to its end, with the network cut: what a newcomer sees.
+"""The quick start to its end, with the network cut: what a newcomer sees.
 
 Fewer tasks and updates than the README's; ``make test-all`` runs it whole.
 """

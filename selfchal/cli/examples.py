@@ -22,22 +22,32 @@ def examples(name: str, out: Path | None) -> None:
 
     For example: selfchal examples quickstart --out quickstart.yaml
     """
-    known = find_examples()
     if not name:
-        _list(known)
+        _list(find_examples())
         return
+    example = find_example(name)
+    if out is None:
+        say(example.read_text(encoding="utf-8"), nl=False)
+        return
+    write_example(example, out)
+
+
+def find_example(name: str) -> Path:
+    """The file of an example. Raises ManifestError, with the nearest name, where there is none."""
+    known = find_examples()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         meant = f"did you mean {near[0]!r}? " if near else ""
         raise ManifestError(f"there is no example {name!r}; {meant}See them with: selfchal examples")
-    text = known[name].read_text(encoding="utf-8")
-    if out is None:
-        say(text, nl=False)
-        return
+    return known[name]
+
+
+def write_example(example: Path, out: Path) -> None:
+    """Write it and say what comes next. Raises ManifestError where something is there already."""
     if out.exists():
-        raise ManifestError(f"{out} is there already; choose another place with --out")
-    out.write_text(text, encoding="utf-8")
-    say(f"Wrote {out}" if known[name].suffix == ".py" else f"Wrote {out}. Now:\n  selfchal run {out}")
+        raise ManifestError(f"{out} is there already; choose another place")
+    out.write_text(example.read_text(encoding="utf-8"), encoding="utf-8")
+    say(f"Wrote {out}" if example.suffix == ".py" else f"Wrote {out}. Now:\n  selfchal run {out}")
 
 
 def _list(known: dict[str, Path]) -> None:

@@ -24,6 +24,7 @@ from selfchal.core.errors import SelfchalError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("selfchal.cli.run:run", "Run a manifest: challenge, judge, train, evaluate, report."),
+    "init": ("selfchal.cli.init:init", "Put an example into a folder, ready to be run."),
     "examples": (
         "selfchal.cli.examples:examples",
         "List the examples, manifests and Python files, or write one.",
@@ -86,7 +87,7 @@ class LazyGroup(SuggestingGroup):
 def cli(plugin_files: tuple[Path, ...]) -> None:
     """Make an LLM agent better at your tools, with tasks that it writes itself, each proven by running code.
 
-    Start here: selfchal examples quickstart --out quickstart.yaml; selfchal run quickstart.yaml
+    Start here: selfchal init quickstart; selfchal run quickstart.yaml
     """
     if plugin_files:
         from selfchal.plugins.plugin_files import use_plugin_files

@@ -31,6 +31,19 @@ def test_an_example_is_printed_or_written_and_never_over_another_file(selfchal: 
     assert "selfchal run" not in selfchal("examples", "heartbeat", "--out", tmp_path / "heartbeat.py").out
 
 
+def test_init_puts_an_example_into_a_folder_ready_to_be_checked(
+    selfchal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "Now:\n  selfchal run quickstart.yaml" in selfchal("init", "quickstart").out
+    assert Path("quickstart.yaml").read_text() == find_examples()["quickstart"].read_text()
+    assert selfchal("init", "one_gpu/retail_grpo", "new/folder").code == 0
+    assert Path("new/folder/retail_grpo.yaml").exists()
+    again = selfchal("init", "quickstart")
+    assert (again.code, "is there already" in again.err) == (2, True)
+    assert "did you mean 'quickstart'?" in selfchal("init", "quikstart").err
+
+
 def test_a_wrong_name_tells_the_nearest(selfchal: Any) -> None:
     ended = selfchal("examples", "paper/retial_grpo")
     assert (ended.code, "did you mean 'paper/retail_grpo'?" in ended.err) == (2, True)

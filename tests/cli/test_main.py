@@ -34,7 +34,7 @@ def test_help_answers_in_under_0_4_seconds_and_imports_nothing_heavy() -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert done.stdout.splitlines()[-1] == "[]"
-    assert "Start here: selfchal examples quickstart" in done.stdout
+    assert "Start here: selfchal init quickstart" in done.stdout
     assert min(seconds) < 0.4
 
 

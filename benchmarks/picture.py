@@ -1,20 +1,18 @@
-"""Draws a run as one SVG picture: every way to use the model before and after, and the learning curve.
+"""Draws a stored run as one SVG picture: every way to use the model before and after, and the learning curve.
 
-python scripts/picture.py runs/quickstart docs/quickstart.svg
+Used by write_results.py.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from pathlib import Path
 
+from selfchal.core.world import Json
 from selfchal.pipeline.test_sets import count_tasks, list_measured
 from selfchal.report.charts import CURVE_HEIGHT, CURVE_WIDTH, Bar, Curve, curves_of, score_bars
-from selfchal.report.gather import Findings, gather
 
-WIDTH, ROW, LABELS, BARS = 900, 30, 235, 270
+WIDTH, ROW, LABELS, BARS = 900, 30, 255, 260
 RIGHT = LABELS + BARS + 110
 STYLE = """
 text { font: 14px system-ui, sans-serif; fill: #1b1f24 } .dim { fill: #5b6470; font-size: 12px }
@@ -27,19 +25,19 @@ text { font: 14px system-ui, sans-serif; fill: #1b1f24 } .dim { fill: #5b6470; f
 """
 
 
-def picture(run: Findings) -> str:
-    """The whole SVG."""
-    ((name, results),) = list_measured(run.results)
-    bars = score_bars(results)
+def draw(results: Mapping[str, Json], rewards: Mapping[str, Sequence[float]]) -> str:
+    """The whole SVG, of a run's results and of the reward of each update by stage of training."""
+    ((name, part),) = list_measured(results)
+    bars = score_bars(part)
     height = 70 + ROW * len(bars)
-    title = f"{count_tasks(name, run.results)} {name}, share solved (95 % intervals)"
+    title = f"{count_tasks(name, results)} {name}, share solved (95 % intervals)"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -6 {WIDTH + 20} {height + 6}" role="img" '
         f'aria-label="Before and after training, and the reward over updates">',
         f"<style>{STYLE}</style>",
         f'<text class="head" x="0" y="20">{escape(title)}</text>',
         *(line for i, bar in enumerate(bars) for line in _bar(bar, 44 + ROW * i)),
-        *_read_rewards(run, height),
+        *_draw_rewards(rewards, height),
         "</svg>\n",
     ]
     return "\n".join(parts)
@@ -58,14 +56,9 @@ def _bar(bar: Bar, y: int) -> Iterator[str]:
     yield f'<text x="{LABELS + BARS + 8}" y="{middle + 5}">{100 * bar.value:.1f} %</text>'
 
 
-def _read_rewards(run: Findings, height: int) -> Iterator[str]:
+def _draw_rewards(rewards: Mapping[str, Sequence[float]], height: int) -> Iterator[str]:
     """The training reward of every round, one below the other."""
-    found = [
-        (stage, curve)
-        for stage, metrics in run.curves.items()
-        for curve in curves_of(metrics)
-        if curve.label == "reward"
-    ]
+    found = [(stage, curve) for stage, values in rewards.items() for curve in curves_of({"reward": values})]
     space = (height - 40) / max(len(found), 1)
     for number, (stage, curve) in enumerate(found):
         yield from _draw_curve(stage, curve, 20 + number * space, space - 50)
@@ -82,15 +75,3 @@ def _draw_curve(stage: str, curve: Curve, y: float, height: float) -> Iterator[s
     yield "</g>"
     ends = f"{curve.first:.2f} at first, {curve.last:.2f} after {curve.updates} updates"
     yield f'<text class="dim" x="{RIGHT}" y="{y + height + 32}">{ends}</text>'
-
-
-def main() -> int:
-    if len(sys.argv) != 3:
-        print(__doc__, file=sys.stderr)
-        return 2
-    Path(sys.argv[2]).write_text(picture(gather(Path(sys.argv[1]))), encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
