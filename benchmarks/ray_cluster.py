@@ -4,8 +4,8 @@ python benchmarks/ray_cluster.py
 
 Needs Linux, root and `ip`. A small run of the seedling is made in one process, then on the cluster
 undisturbed, then while nodes are lost: at the start of every stage the link of one worker node is cut, or
-the node is killed with -9, in turns, and a new node takes its place. All three must come to the same proposals,
-episodes and weights. Prints what happened when, and seconds; exits with 1 where anything differs.
+the node is killed with -9, in turns, and a new node takes its place. All three must come to the same
+proposals, episodes and weights. Prints what happened when, and seconds; exits with 1 where anything differs.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 PROVISIONAL = frozenset(
     {
         "Attempt",
+        "MakesRoom",
         "Prices",
         "Progress",
         "ProposalScene",
@@ -30,8 +31,10 @@ PROVISIONAL = frozenset(
         "Trial",
         "TurnStream",
         "open_context",
+        "pausing_update",
         "seed_of",
         "task_id",
+        "updating",
     }
 )
 TESTING: dict[str, Sequence[str]] = {

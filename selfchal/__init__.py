@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from selfchal.core.task import Task, TestTask, task_id
     from selfchal.core.trainer import Progress, Trainer, Training
     from selfchal.core.turns import TurnStream
+    from selfchal.core.updating import MakesRoom, pausing_update, updating
     from selfchal.core.watcher import RunInfo, Watcher
     from selfchal.core.world import Call, Change, ToolHost, ToolResult, ToolSpec, World
     from selfchal.pipeline.manifest import Manifest
@@ -100,6 +101,7 @@ __all__ = [
     "HeldOut",
     "Level",
     "Limits",
+    "MakesRoom",
     "Manifest",
     "ManifestError",
     "Message",
@@ -161,12 +163,14 @@ __all__ = [
     "open_model",
     "open_run",
     "open_sandbox",
+    "pausing_update",
     "play",
     "run",
     "seed_of",
     "small_environment",
     "task_id",
     "tool",
+    "updating",
     "using_environment",
 ]
 
@@ -237,6 +241,7 @@ _NAMES_BY_MODULE = {
     "selfchal.core.task": ("Task", "TestTask", "task_id"),
     "selfchal.core.trainer": ("Progress", "Trainer", "Training"),
     "selfchal.core.turns": ("TurnStream",),
+    "selfchal.core.updating": ("MakesRoom", "pausing_update", "updating"),
     "selfchal.core.watcher": ("RunInfo", "Watcher"),
     "selfchal.core.world": ("Call", "Change", "ToolHost", "ToolResult", "ToolSpec", "World"),
     "selfchal.pipeline.manifest": ("Manifest",),

@@ -81,8 +81,8 @@ class RayEngine:
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = str(error.__cause__ or error).splitlines()[0]  # a refused token is told there
             raise EngineError(
-                f"no Ray cluster can be used at {address or 'this machine'}: {reason}. `ray status` shows what "
-                "there is; without engine.address Ray is started here"
+                f"no Ray cluster can be used at {address or 'this machine'}: {reason}. `ray status` shows "
+                "what there is; without engine.address Ray is started here"
             ) from error
         self._started_ray = True
 

@@ -17,6 +17,16 @@ from selfchal.core.model import Generation, Sampling
 Json = Any
 
 
+def choose_seeds(prompts: Sequence[Sequence[int]], seed: int) -> list[int]:
+    """A seed of 31 bits a prompt: another one for each time that the same prompt comes."""
+    seen: Counter[tuple[int, ...]] = Counter()
+    seeds = []
+    for prompt in map(tuple, prompts):
+        seeds.append(stream(seed, prompt, seen[prompt]) >> 33)
+        seen[prompt] += 1
+    return seeds
+
+
 @dataclass(frozen=True)
 class Completions:
     """``context`` is the most ids of a conversation."""
@@ -27,15 +37,15 @@ class Completions:
 
     def generate(self, model: str, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         """One request a prompt, so that the samples of a group have seeds of their own."""
-        seen: Counter[tuple[int, ...]] = Counter()
-        bodies = []
-        for prompt in map(tuple, prompts):
-            bodies.append(self._build_body(model, prompt, sampling, seen[prompt]))
-            seen[prompt] += 1
-        return self.endpoint.map(self._ask, bodies)
+        asked = zip(prompts, choose_seeds(prompts, sampling.seed), strict=True)
+        return self.endpoint.map(lambda one: self.ask(model, one[0], sampling, one[1]), list(asked))
+
+    def ask(self, model: str, prompt: Sequence[int], sampling: Sampling, seed: int) -> Generation:
+        """One turn. ``seed`` has 31 bits, which every server takes; that of ``sampling`` has no say."""
+        return self._ask(self._build_body(model, prompt, sampling, seed))
 
     def _build_body(
-        self, model: str, prompt: Sequence[int], sampling: Sampling, occurrence: int
+        self, model: str, prompt: Sequence[int], sampling: Sampling, seed: int
     ) -> dict[str, Json]:
         return {
             "model": model,
@@ -43,7 +53,7 @@ class Completions:
             "max_tokens": min(sampling.max_tokens, self.context - len(prompt)),
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "seed": stream(sampling.seed, prompt, occurrence) >> 33,  # 31 bits: what every server takes
+            "seed": seed,
             "stop": [*sampling.stop, *self.renderer.stops],
             "stop_token_ids": sorted(self.renderer.ends),
             "include_stop_str_in_output": True,

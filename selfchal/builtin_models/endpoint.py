@@ -51,6 +51,10 @@ class Patience:
     most: float = 30.0
 
 
+class UnansweredError(ModelError):
+    """No whole answer came, however often it was tried: the server may be gone, and another may answer."""
+
+
 class Endpoint:
     """JSON in, JSON out. Raises ModelError for what another try cannot mend, or did not."""
 
@@ -100,9 +104,13 @@ class Endpoint:
         """What ``read`` makes of the answer."""
         return self._request("GET", path, None, read, ANSWER_BYTES)
 
+    def get_text(self, path: str) -> str:
+        """The body of the answer, whatever it is; what is no UTF-8 in it is replaced."""
+        return self._request("GET", path, None, str, ANSWER_BYTES, as_json=False)
+
     def command(self, path: str, body: Mapping[str, Json]) -> None:
         """A request that is answered by being done."""
-        self._request("POST", path, body, _return_whole, ANSWER_BYTES, is_json=False)
+        self._request("POST", path, body, _return_whole, ANSWER_BYTES, as_json=False)
 
     def find_unreachable(self, path: str) -> str:
         """Why every request for text to this path would fail; empty where one would be answered. One try.
@@ -136,16 +144,19 @@ class Endpoint:
         read: Callable[[Json], Result],
         limit: int,
         *,
-        is_json: bool = True,
+        as_json: bool = True,
     ) -> Result:
-        """What ``read`` makes of the answer, asked for again while what is wrong may pass."""
+        """What ``read`` makes of the answer, asked for again while what is wrong may pass; ``read`` is given
+        JSON, or the text of the body."""
         url = f"{self.base_url}{path}"
         content = None if body is None else json.dumps(body).encode()
         for attempt in range(self._patience.retries + 1):
             try:
                 answer = self._hide_key(self._transport.request(method, url, content, limit))
                 self._check_status(url, answer)
-                return read(self._decode(url, answer.body) if is_json else None)
+                return read(
+                    self._decode(url, answer.body) if as_json else answer.body.decode(errors="replace")
+                )
             except RetryableError as error:
                 wrong, pause = self._clean(str(error)), self._choose_pause(attempt, error.wait)
             except PromptRefusedError as error:
@@ -154,7 +165,7 @@ class Endpoint:
                 self.ledger.count_retry()
                 self._closing.wait(pause)
         tries, last = self._patience.retries + 1, wrong.removesuffix(".")
-        raise ModelError(
+        raise UnansweredError(
             f"{url} did not answer in {tries} {'try' if tries == 1 else 'tries'}; last: {last}. "
             "Is the server up, and is the address right?"
         )

@@ -1,116 +1,122 @@
-"""vLLM and the trained weights side by side: when vLLM has older weights, and how it gets new ones.
+"""vLLM servers and the trained weights side by side: when the servers sleep, and when they get new weights.
 
-Heavy: imports torch and transformers; vLLM itself only for an engine in this process.
+Heavy: imports torch and transformers.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from selfchal.builtin_models import loading
 from selfchal.builtin_models.config import TransformersConfig, VllmConfig
+from selfchal.builtin_models.fleet import NO_WEIGHTS, Fleet, Member, Weights
+from selfchal.builtin_models.fleet_stream import FleetStream, Voice
 from selfchal.builtin_models.loaded_model import load_into
 from selfchal.builtin_models.rendering import Renderer, make_renderer
 from selfchal.builtin_models.saved_model import SourceConfigs
+from selfchal.builtin_models.server_metrics import SamplingMeter
+from selfchal.builtin_models.vllm_options import free_cached_memory, limit_share, list_origins
+from selfchal.builtin_models.vllm_server import Server
+from selfchal.builtin_models.weight_push import NoWeights, OverNccl, ThroughDirectory
 from selfchal.builtin_models.weight_sources import check_source
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Sampling
 
-
-class Backend(Protocol):
-    """Where vLLM runs. All methods return when it is done; all raise ModelError."""
-
-    @property
-    def fresh(self) -> bool:
-        """True when it was started just now, with the weights of ``path``."""
-        ...
-
-    @property
-    def context(self) -> int: ...
-
-    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]: ...
-
-    def load_weights(self, directory: Path) -> None: ...
-
-    def load_adapter(self, directory: Path) -> None:
-        """From now on sample through this adapter."""
-        ...
-
-    def reset_cache(self) -> None:
-        """Empty the prefix cache."""
-        ...
-
-    def sleep(self) -> None: ...
-
-    def wake(self) -> None: ...
-
-    def close(self) -> None: ...
+KEEPING, DISCARDING = 1, 2  # vLLM's levels of sleep, by what becomes of the weights
 
 
 @dataclass
 class LoadedVllm:
-    """``network`` and ``source`` are None where nothing is trained.
-
-    ``stale``: vLLM has other weights than the network.
-    """
+    """``network`` and ``source`` are None where nothing is trained, ``fleet`` where nothing is sampled."""
 
     config: VllmConfig
     renderer: Renderer
     tokenizer: PreTrainedTokenizerBase
-    backend: Backend
     network: Any
     source: SourceConfigs | None
-    weights_directory: Path
-    stale: bool
-    asleep: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    fleet: Fleet | None = None
+    directory: Path | None = None  # a temporary one, through which weights travel
+    updating: bool = False
+    meter: SamplingMeter = field(default_factory=SamplingMeter)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.config.concurrency * self.config.server_count, "turn")
+
+    @property
+    def samplers(self) -> Fleet:
+        """The servers, which may be asked now. Raises ModelError."""
+        if self.fleet is None:
+            raise ModelError("this process takes part in training alone: the first one samples")
+        if self.updating and self.config.sleep:
+            raise ModelError("the model is being updated: nothing is sampled until end_update")
+        return self.fleet
 
     @property
     def context(self) -> int:
-        return min(self.config.context or self.backend.context, self.backend.context)
+        known = self.fleet.context if self.fleet else loading.max_positions(self.config.path)
+        return min(self.config.context or known, known)
 
-    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        with self.lock:
-            if self.asleep:
-                self.backend.wake()
-                self.asleep = False
-            if self.stale:
-                self._send_weights()
-                self.stale = False
-        return self.backend.generate(prompts, sampling)
+    @property
+    def adapted(self) -> bool:
+        return self.config.lora is not None and self.config.train
 
-    def _send_weights(self) -> None:
-        self.save(self.weights_directory)
-        if self.config.lora is not None:
-            self.backend.load_adapter(self.weights_directory)
-        else:
-            self.backend.load_weights(self.weights_directory)
+    def speak(self, *, adapted: bool) -> Voice:
+        return Voice(self.samplers, self._pool, adapted)
+
+    def generate(
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, adapted: bool
+    ) -> list[Generation]:
+        return self.speak(adapted=adapted).generate(prompts, sampling)
+
+    def stream(self, sampling: Sampling) -> FleetStream:
+        return FleetStream(self.speak(adapted=self.adapted), sampling)
 
     def reset_cache(self) -> None:
-        """vLLM's sums depend on what else is in a batch, so the last bit is not promised even so."""
-        with self.lock:
-            if not self.asleep:  # asleep, its cache is gone anyway
-                self.backend.reset_cache()
+        """vLLM's sums depend on what else is in a batch, so the last bit is not promised even so. A server
+        that somebody else runs, and that is not trained, need not have the endpoint for it."""
+        if self.config.train or not self.config.servers:
+            self.samplers.reset_caches()
+
+    def measure_sampling(self) -> dict[str, float]:
+        if self.fleet is None:
+            return {}
+        return self.meter.measure(self.fleet.read_metrics(), self.fleet.busy, self.fleet.lost)
 
     def trained(self) -> Any:
         if self.network is None:
             raise ModelError("model.train is false, so there is nothing here to train. Remove that line.")
-        with self.lock:
-            if self.config.sleep and not self.asleep:
-                self.backend.sleep()
-                self.asleep = True
         return self.network
 
+    def begin_update(self) -> None:
+        self.updating = True
+        if self.fleet is None:
+            return
+        if not self.config.sleep:
+            # Servers may sample on meanwhile: with whole weights, and not with half of an update.
+            self.fleet.prepare()
+            return
+        # All weights change with an update, so those that vLLM has need not be kept. Under LoRA what it has
+        # stays what it is, and would have to be read from the disk each time.
+        level = KEEPING if self.adapted else DISCARDING
+        self.fleet.sleep(level, keeps_weights=level == KEEPING)
+
+    def end_update(self) -> None:
+        """Asleep until something is sampled: what follows may be another update, or the end."""
+        self.updating = False
+        if self.config.sleep:
+            free_cached_memory(self.network)
+
     def on_weights_updated(self) -> None:
-        self.stale = self.network is not None
+        if self.fleet is not None and self.network is not None:
+            self.fleet.version += 1
 
     def save(self, directory: Path) -> None:
         if self.source is None:
@@ -119,60 +125,64 @@ class LoadedVllm:
 
     def load(self, directory: Path) -> None:
         if self.network is None:
-            self.backend.load_weights(directory)
+            fleet = self.samplers
+            fleet.weights, fleet.version = (
+                ThroughDirectory(_write_nothing, directory, False),
+                fleet.version + 1,
+            )
             return
         load_into(self.network, directory, adapted=self.config.lora is not None)
         self.on_weights_updated()
 
     def close(self) -> None:
-        self.backend.close()
-        if self.config.weights_directory is None:
-            shutil.rmtree(self.weights_directory, ignore_errors=True)
+        if self.fleet is not None:
+            self.fleet.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def open_vllm(config: VllmConfig) -> LoadedVllm:
+def open_vllm(config: VllmConfig, *, samples: bool) -> LoadedVllm:
+    """Load the weights, and with ``samples`` start or find the servers. Raises ModelError."""
     loading.silence_transformers()
     path = loading.expand_home(config.path)
     check_source(path)
+    origins = list_origins(config, path) if samples else []
     tokenizer = loading.load_tokenizer(path)
-    ends = loading.end_ids(path, tokenizer)
-    renderer = make_renderer(tokenizer, ends, config)
+    renderer = make_renderer(tokenizer, loading.end_ids(path, tokenizer), config)
     network, source = None, None
     if config.train:
         shared = {"path", "device", "dtype", "lora", "quantization", "gradient_checkpointing"}
         same = TransformersConfig.model_validate(config.model_dump(include=shared))
         network = loading.load_network(same, path=path, tokenizer=tokenizer)
         source = SourceConfigs.read(path, network, adapted=config.lora is not None)
-    backend = _open_backend(config, path, renderer)
-    given = config.weights_directory
-    weights_directory = given.expanduser() if given else Path(tempfile.mkdtemp(prefix="selfchal-weights-"))
-    # A running server may hold what an earlier run left there; a fresh adapter is in no engine yet.
-    stale = network is not None and (config.lora is not None or not backend.fresh)
-    return LoadedVllm(config, renderer, tokenizer, backend, network, source, weights_directory, stale)
+    loaded = LoadedVllm(config, renderer, tokenizer, network, source)
+    if samples:
+        members = [Member(origin) for origin in origins]
+        limit_share(origins, config, network)
+        loaded.fleet = Fleet(members, lambda address: Server(address, renderer), _choose_weights(loaded))
+        # A running server may hold what an earlier run left there; a fresh adapter is in no server yet.
+        unknown = config.train and (config.lora is not None or config.servers)
+        try:
+            loaded.fleet.open(NO_WEIGHTS if unknown else 0)
+        except BaseException:
+            loaded.close()
+            raise
+    return loaded
 
 
-def _open_backend(config: VllmConfig, path: str, renderer: Renderer) -> Backend:
-    if config.server is not None:
-        from selfchal.builtin_models.vllm_server import ServerBackend
-
-        return ServerBackend(config.server, renderer, concurrency=config.concurrency)
-    dtype = str(loading.pick_dtype(config.dtype, loading.pick_device(config.device))).removeprefix("torch.")
-    options: dict[str, Any] = {"dtype": dtype, "enable_prefix_caching": True, "trust_remote_code": False}
-    options |= {"max_model_len": config.context} if config.context is not None else {}
-    if config.lora is not None:
-        options |= {"enable_lora": True, "max_lora_rank": _read_allowed_rank(config.lora.r)}
-    if config.sleep:
-        options["enable_sleep_mode"] = True
-    options |= config.engine
-    if config.python is not None:
-        from selfchal.builtin_models.vllm_server import start_server
-
-        return start_server(config.python, path, options, renderer, concurrency=config.concurrency)
-    from selfchal.builtin_models.vllm_engine import EngineBackend
-
-    return EngineBackend(path, options, renderer)
+def _write_nothing(directory: Path) -> None:
+    """For weights that lie in their directory already."""
 
 
-def _read_allowed_rank(rank: int) -> int:
-    """vLLM takes these ranks alone; a smaller adapter fits in a larger slot."""
-    return next((size for size in (8, 16, 32, 64, 128, 256, 320, 512) if size >= rank), rank)
+def _choose_weights(loaded: LoadedVllm) -> Weights:
+    config = loaded.config
+    if loaded.network is None:
+        return NoWeights()
+    if config.push == "nccl":
+        return OverNccl(loaded.network, config.tensor_parallel)
+    if config.weights_directory is None:
+        loaded.directory = Path(tempfile.mkdtemp(prefix="selfchal-weights-"))
+    directory = loaded.directory or config.weights_directory
+    assert directory is not None
+    return ThroughDirectory(loaded.save, directory.expanduser(), loaded.adapted)

@@ -8,5 +8,7 @@ TRAIN = tuple(Requirement(module, "selfchal[train]") for module in ("torch", "tr
 LORA = Requirement("peft", "selfchal[peft]", when=lambda config: config.lora is not None)
 QUANTISED = Requirement("bitsandbytes", "bitsandbytes", when=lambda config: config.quantization is not None)
 VLLM = Requirement(
-    "vllm", "selfchal[vllm]", when=lambda config: config.server is None and config.python is None
+    "vllm",
+    "selfchal[vllm]",
+    when=lambda config: (not config.servers and config.python is None) or config.push == "nccl",
 )

@@ -1,25 +1,24 @@
-"""The model ``vllm``: vLLM samples, and the same weights in this process are trained.
+"""The model ``vllm``: vLLM servers sample, and the same weights in this process are trained.
 
-Three places to sample: an engine in this process, a server that this model starts from another Python
-environment (``python``), or one that runs already (``server``). After an update the new weights, or
-the LoRA adapter, travel through a directory and vLLM loads them in place; its caches are emptied.
-Light: everything heavy comes in when it is made.
+The servers are started here (on ``gpus``, with ``python``), or run already (``servers``). Each turn is a
+request of its own. After an update the new weights, or the LoRA adapter, are sent to every server before it
+is asked again. Light: everything heavy comes in when it is made.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
 
 from selfchal.builtin_models.config import VllmConfig
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
 from selfchal.builtin_models.weight_sources import find_source_obstacle
-from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.model import Capability, Generation, Message, Model, Sampling, Stream
 from selfchal.core.requirement import Requirement
-from selfchal.core.turns import TurnStream
 
 
 class VllmModel:
@@ -31,15 +30,16 @@ class VllmModel:
 
     @classmethod
     def find_obstacle(cls, config: VllmConfig) -> str:
-        return find_source_obstacle(config.path)
+        return _find_shared_gpu(config) or find_source_obstacle(config.path)
 
     @classmethod
     def find_unreachable(cls, config: VllmConfig) -> str:
-        if config.server is None:
+        if not config.servers:
             return ""
         from selfchal.builtin_models.endpoint import find_unreachable
 
-        return find_unreachable(f"{config.server.rstrip('/').removesuffix('/v1')}/v1", "/completions")
+        roots = [server.rstrip("/").removesuffix("/v1") for server in config.servers]
+        return "; ".join(filter(None, (find_unreachable(f"{root}/v1", "/completions") for root in roots)))
 
     @classmethod
     def provides(cls, config: VllmConfig) -> frozenset[Capability]:
@@ -48,18 +48,24 @@ class VllmModel:
 
     @classmethod
     def frozen_config(cls, config: VllmConfig) -> VllmConfig | None:
-        """A second engine without weights to train; none where a running server takes the trained ones."""
-        if config.server is not None:
+        """A second server without weights to train; none where running servers take the trained ones, or the
+        GPUs are full. Under LoRA nobody asks for it: the first weights are still there."""
+        if config.lora is not None:
+            return config
+        if config.servers or config.gpus or config.sleep:
             return None
-        return config.model_copy(
-            update={"train": False, "sleep": False, "lora": None, "weights_directory": None}
-        )
+        return config.model_copy(update={"train": False, "weights_directory": None})
 
-    def __init__(self, config: VllmConfig) -> None:
-        """Load the weights and start or find vLLM. Raises ModelError."""
+    @classmethod
+    def make_follower(cls, config: VllmConfig) -> Self:
+        """The weights alone: the first process of a team starts and asks the servers."""
+        return cls(config, samples=False)
+
+    def __init__(self, config: VllmConfig, *, samples: bool = True) -> None:
+        """Load the weights and start or find the servers. Raises ModelError."""
         from selfchal.builtin_models.loaded_vllm import open_vllm
 
-        self._loaded = open_vllm(config)
+        self._loaded = open_vllm(config, samples=samples)
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
         return list(self._loaded.renderer.prompt(tuple(messages)))
@@ -71,7 +77,13 @@ class VllmModel:
         return self._loaded.renderer.encode(text)
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        return self._loaded.generate(prompts, sampling)
+        return self._loaded.generate(prompts, sampling, adapted=self._loaded.adapted)
+
+    def stream(self, sampling: Sampling) -> Stream:
+        return self._loaded.stream(sampling)
+
+    def reset_cache(self) -> None:
+        self._loaded.reset_cache()
 
     @property
     def context_length(self) -> int:
@@ -79,17 +91,28 @@ class VllmModel:
 
     @property
     def network(self) -> Any:
-        """The trained weights. With ``sleep``, vLLM frees its memory from here to the next ``generate``."""
         return self._loaded.trained()
+
+    def starting_model(self) -> Model | None:
+        """With LoRA the weights below the adapter, from the same servers; None where all are trained."""
+        if not self._loaded.adapted:
+            return None
+        from selfchal.builtin_models.starting_vllm import StartingVllm
+
+        return StartingVllm(self._loaded)
+
+    def measure_sampling(self) -> dict[str, float]:
+        return self._loaded.measure_sampling()
+
+    def begin_update(self) -> None:
+        """With ``sleep``, the servers free their memory until the first sample after ``end_update``."""
+        self._loaded.begin_update()
+
+    def end_update(self) -> None:
+        self._loaded.end_update()
 
     def on_weights_updated(self) -> None:
         self._loaded.on_weights_updated()
-
-    def stream(self, sampling: Sampling) -> TurnStream:
-        return TurnStream(self.generate, sampling)
-
-    def reset_cache(self) -> None:
-        self._loaded.reset_cache()
 
     def save(self, directory: Path) -> None:
         self._loaded.save(directory)
@@ -100,3 +123,19 @@ class VllmModel:
     def close(self) -> None:
         """Stop what was started."""
         self._loaded.close()
+
+
+def _find_shared_gpu(config: VllmConfig) -> str:
+    """A GPU that a server would take from a process of the training: known where a launcher says how many
+    there are, or where ``device`` names it."""
+    if config.sleep or not config.train or config.device == "cpu":
+        return ""
+    several = int(os.environ.get("LOCAL_WORLD_SIZE", os.environ.get("WORLD_SIZE", "1")))
+    named = config.device.removeprefix("cuda:")
+    trains = set(range(several)) if several > 1 else {int(named)} if named.isdigit() else set()
+    if shared := sorted(trains & set(config.gpus)):
+        return (
+            f"gpus: training runs on GPU {', '.join(map(str, shared))} itself; name others, or share by "
+            "turns (sleep: true)"
+        )
+    return ""

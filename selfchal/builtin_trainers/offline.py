@@ -13,6 +13,7 @@ from selfchal.builtin_trainers.rollouts import TaskSampler
 from selfchal.core.episode import Episode, Group
 from selfchal.core.model import Generation, Message, Model
 from selfchal.core.trainer import Training
+from selfchal.core.updating import pausing_update
 
 _LONGEST_END = 8  # ids: one in chat templates, a few where a turn ends with text
 
@@ -136,7 +137,8 @@ class CheckpointCallback:
         if due and not self.training.off_policy:
             network.eval()
             self.training.model.on_weights_updated()
-            metrics |= validate(self.training, state, self.options.validation_samples)
+            with pausing_update(self.training.model):
+                metrics |= validate(self.training, state, self.options.validation_samples)
             network.train()
         self.training.progress.log(state.step, metrics)
         if due:

@@ -12,6 +12,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -27,6 +28,7 @@ from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.rollouts import TaskSampler, collect_groups, rollout_metrics, sampler_for
 from selfchal.core.episode import Episode, Group
 from selfchal.core.trainer import Training
+from selfchal.core.updating import updating
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,9 @@ def train(algorithm: Algorithm[P], training: Training) -> None:
         unpack(*checkpoint, state, optimizer, *extra)
 
     def learn_from(batch: PolicyBatch, step: int) -> dict[str, float]:
-        return update(algorithm, optimizer, reference, batch, step)
+        # The leader has made room before it asks for this; a follower gives back what it used.
+        with nullcontext() if team.is_rank0 else updating(training.model):
+            return update(algorithm, optimizer, reference, batch, step)
 
     learn = team.together(learn_from)
     if not team.is_rank0:
@@ -208,7 +212,8 @@ def _make_step(
     batch = algorithm.choose(groups)
     if batch is not None:
         state.zero_signal, state.learnt = 0, state.learnt + 1
-        metrics |= learn(batch, state.step)
+        with updating(training.model):
+            metrics |= learn(batch, state.step)
         training.model.on_weights_updated()
     else:
         state.zero_signal += 1

@@ -22,6 +22,7 @@ from selfchal.builtin_trainers.forward import score
 from selfchal.builtin_trainers.offline import OfflineOptions
 from selfchal.builtin_trainers.trl_runner import Job, OurSchedule, Sizes, preserving_network, run
 from selfchal.core.episode import Episode
+from selfchal.core.updating import updating
 
 
 class _Sft(OurSchedule, SFTTrainer):  # type: ignore[misc]  # TRL has no types
@@ -76,8 +77,9 @@ def prefer(
     network = job.training.model.network
     arguments = partial(DPOConfig, max_length=None, precompute_ref_log_probs=True, **fields)
     with preserving_network(network):
-        chosen = _compute_logprobs(network, [pair[0] for pair in pairs])
-        rejected = _compute_logprobs(network, [pair[1] for pair in pairs])
+        with updating(job.training.model):
+            chosen = _compute_logprobs(network, [pair[0] for pair in pairs])
+            rejected = _compute_logprobs(network, [pair[1] for pair in pairs])
         checkpoint = job.training.progress.latest()
         rows = [
             {
@@ -109,7 +111,8 @@ def tell_apart(
     arguments = partial(KTOConfig, max_length=None, precompute_ref_log_probs=True, **fields)
     with preserving_network(network):
         mixed = mix_episodes(episodes, job.training.seed)
-        own_scores, other_scores = (_compute_logprobs(network, some) for some in (episodes, mixed))
+        with updating(job.training.model):
+            own_scores, other_scores = (_compute_logprobs(network, some) for some in (episodes, mixed))
         checkpoint = job.training.progress.latest()
         rows = [
             {

@@ -25,6 +25,7 @@ from selfchal.builtin_trainers.checkpoint import Best, TrainState, unpack, valid
 from selfchal.builtin_trainers.offline import CheckpointCallback, OfflineOptions, Schedule, order, updates
 from selfchal.builtin_trainers.optim import is_adapted, rate_fraction
 from selfchal.core.trainer import Training
+from selfchal.core.updating import updating
 
 REFERENCE = "ref"  # what TRL calls the adapter it adds
 
@@ -117,7 +118,8 @@ def run(
         trl.rate_at = lambda done: rate_fraction(Schedule.of(options, job.steps), start + done + 1)
         trl.remove_callback(PrinterCallback)
         trl.add_callback(_Reports(job, checkpoint))
-        trl.train()
+        with updating(job.training.model):
+            trl.train()
 
 
 class OurSchedule:

@@ -50,6 +50,7 @@ class Episode:
     seconds: float = 0.0
     environment: str = ""
     cut_turns: list[int] = field(default_factory=list)  # which of the agent's turns max_tokens cut, from 0
+    weights_version: int | None = None  # that sampled its first turn, where the model counts (Generation)
 
     def to_json(self) -> dict[str, Json]:
         # not asdict: it copies every token, and thousands of episodes are stored

@@ -49,8 +49,10 @@ class Generation:
 
     ``logprobs`` are those of the distribution that was sampled from at temperature 1 (greedy
     decoding: of the unscaled model). ``finished`` is False when ``max_tokens`` cut it. ``refused`` says why
-    an endpoint would not answer this prompt (its filter, its context); nothing was sampled then. Whatever
-    any model writes comes in a generation, so lone surrogates in ``text`` are replaced here.
+    an endpoint would not answer this prompt (its filter, its context); nothing was sampled then.
+    ``weights_version`` counts the changes of the weights in this process, for models that are sampled while
+    they are trained; None where nobody counts. Whatever any model writes comes in a generation, so lone
+    surrogates in ``text`` are replaced here.
     """
 
     ids: tuple[int, ...]
@@ -58,6 +60,7 @@ class Generation:
     text: str
     finished: bool
     refused: str = ""
+    weights_version: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", replace_surrogates(self.text))
@@ -94,7 +97,8 @@ class Stream(Protocol):
         """Sample on for a while; the turns that ended, in a fixed order.
 
         None may have, but every turn ends after finitely many calls. Depends on nothing but weights,
-        sampling, and who joined with what before which call.
+        sampling, and who joined with what before which call. Where servers sample, which turns end at a call
+        depends on their clocks; what a turn says does not.
         """
 
 
@@ -149,7 +153,10 @@ class SharesStart(Protocol):
 
 @runtime_checkable
 class TrainableModel(Model, Protocol):
-    """A model whose weights can be trained in this process (Capability.GRADIENTS)."""
+    """A model whose weights can be trained in this process (Capability.GRADIENTS).
+
+    One that must make room for an update is told when by ``begin_update`` and ``end_update`` (MakesRoom).
+    """
 
     @property
     def network(self) -> Any:

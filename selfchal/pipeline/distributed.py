@@ -1,8 +1,8 @@
 """Several processes of one run, as torchrun or ``accelerate launch`` start them.
 
 The first process does all that a single one does. The others, the followers, hold the same model and only
-take part when the trainer trains. They have no store, sandbox or environment. Without such a launcher
-nothing here does anything.
+take part when the trainer trains. They have no store, sandbox or environment, and start no server that
+samples. Without such a launcher nothing here does anything.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def follow(manifest: Manifest) -> None:
 
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    model = manifest.model.make()
+    model = manifest.model.make_follower()
     trainer = manifest.trainer
     try:
         while _broadcast(None) == TRAIN:

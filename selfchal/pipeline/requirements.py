@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from selfchal.core.errors import PluginError
@@ -68,6 +68,12 @@ def find_frozen_config(plugin: type[Any], config: Any) -> Any | None:
     be none beside it. The same options where a class says nothing of it."""
     find = getattr(plugin, "frozen_config", None)  # a model need not have it
     return config if find is None else find(config)
+
+
+def find_follower(plugin: type[Any]) -> Callable[[Any], Any]:
+    """How a model is made of its options where it only trains: the class itself where it says nothing."""
+    make: Callable[[Any], Any] = getattr(plugin, "make_follower", plugin)  # a model need not have it
+    return make
 
 
 def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:

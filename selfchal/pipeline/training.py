@@ -15,6 +15,7 @@ from selfchal.core.errors import TrainingError
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
 from selfchal.core.trainer import Collect, Trainer, Training
+from selfchal.core.updating import MeasuresSampling
 from selfchal.pipeline.budget import find_exhausted
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
@@ -156,7 +157,8 @@ class Recorder:
         return bool(exhausted)
 
     def log(self, step: int, metrics: Metrics) -> None:
-        read = read_metrics(step, metrics)
+        sampled = self.model.measure_sampling() if isinstance(self.model, MeasuresSampling) else {}
+        read = read_metrics(step, {**sampled, **metrics})
         if self.every and step % self.every == 0:
             write_whole(self.directory / f"point_{step:06d}", self.save_model)
         self.context.store.put_metrics(self.stage, step, read)

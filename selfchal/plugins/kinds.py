@@ -57,6 +57,9 @@ class _Optional(Protocol):
     def frozen_config(cls, config: Any) -> Any: ...
 
     @classmethod
+    def make_follower(cls, config: Any) -> Any: ...
+
+    @classmethod
     def prices(cls, config: Any) -> Any: ...
 
     @classmethod

@@ -21,7 +21,15 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.rollout.scene_host import Asked, Begun, Ended
 
 MOST_LOSSES = 3  # workers that one scene may lose, or one task of the judge
-KEPT_HERE = ("messages", "ids", "mask", "logprobs", "seconds", "cut_turns")  # of an episode
+KEPT_HERE = (
+    "messages",
+    "ids",
+    "mask",
+    "logprobs",
+    "seconds",
+    "cut_turns",
+    "weights_version",
+)  # of an episode
 
 
 class WorkerLostError(EngineError):

@@ -180,6 +180,8 @@ class _Live:
         episode = self.episode
         if not generation.finished:
             episode.cut_turns.append(sum(message.role == "assistant" for message in episode.messages))
+        if self.generation is None:
+            episode.weights_version = generation.weights_version
         episode.ids += generation.ids
         episode.mask += [1] * len(generation.ids)
         episode.logprobs += generation.logprobs

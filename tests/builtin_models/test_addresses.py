@@ -108,7 +108,7 @@ def test_no_option_of_the_model_is_repeated_where_it_is_wrong() -> None:
 
 def test_the_address_of_a_vllm_server_is_held_to_the_same() -> None:
     with pytest.raises(ValidationError, match="api_key_env") as caught:
-        VllmConfig(path="m", server="http://user:sesame@127.0.0.1:8000")
+        VllmConfig(path="m", servers=("http://user:sesame@127.0.0.1:8000",))
     assert "sesame" not in str(caught.value)
 
 

@@ -44,6 +44,7 @@ import re, sys
 from pathlib import Path
 from selfchal.builtin_models import chat
 from selfchal.builtin_models.endpoint import Endpoint, Patience
+from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
 
 def peak():
@@ -54,8 +55,8 @@ before = peak()
 try:
     prompt = chat.write_prompt([Message("user", "Say hello.")])
     chat.Chat(endpoint, "max_tokens").generate("m", [prompt], Sampling(max_tokens=10))
-except Exception as error:
-    print(type(error).__name__, error)
+except ModelError as error:
+    print("ModelError", error)
 print("KiB", peak() - before)
 """
 LONG = json.dumps(chat_answer("a" * 100_000_000)).encode()

@@ -73,7 +73,7 @@ def test_the_request_has_the_key_and_goes_where_text_will_be_asked_for(
     with serving(NO_PROMPT) as server:
         assert ask(server.url, api_key_env="DESK_KEY") == ""
         assert ask(server.url, tokenizer="somewhere") == ""
-        assert VllmModel.find_unreachable(VllmConfig(path=".", server=server.url)) == ""
+        assert VllmModel.find_unreachable(VllmConfig(path=".", servers=(server.url,))) == ""
     assert [(one.path, one.body) for one in server.requests] == [
         ("/v1/chat/completions", {}),
         ("/v1/completions", {}),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.builtin_models.vllm_model import VllmModel
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Capability, Message, Sampling
+from selfchal.core.updating import updating
 from tests.builtin_models.conftest import Make, example_server
 from tests.builtin_models.talks import go_on, plain_logprobs, prompts
 from tests.builtin_models.tiny import write_model
@@ -76,7 +78,7 @@ def served(make_model: Make, lora: Any) -> Iterator[DevServer]:
 
 
 def connect(served: DevServer, tiny: Path, **options: Any) -> VllmModel:
-    return VllmModel(VllmConfig.model_validate({"path": str(tiny), "server": served.url, **options}))
+    return VllmModel(VllmConfig.model_validate({"path": str(tiny), "servers": [served.url], **options}))
 
 
 def disturb(model: VllmModel) -> None:
@@ -133,13 +135,33 @@ def test_memory_goes_to_and_fro(served: DevServer, tiny_path: Any, lora: Any) ->
     model.generate(talks, SAMPLING)
     served.commands.clear()
     model.generate(talks, SAMPLING)
-    assert served.paths == []
     assert model.network is model.network
-    assert served.paths == ["/sleep?level=1"]
-    model.on_weights_updated()
+    assert served.paths == [], "nobody but the loop knows when an update begins"
+    level, load = (1, "/v1/load_lora_adapter") if lora else (2, "/collective_rpc")
+    with updating(model):
+        assert served.paths == [f"/sleep?level={level}"]
+        with pytest.raises(ModelError, match="being updated"):
+            model.generate(talks, SAMPLING)
+        disturb(model)
+    with updating(model):
+        assert served.paths == [f"/sleep?level={level}"], "one that sleeps is not sent to sleep again"
     model.generate(talks, SAMPLING)
-    assert served.paths[:2] == ["/sleep?level=1", "/wake_up"], "awake before new weights come"
-    assert len(served.paths) == 4
+    woken = ["/wake_up?tags=weights", load, "/reset_prefix_cache", "/wake_up?tags=kv_cache"]
+    assert served.paths == [f"/sleep?level={level}", *woken]
+    model.close()
+
+
+def test_discarded_weights_come_back_though_nothing_changed(
+    served: DevServer, tiny_path: Any, lora: Any
+) -> None:
+    model = connect(served, tiny_path("llama"), lora=lora, sleep=True)
+    talks, greedy = prompts(model, tasks=1), Sampling(temperature=0, max_tokens=12)  # type: ignore[arg-type]
+    before = [one.ids for one in model.generate(talks, greedy)]
+    served.commands.clear()
+    with updating(model):
+        pass
+    assert [one.ids for one in model.generate(talks, greedy)] == before
+    assert ("/collective_rpc" in served.paths) == (lora is None)
     model.close()
 
 
@@ -159,18 +181,78 @@ def test_without_training_nothing_is_held_here(make_model: Make, tiny_path: Any)
     dev.server.shutdown()
 
 
+HERE, AWAY = "http://127.0.0.1:1", "http://10.0.0.2:8000"
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("options", "said"),
     [
-        {"server": "http://x", "python": "/usr/bin/python3"},
-        {"server": "http://x", "engine": {"enforce_eager": True}},
-        {"quantization": "4bit"},
-        {"pyhton": "x"},
+        ({"servers": [HERE], "python": "/usr/bin/python3"}, "leave out python, or servers"),
+        ({"servers": [HERE], "engine": {"enforce_eager": True}}, "leave out engine, or servers"),
+        ({"servers": [HERE], "gpus": [0], "replicas": 1}, "leave out gpus, replicas, or servers"),
+        ({"servers": [HERE, f"{HERE}/v1"]}, "a server is named twice"),
+        ({"servers": ["10.0.0.2:8000"]}, "is no address"),
+        ({"servers": [AWAY]}, "new weights cannot reach http://10.0.0.2:8000"),
+        ({"servers": [AWAY], "sleep": True, "weights_directory": "w"}, "sleep frees a GPU of this machine"),
+        ({"sleep": True, "train": False}, "train is false"),
+        ({"gpus": [1, 1]}, "a GPU is named twice"),
+        ({"gpus": [-1]}, "a number from 0"),
+        ({"gpus": [1, 2, 3], "tensor_parallel": 2}, "gpus names 3"),
+        ({"gpus": [1, 2], "replicas": 4}, "take 4: name 4"),
+        ({"engine": {"tensor-parallel-size": 2}}, "write tensor_parallel"),
+        ({"engine": {"trust_remote_code": True}}, "never run"),
+        ({"push": "nccl"}, "name gpus"),
+        ({"push": "nccl", "gpus": [1], "sleep": True}, "leave out servers, sleep and lora"),
+        ({"quantization": "4bit"}, "add lora"),
+        ({"pyhton": "x"}, "Extra inputs"),
+        ({"server": HERE}, "Extra inputs"),
     ],
 )
-def test_options_that_do_not_go_together(options: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+def test_options_that_do_not_go_together(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(said)):
         VllmConfig.model_validate({"path": "p", **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 1),
+        ({"replicas": 3}, 3),
+        ({"gpus": [4, 5, 6, 7]}, 4),
+        ({"gpus": [4, 5, 6, 7], "tensor_parallel": 2}, 2),
+        ({"servers": [HERE, "http://127.0.0.1:2"]}, 2),
+        ({"servers": [AWAY], "train": False}, 1),
+        ({"servers": [AWAY], "weights_directory": "/shared/weights"}, 1),
+    ],
+)
+def test_how_many_servers_options_ask_for(options: dict[str, Any], count: int) -> None:
+    assert VllmConfig.model_validate({"path": "p", **options}).server_count == count
+
+
+@pytest.mark.parametrize(
+    ("options", "processes", "shared"),
+    [
+        ({"gpus": [1, 2]}, "2", "1"),
+        ({"gpus": [2, 3]}, "2", ""),
+        ({"gpus": [0, 1], "sleep": True}, "2", ""),
+        ({"gpus": [0, 1], "train": False}, "2", ""),
+        ({"gpus": [0, 1], "device": "cpu"}, "2", ""),
+        ({"gpus": [0, 1], "device": "cuda:1"}, None, "1"),
+        ({"gpus": [0, 1]}, None, ""),
+    ],
+)
+def test_a_gpu_that_training_runs_on_is_no_servers(
+    options: dict[str, Any],
+    processes: str | None,
+    shared: str,
+    tiny_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if processes:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+    config = VllmConfig.model_validate({"path": str(tiny_path("llama")), **options})
+    found = VllmModel.find_obstacle(config)
+    assert (f"training runs on GPU {shared} itself" in found) if shared else not found
 
 
 def test_a_python_without_vllm_says_so(tiny_path: Any) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from selfchal.builtin_models.vllm_server import GUARDED
+from selfchal.builtin_models.vllm_process import GUARDED
 
 pytestmark = pytest.mark.torch
 

@@ -145,7 +145,7 @@ SCRIPTED = {"name": "retail"}
         (
             {
                 "environment": {"name": "retail", "user": "react"},
-                "model": {"name": "vllm", "path": "some/model", "server": "http://127.0.0.1:8000"},
+                "model": {"name": "vllm", "path": "some/model", "servers": ["http://127.0.0.1:8000"]},
                 "trainer": {"name": "grpo"},
             },
             "user: model 'vllm' with these options is trained in place",

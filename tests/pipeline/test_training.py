@@ -16,7 +16,7 @@ from selfchal.pipeline.loop import run
 from selfchal.pipeline.manifest import Choice
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watchers
-from tests.pipeline.learner import Empty, Steps, manifest_of
+from tests.pipeline.learner import Empty, Learner, Steps, manifest_of
 
 
 @dataclass
@@ -72,3 +72,23 @@ def test_a_state_that_could_not_be_read_back_is_refused_when_it_is_saved(
     with pytest.raises(TrainingError, match=r"state\['marker'\] is a .*Marker; a checkpoint holds"):
         run_with(save_an_object, tmp_path / "run", process_sandbox)
     assert not list((tmp_path / "run" / "checkpoints").glob("**/step_*"))
+
+
+class Measured(Learner):
+    """Says how much it has sampled since it was asked last."""
+
+    def measure_sampling(self) -> dict[str, float]:
+        return {"sampled_tokens": 7.0, "reward": -1.0}
+
+
+def test_what_a_model_measures_stands_beside_what_a_trainer_logs(
+    tmp_path: Path, process_sandbox: Sandbox
+) -> None:
+    manifest = replace(manifest_of(process_sandbox), model=Choice("learner", Measured, Empty()))
+    with Store.create(tmp_path / "run", manifest.resolved()) as store:
+        run(manifest, store, Watchers())
+        rows = [row for row in store.metrics() if "reward" in row]
+    assert len(rows) == 3
+    assert all(row["sampled_tokens"] == 7 and row["reward"] >= 0 for row in rows), (
+        "the trainer has the last word"
+    )

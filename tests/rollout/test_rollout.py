@@ -3,13 +3,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from selfchal.core.episode import End, Episode
 from selfchal.core.errors import ModelError
-from selfchal.core.model import Message, Sampling
+from selfchal.core.model import Generation, Message, Sampling
 from selfchal.rollout.rollout import Rollout
 from selfchal.testing.scripted import END, ScriptedModel
 
@@ -134,3 +134,14 @@ def test_what_a_scene_raises_is_a_bug_and_is_not_swallowed() -> None:
 
     with pytest.raises(RuntimeError, match="a bug"):
         engine(ScriptedModel(lambda text: "hm")).roll([Broken("a")])
+
+
+def test_an_episode_knows_the_weights_that_its_first_turn_was_sampled_with() -> None:
+    class Counted(ScriptedModel):
+        def _generation(self, text: str, sampling: Sampling) -> Generation:
+            return replace(super()._generation(text, sampling), weights_version=len(self.batches) + 6)
+
+    (episode,) = engine(Counted(lambda text: "hm")).roll([Counting("a", 3)])
+    assert episode.weights_version == 7
+    (episode,) = engine(ScriptedModel(lambda text: "hm")).roll([Counting("a", 3)])
+    assert episode.weights_version is None

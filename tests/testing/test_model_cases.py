@@ -51,6 +51,42 @@ def test_a_sound_model_passes(case: Case) -> None:
     case()
 
 
+class Sleeping(Letters):
+    """Gives up what it says it with for an update."""
+
+    asleep = updating = False
+
+    def begin_update(self) -> None:
+        assert not self.updating
+        self.updating = self.asleep = True
+
+    def end_update(self) -> None:
+        self.updating = False
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        assert not self.updating
+        self.asleep = False
+        return super().generate(prompts, sampling)
+
+
+class Forgetting(Sleeping):
+    def _generation(self, text: str, sampling: Sampling) -> Generation:
+        return super()._generation("nothing" if self.asleep else text, sampling)
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        return Letters.generate(self, prompts, sampling)
+
+
+def test_a_model_takes_back_what_it_gave_up_for_an_update() -> None:
+    rule = "takes back what it gave up for an update"
+    (case,) = [case for case in model_cases(Sleeping) if case.rule == rule]
+    case()
+    (case,) = [case for case in model_cases(Forgetting) if case.rule == rule]
+    with pytest.raises(AssertionError, match="after updates that changed nothing it said 'nothing'"):
+        case()
+    assert rule not in {case.rule for case in model_cases(Letters)}
+
+
 @pytest.mark.torch
 @pytest.mark.slow
 @pytest.mark.parametrize("case", model_cases(load_plugins().find("model", "seedling")), ids=str)

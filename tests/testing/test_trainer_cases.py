@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from selfchal.builtin_trainers.plugin import Dpo, Grpo, Kto, Ppo, Rft, TrlGrpo
 from selfchal.core.model import Capability
 from selfchal.core.trainer import Trainer, Training
+from selfchal.core.updating import updating
 from selfchal.testing.conformance import Case, trainer_cases
 
 pytestmark = pytest.mark.torch
@@ -70,7 +71,8 @@ class Nudge:
             (group,) = training.collect([task], self.group_size(), seed=step)
             worth = [(episode, episode.reward) for episode in group.episodes if episode.reward]
             if worth:
-                self._step(training.model.network, worth)
+                with updating(training.model):
+                    self._step(training.model.network, worth)
                 training.model.on_weights_updated()
             training.progress.log(step, {"rewarded": len(worth)})
             training.progress.save(step, {"step": step})

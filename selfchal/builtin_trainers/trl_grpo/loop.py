@@ -28,6 +28,7 @@ from selfchal.builtin_trainers.trl_runner import Job, OurSchedule, Sizes, preser
 from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.trainer import Training
+from selfchal.core.updating import pausing_update
 
 REWARD = "episode_reward"
 
@@ -80,7 +81,8 @@ def _make_rollouts(job: Job, config: TrlGrpoConfig) -> Any:
         training.model.on_weights_updated()
         tasks = [by_id[task] for task in prompts[:: config.group_size]]
         seed = job.state.sampler.next_seed()
-        groups = training.collect(tasks, config.group_size, seed=seed)
+        with pausing_update(training.model):
+            groups = training.collect(tasks, config.group_size, seed=seed)
         network.train()
         job.extra = rollout_metrics(groups)
         if any(map(has_signal, groups)):

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest.redaction import redact
 from selfchal.pipeline.manifest.sections import ManifestModel
-from selfchal.pipeline.requirements import check_installed, find_needed
+from selfchal.pipeline.requirements import check_installed, find_follower, find_needed
 from selfchal.pipeline.uninterrupted import import_whole
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "engine", "watcher"]
@@ -37,9 +37,18 @@ class Choice:
 
     def make(self) -> Any:
         """The plugin itself. Raises PluginError where something that it requires is not installed."""
+        self._import_needed()
+        return self.plugin(self.config)
+
+    def make_follower(self) -> Any:
+        """A model for a process that only trains: one that holds weights and opens nothing to sample from,
+        where its class makes that difference. Raises PluginError like ``make``."""
+        self._import_needed()
+        return find_follower(self.plugin)(self.config)
+
+    def _import_needed(self) -> None:
         check_installed([(self.plugin, self.config)])
         import_whole(one.module for one in find_needed(self.plugin, self.config))
-        return self.plugin(self.config)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickled as what the manifest says: a class that a function made cannot be looked up in a module."""

@@ -45,10 +45,20 @@ def tiny_network() -> LlamaForCausalLM:
 
 @dataclass
 class TinyModel:
-    """As much of a trainable model as a trainer touches. ``announced`` counts the updates it was told of."""
+    """As much of a trainable model as a trainer touches. ``announced`` counts the updates it was told of when
+    they were made, ``begun`` those that it was told of before."""
 
     network: Any = field(default_factory=tiny_network)
     announced: int = 0
+    begun: int = 0
+    updating: bool = False
+
+    def begin_update(self) -> None:
+        self.begun += 1
+        self.updating = True
+
+    def end_update(self) -> None:
+        self.updating = False
 
     def on_weights_updated(self) -> None:
         self.announced += 1
@@ -160,6 +170,8 @@ def training(
     asked: dict[int, tuple[list[str], int]] = {}
 
     def collect(tasks: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
+        if model.updating:
+            raise TrainingError("collect was called within an update, while the model makes room for it")
         wanted = [task.id for task in tasks], samples
         if asked.setdefault(seed, wanted) != wanted:
             raise TrainingError(f"collect was called with the seed {seed} before, for other tasks")

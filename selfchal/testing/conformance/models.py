@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.core.model import Capability, Generation, Message, Model, Sampling
+from selfchal.core.updating import MakesRoom, updating
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import parse_config
 from selfchal.testing.conformance.case import (
@@ -69,6 +70,10 @@ def model_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> li
         rule = "speaks as before once its weights were saved and loaded"
         cure = "save() writes all weights, load() reads them and drops what is cached."
         cases.append(Case(rule, kit.loads_weights, CaseLevel.SEMANTIC, cure))
+    if issubclass(cls, MakesRoom):
+        rule = "takes back what it gave up for an update"
+        cure = "After end_update(), the next sample needs all that begin_update() freed: take it back there."
+        cases.append(Case(rule, kit.takes_memory_back, CaseLevel.SEMANTIC, cure))
     return [*cases, Case("can be closed", kit.closes, cure="close() may be called again.")]
 
 
@@ -193,6 +198,15 @@ class _Kit:
             demand(self._generate(prompt, greedy) != before, "weights of the other sign say the same")
             model.load(Path(folder))
             demand(self._generate(prompt, greedy) == before, "load() did not bring save() back")
+
+    def takes_memory_back(self) -> None:
+        prompt, greedy = [self.model.render_prompt(TALK)], replace(SHORT, temperature=0.0)
+        before = self._generate(prompt, greedy)
+        for _ in range(2):
+            with updating(self.model):
+                pass
+        said = self._generate(prompt, greedy)
+        demand(said == before, f"after updates that changed nothing it said {said[0].text!r:.80}")
 
     def closes(self) -> None:
         self.model.close()

@@ -36,6 +36,8 @@ def trainer_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
         Case("trains in place, and tells the model and the progress", kit.trains_in_place,
              cure="Step an optimiser over network.parameters(), then call on_weights_updated() and "
                   "progress.log."),
+        Case("says when an update begins", kit.says_when_it_updates,
+             cure="Put `with selfchal.updating(training.model):` around each update, and collect outside."),
         Case("leaves the network as it found it, but for its weights", kit.leaves_the_network,
              cure="Call network.eval() at the end, and leave the sizes and types of its weights alone."),
         Case("logs finite numbers by name", kit.logs_numbers,
@@ -100,6 +102,11 @@ class _Kit:
         steps = [step for step, _ in logged]
         demand(logged, "progress.log was never called")
         demand(steps == list(range(1, len(steps) + 1)), f"the updates were logged as {steps}, not as 1, 2, …")
+
+    def says_when_it_updates(self) -> None:
+        begun = self.undisturbed.model.begun
+        demand(begun, "training changed weights and never said when an update begins")
+        demand(not self.undisturbed.model.updating, "training is over, and the last update has not ended")
 
     def leaves_the_network(self) -> None:
         trained, fresh = self.undisturbed.model.network, _new_model().network

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from selfchal import Capability, hookimpl
+from selfchal import Capability, hookimpl, updating
 
 
 class Options(BaseModel, extra="forbid"):
@@ -43,14 +43,15 @@ class Nudge:
             (group,) = training.collect([task], self.group_size(), seed=step)
             judged = [one for one in group.episodes if one.reward is not None and one.reward == one.reward]
             if judged:
-                ids = torch.tensor([one.ids for one in judged])  # [B, 2]
-                rewards = torch.tensor([one.reward for one in judged])  # [B]
-                logprobs = network(input_ids=ids).logits[:, :-1].log_softmax(-1)  # [B, 1, V]
-                chosen = logprobs.gather(-1, ids[:, 1:, None])[:, 0, 0]  # [B]
-                loss = -(rewards * chosen).mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                with updating(training.model):
+                    ids = torch.tensor([one.ids for one in judged])  # [B, 2]
+                    rewards = torch.tensor([one.reward for one in judged])  # [B]
+                    logprobs = network(input_ids=ids).logits[:, :-1].log_softmax(-1)  # [B, 1, V]
+                    chosen = logprobs.gather(-1, ids[:, 1:, None])[:, 0, 0]  # [B]
+                    loss = -(rewards * chosen).mean()
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
                 training.model.on_weights_updated()
             progress.log(step, {"reward": sum(one.reward for one in judged) / max(1, len(judged))})
             progress.save(step, optimizer.state_dict())

@@ -4,7 +4,7 @@ from tests.plugins.mistakes.mistake import Mistake
 
 LOSS = "loss = -(rewards * chosen).mean()"
 CHOSEN = "chosen = logprobs.gather(-1, ids[:, 1:, None])[:, 0, 0]"
-STEP = "                optimizer.step()\n"
+STEP = "                    optimizer.step()\n"
 LOG = 'progress.log(step, {"reward": sum(one.reward for one in judged) / max(1, len(judged))})'
 SAVE = "progress.save(step, optimizer.state_dict())"
 NEEDS = "needs = frozenset({Capability.TOKEN_IDS, Capability.GRADIENTS})"
@@ -20,13 +20,15 @@ TRAINER = {
     "one pass that gives nothing": Mistake("return type(self)(Options(groups=groups))", "type(self)(Options(groups=groups))", "one_pass(8) gave None"),
     "the loss with the wrong sign": Mistake(LOSS, "loss = (rewards * chosen).mean()", "the log-probability of what earns a reward went"),
     "the reward turned round": Mistake(LOSS, "loss = -((1 - rewards) * chosen).mean()", "the log-probability of what earns a reward went"),
-    "the gradient on observations": Mistake(LOSS, LOSS + "\n                loss = loss + network(input_ids=ids).logits.log_softmax(-1).mean()", "did not write carry gradient"),
+    "the gradient on observations": Mistake(LOSS, LOSS + "\n                    loss = loss + network(input_ids=ids).logits.log_softmax(-1).mean()", "did not write carry gradient"),
     "log-probabilities off by one": Mistake("logits[:, :-1]", "logits[:, 1:]", "carr"),
     "an optimiser over nothing": Mistake("torch.optim.AdamW(network.parameters(), lr=0.01)", "torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.01)", "training changed no weight"),
     "an optimiser that never steps": Mistake(STEP, "", "training changed no weight"),
-    "gradients that are never zeroed away": Mistake("                optimizer.zero_grad()\n", "", "a stop led to other weights"),
+    "gradients that are never zeroed away": Mistake("                    optimizer.zero_grad()\n", "", "a stop led to other weights"),
     "another network trained": Mistake("network, progress = training.model.network, training.progress", "import copy\n        network, progress = copy.deepcopy(training.model.network), training.progress", "training changed no weight"),
     "weights that are not announced": Mistake("                training.model.on_weights_updated()\n", "", "on_weights_updated() was never called"),
+    "updates that are not said": Mistake("with updating(training.model):", "if True:", "never said when an update begins"),
+    "rollouts within an update": Mistake("            (group,) = training.collect([task], self.group_size(), seed=step)\n", "            with updating(training.model):\n                (group,) = training.collect([task], self.group_size(), seed=step)\n", "collect was called within an update"),
     "no metrics": Mistake(LOG, "pass", "progress.log was never called"),
     "updates from 0": Mistake("progress.log(step,", "progress.log(step - 1,", "not as 1, 2"),
     "metrics that are no mapping": Mistake(LOG, "progress.log(step, loss)", "metrics are numbers by name"),
@@ -49,5 +51,5 @@ TRAINER = {
     "a network left in training mode": Mistake("optimizer = torch", "network.train()\n        optimizer = torch", "in training mode"),
     "weights left frozen": Mistake("        for step in range", "        list(network.parameters())[0].requires_grad_(False)\n        for step in range", "no later training can move"),
     "weights of another type": Mistake("        for step in range", "        network.double()\n        for step in range", "torch.float64"),
-    "weights that are shaken": Mistake(STEP, STEP + "                optimizer.param_groups[0]['params'][0].data += 1e-3 * torch.rand(1)\n", "the same seed gave other weights"),
+    "weights that are shaken": Mistake(STEP, STEP + "                    optimizer.param_groups[0]['params'][0].data += 1e-3 * torch.rand(1)\n", "the same seed gave other weights"),
 }  # fmt: skip

@@ -1,0 +1,58 @@
+"""The weights that a LoRA model began with, asked of the same servers: below the adapter that is trained.
+
+It plays users and rates episodes, and takes no second copy of the weights. Light: everything heavy has come
+in with the model itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel
+
+from selfchal.builtin_models.config import VllmConfig
+from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.core.turns import TurnStream
+
+if TYPE_CHECKING:
+    from selfchal.builtin_models.loaded_vllm import LoadedVllm
+
+
+class StartingVllm:
+    """The servers are those of ``loaded``, and are closed with it."""
+
+    name: ClassVar[str] = "vllm"
+    Config: ClassVar[type[BaseModel]] = VllmConfig
+
+    @classmethod
+    def provides(cls, config: Any) -> frozenset[Capability]:
+        return frozenset(Capability) - {Capability.GRADIENTS}
+
+    def __init__(self, loaded: LoadedVllm) -> None:
+        self._loaded = loaded
+
+    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
+        return list(self._loaded.renderer.prompt(tuple(messages)))
+
+    def render_turn(self, generation: Generation, message: Message) -> list[int]:
+        return self._loaded.renderer.turn(generation, message)
+
+    def encode(self, text: str) -> list[int]:
+        return self._loaded.renderer.encode(text)
+
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
+        return self._loaded.generate(prompts, sampling, adapted=False)
+
+    def stream(self, sampling: Sampling) -> TurnStream:
+        return TurnStream(self.generate, sampling)
+
+    def reset_cache(self) -> None:
+        self._loaded.reset_cache()
+
+    @property
+    def context_length(self) -> int:
+        return self._loaded.context
+
+    def close(self) -> None:
+        """The servers are another model's."""
