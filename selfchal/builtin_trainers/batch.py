@@ -44,16 +44,28 @@ def micro_batches(episodes: Sequence[Episode], max_tokens: int) -> list[MicroBat
     Instead of packing, an episode much shorter than the longest begins another batch: padding is never
     more than a quarter, and no kernel needs to know where one episode ends.
     """
-    order = sorted(range(len(episodes)), key=lambda row: (-useful_length(episodes[row]), row))
+    return pack([(episode,) for episode in episodes], max_tokens)
+
+
+def pack(units: Sequence[Sequence[Episode]], max_tokens: int) -> list[MicroBatch]:
+    """The same for ``units`` of k episodes each, whose rows stay together in one batch, in their order.
+
+    ``rows`` and ``row_of_token`` count the episodes of all units from end to end.
+    """
+    lengths = [max(map(useful_length, unit)) for unit in units]
     batches: list[list[int]] = []
-    for row in order:
-        longest = useful_length(episodes[batches[-1][0]]) if batches else 0
-        similar = useful_length(episodes[row]) >= SIMILAR * longest
-        if batches and similar and (len(batches[-1]) + 1) * longest <= max_tokens:
-            batches[-1].append(row)
+    for index in sorted(range(len(units)), key=lambda index: (-lengths[index], index)):
+        longest = lengths[batches[-1][0]] if batches else 0
+        padded = (len(batches[-1]) + 1) * len(units[index]) * longest if batches else 0
+        if batches and lengths[index] >= SIMILAR * longest and padded <= max_tokens:
+            batches[-1].append(index)
         else:
-            batches.append([row])
-    return [_pad(episodes, rows) for rows in batches]
+            batches.append([index])
+    episodes, each = [episode for unit in units for episode in unit], len(units[0]) if units else 0
+    return [
+        _pad(episodes, [index * each + row for index in indices for row in range(each)], lengths[indices[0]])
+        for indices in batches
+    ]
 
 
 def useful_length(episode: Episode) -> int:
@@ -65,8 +77,7 @@ def useful_length(episode: Episode) -> int:
     return last
 
 
-def _pad(episodes: Sequence[Episode], rows: list[int]) -> MicroBatch:
-    longest = useful_length(episodes[rows[0]])
+def _pad(episodes: Sequence[Episode], rows: list[int], longest: int) -> MicroBatch:
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
     mask = torch.zeros(len(rows), longest, dtype=torch.bool)
     rollout_logprobs = torch.zeros(len(rows), longest)

@@ -6,17 +6,20 @@ The state is plain numbers, strings and tensors, so that it loads with ``torch.l
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from selfchal.builtin_trainers.optim import put_back, trainable_copy
+from selfchal.builtin_trainers.optim import IN_FILES, put_back, trainable_copy
 from selfchal.builtin_trainers.rollouts import TaskSampler, explain_zero_signal, judged, mean
 from selfchal.core.errors import TrainingError
-from selfchal.core.trainer import Training
+from selfchal.core.trainer import Progress, Training
+
+WriteFiles = Callable[[Path], None]
 
 
 @dataclass
@@ -86,6 +89,13 @@ class Stateful(Protocol):
     def load_state_dict(self, state: Any) -> None: ...
 
 
+class SavedOptimizer(Stateful, Protocol):
+    @property
+    def write_files(self) -> WriteFiles | None:
+        """Writes a state that several processes hold in parts; None where ``state_dict`` is all of it."""
+        ...
+
+
 class Ending(Protocol):
     """The options of a trainer that concern the end of an update; see ``GrpoConfig``."""
 
@@ -100,7 +110,7 @@ def end_of_step(
     state: TrainState,
     options: Ending,
     metrics: dict[str, float],
-    optimizer: Stateful,
+    optimizer: SavedOptimizer,
     *parts: nn.Module,
 ) -> bool:
     """The end of an update: report it; where a checkpoint is due, validate and save. Was it the last one?
@@ -121,8 +131,31 @@ def end_of_step(
     checked = validate(training, state, options.validation_samples) if due else {}
     progress.log(step, {**metrics, **checked})
     if due:
-        progress.save(step, pack(state, optimizer, *parts))
+        save(progress, pack(state, optimizer, *parts), step, optimizer.write_files)
     return last
+
+
+def save(progress: Progress, packed: Any, step: int, write_files: WriteFiles | None) -> None:
+    """A trainer of somebody's whose progress knows no files is asked for none where there are none."""
+    if write_files is None:
+        progress.save(step, packed)
+    else:
+        progress.save(step, packed, write_files)
+
+
+def read_latest(progress: Progress) -> tuple[int, Any] | None:
+    """The newest checkpoint, and where the optimiser's files are if it has any."""
+    found = progress.latest()
+    if found is not None and IN_FILES in found[1]["optimizer"]:
+        found[1]["optimizer"][IN_FILES] = str(progress.files_of(found[0]))
+    return found
+
+
+def without_best(checkpoint: tuple[int, Any] | None) -> tuple[int, Any] | None:
+    """What a follower needs of it: only the leader keeps the best weights."""
+    if checkpoint is None:
+        return None
+    return checkpoint[0], {**checkpoint[1], "best": {"reward": -math.inf, "step": 0, "weights": {}}}
 
 
 def pack(state: TrainState, optimizer: Stateful, *parts: nn.Module) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from selfchal.builtin_trainers.checkpoint import TrainState, pack, validate
+from selfchal.builtin_trainers.checkpoint import TrainState, WriteFiles, pack, save, validate
 from selfchal.builtin_trainers.optim import Optimisation
 from selfchal.builtin_trainers.rollouts import TaskSampler
 from selfchal.core.episode import Episode, Group
@@ -129,17 +129,25 @@ class CheckpointCallback:
     options: Any  # with checkpoint_every and validation_samples
     steps: int
 
-    def __call__(self, metrics: dict[str, float], optimizer: Any, *, last: bool = False) -> None:
+    def __call__(
+        self,
+        metrics: dict[str, float],
+        optimizer: Any,
+        write_files: WriteFiles | None = None,
+        *,
+        last: bool = False,
+    ) -> None:
         """``last``: no further update is made, although not all have been."""
         state, network = self.state, self.training.model.network
         state.step += 1
         due = last or state.step == self.steps or state.step % self.options.checkpoint_every == 0
         if due and not self.training.off_policy:
+            trains = network.training
             network.eval()
             self.training.model.on_weights_updated()
             with pausing_update(self.training.model):
                 metrics |= validate(self.training, state, self.options.validation_samples)
-            network.train()
+            network.train(trains)
         self.training.progress.log(state.step, metrics)
         if due:
-            self.training.progress.save(state.step, pack(state, optimizer))
+            save(self.training.progress, pack(state, optimizer), state.step, write_files)

@@ -20,12 +20,28 @@ import torch
 from torch import Tensor, nn
 
 from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens, micro_batches
-from selfchal.builtin_trainers.checkpoint import TrainState, end_of_step, restore_best, unpack, validate_start
-from selfchal.builtin_trainers.forward import Scores, score
-from selfchal.builtin_trainers.optim import Optimizer, Reference, frozen_reference, rate_fraction
+from selfchal.builtin_trainers.checkpoint import (
+    Best,
+    TrainState,
+    end_of_step,
+    read_latest,
+    restore_best,
+    unpack,
+    validate_start,
+    without_best,
+)
+from selfchal.builtin_trainers.forward import Scores, is_adapted, score
+from selfchal.builtin_trainers.optim import (
+    Optimizer,
+    Reference,
+    adapter_reference,
+    frozen_reference,
+    rate_fraction,
+)
 from selfchal.builtin_trainers.options import OnPolicyOptions
 from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.rollouts import TaskSampler, collect_groups, rollout_metrics, sampler_for
+from selfchal.builtin_trainers.sharding import find_device
 from selfchal.core.episode import Episode, Group
 from selfchal.core.trainer import Training
 from selfchal.core.updating import updating
@@ -96,7 +112,7 @@ class Preparation:
 
     @property
     def device(self) -> torch.device:
-        return next(self.network.parameters()).device
+        return find_device(self.network)
 
     def micro_batches(self, episodes: Sequence[Episode]) -> tuple[list[MicroBatch], int]:
         """This process's micro-batches on the network's device, and how many of them count."""
@@ -164,23 +180,34 @@ def train(algorithm: Algorithm[P], training: Training) -> None:
     network, extra = training.model.network, [module for module, _ in algorithm.modules]
     team.broadcast_weights(network)
     state = TrainState(sampler_for(training) if team.is_rank0 else TaskSampler((), 0))
-    reference = frozen_reference(network) if options.kl else None
-    checkpoint = team.broadcast(progress.latest() if team.is_rank0 else None)
+    reference = None
+    if options.kl and not is_adapted(network):
+        reference = frozen_reference(network, team, options)
+    latest = read_latest(progress) if team.is_rank0 else None
+    checkpoint = team.broadcast(without_best(latest))
     team.broadcast_weights(network)
-    optimizer = Optimizer(network, options, team, shard=options.parallel == "shard")
+    optimizer = Optimizer(network, options, team, options)
+    if options.kl and is_adapted(network):
+        reference = adapter_reference(optimizer.network)
     for module, learning_rate in algorithm.modules:
         optimizer.add(module, learning_rate)
     if checkpoint is not None:
         unpack(*checkpoint, state, optimizer, *extra)
+    if latest is not None:
+        state.best = Best(**latest[1]["best"])
 
     def learn_from(batch: PolicyBatch, step: int) -> dict[str, float]:
         # The leader has made room before it asks for this; a follower gives back what it used.
         with nullcontext() if team.is_rank0 else updating(training.model):
-            return update(algorithm, optimizer, reference, batch, step)
+            optimizer.release()
+            metrics = update(algorithm, optimizer, reference, batch, step)
+            optimizer.fill()
+            return metrics
 
     learn = team.together(learn_from)
     if not team.is_rank0:
         team.follow()
+        optimizer.end()
         return
 
     progress.total(options.steps)

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict_loader import load as load_parts
+from torch.distributed.checkpoint.state_dict_saver import save as save_parts
 from torch.distributed.tensor import DTensor
 
-from selfchal.builtin_trainers.parallel import Team, like, sharded_copy, whole, whole_weights
+from selfchal.builtin_trainers.parallel import Team
+from selfchal.builtin_trainers.sharding import (
+    WholeWeights,
+    find_compute_type,
+    opened_frozen,
+    shard,
+    shard_frozen,
+    split_like,
+)
 from selfchal.core.errors import TrainingError
 
 Reference = Callable[[], AbstractContextManager[nn.Module]]
+IN_FILES = "in files"  # the key of a state that is in files; its value says where they are
+MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's names
 
 
 class Optimisation(Protocol):
@@ -27,6 +41,19 @@ class Optimisation(Protocol):
     warmup_steps: int
     weight_decay: float
     max_grad_norm: float
+
+
+class Division(Protocol):
+    """The options of a trainer that say how processes divide the network; see ``GrpoConfig``."""
+
+    precision: Any
+    parallel: Any
+    offload: bool
+
+
+def is_sharded(division: Division, team: Team) -> bool:
+    """A process that is alone has nothing to divide."""
+    return division.parallel == "shard" and team.size > 1
 
 
 def rate_fraction(options: Optimisation, step: int) -> float:
@@ -44,18 +71,34 @@ class Optimizer:
 
     Weights of less than float32 have float32 masters that the steps are made on: at a rate of 1e-6
     hardly any step is large enough to move a bfloat16 weight. ``network`` is what to compute the loss
-    with: the model's own, or with ``shard`` this process's part of a sharded copy.
+    with: the model's own, or where a ``division`` shards this process's part of it.
     """
 
-    def __init__(self, network: nn.Module, options: Optimisation, team: Team, *, shard: bool = False) -> None:
-        self.rolls_out, self.options, self.team = network, options, team
-        self.sharded = shard and team.size > 1
-        self.network = sharded_copy(network) if self.sharded else network
+    def __init__(
+        self, network: nn.Module, options: Optimisation, team: Team, division: Division | None = None
+    ) -> None:
+        """``division``: how processes divide the network; None: every one of them holds it whole."""
+        self.options, self.team, self.network = options, team, network
+        self.whole: WholeWeights | None = None
+        self.narrow = {
+            name for name, p in network.named_parameters() if p.requires_grad and p.dtype != torch.float32
+        }
+        if division is not None and is_sharded(division, team):
+            compute = find_compute_type(network, division.precision)
+            self.network = shard(network, compute, offload=division.offload)
+            self.whole = WholeWeights(network, self.network, is_rank0=team.is_rank0)
         self.masters: list[tuple[Tensor, Tensor]] = []
-        weights = [self._make_master(p) for p in self.network.parameters() if p.requires_grad]
+        trained = [(name, p) for name, p in self.network.named_parameters() if p.requires_grad]
+        self.names = [name for name, _ in trained]
+        weights = [self._make_master(weight) for _, weight in trained]
+        # One kernel for all weights where there is a GPU. The default there makes a copy of them all.
+        on_gpu = any(weight.is_cuda for weight in weights)
+        kernel: dict[str, Any] = {"fused": True} if on_gpu else {"foreach": False}
         groups = [{"params": weights, "peak": options.learning_rate}]
-        self.adamw = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
-        self.whole_state = team.together(self._gather_state)
+        self.adamw = torch.optim.AdamW(
+            groups, lr=options.learning_rate, weight_decay=options.weight_decay, **kernel
+        )
+        self._write = team.together(self._write_files)
 
     def _make_master(self, weight: Tensor) -> Tensor:
         if weight.dtype == torch.float32:
@@ -63,9 +106,25 @@ class Optimizer:
         self.masters.append((weight, weight.detach().float()))
         return self.masters[-1][1]
 
+    def release(self) -> None:
+        """Before updates: the leader's whole weights go away where the network is sharded."""
+        if self.whole is not None:
+            self.whole.release()
+
+    def fill(self) -> None:
+        """Behind updates: the leader has its whole weights again. All processes must call it."""
+        if self.whole is not None:
+            self.whole.fill()
+
+    def end(self) -> None:
+        """When training is over, in a follower: its model may be trained again."""
+        if self.whole is not None and not self.team.is_rank0:
+            self.whole.allocate()
+
     def add(self, module: nn.Module, learning_rate: float) -> None:
         """Train ``module`` too (a critic), with its own rate and its own clipping."""
         weights = [weight for weight in module.parameters() if weight.requires_grad]
+        self.names += [f"module{len(self.adamw.param_groups)}.{number}" for number in range(len(weights))]
         group = {"params": weights, "lr": learning_rate, "peak": learning_rate}
         self.adamw.add_param_group(group)
 
@@ -96,7 +155,7 @@ class Optimizer:
             master.grad = None if weight.grad is None else weight.grad.float()
             weight.grad = None
         policy, *others = [group["params"] for group in self.adamw.param_groups]
-        if not self.sharded:  # sharding sums by itself
+        if self.whole is None:  # sharding sums by itself
             self.team.sum_gradients(policy)
         for critic in others:
             self.team.sum_gradients(critic)
@@ -105,37 +164,59 @@ class Optimizer:
         with torch.no_grad():
             for weight, master in self.masters:
                 weight.copy_(master)
-        if self.sharded:
-            self.rolls_out.load_state_dict(whole_weights(self.network), strict=False)
 
-    def _gather_state(self) -> dict[str, Any]:
-        """The same layout sharded or not: whole tensors, numbered as the optimiser numbers them."""
-        state = self.adamw.state_dict()
-        if not self.sharded:
-            return {"adamw": state, "masters": [master for _, master in self.masters]}
-        moments = {
-            index: {name: whole(value) for name, value in kept.items()}
-            for index, kept in state["state"].items()
-        }
-        masters = [whole(weight) for weight in self.adamw.param_groups[0]["params"]]
-        return {"adamw": {**state, "state": moments}, "masters": masters}
+    def named_state(self) -> dict[str, Tensor]:
+        """All that a resumed training needs of it, by name, as it is in this process: a part of each tensor
+        where the network is sharded. The names are the same however it is divided."""
+        found = dict[str, Tensor]()
+        weights = [weight for group in self.adamw.param_groups for weight in group["params"]]
+        for name, weight in zip(self.names, weights, strict=True):
+            kept = self.adamw.state[weight]
+            if not kept:  # as AdamW begins
+                device = weight.device if self.adamw.defaults["fused"] else None
+                kept["step"] = torch.zeros((), device=device)
+                kept |= {moment: torch.zeros_like(weight) for moment in MOMENTS}
+            found |= {f"{key}.{name}": kept[key] for key in ("step", *MOMENTS)}
+            if name in self.narrow:  # the model's own weights, which a checkpoint has, are too coarse
+                found[f"master.{name}"] = weight.detach()
+        return found
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint; the leader's call, in which all take part."""
-        return self.whole_state()
+        """For a checkpoint; the leader's call. Where the network is sharded ``write_files`` has to follow."""
+        return {IN_FILES: ""} if self.whole is not None else self.named_state()
 
+    @property
+    def write_files(self) -> Callable[[Path], None] | None:
+        """Writes the state into a directory, each process its part; None where ``state_dict`` is all of it.
+
+        The leader's call, in which all take part. It returns when all have written.
+        """
+        return self._write if self.whole is not None else None
+
+    def _write_files(self, directory: Path) -> None:
+        save_parts(self.named_state(), checkpoint_id=directory)
+
+    @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        policy = self.adamw.param_groups[0]["params"]
-        masters = policy if self.sharded else [master for _, master in self.masters]
-        with torch.no_grad():
-            for master, value in zip(masters, state["masters"], strict=True):
-                master.copy_(like(master, value))
-        weights = [weight for group in self.adamw.param_groups for weight in group["params"]]
-        moments = {
-            index: {name: like(weights[index], value) for name, value in kept.items()}
-            for index, kept in state["adamw"]["state"].items()
-        }
-        self.adamw.load_state_dict({**state["adamw"], "state": moments})
+        """From a state of any number of processes; all must call it, with the same.
+
+        Raises TrainingError where it is no state of this optimiser.
+        """
+        if IN_FILES in state:
+            with warnings.catch_warnings():
+                # It is said to one process that there are no others.
+                warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+                load_parts(self.named_state(), checkpoint_id=state[IN_FILES], no_dist=self.team.size == 1)
+        else:
+            parts = self.named_state()
+            if parts.keys() - state.keys():
+                raise TrainingError(
+                    "the checkpoint was written by another version of selfchal, or for another network; go "
+                    "on with what wrote it, or begin a new run"
+                )
+            for name, part in parts.items():
+                part.copy_(split_like(part, state[name]))
+        self._give_weights()
 
 
 def trainable_copy(network: nn.Module) -> dict[str, Tensor]:
@@ -154,25 +235,19 @@ def put_back(network: nn.Module, weights: dict[str, Tensor]) -> None:
             parameters[name].copy_(value)
 
 
-def frozen_reference(network: nn.Module) -> Reference:
-    """Opens the policy as it is now, however long training goes on: a copy of it.
-
-    With a LoRA adapter it costs nothing: the same network with the adapter off, the model's base.
-    """
-    if is_adapted(network):
-        return lambda: _disable_adapter(network)
+def frozen_reference(network: nn.Module, team: Team, division: Division) -> Reference:
+    """Opens the policy as it is now, however long training goes on: a copy, sharded as the policy is."""
+    if is_sharded(division, team):
+        compute = find_compute_type(network, division.precision)
+        replica = shard_frozen(network, compute, offload=division.offload)
+        return lambda: opened_frozen(replica)
     frozen = copy.deepcopy(network).requires_grad_(False).eval()
     return lambda: nullcontext(frozen)
 
 
-def is_adapted(network: nn.Module) -> bool:
-    from transformers.utils.import_utils import is_peft_available
-
-    if not is_peft_available():
-        return False
-    from peft import PeftModel
-
-    return isinstance(network, PeftModel)
+def adapter_reference(network: nn.Module) -> Reference:
+    """Opens the model's base: with a LoRA adapter it is ``network`` itself, the adapter switched off."""
+    return lambda: _disable_adapter(network)
 
 
 @contextmanager

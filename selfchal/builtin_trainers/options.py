@@ -40,8 +40,28 @@ class OptimizerOptions(Options):
     """AdamW's decoupled weight decay."""
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients are scaled down to this L2 norm."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: the forward pass under autocast. The optimiser always steps on float32 weights."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What matrices are multiplied in; the optimiser always steps on float32 weights. auto: as the model is
+    loaded, bfloat16 on a GPU, float32 on a CPU. bfloat16: also where the weights are float32. float32: with
+    ``parallel: shard`` true float32, many times as slow on a GPU; otherwise as auto."""
+
+
+class ParallelOptions(Options):
+    """How the processes that torchrun or ``accelerate launch`` started divide the work."""
+
+    parallel: Literal["replicate", "shard"] = "replicate"
+    """replicate: every process holds the whole network and a part of each batch. shard: FSDP2; weights, the
+    reference's too, gradients and the optimiser's state are split over the processes."""
+    offload: bool = False
+    """With ``parallel: shard``: weights, gradients and the optimiser's state are held in the host's memory,
+    and steps are made there. Slow; for what does not fit otherwise."""
+
+    @field_validator("offload")
+    @classmethod
+    def refuse_where_nothing_is_split(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("parallel") == "replicate":
+            raise ValueError("would be ignored: it belongs to parallel: shard; leave it out")
+        return value
 
 
 class RolloutOptions(Options):
@@ -69,7 +89,7 @@ class CheckpointOptions(Options):
     validation reward, the later of equals. 0: no validation, the last weights are kept."""
 
 
-class OnPolicyOptions(RolloutOptions, OptimizerOptions, CheckpointOptions):
+class OnPolicyOptions(ParallelOptions, RolloutOptions, OptimizerOptions, CheckpointOptions):
     """What the on-policy loop (``selfchal.builtin_trainers.on_policy``) needs of every algorithm."""
 
     epochs: int = Field(1, ge=1)
@@ -87,9 +107,6 @@ class OnPolicyOptions(RolloutOptions, OptimizerOptions, CheckpointOptions):
     """Weight of the mean entropy of the agent's tokens, subtracted from the loss."""
     micro_batch_tokens: int = Field(16384, ge=1)
     """Padded tokens of one forward pass; more is faster and takes more memory. One episode at least."""
-    parallel: Literal["replicate", "shard"] = "replicate"
-    """Under torchrun or accelerate launch. replicate: every process holds the whole network and a share
-    of each batch. shard: FSDP, parameters and optimiser state are split over the processes."""
 
 
 class ClippedOptions(OnPolicyOptions):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import ClassVar, Generic, Self, TypeVar
 
@@ -15,13 +14,16 @@ from selfchal.builtin_trainers.options import OfflineOptions, RolloutOptions, fi
 from selfchal.builtin_trainers.policy_loss.seams import ADVANTAGE, find_seam_obstacle
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.rft.config import RftConfig
+from selfchal.builtin_trainers.trl_dpo.config import TrlDpoConfig
 from selfchal.builtin_trainers.trl_fields import find_fields_obstacle
 from selfchal.builtin_trainers.trl_grpo.config import TrlGrpoConfig
+from selfchal.builtin_trainers.trl_kto.config import TrlKtoConfig
 from selfchal.core.errors import PluginError
 from selfchal.core.hookspecs import hookimpl
 from selfchal.core.model import Capability
 from selfchal.core.requirement import Requirement
 from selfchal.core.trainer import Trainer, Training
+from selfchal.processes import is_launched
 
 ON_POLICY = frozenset({Capability.TOKEN_IDS, Capability.LOGPROBS, Capability.GRADIENTS})
 
@@ -113,17 +115,13 @@ class Rft(_OnceRolledOut[RftConfig]):
     name: ClassVar[str] = "rft"
     Config: ClassVar[type[BaseModel]] = RftConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
-    requires: ClassVar[tuple[Requirement, ...]] = TRL
-
-    @classmethod
-    def find_obstacle(cls, config: RftConfig) -> str:
-        return _find_process_obstacle(cls.name)
+    requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
     def train(self, training: Training) -> None:
-        _refuse_several_processes(self.name)
-        from selfchal.builtin_trainers.rft.loop import train
+        from selfchal.builtin_trainers.offline_loop import train
+        from selfchal.builtin_trainers.rft.algorithm import RftAlgorithm
 
-        train(self.config, training)
+        train(RftAlgorithm(self.config), training)
 
 
 class Dpo(_OnceRolledOut[DpoConfig]):
@@ -132,17 +130,13 @@ class Dpo(_OnceRolledOut[DpoConfig]):
     name: ClassVar[str] = "dpo"
     Config: ClassVar[type[BaseModel]] = DpoConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
-    requires: ClassVar[tuple[Requirement, ...]] = TRL
-
-    @classmethod
-    def find_obstacle(cls, config: DpoConfig) -> str:
-        return _find_process_obstacle(cls.name) or find_fields_obstacle("DPOConfig", config.trl, "beta")
+    requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
     def train(self, training: Training) -> None:
-        _refuse_several_processes(self.name)
-        from selfchal.builtin_trainers.dpo.loop import train
+        from selfchal.builtin_trainers.dpo.algorithm import DpoAlgorithm
+        from selfchal.builtin_trainers.offline_loop import train
 
-        train(self.config, training)
+        train(DpoAlgorithm(self.config), training)
 
 
 class Kto(_OnceRolledOut[KtoConfig]):
@@ -151,17 +145,51 @@ class Kto(_OnceRolledOut[KtoConfig]):
     name: ClassVar[str] = "kto"
     Config: ClassVar[type[BaseModel]] = KtoConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
+    requires: ClassVar[tuple[Requirement, ...]] = TORCH
+
+    def train(self, training: Training) -> None:
+        from selfchal.builtin_trainers.kto.algorithm import KtoAlgorithm
+        from selfchal.builtin_trainers.offline_loop import train
+
+        train(KtoAlgorithm(self.config), training)
+
+
+class TrlDpo(_OnceRolledOut[TrlDpoConfig]):
+    """TRL's DPOTrainer fed with our pairs, for its other losses."""
+
+    name: ClassVar[str] = "trl_dpo"
+    Config: ClassVar[type[BaseModel]] = TrlDpoConfig
+    needs: ClassVar[frozenset[Capability]] = OFFLINE
     requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     @classmethod
-    def find_obstacle(cls, config: KtoConfig) -> str:
+    def find_obstacle(cls, config: TrlDpoConfig) -> str:
+        return _find_process_obstacle(cls.name) or find_fields_obstacle("DPOConfig", config.trl, "beta")
+
+    def train(self, training: Training) -> None:
+        _refuse_several_processes(self.name)
+        from selfchal.builtin_trainers.trl_dpo.loop import train
+
+        train(self.config, training)
+
+
+class TrlKto(_OnceRolledOut[TrlKtoConfig]):
+    """TRL's KTOTrainer fed with our episodes, for its other losses and kernels."""
+
+    name: ClassVar[str] = "trl_kto"
+    Config: ClassVar[type[BaseModel]] = TrlKtoConfig
+    needs: ClassVar[frozenset[Capability]] = OFFLINE
+    requires: ClassVar[tuple[Requirement, ...]] = TRL
+
+    @classmethod
+    def find_obstacle(cls, config: TrlKtoConfig) -> str:
         return _find_process_obstacle(cls.name) or find_fields_obstacle(
             "KTOConfig", config.trl, "beta", "desirable_weight", "undesirable_weight"
         )
 
     def train(self, training: Training) -> None:
         _refuse_several_processes(self.name)
-        from selfchal.builtin_trainers.kto.loop import train
+        from selfchal.builtin_trainers.trl_kto.loop import train
 
         train(self.config, training)
 
@@ -199,8 +227,9 @@ def _one_pass(options: C, groups: int) -> C:
 
 
 def _find_process_obstacle(name: str) -> str:
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        return f"{name} trains in one process; start it without torchrun, or take grpo or ppo"
+    if is_launched():
+        ours = name.removeprefix("trl_")
+        return f"{name} trains in one process; start it without torchrun, or take {ours}"
     return ""
 
 
@@ -211,4 +240,4 @@ def _refuse_several_processes(name: str) -> None:
 
 @hookimpl
 def register_trainers() -> Iterable[type[Trainer]]:
-    return [Grpo, Ppo, Rft, Dpo, Kto, TrlGrpo]
+    return [Grpo, Ppo, Rft, Dpo, Kto, TrlGrpo, TrlDpo, TrlKto]

@@ -1,4 +1,4 @@
-"""TRL's SFT, DPO and KTO trainers fed with our episodes, id for id.
+"""TRL's DPO and KTO trainers fed with our episodes, id for id.
 
 What is relied on here: a dataset that skips preparation, and the batch entries ``completion_mask``,
 ``ref_*_logps`` (DPO), ``ref_logps`` and ``KL_*`` (KTO).
@@ -6,27 +6,22 @@ What is relied on here: a dataset that skips preparation, and the batch entries 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
 from selfchal.builtin_trainers.batch import micro_batches, useful_length
 from selfchal.builtin_trainers.forward import score
+from selfchal.builtin_trainers.kto.algorithm import mix_episodes
 from selfchal.builtin_trainers.offline import OfflineOptions
 from selfchal.builtin_trainers.trl_runner import Job, OurSchedule, Sizes, preserving_network, run
 from selfchal.core.episode import Episode
 from selfchal.core.updating import updating
-
-
-class _Sft(OurSchedule, SFTTrainer):  # type: ignore[misc]  # TRL has no types
-    pass
 
 
 class _Dpo(OurSchedule, DPOTrainer):  # type: ignore[misc]  # TRL has no types
@@ -53,16 +48,6 @@ class _Kto(OurSchedule, KTOTrainer):  # type: ignore[misc]  # TRL has no types
 
     def _precompute_ref_logps(self, dataset: Any, *_: Any) -> Any:
         return dataset
-
-
-def fine_tune(job: Job, options: OfflineOptions, ordered: Sequence[Episode]) -> None:
-    """Train on ``batch_size`` of ``ordered`` an update: the mean over their agent tokens."""
-    arguments = partial(SFTConfig, max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
-    with preserving_network(job.training.model.network):
-        checkpoint = job.training.progress.latest()
-        rows = [_make_sft_row(episode) for episode in ordered]
-        sizes = _compute_sizes(options, max(map(useful_length, ordered)))
-        run(job, checkpoint, rows, sizes, _Sft, arguments, data_collator=_collate_sft)
 
 
 def prefer(
@@ -103,9 +88,6 @@ def tell_apart(
 ) -> None:
     """Train on ``batch_size`` of ``episodes`` an update, each passed or failed. The reference is the policy
     as it is on entry, scored once. ``fields`` of TRL's KTOConfig.
-
-    KTO compares with how far the policy has moved on what it has no reason to say: here what was said in
-    another episode, after the beginning of this one.
     """
     network = job.training.model.network
     arguments = partial(KTOConfig, max_length=None, precompute_ref_log_probs=True, **fields)
@@ -128,23 +110,6 @@ def tell_apart(
         run(job, checkpoint, rows, sizes, _Kto, arguments, data_collator=_collate_unpaired)
 
 
-def mix_episodes(episodes: Sequence[Episode], seed: int) -> list[Episode]:
-    """Each episode up to the agent's first token, followed by what came from there on in another one; no
-    longer than the longest of them all."""
-    longest = max(map(useful_length, episodes))
-    others = list(range(len(episodes)))
-    random.Random(seed).shuffle(others)
-    follower = dict(zip(others, [*others[1:], others[0]], strict=True))  # nobody follows himself
-    mixed = []
-    for index, episode in enumerate(episodes):
-        other = episodes[follower[index]]
-        begin, rest = episode.mask.index(1), slice(other.mask.index(1), useful_length(other))
-        ids = [*episode.ids[:begin], *other.ids[rest]][:longest]
-        mask = [*episode.mask[:begin], *other.mask[rest]][:longest]
-        mixed.append(replace(episode, ids=ids, mask=mask, logprobs=[0.0] * len(ids)))
-    return mixed
-
-
 def _compute_sizes(options: OfflineOptions, tokens: int) -> Sizes:
     """TRL takes as many examples in every pass: as many as fit where each has ``tokens``, its most."""
     batch = options.batch_size
@@ -155,20 +120,6 @@ def _compute_sizes(options: OfflineOptions, tokens: int) -> Sizes:
 def _split_ids_and_mask(episode: Episode) -> dict[str, list[int]]:
     length = useful_length(episode)
     return {"ids": episode.ids[:length], "mask": episode.mask[:length]}
-
-
-def _make_sft_row(episode: Episode) -> dict[str, list[int]]:
-    row = _split_ids_and_mask(episode)
-    labels = [token if own else -100 for token, own in zip(row["ids"], row["mask"], strict=True)]
-    return {"input_ids": row["ids"], "labels": labels}
-
-
-def _collate_sft(rows: Sequence[Any]) -> dict[str, Tensor]:
-    return {
-        "input_ids": _pad([row["input_ids"] for row in rows]),
-        "attention_mask": _pad([[1] * len(row["input_ids"]) for row in rows]),
-        "labels": _pad([row["labels"] for row in rows], -100),
-    }
 
 
 def _collate_pairs(rows: Sequence[Any]) -> dict[str, Tensor]:

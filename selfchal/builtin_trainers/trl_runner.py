@@ -22,8 +22,9 @@ from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallba
 from transformers.utils import logging
 
 from selfchal.builtin_trainers.checkpoint import Best, TrainState, unpack, validate_start
+from selfchal.builtin_trainers.forward import is_adapted
 from selfchal.builtin_trainers.offline import CheckpointCallback, OfflineOptions, Schedule, order, updates
-from selfchal.builtin_trainers.optim import is_adapted, rate_fraction
+from selfchal.builtin_trainers.optim import rate_fraction
 from selfchal.core.trainer import Training
 from selfchal.core.updating import updating
 

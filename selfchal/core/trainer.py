@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
@@ -31,12 +32,18 @@ class Progress(Protocol):
         """Metrics of update ``step`` (from 1): numbers, of numpy or torch too. Those that are not finite are
         left out. Raises TrainingError for what is no number."""
 
-    def save(self, step: int, state: Any) -> None:
+    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
         """Checkpoint: the model's weights and ``state`` after ``step``.
 
         ``state`` is made of tensors, numbers, text, bytes, None, and lists, tuples, sets and dicts of them:
         what ``torch.load`` reads with ``weights_only``. Raises TrainingError for anything else.
+
+        ``write_files`` makes a directory, at the path that it is called with, of what is too large for one
+        process: several processes write a part each. The checkpoint counts once all of it is there.
         """
+
+    def files_of(self, step: int) -> Path:
+        """The directory that ``write_files`` made for the checkpoint after ``step``."""
 
     def latest(self) -> tuple[int, Any] | None:
         """The newest checkpoint's step and state, its weights loaded into the model; None at first."""

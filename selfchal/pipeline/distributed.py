@@ -8,8 +8,8 @@ samples. Without such a launcher nothing here does anything.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from selfchal.core.episode import Group
@@ -17,35 +17,28 @@ from selfchal.core.model import Metrics
 from selfchal.core.task import Task
 from selfchal.core.trainer import Training
 from selfchal.pipeline.manifest import Manifest
+from selfchal.processes import broadcast_order, count_processes, join_processes
 
 TRAIN, END = "train", "end"
-WAIT = timedelta(days=7)  # a follower waits while the first process rolls out and evaluates
-
-
-def several() -> bool:
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def is_follower() -> bool:
-    return several() and int(os.environ["RANK"]) > 0
+    """Raises TrainingError where the environment holds only half of what a launcher sets."""
+    return count_processes() > 1 and int(os.environ["RANK"]) > 0
 
 
 def signal_workers(order: str) -> None:
     """Send a value from the first process to all others, which wait for it in ``follow``."""
-    if several():
-        _broadcast(order)
+    broadcast_order(order)
 
 
 def follow(manifest: Manifest) -> None:
     """Run as a follower: do what the first process asks for until the run ends."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    join_processes()
     model = manifest.model.make_follower()
     trainer = manifest.trainer
     try:
-        while _broadcast(None) == TRAIN:
+        while broadcast_order(None) == TRAIN:
             helping = _Helping()
             assert trainer is not None, "the first process trains, so there is a trainer"
             trainer.make().train(
@@ -57,17 +50,6 @@ def follow(manifest: Manifest) -> None:
         model.close()
 
 
-def _broadcast(order: str | None) -> str | None:
-    import torch
-    import torch.distributed as dist
-
-    if not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=WAIT)
-    box = [order]
-    dist.broadcast_object_list(box, src=0)
-    return box[0]
-
-
 class _Helping:
     """What a trainer must not use in a follower: the first process alone collects, reports and saves."""
 
@@ -77,8 +59,11 @@ class _Helping:
     def log(self, step: int, metrics: Metrics) -> None:
         raise AssertionError("a follower's trainer reported")
 
-    def save(self, step: int, state: Any) -> None:
+    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
         raise AssertionError("a follower's trainer saved")
+
+    def files_of(self, step: int) -> Path:
+        raise AssertionError("a follower's trainer asked for a checkpoint")
 
     def latest(self) -> tuple[int, Any] | None:
         raise AssertionError("a follower's trainer asked for a checkpoint")

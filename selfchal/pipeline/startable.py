@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 
-from selfchal.core.errors import ManifestError, SelfchalError
+from selfchal.core.errors import ManifestError, SelfchalError, TrainingError
 from selfchal.pipeline.environments import open_environment
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Choice
 from selfchal.pipeline.requirements import find_obstacle, find_unreachable
 from selfchal.pipeline.test_sets import list_test_tasks
+from selfchal.processes import count_processes
 
 
 def check_startable(manifest: Manifest) -> None:
@@ -22,6 +23,7 @@ def check_startable(manifest: Manifest) -> None:
     obstacles = _find_plugin_obstacles(manifest)
     _raise_where_any(
         [
+            *_find_half_launch(),
             *obstacles.values(),
             *_ask_endpoints(manifest, obstacles),
             *_try_environment(manifest),
@@ -33,7 +35,7 @@ def check_startable(manifest: Manifest) -> None:
 def check_plugins_startable(manifest: Manifest) -> None:
     """The same for what plugins say is in their way before they are made: keys, paths, hub names. It takes no
     time, so a run asks for it before it makes anything."""
-    _raise_where_any(list(_find_plugin_obstacles(manifest).values()))
+    _raise_where_any([*_find_half_launch(), *_find_plugin_obstacles(manifest).values()])
 
 
 def _raise_where_any(obstacles: Sequence[str]) -> None:
@@ -47,6 +49,14 @@ def _list_choices(manifest: Manifest) -> Iterator[tuple[str, Choice]]:
         choice: Choice | None = getattr(manifest, section)
         if choice:
             yield section, choice
+
+
+def _find_half_launch() -> Iterator[str]:
+    """Images of clusters set WORLD_SIZE where nobody launched several processes."""
+    try:
+        count_processes()
+    except TrainingError as error:
+        yield str(error)
 
 
 def _find_plugin_obstacles(manifest: Manifest) -> dict[str, str]:

@@ -25,7 +25,7 @@ from selfchal.write_whole import write_whole
 
 KEPT_CHECKPOINTS = 2
 POINTS = "point_*[0-9]"  # weights that the curve is measured with; those that a kill cut short end otherwise
-STATE = "state.pt"
+STATE, FILES = "state.pt", "optimizer"  # the second where several processes wrote their parts
 Rewrite = Callable[[Sequence[Episode]], None]  # changes rewards in place; for controls
 
 
@@ -169,7 +169,7 @@ class Recorder:
         directory.mkdir(parents=True)
         self.model.save(directory)
 
-    def save(self, step: int, state: Any) -> None:
+    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
         import torch  # a trainer runs, so it is loaded already
 
         if found := find_unloadable(state):
@@ -181,8 +181,10 @@ class Recorder:
         def write(directory: Path) -> None:
             self.save_model(directory)
             torch.save(state, directory / STATE)
+            if write_files is not None:
+                write_files(directory / FILES)
 
-        write_whole(self.directory / f"step_{step:06d}", write)
+        write_whole(self._directory_of(step), write)
         for old in self._list_steps()[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
 
@@ -197,7 +199,13 @@ class Recorder:
         self.model.load(steps[-1])
         self._discard_updates(step)
         self.context.watch.note(f"training goes on after update {step}")
-        return step, torch.load(steps[-1] / STATE, weights_only=True)
+        return step, torch.load(steps[-1] / STATE, map_location="cpu", weights_only=True)
+
+    def files_of(self, step: int) -> Path:
+        return self._directory_of(step) / FILES
+
+    def _directory_of(self, step: int) -> Path:
+        return self.directory / f"step_{step:06d}"
 
     def _discard_updates(self, after: int) -> None:
         """Forget the updates that a killed process made after its last checkpoint; they are made again."""

@@ -201,7 +201,7 @@ def test_each_minibatch_has_a_step_of_its_own_on_ratios_to_the_policy_before_all
     algorithm = GrpoAlgorithm(config)
     batch = algorithm.choose(groups_of(episodes))
     assert batch is not None
-    metrics = update(algorithm, Optimizer(network, config, Team(), shard=False), None, batch, step=1)
+    metrics = update(algorithm, Optimizer(network, config, Team()), None, batch, step=1)
     assert metrics["logprob_diff"] < 1e-6, "what sampled is the policy before the first step"
 
     optimizer = torch.optim.AdamW(by_hand.parameters(), lr=0.02, betas=(0.9, 0.999), weight_decay=0.0)

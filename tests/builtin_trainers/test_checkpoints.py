@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ class OnDisk(ToyProgress):
 
     directory: Path
 
-    def save(self, step: int, state: Any) -> None:
-        super().save(step, state)
+    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
+        super().save(step, state, write_files)
         self.model.save(self.directory / f"step_{step}")
 
     def latest(self) -> tuple[int, Any] | None:

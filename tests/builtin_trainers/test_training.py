@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from selfchal.builtin_trainers.plugin import Dpo, Grpo, Kto, Ppo, Rft, TrlGrpo
+from selfchal.builtin_trainers.plugin import Dpo, Grpo, Kto, Ppo, Rft, TrlDpo, TrlGrpo, TrlKto
 from selfchal.builtin_trainers.rollouts import TaskSampler
 from selfchal.core.episode import Group
 from selfchal.core.errors import TrainingError
@@ -71,6 +71,8 @@ QUICK: list[Any] = [
     (Dpo, {"batch_size": 4, "group_size": 32}),
     (Kto, {"batch_size": 4, "group_size": 32}),
     (TrlGrpo, {"group_size": 8, "micro_batch": 32}),
+    (TrlDpo, {"batch_size": 4, "group_size": 32}),
+    (TrlKto, {"batch_size": 4, "group_size": 32}),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from selfchal.builtin_trainers.plugin import Dpo, Kto, TrlGrpo
+from selfchal.builtin_trainers.plugin import TrlDpo, TrlGrpo, TrlKto
 from tests.builtin_trainers.episodes import multi_turn
 
 pytestmark = pytest.mark.torch
@@ -15,18 +15,18 @@ pytestmark = pytest.mark.torch
 @pytest.mark.parametrize(
     ("trainer", "fields", "said"),
     [
-        (Dpo, {"loss_type": "ipo", "label_smoothing": 0.1}, ""),
-        (Kto, {"loss_type": "apo_zero_unpaired"}, ""),
+        (TrlDpo, {"loss_type": "ipo", "label_smoothing": 0.1}, ""),
+        (TrlKto, {"loss_type": "apo_zero_unpaired"}, ""),
         (TrlGrpo, {"beta": 0.01, "entropy_coef": 0.001}, ""),
         (
-            Dpo,
+            TrlDpo,
             {"los_type": "ipo"},
             "trainer.trl.los_type: TRL's DPOConfig has no such field; did you mean 'loss_type'?",
         ),
-        (Dpo, {"beta": 0.3}, "trainer.trl.beta: the trainer sets it itself; see its options"),
-        (Kto, {"undesirable_weight": 2}, "trainer.trl.undesirable_weight: the trainer sets it itself"),
+        (TrlDpo, {"beta": 0.3}, "trainer.trl.beta: the trainer sets it itself; see its options"),
+        (TrlKto, {"undesirable_weight": 2}, "trainer.trl.undesirable_weight: the trainer sets it itself"),
         (TrlGrpo, {"loss_type": "dapo"}, "trainer.trl.loss_type: the trainer sets it itself"),
-        (Kto, {"max_steps": 3}, "trainer.trl.max_steps: the trainer sets it itself"),
+        (TrlKto, {"max_steps": 3}, "trainer.trl.max_steps: the trainer sets it itself"),
     ],
     ids=str,
 )
@@ -38,7 +38,7 @@ def test_fields_for_trl_are_looked_up_at_validation(trainer: Any, fields: dict[s
 
 def test_kto_compares_with_what_was_said_in_another_episode_after_the_beginning_of_this_one() -> None:
     from selfchal.builtin_trainers.batch import useful_length
-    from selfchal.builtin_trainers.trl_adapter import mix_episodes
+    from selfchal.builtin_trainers.kto.algorithm import mix_episodes
 
     episodes = multi_turn()
     longest = max(map(useful_length, episodes))

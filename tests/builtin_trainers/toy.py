@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,7 @@ class ToyProgress:
     notes: list[str] = field(default_factory=list)
     over_after: int | None = None
     asked: int = 0
+    directory: Path | None = None  # for files of several processes
     stop_after: int | None = None  # the update after whose report the process "dies"
 
     def log(self, step: int, metrics: Any) -> None:
@@ -118,7 +119,10 @@ class ToyProgress:
         if step == self.stop_after:
             raise KeyboardInterrupt
 
-    def save(self, step: int, state: Any) -> None:
+    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
+        if write_files is not None:
+            assert self.directory is not None, "several processes write files"
+            write_files(self.files_of(step))
         self.kept.append((step, copy.deepcopy(state), copy.deepcopy(self.model.network.state_dict())))
 
     def latest(self) -> tuple[int, Any] | None:
@@ -127,6 +131,10 @@ class ToyProgress:
         step, state, weights = self.kept[-1]
         self.model.network.load_state_dict(copy.deepcopy(weights))
         return step, copy.deepcopy(state)
+
+    def files_of(self, step: int) -> Path:
+        assert self.directory is not None, "several processes write files"
+        return self.directory / f"step_{step}"
 
     def note(self, text: str) -> None:
         self.notes.append(text)

@@ -13,12 +13,12 @@ Selfchal = Callable[..., Any]
 MANIFEST = """
 environment: {name: calculation}
 model: {name: seedling}
-trainer: {name: rft}
+trainer: {name: trl_dpo}
 sandbox: {name: monty}
 checks: [{name: strength, enabled: false}]
 """
 SENTENCE = (
-    "Error: 'seedling', 'monty' and 'rft' need the Python modules torch, transformers, safetensors, "
+    "Error: 'seedling', 'monty' and 'trl_dpo' need the Python modules torch, transformers, safetensors, "
     "pydantic_monty and trl, which are not installed: "
     "pip install 'selfchal[train]' 'selfchal[monty]' 'selfchal[trl]'\n"
 )
@@ -72,7 +72,7 @@ def test_a_plugin_that_a_command_names_is_refused_in_the_same_words(
 @pytest.mark.usefixtures("bare")
 def test_plugins_list_says_which_cannot_be_used_yet(selfchal: Selfchal) -> None:
     lines = selfchal("plugins", "list").out.splitlines()
-    (dpo,) = [line for line in lines if line.startswith("  dpo ")]
+    (dpo,) = [line for line in lines if line.startswith("  trl_dpo ")]
     assert dpo.endswith("; needs pip install 'selfchal[train]' 'selfchal[trl]')")
     (process,) = [line for line in lines if line.startswith("  process ")]
     assert "needs" not in process
@@ -80,7 +80,7 @@ def test_plugins_list_says_which_cannot_be_used_yet(selfchal: Selfchal) -> None:
         (row["kind"], row["name"]): row["missing"]
         for row in selfchal("plugins", "list", "--json").json["plugins"]
     }
-    assert missing["trainer", "dpo"] == ["torch", "trl"]
+    assert missing["trainer", "trl_dpo"] == ["torch", "trl"]
     assert missing["model", "openai"] == []  # torch is only for its option tokenizer
 
 
@@ -89,6 +89,6 @@ def test_doctor_says_who_needs_what_is_missing(selfchal: Selfchal) -> None:
     out = selfchal("doctor").out
     assert "torch      not installed: models behind endpoints can be used, and nothing can be trained" in out
     assert (
-        "extra      selfchal[trl]: not installed, needed by dpo, kto, rft, trl_grpo (pip install 'selfchal[trl]')"
-        in out
+        "extra      selfchal[trl]: not installed, needed by trl_dpo, trl_grpo, trl_kto "
+        "(pip install 'selfchal[trl]')" in out
     )

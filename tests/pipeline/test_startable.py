@@ -74,9 +74,11 @@ def test_a_container_engine_that_does_not_answer_is_found(
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("trainer", ["rft", "dpo", "kto", "trl_grpo"])
+@pytest.mark.parametrize("trainer", ["trl_dpo", "trl_kto", "trl_grpo"])
 def test_trainers_of_one_process_refuse_several(monkeypatch: pytest.MonkeyPatch, trainer: str) -> None:
     pytest.importorskip("trl")
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(
         ManifestError, match=f"trainer '{trainer}': {trainer} trains in one process; start it without"

@@ -43,6 +43,26 @@ def save_an_object(training: Training) -> None:
     training.progress.save(1, {"marker": Marker(1)})
 
 
+def save_with_files(training: Training) -> None:
+    """A first checkpoint whole, a second one that ends amid its files."""
+
+    def write(directory: Path) -> None:
+        directory.mkdir()
+        (directory / "part").write_text("whole", encoding="utf-8")
+
+    def write_half(directory: Path) -> None:
+        write(directory)
+        raise KeyboardInterrupt
+
+    progress = training.progress
+    progress.save(1, {"step": 1}, write)
+    with pytest.raises(KeyboardInterrupt):
+        progress.save(2, {"step": 2}, write_half)
+    assert progress.latest() == (1, {"step": 1})
+    assert (progress.files_of(1) / "part").read_text(encoding="utf-8") == "whole"
+    assert not progress.files_of(2).exists()
+
+
 def run_with(work: Callable[[Training], None], directory: Path, sandbox: Sandbox) -> dict[str, Any]:
     class Working(Steps):
         def train(self, training: Training) -> None:
@@ -51,6 +71,13 @@ def run_with(work: Callable[[Training], None], directory: Path, sandbox: Sandbox
     manifest = replace(manifest_of(sandbox), trainer=Choice("steps", Working, Empty()))
     with Store.create(directory, manifest.resolved()) as store:
         return run(manifest, store, Watchers())
+
+
+@pytest.mark.torch
+def test_a_checkpoint_counts_once_all_files_of_several_processes_are_there(
+    tmp_path: Path, process_sandbox: Sandbox
+) -> None:
+    run_with(save_with_files, tmp_path / "run", process_sandbox)
 
 
 @pytest.mark.parametrize("work", [collect_others_with_one_seed, collect_more_with_one_seed])

@@ -19,7 +19,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ppo": {"steps": 2, "group_size": 16, "kl": 0.1, "kl_in": "loss", "entropy_bonus": 0.01, "epochs": 2},
     "rft": {"steps": 2, "group_size": 16},
     "dpo": {"steps": 2, "group_size": 16},
+    "trl_dpo": {"steps": 2, "group_size": 16},
     "kto": {"steps": 2, "group_size": 16},
+    "trl_kto": {"steps": 2, "group_size": 16},
     "trl_grpo": {"steps": 2, "group_size": 16},
 }
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
-from selfchal.builtin_trainers.options import OfflineOptions
+from selfchal.builtin_trainers.options import OfflineOptions, ParallelOptions
 
 
-class DpoConfig(OfflineOptions):
+class PreferenceOptions(OfflineOptions):
     """Roll every task out once, prefer each task's passed episodes to its failed ones."""
 
     group_size: int = Field(15, ge=2, le=10_000)
@@ -18,5 +16,7 @@ class DpoConfig(OfflineOptions):
     """How strongly the policy is held to the one that made the episodes; lower moves further."""
     learning_rate: float = Field(2e-7, gt=0)
     """AdamW's peak rate. Tiny models take far larger ones."""
-    trl: dict[str, Any] = Field(default_factory=dict)
-    """Any further field of TRL's DPOConfig (loss_type, label_smoothing, ld_alpha, ...)."""
+
+
+class DpoConfig(ParallelOptions, PreferenceOptions):
+    """Roll every task out once, prefer each task's passed episodes to its failed ones."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
-from selfchal.builtin_trainers.options import OfflineOptions
+from selfchal.builtin_trainers.options import OfflineOptions, ParallelOptions
 
 
-class KtoConfig(OfflineOptions):
+class UnpairedOptions(OfflineOptions):
     """Roll every task out once, then make passed episodes likelier and failed ones unlikelier, unpaired."""
 
     beta: float = Field(0.1, gt=0)
@@ -19,5 +17,7 @@ class KtoConfig(OfflineOptions):
     weighs alike."""
     learning_rate: float = Field(2e-7, gt=0)
     """AdamW's peak rate. Tiny models take far larger ones."""
-    trl: dict[str, Any] = Field(default_factory=dict)
-    """Any further field of TRL's KTOConfig (loss_type, use_liger_kernel, ...)."""
+
+
+class KtoConfig(ParallelOptions, UnpairedOptions):
+    """Roll every task out once, then make passed episodes likelier and failed ones unlikelier, unpaired."""

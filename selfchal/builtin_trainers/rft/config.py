@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from selfchal.builtin_trainers.options import OfflineOptions
+from selfchal.builtin_trainers.options import OfflineOptions, ParallelOptions
 
 
-class RftConfig(OfflineOptions):
+class RftConfig(ParallelOptions, OfflineOptions):
     """Roll every task out once, fine-tune on the episodes that are kept."""
 
     group_size: int = Field(15, ge=1, le=10_000)

@@ -21,7 +21,7 @@ class TrlGrpoConfig(RolloutOptions, OptimizerOptions, CheckpointOptions):
     """TRL's epsilon."""
     clip_high: float = Field(0.1, gt=0)
     """TRL's epsilon_high."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: the forward pass under autocast."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """bfloat16: the forward pass under autocast; the others: as the model is loaded."""
     trl: dict[str, Any] = Field(default_factory=dict)
     """Any further field of TRL's GRPOConfig (deepspeed, fsdp, use_liger_kernel, entropy_coef, ...)."""

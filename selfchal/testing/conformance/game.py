@@ -8,7 +8,7 @@ A training of some dozens of updates takes seconds on one core. Needs torch and 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,8 @@ class MemoryProgress:
         if step == self.stop_after:
             raise KeyboardInterrupt
 
-    def save(self, step: int, state: Any) -> None:
+    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
+        assert write_files is None, "one process has no parts"
         self.kept.append((step, copy.deepcopy(state), copy.deepcopy(self.model.network.state_dict())))
 
     def latest(self) -> tuple[int, Any] | None:
@@ -148,6 +149,9 @@ class MemoryProgress:
         step, state, weights = self.kept[-1]
         self.model.network.load_state_dict(weights)
         return step, copy.deepcopy(state)
+
+    def files_of(self, step: int) -> Path:
+        raise AssertionError("one process has no parts")
 
     def total(self, steps: int) -> None:
         """Nobody looks at a display."""
