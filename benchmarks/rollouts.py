@@ -1,4 +1,4 @@
-"""Episodes a second of the rollout engine against plain `model.generate`, turn by turn, in one run.
+"""Episodes a second of the rollout against plain `model.generate`, turn by turn, in one run.
 
     OMP_NUM_THREADS=1 python benchmarks/rollouts.py [--manifest examples/quickstart.yaml] [--tasks 64]
         [--samples 4] [--single 16] [--repeats 3] [--set KEY=VALUE ...]

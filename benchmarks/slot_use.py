@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from selfchal.rollout.engine import Engine
 
 from selfchal.builtin_models.config import VllmConfig
 from selfchal.builtin_models.vllm_model import VllmModel
 from selfchal.core.episode import End, Episode
 from selfchal.core.model import Message, Sampling, Stream
 from selfchal.core.turns import TurnStream
+from selfchal.rollout.rollout import Rollout
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -65,10 +65,10 @@ class Barrier(VllmModel):
 
 def measure(model: VllmModel, scenes: list[Scene], rows: int, *, lockstep: bool) -> dict[str, float]:
     """Shares and rates of one roll with twice as many conversations as the fleet has ``rows``."""
-    engine = Engine(model, Sampling(max_tokens=MOST, seed=1), batch=2 * rows, lockstep=lockstep)
+    rollout = Rollout(model, Sampling(max_tokens=MOST, seed=1), batch=2 * rows, lockstep=lockstep)
     before = _read_generated(model)
     began = time.perf_counter()
-    episodes = engine.roll(scenes)
+    episodes = rollout.roll(scenes)
     seconds = time.perf_counter() - began
     tokens = sum(sum(episode.mask) for episode in episodes)
     return {

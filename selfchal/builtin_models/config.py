@@ -74,8 +74,11 @@ class TransformersConfig(WeightsConfig):
     batch: int = Field(
         256, ge=1, le=100_000, description="The most conversations that are generated at a time."
     )
-    prefix_cache_mb: int = Field(
-        256, ge=0, description="Memory for the caches of conversations that may go on, in MiB."
+    prefix_cache_mb: int | None = Field(
+        None,
+        ge=0,
+        description="Memory for the caches of conversations that may go on, in MiB; by default enough for "
+        "batch of them, and a quarter of what there is at most.",
     )
     quantization: Literal["4bit", "8bit"] | None = Field(
         None, description="Load the weights quantised (bitsandbytes, GPU only); with lora this is QLoRA."

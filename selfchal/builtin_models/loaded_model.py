@@ -134,7 +134,7 @@ def make_decoder(network: Any, config: TransformersConfig, context: int) -> Deco
             type(core).__name__,
         )
         return GroupedDecoder(core, context=context, rows=config.batch)
-    cache_bytes = config.prefix_cache_mb * 2**20
+    cache_bytes = None if config.prefix_cache_mb is None else config.prefix_cache_mb * 2**20
     return Decoder(core, layout, context=context, rows=config.batch, cache_bytes=cache_bytes)
 
 

@@ -6,7 +6,9 @@ from selfchal.core.requirement import Requirement
 
 TRAIN = tuple(Requirement(module, "selfchal[train]") for module in ("torch", "transformers", "safetensors"))
 LORA = Requirement("peft", "selfchal[peft]", when=lambda config: config.lora is not None)
-QUANTISED = Requirement("bitsandbytes", "bitsandbytes", when=lambda config: config.quantization is not None)
+QUANTISED = Requirement(
+    "bitsandbytes", "selfchal[quantized]", when=lambda config: config.quantization is not None
+)
 VLLM = Requirement(
     "vllm",
     "selfchal[vllm]",

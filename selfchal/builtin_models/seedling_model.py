@@ -6,7 +6,7 @@ Nothing but a ``transformers`` model with a path of its own: no code of it is sp
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,6 +48,10 @@ class SeedlingModel(TransformersModel):
     @classmethod
     def find_obstacle(cls, config: BaseModel) -> str:
         return ""  # its weights come in the package
+
+    @classmethod
+    def plan_memory(cls, config: Any) -> None:
+        return None  # it lives on the CPU
 
     @classmethod
     def provides(cls, config: BaseModel) -> frozenset[Capability]:

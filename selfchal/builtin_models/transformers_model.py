@@ -15,11 +15,14 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from selfchal.builtin_models.config import TransformersConfig
+from selfchal.builtin_models.devices import find_device_obstacle
+from selfchal.builtin_models.memory_plan import plan_weights
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN
 from selfchal.builtin_models.starting_model import StartingModel
 from selfchal.builtin_models.weight_sources import find_source_obstacle
 from selfchal.core.model import Capability, Generation, Message, Model, Sampling, Stream
 from selfchal.core.requirement import Requirement
+from selfchal.memory.plan import ModelPlan
 
 
 class TransformersModel:
@@ -31,7 +34,11 @@ class TransformersModel:
 
     @classmethod
     def find_obstacle(cls, config: TransformersConfig) -> str:
-        return find_source_obstacle(config.path)
+        return find_device_obstacle(config) or find_source_obstacle(config.path)
+
+    @classmethod
+    def plan_memory(cls, config: Any) -> ModelPlan | None:
+        return plan_weights(config, "shared")
 
     @classmethod
     def provides(cls, config: TransformersConfig) -> frozenset[Capability]:
@@ -86,6 +93,13 @@ class TransformersModel:
 
     def on_weights_updated(self) -> None:
         self._loaded.on_weights_updated()
+
+    def begin_update(self) -> None:
+        """Conversations that are kept to go on give their memory to the update."""
+        self._loaded.decoder.free_memory()
+
+    def end_update(self) -> None:
+        """Nothing has to come back: what is kept is made anew."""
 
     def save(self, directory: Path) -> None:
         self._loaded.save(directory)

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
 
 from selfchal.builtin_models.config import VllmConfig
+from selfchal.builtin_models.devices import find_device_obstacle
+from selfchal.builtin_models.memory_plan import plan_weights
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
 from selfchal.builtin_models.weight_sources import find_source_obstacle
 from selfchal.core.model import Capability, Generation, Message, Model, Sampling, Stream
 from selfchal.core.requirement import Requirement
+from selfchal.memory.plan import ModelPlan
 
 
 class VllmModel:
@@ -30,7 +34,16 @@ class VllmModel:
 
     @classmethod
     def find_obstacle(cls, config: VllmConfig) -> str:
-        return _find_shared_gpu(config) or find_source_obstacle(config.path)
+        return _find_shared_gpu(config) or find_device_obstacle(config) or find_source_obstacle(config.path)
+
+    @classmethod
+    def plan_memory(cls, config: VllmConfig) -> ModelPlan | None:
+        if config.servers or (config.gpus and not config.sleep):
+            found = plan_weights(config, "apart") if config.train else None
+            return found and replace(found, sampler_gpus=len(config.gpus))
+        utilisation = config.engine.get("gpu_memory_utilization")
+        engine_share = utilisation if isinstance(utilisation, float) else None
+        return plan_weights(config, "asleep" if config.sleep else "beside", engine_share)
 
     @classmethod
     def find_unreachable(cls, config: VllmConfig) -> str:

@@ -42,6 +42,7 @@ from selfchal.builtin_trainers.options import OnPolicyOptions
 from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.rollouts import TaskSampler, collect_groups, rollout_metrics, sampler_for
 from selfchal.builtin_trainers.sharding import find_device
+from selfchal.builtin_trainers.speed import measure_step
 from selfchal.core.episode import Episode, Group
 from selfchal.core.trainer import Training
 from selfchal.core.updating import updating
@@ -246,7 +247,8 @@ def _make_step(
         state.zero_signal += 1
     metrics["seconds_rollout"] = rolled_out - began
     metrics["seconds_update"] = time.perf_counter() - rolled_out
-    return metrics
+    learnt = None if batch is None else batch.episodes
+    return metrics | measure_step(training.model.network, groups, learnt, metrics, options.epochs)
 
 
 def update(

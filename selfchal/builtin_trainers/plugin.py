@@ -10,6 +10,12 @@ from pydantic import BaseModel
 from selfchal.builtin_trainers.dpo.config import DpoConfig
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.kto.config import KtoConfig
+from selfchal.builtin_trainers.memory_plan import (
+    plan_offline,
+    plan_on_policy,
+    plan_trl_grpo,
+    plan_trl_offline,
+)
 from selfchal.builtin_trainers.options import OfflineOptions, RolloutOptions, find_loss_obstacle
 from selfchal.builtin_trainers.policy_loss.seams import ADVANTAGE, find_seam_obstacle
 from selfchal.builtin_trainers.ppo.config import PpoConfig
@@ -23,6 +29,7 @@ from selfchal.core.hookspecs import hookimpl
 from selfchal.core.model import Capability
 from selfchal.core.requirement import Requirement
 from selfchal.core.trainer import Trainer, Training
+from selfchal.memory.plan import TrainerPlan
 from selfchal.processes import is_launched
 
 ON_POLICY = frozenset({Capability.TOKEN_IDS, Capability.LOGPROBS, Capability.GRADIENTS})
@@ -66,6 +73,10 @@ class Grpo(_Configured[GrpoConfig]):
     requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
     @classmethod
+    def plan_memory(cls, config: GrpoConfig) -> TrainerPlan:
+        return plan_on_policy(config)
+
+    @classmethod
     def find_obstacle(cls, config: GrpoConfig) -> str:
         return find_seam_obstacle((ADVANTAGE, config.advantage)) or find_loss_obstacle(config)
 
@@ -87,6 +98,10 @@ class Ppo(_Configured[PpoConfig]):
     Config: ClassVar[type[BaseModel]] = PpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
     requires: ClassVar[tuple[Requirement, ...]] = TORCH
+
+    @classmethod
+    def plan_memory(cls, config: PpoConfig) -> TrainerPlan:
+        return plan_on_policy(config, critic=config.critic == "network")
 
     @classmethod
     def find_obstacle(cls, config: PpoConfig) -> str:
@@ -117,6 +132,10 @@ class Rft(_OnceRolledOut[RftConfig]):
     needs: ClassVar[frozenset[Capability]] = OFFLINE
     requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
+    @classmethod
+    def plan_memory(cls, config: RftConfig) -> TrainerPlan:
+        return plan_offline(config, together=1)
+
     def train(self, training: Training) -> None:
         from selfchal.builtin_trainers.offline_loop import train
         from selfchal.builtin_trainers.rft.algorithm import RftAlgorithm
@@ -131,6 +150,10 @@ class Dpo(_OnceRolledOut[DpoConfig]):
     Config: ClassVar[type[BaseModel]] = DpoConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
     requires: ClassVar[tuple[Requirement, ...]] = TORCH
+
+    @classmethod
+    def plan_memory(cls, config: DpoConfig) -> TrainerPlan:
+        return plan_offline(config, together=2)
 
     def train(self, training: Training) -> None:
         from selfchal.builtin_trainers.dpo.algorithm import DpoAlgorithm
@@ -147,6 +170,10 @@ class Kto(_OnceRolledOut[KtoConfig]):
     needs: ClassVar[frozenset[Capability]] = OFFLINE
     requires: ClassVar[tuple[Requirement, ...]] = TORCH
 
+    @classmethod
+    def plan_memory(cls, config: KtoConfig) -> TrainerPlan:
+        return plan_offline(config, together=2)
+
     def train(self, training: Training) -> None:
         from selfchal.builtin_trainers.kto.algorithm import KtoAlgorithm
         from selfchal.builtin_trainers.offline_loop import train
@@ -161,6 +188,10 @@ class TrlDpo(_OnceRolledOut[TrlDpoConfig]):
     Config: ClassVar[type[BaseModel]] = TrlDpoConfig
     needs: ClassVar[frozenset[Capability]] = OFFLINE
     requires: ClassVar[tuple[Requirement, ...]] = TRL
+
+    @classmethod
+    def plan_memory(cls, config: TrlDpoConfig) -> TrainerPlan:
+        return plan_trl_offline(config)
 
     @classmethod
     def find_obstacle(cls, config: TrlDpoConfig) -> str:
@@ -182,6 +213,10 @@ class TrlKto(_OnceRolledOut[TrlKtoConfig]):
     requires: ClassVar[tuple[Requirement, ...]] = TRL
 
     @classmethod
+    def plan_memory(cls, config: TrlKtoConfig) -> TrainerPlan:
+        return plan_trl_offline(config)
+
+    @classmethod
     def find_obstacle(cls, config: TrlKtoConfig) -> str:
         return _find_process_obstacle(cls.name) or find_fields_obstacle(
             "KTOConfig", config.trl, "beta", "desirable_weight", "undesirable_weight"
@@ -201,6 +236,10 @@ class TrlGrpo(_Configured[TrlGrpoConfig]):
     Config: ClassVar[type[BaseModel]] = TrlGrpoConfig
     needs: ClassVar[frozenset[Capability]] = ON_POLICY
     requires: ClassVar[tuple[Requirement, ...]] = TRL
+
+    @classmethod
+    def plan_memory(cls, config: TrlGrpoConfig) -> TrainerPlan:
+        return plan_trl_grpo(config)
 
     @classmethod
     def find_obstacle(cls, config: TrlGrpoConfig) -> str:

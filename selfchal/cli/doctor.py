@@ -15,18 +15,48 @@ from typing import Any
 
 import click
 
+from selfchal.api.running import load_manifest
+from selfchal.cli.footprint import (
+    describe_memory,
+    gpus_option,
+    list_memory_lines,
+    refuse_what_does_not_fit,
+)
+from selfchal.cli.manifest import set_option
 from selfchal.cli.systems import describe_system
-from selfchal.cli.terminal import say_listing
+from selfchal.cli.terminal import say_json, say_listing
 from selfchal.core.errors import SelfchalError
 from selfchal.core.requirement import Requirement
+from selfchal.pipeline.footprint import measure_footprint
+from selfchal.pipeline.gpus import Gpus, find_gpus
 from selfchal.pipeline.manifest import parse_config
 from selfchal.pipeline.requirements import find_unfit_checks, requirements_of
 from selfchal.plugins import Plugins, load_plugins
 
 
 @click.command()
-def doctor() -> None:
-    """Say what this machine can and cannot do."""
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@set_option
+@gpus_option
+@click.option("--json", "as_json", is_flag=True, help="Print GPUs and the manifest's memory alone, as JSON.")
+def doctor(file: Path | None, overrides: tuple[str, ...], gpus: Gpus | None, as_json: bool) -> None:
+    """Say what this machine can and cannot do; with a manifest, whether its GPUs have the memory for it."""
+    if overrides and file is None:
+        raise click.UsageError("--set changes a manifest: name its file")
+    manifest = load_manifest(file, overrides) if file else None
+    found = gpus or find_gpus()
+    footprint = measure_footprint(manifest, found) if manifest else None
+    if as_json:
+        say_json({"gpus": found and found.describe(), "memory": describe_memory(footprint)})
+    else:
+        _describe_machine()
+        say_listing(f"GPUs       {found or 'none found'}")
+        if manifest:
+            say_listing("\n".join(line.removeprefix("  ") for line in list_memory_lines(footprint, manifest)))
+    refuse_what_does_not_fit(footprint)
+
+
+def _describe_machine() -> None:
     say_listing(f"python     {platform.python_version()} on {platform.system()} {platform.machine()}")
     for sentence in describe_system(sys.platform):
         say_listing(f"system     {sentence}")
@@ -96,7 +126,7 @@ def _group_requirements(plugins: Plugins) -> dict[str, dict[Requirement, list[st
         for requirement in requirements_of(item.cls):
             unconditional = replace(requirement, when=None)  # that of one plugin equals that of another
             users = found.setdefault(requirement.install, {}).setdefault(unconditional, [])
-            users.append(item.name)
+            users.append(item.name if requirement.when is None else f"{item.name} with some options")
     return dict(sorted(found.items()))
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from selfchal.cli.footprint import (
+    describe_memory,
+    list_memory_lines,
+    list_token_lines,
+    refuse_what_does_not_fit,
+)
 from selfchal.cli.manifest import describe
 from selfchal.cli.terminal import say_json, say_listing
 from selfchal.core.trainer import Trainer
 from selfchal.core.world import Json
 from selfchal.pipeline.environments import open_environment
+from selfchal.pipeline.footprint import Footprint
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
 from selfchal.pipeline.pilot import Pilot, advise, count_evaluation_episodes, forecast
 from selfchal.pipeline.roles import describe_roles, list_role_lines
+from selfchal.pipeline.stages import Speeds, count_stage_tokens, estimate_hours
 from selfchal.pipeline.test_sets import list_test_tasks
 
 
@@ -29,10 +37,14 @@ class Cost:
     wanted_tasks: int
     training: dict[str, object]
     sampled_tokens: int
+    stage_tokens: dict[str, int] = field(default_factory=dict)
 
 
-def estimate_cost(manifest: Manifest) -> Cost:
-    """Load the environment (not the model) and count. Raises EnvironmentDataError."""
+def estimate_cost(manifest: Manifest, context: int | None = None) -> Cost:
+    """Load the environment (not the model) and count. ``context``: the model's, where it is known.
+
+    Raises EnvironmentDataError.
+    """
     settings = manifest.settings
     section = settings.evaluation
     with ExitStack() as closing:
@@ -52,6 +64,9 @@ def estimate_cost(manifest: Manifest) -> Cost:
         wanted_tasks=settings.challenge.tasks * rounds,
         training=manifest.trainer.config.model_dump(mode="json") if manifest.trainer else {},
         sampled_tokens=tokens,
+        stage_tokens=count_stage_tokens(
+            manifest, proposals=proposals, evaluation_episodes=evaluation, context=context
+        ),
     )
 
 
@@ -72,30 +87,53 @@ def _describe_challenge(cost: Cost, rounds: int) -> str:
     )
 
 
-def print_cost(
-    manifest: Manifest, directory: Path, cost: Cost, as_json: bool, pilot: Pilot | None = None
-) -> None:
-    """What would happen, stage by stage; and what a pilot makes of it."""
+@dataclass(frozen=True)
+class Forecasted:
+    """What stands beside the count: the memory of a GPU, stated speeds, and a pilot if one was made."""
+
+    footprint: Footprint | None
+    speeds: Speeds
+    pilot: Pilot | None
+
+
+def print_cost(manifest: Manifest, directory: Path, cost: Cost, as_json: bool, known: Forecasted) -> None:
+    """What would happen, stage by stage, and what a pilot makes of it.
+
+    Raises ManifestError, behind all that, where the GPUs have not the memory for it.
+    """
     if as_json:
-        tried = {"pilot": describe_pilot(manifest, cost, pilot)} if pilot else {}
-        say_json({**asdict(cost), **tried, "out": str(directory), "manifest": manifest.resolved()})
-        return
-    settings = manifest.settings
+        say_json(
+            describe_cost(manifest, cost, known) | {"out": str(directory), "manifest": manifest.resolved()}
+        )
+    else:
+        say_listing("\n".join(_list_cost_lines(manifest, directory, cost, known)))
+    refuse_what_does_not_fit(known.footprint)
+
+
+def describe_cost(manifest: Manifest, cost: Cost, known: Forecasted) -> dict[str, Json]:
+    """The count, the memory, the hours and the pilot as JSON."""
+    tried = {"pilot": describe_pilot(manifest, cost, known.pilot)} if known.pilot else {}
+    hours: dict[str, Json] = {**estimate_hours(cost.stage_tokens, known.speeds)}
+    return {**asdict(cost), **tried, "memory": describe_memory(known.footprint), "hours": hours}
+
+
+def _list_cost_lines(manifest: Manifest, directory: Path, cost: Cost, known: Forecasted) -> list[str]:
+    settings, pilot = manifest.settings, known.pilot
     options = ", ".join(f"{key} {value}" for key, value in cost.training.items())
     trained = f"{manifest.trainer.name}: {options}" if manifest.trainer else "nothing, as no trainer is named"
     moments = "before and after" if manifest.trainer else "once"
-    lines = [
+    return [
         f"This would run {describe(manifest)}, into {directory}:",
         f"  evaluate   {_describe_tests(cost, moments, settings.evaluation.every)}",
         *([f"  judge      the tasks of {settings.tasks.source}"] if settings.tasks else []),
         *([_describe_challenge(cost, settings.rounds)] if manifest.synthesizer else []),
         f"  train      {trained}",
         *(f"  models     {line}" for line in list_role_lines(describe_roles(manifest))),
-        f"  at most    {cost.sampled_tokens:,} sampled tokens, training rollouts not counted",
+        *list_token_lines(cost.stage_tokens, known.speeds),
+        *list_memory_lines(known.footprint, manifest),
         *(list_pilot_lines(manifest, cost, pilot) if pilot else ["Nothing was run; --pilot 8 tries it out."]),
         "Leave --dry-run away to run it.",
     ]
-    say_listing("\n".join(lines))
 
 
 def describe_pilot(manifest: Manifest, cost: Cost, pilot: Pilot) -> dict[str, Json]:

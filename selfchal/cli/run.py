@@ -9,14 +9,17 @@ from pathlib import Path
 import click
 
 from selfchal.api import running
-from selfchal.cli.estimate import estimate_cost, print_cost
+from selfchal.cli.estimate import Forecasted, estimate_cost, print_cost
+from selfchal.cli.footprint import gpus_option, plan_memory
 from selfchal.cli.manifest import describe, set_option
 from selfchal.cli.outcome import exit_where_too_many_unjudged, print_outcome
 from selfchal.cli.progress import progress_on
 from selfchal.cli.terminal import open_console, say, say_json, say_on
 from selfchal.core.world import Json
 from selfchal.pipeline.distributed import is_follower
+from selfchal.pipeline.gpus import Gpus
 from selfchal.pipeline.manifest import Manifest
+from selfchal.pipeline.stages import Speeds
 from selfchal.report.page import REPORT
 
 INTERRUPTED = 130
@@ -34,6 +37,19 @@ INTERRUPTED = 130
     metavar="N",
     help="With --dry-run: make N proposals, play some of the tasks, and estimate the run from that.",
 )
+@gpus_option
+@click.option(
+    "--sampling-speed",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="With --dry-run: tokens a second that are sampled, by all GPUs; hours follow from it.",
+)
+@click.option(
+    "--training-speed",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="With --dry-run: tokens a second that go through an update, by all GPUs.",
+)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print results.json at the end; progress goes to stderr."
 )
@@ -46,6 +62,9 @@ def run(
     resume: bool,
     dry_run: bool,
     pilot: int | None,
+    gpus: Gpus | None,
+    sampling_speed: float | None,
+    training_speed: float | None,
     as_json: bool,
 ) -> None:
     """Run a manifest: challenge, judge, train, evaluate, report.
@@ -57,9 +76,10 @@ def run(
     directory = running.directory_of(manifest, out)
     if pilot and not dry_run:
         raise click.UsageError("--pilot is for --dry-run: it tries the run out and makes no run directory")
+    if (gpus or sampling_speed or training_speed) and not dry_run:
+        raise click.UsageError("--gpus, --sampling-speed and --training-speed are for --dry-run")
     if dry_run:
-        tried = running.run_pilot(manifest, pilot, watch=progress_on("stderr")) if pilot else None
-        print_cost(manifest, directory, estimate_cost(manifest), as_json, tried)
+        _print_dry_run(manifest, directory, pilot, gpus, Speeds(sampling_speed, training_speed), as_json)
         return
     if is_follower():
         running.run(manifest)
@@ -72,6 +92,16 @@ def run(
         say(f"\nStopped; nothing that was done is lost. Go on with:\n  {again}", err=True)
         ctx.exit(INTERRUPTED)
     exit_where_too_many_unjudged(ctx, results, f"play them again with\n  {again}\n")
+
+
+def _print_dry_run(
+    manifest: Manifest, directory: Path, pilot: int | None, gpus: Gpus | None, speeds: Speeds, as_json: bool
+) -> None:
+    footprint = plan_memory(manifest, gpus)
+    cost = estimate_cost(manifest, None if footprint is None else footprint.plan.model.context)
+    fits = footprint is None or footprint.fits is not False
+    tried = running.run_pilot(manifest, pilot, watch=progress_on("stderr")) if pilot and fits else None
+    print_cost(manifest, directory, cost, as_json, Forecasted(footprint, speeds, tried))
 
 
 def _run(manifest: Manifest, directory: Path, resume: bool, as_json: bool) -> Mapping[str, Json]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 # What to try first, in this order. The other manifests beside them compare trainers.
 FIRST_HOUR = ("quickstart", "web_browsing", "only_tasks", "smollm2_cpu")
-_PATTERNS = ("*.yaml", "one_gpu/*.yaml", "paper/*.yaml", "*.py", "todo_desk/*.py")
+_PATTERNS = ("*.yaml", "gpu/*.yaml", "one_gpu/*.yaml", "paper/*.yaml", "*.py", "todo_desk/*.py")
 _TRAINER = re.compile(r"_[a-z]+$")
 
 
@@ -30,6 +30,7 @@ def group_examples(known: dict[str, Path]) -> Iterator[tuple[str, dict[str, Path
     several = {name: path for name, path in left.items() if "/" in name and name not in python}
     alone = {name: path for name, path in left.items() if name not in python and name not in several}
     yield "Trainers", alone
+    yield "GPUs", {name: several.pop(name) for name in list(several) if name.startswith("gpu/")}
     trainers = sorted({name.rpartition("_")[2] for name in several})
     collapsed = {_TRAINER.sub("_TRAINER", name): path for name, path in several.items()}
     yield f"Environments (TRAINER is one of {', '.join(trainers)})", collapsed

@@ -8,6 +8,8 @@ does so at points which do not depend on the threads' timing, so that equal seed
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, wait
@@ -20,7 +22,14 @@ from selfchal.core.seeds import seed_of
 from selfchal.thoughts import strip_thoughts
 
 Acting = tuple["Future[None]", int]  # a scene that acts, and its number
-WORKERS = 8  # scenes that act at once; they wait on sandboxes, so more than there are cores
+FEWEST_WORKERS = 8
+WORKERS_A_CORE = 2  # they wait on sandboxes, so more than there are cores
+
+
+def count_workers() -> int:
+    """How many scenes may act at once: by the cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(FEWEST_WORKERS, WORKERS_A_CORE * cores)
 
 
 @dataclass(frozen=True)
@@ -74,13 +83,13 @@ class Questions:
         self._lockstep = lockstep
         self._waiting: dict[int, _Question] = {}  # by the number of the scene that asks
         self._changed = threading.Condition()
-        self._permits = threading.Semaphore(WORKERS)
+        self._permits = threading.Semaphore(count_workers())
         self._closed = False
         self._batches = 0
         self._reset: set[ModelChat] = set()  # whose caches were emptied at their first question of this roll
 
     def submit(self, pool: Executor, key: int, action: Callable[[], None]) -> Acting:
-        """Let scene ``key`` act in a thread of the pool; no more than WORKERS act at a time."""
+        """Let scene ``key`` act in a thread of the pool; no more than ``count_workers`` act at a time."""
         future = pool.submit(self._act, key, action)
         future.add_done_callback(self._note_done)
         return future, key

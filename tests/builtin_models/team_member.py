@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
-from selfchal.rollout.engine import Engine
 
 from selfchal.builtin_models.config import VllmConfig
 from selfchal.builtin_models.vllm_model import VllmModel
@@ -22,6 +21,7 @@ from selfchal.core.task import Task
 from selfchal.core.trainer import Training
 from selfchal.pipeline.distributed import END, TRAIN, follow, is_follower, signal_workers
 from selfchal.pipeline.manifest import Choice, Manifest
+from selfchal.rollout.rollout import Rollout
 from tests.builtin_models.test_vllm_loop import TwoTurns
 from tests.builtin_trainers.toy import ToyProgress, tasks
 
@@ -29,7 +29,7 @@ from tests.builtin_trainers.toy import ToyProgress, tasks
 def train(model: Any, grpo: GrpoConfig) -> None:
     def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
         scenes = [TwoTurns(task.id) for task in chosen for _ in range(samples)]
-        played = Engine(model, Sampling(max_tokens=16, seed=seed)).roll(scenes)
+        played = Rollout(model, Sampling(max_tokens=16, seed=seed)).roll(scenes)
         return [Group(task.id, tuple(e for e in played if e.task == task.id)) for task in chosen]
 
     Grpo(grpo).train(Training(model, tasks(2), [], collect, ToyProgress(model), seed=0))
@@ -47,7 +47,7 @@ def main() -> None:
     try:
         signal_workers(TRAIN)
         train(model, grpo)
-        Engine(model, Sampling(max_tokens=16, seed=9)).roll([TwoTurns("a"), TwoTurns("b")])
+        Rollout(model, Sampling(max_tokens=16, seed=9)).roll([TwoTurns("a"), TwoTurns("b")])
     finally:
         signal_workers(END)
         model.close()

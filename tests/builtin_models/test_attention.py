@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -69,22 +70,23 @@ def test_parts_give_the_tokens_and_logprobs_of_the_whole_batch(
 def test_a_batch_with_one_long_row_is_read_in_parts(
     make_model: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keys that reach transformers' attention in a decode step: far fewer than rows times the longest row."""
+    """Keys that are read in a decode step: far fewer than rows times the longest row, and none of them twice."""
     model = make_model("llama")
     short = prompts(model, tasks=1, group=20)
     talks = [*short, short[0] * 10]
     cells: list[int] = []
-    plain = attention.sdpa_attention_forward
+    plain = attention.scaled_dot_product_attention
 
-    def count(module, query, key, *rest, **options):  # type: ignore[no-untyped-def] # as transformers calls it
-        if query.shape[2] == 1:
-            cells.append(key.shape[0] * key.shape[2])
-        return plain(module, query, key, *rest, **options)
+    def count(query: torch.Tensor, key: torch.Tensor, *rest: Any, **options: Any) -> torch.Tensor:
+        cells.append(key.shape[0] * key.shape[2])
+        assert query.shape[1] == key.shape[1] == model.network.config.num_key_value_heads
+        return plain(query, key, *rest, **options)
 
-    monkeypatch.setattr(attention, "sdpa_attention_forward", count)
+    assert model.network.config.num_attention_heads > model.network.config.num_key_value_heads
+    monkeypatch.setattr(attention, "scaled_dot_product_attention", count)
     said = model.generate(talks, Sampling(max_tokens=4, seed=5))
     layers, steps = model.network.config.num_hidden_layers, max(len(one.ids) for one in said)
-    assert sum(cells) < layers * steps * len(talks) * len(talks[-1]) / 3
+    assert 0 < sum(cells) < layers * steps * len(talks) * len(talks[-1]) / 3
     for talk, generation in zip(talks, said, strict=True):
         expected = plain_logprobs(model, talk, generation.ids)
         assert torch.allclose(torch.tensor(generation.logprobs).double(), expected, atol=1e-4)

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 import torch
-from selfchal.rollout.engine import Engine
 
 from selfchal.builtin_models import fleet as fleets
 from selfchal.builtin_models import vllm_process
@@ -27,6 +26,7 @@ from selfchal.core.episode import End, Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
 from selfchal.core.updating import updating
+from selfchal.rollout.rollout import Rollout
 from tests.builtin_models.tiny import write_model
 from tests.patience import SOON
 from tests.support.vllm_protocol import ClockSampler, Server, read_record, write_python
@@ -57,7 +57,7 @@ class Turns:
 
 def roll(model: Any, scenes: int = 12) -> list[Any]:
     """The ids, masks and ends of so many episodes."""
-    played = Engine(model, SAMPLING).roll([Turns(str(number % 4)) for number in range(scenes)])
+    played = Rollout(model, SAMPLING).roll([Turns(str(number % 4)) for number in range(scenes)])
     return [(episode.ids, episode.mask, episode.end) for episode in played]
 
 
@@ -223,7 +223,7 @@ def test_servers_of_their_own_sample_on_during_an_update(
 def test_what_servers_did_is_measured(tiny_path: Any, serve: Callable[..., Server]) -> None:
     servers = [serve(step=0.001), serve(step=0.001)]
     model = open_model(tiny_path, servers=list(map(address_of, servers)))
-    episodes = Engine(model, SAMPLING).roll([Turns(str(number)) for number in range(6)])
+    episodes = Rollout(model, SAMPLING).roll([Turns(str(number)) for number in range(6)])
     first = model.measure_sampling()
     assert first["sampled_tokens"] == sum(sum(episode.mask) for episode in episodes)
     assert 0 < first["rows_generating"] < 3
@@ -232,7 +232,7 @@ def test_what_servers_did_is_measured(tiny_path: Any, serve: Callable[..., Serve
     nothing = model.measure_sampling()
     assert nothing == {"sampled_tokens": 0, "servers_lost": 0}
     servers[0].end()
-    again = Engine(model, SAMPLING).roll([Turns(str(number)) for number in range(6)])
+    again = Rollout(model, SAMPLING).roll([Turns(str(number)) for number in range(6)])
     later = model.measure_sampling()
     assert later["sampled_tokens"] == sum(sum(episode.mask) for episode in again)
     assert later["servers_lost"] == 1

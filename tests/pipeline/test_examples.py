@@ -17,6 +17,7 @@ def test_every_example_stands_under_one_heading() -> None:
     assert [heading.partition(" (")[0] for heading in headings] == [
         "The first hour",
         "Trainers",
+        "GPUs",
         "Environments",
         "Python",
     ]

@@ -77,10 +77,25 @@ def test_a_container_engine_that_does_not_answer_is_found(
 @pytest.mark.parametrize("trainer", ["trl_dpo", "trl_kto", "trl_grpo"])
 def test_trainers_of_one_process_refuse_several(monkeypatch: pytest.MonkeyPatch, trainer: str) -> None:
     pytest.importorskip("trl")
-    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
-        monkeypatch.setenv(name, "0")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    launched(monkeypatch, WORLD_SIZE="2", RANK="0", MASTER_ADDR="127.0.0.1", MASTER_PORT="1")
     with pytest.raises(
         ManifestError, match=f"trainer '{trainer}': {trainer} trains in one process; start it without"
     ):
         check(model={"name": "seedling"}, trainer={"name": trainer})
+
+
+def launched(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    """As in a process that has these of the variables that launchers set."""
+    for name in ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("variables", [{}, {"RANK": "0"}, {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}])
+def test_a_world_size_that_no_launcher_set_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    launched(monkeypatch, WORLD_SIZE="2", **variables)
+    with pytest.raises(ManifestError, match=r"WORLD_SIZE is 2 .* or unset WORLD_SIZE to run in one process"):
+        check()

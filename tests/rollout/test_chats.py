@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from selfchal.core.environment import Chat
 from selfchal.core.episode import End, Episode
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
-from selfchal.rollout.chats import WORKERS, ModelChat
+from selfchal.rollout.chats import FEWEST_WORKERS, WORKERS_A_CORE, ModelChat, count_workers
 from selfchal.rollout.rollout import Rollout
 from selfchal.testing.scripted import ScriptedModel
 
@@ -53,7 +55,7 @@ def roll(chat: ModelChat, scenes: int, **options: object) -> list[Episode]:
 
 def test_all_conversations_of_a_batch_hear_their_user_at_once_more_of_them_than_workers() -> None:
     model, chat = person()
-    scenes = 3 * WORKERS
+    scenes = 3 * count_workers()
     roll(chat, scenes)
     assert [len(batch) for batch in model.batches] == [scenes] * 3
 
@@ -123,3 +125,10 @@ def test_outside_of_a_roll_the_model_answers_at_once() -> None:
     model, chat = person(lambda text: "yes")
     assert chat([Message("user", "Was it done?")]) == "yes"
     assert len(model.batches) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say which cores a process may use")
+@pytest.mark.parametrize("cores", [1, 2, 4, 96])
+def test_a_larger_machine_lets_more_scenes_act(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    assert count_workers() == max(FEWEST_WORKERS, WORKERS_A_CORE * cores)

@@ -1,8 +1,11 @@
-"""Attention over a ragged batch on a CPU: rows of similar length attend together.
+"""Attention over a ragged batch: on a CPU rows of similar length attend together, and keys are not repeated.
 
 Attention reads as many columns of the cache for each row as the longest row of the call holds. In a batch of
 conversations most rows are far shorter than the longest, and on a CPU a decode step of a small network
 waits for this memory. So the rows are split where the rows that follow need clearly fewer columns.
+In a decode step the heads that share keys and values attend as so many positions of one head, for which
+nothing has to be repeated. ``enable_gqa`` would do that too, but beside a mask a GPU then falls back to
+a kernel that keeps all weights; where several tokens are fed at once transformers repeats the keys.
 The function is registered with transformers as an attention implementation of its own. Outside of
 ``attending_in_parts`` it is transformers' ``sdpa``: a pass that trains is computed as before.
 """
@@ -18,6 +21,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -39,8 +43,8 @@ _parts: ContextVar[Sequence[RowPart]] = ContextVar("parts of the batch that atte
 
 
 def use_ragged_attention(network: PreTrainedModel) -> None:
-    """Let this network attend in parts where it is on a CPU and its attention is transformers' ``sdpa``."""
-    if network.device.type == "cpu" and network.config._attn_implementation == "sdpa":
+    """Let this network attend in parts where its attention is transformers' ``sdpa``."""
+    if network.config._attn_implementation == "sdpa":
         network.set_attn_implementation(RAGGED_SDPA)
 
 
@@ -77,7 +81,11 @@ def attend(
     parts = _parts.get()
     # A bias of its own for each pair of positions has other shapes than the mask, and few networks have one.
     biased = options.get("position_bias") is not None
-    if attention_mask is None or biased or len(parts) < 2:
+    if attention_mask is None or biased or not parts:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    if query.shape[2] == 1 and key.shape[1] < query.shape[1]:
+        return _attend_shared(parts, query, key, value, attention_mask, options.get("scaling")), None
+    if len(parts) < 2:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     outputs = []
     for part in parts:
@@ -88,6 +96,25 @@ def attend(
         )
         outputs.append(output)
     return torch.cat(outputs), None
+
+
+def _attend_shared(
+    parts: Sequence[RowPart], query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float | None
+) -> Tensor:
+    """One token a row: query [rows, heads, 1, width], key and value [rows, fewer heads, columns, width]."""
+    rows, heads, _, width = query.shape
+    shared = query.reshape(rows, key.shape[1], -1, width)  # [rows, fewer heads, heads that share, width]
+    outputs = [
+        scaled_dot_product_attention(
+            shared[part.start : part.end],
+            key[part.start : part.end, :, : part.columns],
+            value[part.start : part.end, :, : part.columns],
+            attn_mask=mask[part.start : part.end, :, :, : part.columns],
+            scale=scale,
+        )
+        for part in parts
+    ]
+    return torch.cat(outputs).reshape(rows, 1, heads, value.shape[-1])
 
 
 AttentionInterface.register(RAGGED_SDPA, attend)

@@ -7,16 +7,18 @@ the cache is kept, since their conversation may go on.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from selfchal.builtin_models.generation.budget import COPIES, MemoryBudget, is_out_of_memory
 from selfchal.builtin_models.generation.prefill import Prefill
 from selfchal.builtin_models.generation.prefix_cache import PrefixCache, pack
 from selfchal.builtin_models.generation.ragged_cache import GROWTH, Layout, RaggedKVCache
@@ -24,9 +26,13 @@ from selfchal.builtin_models.generation.row_selection import RowSelection, gathe
 from selfchal.builtin_models.generation.rows import Row, make_rows, record
 from selfchal.builtin_models.generation.sampling import draw, uniforms
 from selfchal.builtin_models.generation.stops import StopStrings
+from selfchal.core.errors import ModelError
 from selfchal.core.model import Sampling
 
+log = logging.getLogger(__name__)
+
 WINDOW = 8  # steps from one look at who joins to the next
+SMALLEST_FEED = 512  # tokens of a prefill pass; what does not fit then will not fit
 REPACK_BELOW = 0.75  # ended rows are dropped when the running share of a batch falls under this
 
 
@@ -34,18 +40,51 @@ class Decoder:
     """Generation over one network. ``on_weights_updated`` must follow every update of the network."""
 
     def __init__(
-        self, network: PreTrainedModel, layout: Layout, *, context: int, rows: int, cache_bytes: int
+        self,
+        network: PreTrainedModel,
+        layout: Layout,
+        *,
+        context: int,
+        rows: int,
+        cache_bytes: int | None = None,
     ) -> None:
+        """``cache_bytes``: for conversations that may go on; by default as many as the memory allows."""
         self.network = network
         self.context = context
         self.most_rows = rows
+        self.budget = MemoryBudget(network.device, layout.token_bytes)
         self._layout = layout
-        self._prefix_cache = PrefixCache(cache_bytes)
+        self._cache_bytes = cache_bytes
+        self._prefix_cache = PrefixCache(0)
+        self.on_weights_updated()
         self._prefill = Prefill(network, layout, self._prefix_cache)
         self._joined = count()
 
     def on_weights_updated(self) -> None:
         self._prefix_cache.clear()
+        bound = self._cache_bytes
+        if bound is None:  # asked anew: what else lies on a GPU changes
+            bound = self.budget.bound_cache(self.most_rows, self.context)
+        self._prefix_cache.capacity = bound
+
+    def free_memory(self) -> None:
+        """Give all back that is kept from one call to the next."""
+        self._prefix_cache.clear()
+        self.budget.release()
+
+    def halve(self, running: int) -> None:
+        """After memory ran out with so many rows: take half as many from now on, and feed half as much in a
+        pass. Raises ModelError where there was one row alone."""
+        if running <= 1 and self._prefill.most_tokens <= SMALLEST_FEED:
+            raise ModelError(
+                "there is not enough memory for one conversation: lower model.context, or take a larger GPU"
+            )
+        self.most_rows = max(1, running // 2)
+        self._prefill.most_tokens = max(SMALLEST_FEED, self._prefill.most_tokens // 2)
+        log.warning(
+            "memory ran out with %d conversations; from now on %d go on at a time", running, self.most_rows
+        )
+        self.free_memory()
 
     def generate(
         self,
@@ -117,7 +156,10 @@ class Decoder:
         if not ended:
             return
         rows = [batch.rows[index] for index in ended]
-        selection = RowSelection(batch.kv_cache, ended, [row.fed for row in rows], frozen=True)
+        lengths = [row.fed for row in rows]
+        if len(rows) * max(lengths) * self.budget.token_bytes > self._prefix_cache.capacity:
+            return  # it would not be taken, and a copy of it might not fit
+        selection = RowSelection(batch.kv_cache, ended, lengths, frozen=True)
         kv_cache = gather_rows(self._layout, [selection], 0, self.network.device)
         self._prefix_cache.add(kv_cache, [pack(row.prompt + tuple(row.ids[:-1])) for row in rows])
 
@@ -131,6 +173,8 @@ class ContinuousBatch:
         self._decoder, self._sampling, self._stops, self._ends = decoder, sampling, stops, ends
         self._waiting: deque[Row] = deque()
         self._batch = decoder.empty()
+        self._most_rows = decoder.most_rows  # for which there is memory
+        self._trying = 0  # rows of the batch that is being packed
 
     @property
     def busy(self) -> bool:
@@ -140,31 +184,79 @@ class ContinuousBatch:
         self._waiting.extend(rows)
 
     def advance(self, steps: int) -> list[Row]:
-        """Give every running row at most so many tokens. Returns the rows that ended, in a fixed order."""
+        """Give every running row at most so many tokens. Returns the rows that ended, in a fixed order.
+
+        Where memory runs out, the rows begin again with half as many at a time; what they have sampled stays.
+        Raises ModelError where there is too little for one.
+        """
         ended: list[Row] = []
-        with self._decoder.inferring():
-            if self._waiting and self._batch.running < self._decoder.most_rows:
-                self._repack()
-            for _ in range(steps):
-                if not self.busy:
-                    break
-                if self._batch.running <= REPACK_BELOW * self._count_wanted():
-                    self._repack()
-                ended += self._step()
+        try:
+            with self._decoder.inferring():
+                self._advance(steps, ended)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            return ended
+        self._retreat()  # here, where no traceback holds tensors any more
         return ended
 
+    def _advance(self, steps: int, ended: list[Row]) -> None:
+        if self._waiting and self._batch.running < min(self._most_rows, self._decoder.most_rows):
+            self._repack()
+        for _ in range(steps):
+            if not self.busy:
+                break
+            if self._batch.running <= REPACK_BELOW * self._count_wanted():
+                self._repack()
+            ended += self._step()
+
     def close(self) -> None:
-        """Keep what the last rows left in the cache."""
-        with self._decoder.inferring():
-            self._decoder.keep(self._batch)
+        """Keep what the last rows left in the cache, where there is memory for it."""
+        try:
+            with self._decoder.inferring():
+                self._decoder.keep(self._batch)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            self._decoder.free_memory()
 
     def _count_wanted(self) -> int:
-        return min(self._decoder.most_rows, self._batch.size + len(self._waiting))
+        most = min(self._most_rows, self._decoder.most_rows)
+        return min(most, self._batch.size + len(self._waiting))
 
     def _repack(self) -> None:
-        capacity = self._decoder.most_rows - self._batch.running
-        joining = [self._waiting.popleft() for _ in range(min(len(self._waiting), capacity))]
+        joining = self._choose_joining()
+        self._trying = self._batch.running + len(joining)
         self._batch = self._decoder.repack(self._batch, joining)
+        self._trying = 0
+        for _ in joining:  # not before: they wait on where memory runs out
+            self._waiting.popleft()
+
+    def _choose_joining(self) -> list[Row]:
+        """Those of the waiting rows, the first ones, for which there are rows and memory at their longest."""
+        budget, batch = self._decoder.budget, self._batch
+        going = [row.longest for row in batch.rows if not row.ended]
+        widest, running = max(going, default=0), len(going)
+        bytes_left = budget.measure(batch.kv_cache.nbytes())
+        joining: list[Row] = []
+        for row in islice(self._waiting, self._decoder.most_rows - running):
+            widest = max(widest, row.longest)
+            needed = COPIES * (running + len(joining) + 1) * widest * budget.token_bytes
+            if needed > bytes_left and running + len(joining):
+                self._most_rows = running + len(joining)
+                return joining
+            joining.append(row)
+        self._most_rows = self._decoder.most_rows
+        return joining
+
+    def _retreat(self) -> None:
+        """Put all rows back to wait, and let half as many join from now on."""
+        going = [row for row in self._batch.rows if not row.ended]
+        tried, self._trying = self._trying or len(going), 0
+        self._waiting.extendleft(reversed(going))
+        self._batch = self._decoder.empty()
+        self._decoder.halve(tried)
 
     def _step(self) -> list[Row]:
         batch = self._batch

@@ -31,6 +31,9 @@ class GroupedDecoder:
     def on_weights_updated(self) -> None:
         """Does nothing: no cache is kept from one call to the next."""
 
+    def free_memory(self) -> None:
+        """Does nothing, for the same reason."""
+
     def generate(
         self,
         prompts: Sequence[Sequence[int]],

@@ -7,6 +7,8 @@ plain pass. Those networks are generated with by ``grouped``, which is slower.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from transformers import PreTrainedModel
 from transformers.cache_utils import (
@@ -44,11 +46,15 @@ def find_layout(network: PreTrainedModel) -> Layout | None:
         mask_names=names if len(names) > 1 else (),
     )
     with torch.inference_mode():
-        return layout if _check_agreement(network, layout) else None
+        token_bytes = _try_layout(network, layout)
+    return None if token_bytes is None else replace(layout, token_bytes=token_bytes)
 
 
-def _check_agreement(network: PreTrainedModel, layout: Layout) -> bool:
-    """Feed two rows of different length in uneven parts; compare with one plain pass for each."""
+def _try_layout(network: PreTrainedModel, layout: Layout) -> int | None:
+    """Feed two rows of different length in uneven parts; compare with one plain pass for each.
+
+    Gives the bytes that are kept of a token; None where the numbers differ, or it takes no such cache.
+    """
     device, vocabulary = network.device, network.config.get_text_config(decoder=True).vocab_size
     rows = [[(7 * index + 3) % vocabulary for index in range(size)] for size in (9, 6)]
     passes = [([4, 2], 4), ([1, 1], 1), ([4, 3], 4)]  # real tokens of each row, width of the pass
@@ -67,5 +73,6 @@ def _check_agreement(network: PreTrainedModel, layout: Layout) -> bool:
             done = [at + n for at, n in zip(done, counts, strict=True)]
             longest = max(done)
     except (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError):
-        return False  # its code takes no such masks or caches: that is the answer, not an accident
-    return worst <= _TOLERANCE.get(network.dtype, 1e-1) * spread
+        return None  # its code takes no such masks or caches: that is the answer, not an accident
+    agrees = worst <= _TOLERANCE.get(network.dtype, 1e-1) * spread
+    return kv_cache.nbytes() // (kv_cache.rows * kv_cache.plan.columns) if agrees else None

@@ -1,7 +1,7 @@
 """Prompts put into the cache before their rows are continued: each distinct one once, and only what is new.
 
 A prompt's last token is left out: the first decode step feeds it, so that every sampled token comes out of
-the same code.
+the same code. A row that left its batch for want of memory is fed its prompt and what it had sampled.
 """
 
 from __future__ import annotations
@@ -18,39 +18,40 @@ from selfchal.builtin_models.generation.ragged_cache import Layout, RaggedKVCach
 from selfchal.builtin_models.generation.row_selection import RowSelection, gather_rows
 from selfchal.builtin_models.generation.rows import Row
 
-FEED_TOKENS = 16_384  # the most tokens that one prefill pass feeds, padding included
+FEED_TOKENS = 16_384  # the most tokens that one prefill pass feeds at first, padding included
 PADDING_TOKENS = 256  # more padding than this costs more than another pass
 SHARED_HEADER = 32  # tokens that all prompts must share before they are fed once for all
 
 
-@dataclass(frozen=True)
+@dataclass
 class Prefill:
     """Feeds prompts to one network. What ``prefix_cache`` holds of a prompt is not fed again."""
 
     network: PreTrainedModel
     layout: Layout
     prefix_cache: PrefixCache
+    most_tokens: int = FEED_TOKENS  # of one pass
 
     def feed(self, rows: Sequence[Row]) -> list[tuple[RowSelection, list[Row]]]:
         """Cached rows that hold all but the last token of each prompt, with the rows they are for."""
         sharing: dict[bytes, list[Row]] = {}
         for row in rows:
-            sharing.setdefault(pack(row.prompt[:-1]), []).append(row)
+            sharing.setdefault(pack(row.tokens[:-1]), []).append(row)
         cached = {key: self.prefix_cache.find(key) for key in sharing}
-        unknown = [members[0].prompt for key, members in sharing.items() if cached[key] is None]
+        unknown = [members[0].tokens for key, members in sharing.items() if cached[key] is None]
         if header := _find_shared_header(unknown):
             self.prefix_cache.add(self._feed_chunk([header], [None]), [pack(header)])
             cached = {key: found or self.prefix_cache.find(key) for key, found in cached.items()}
         todo = sorted(sharing, key=lambda key: len(key) // 4 - _find_cached_length(cached[key]))
         fed = []
         while todo:
-            chunk = _take_chunk(todo, cached)
+            chunk = _take_chunk(todo, cached, self.most_tokens)
             todo = todo[len(chunk) :]
-            prompts = [sharing[key][0].prompt[:-1] for key in chunk]
+            prompts = [sharing[key][0].tokens[:-1] for key in chunk]
             kv_cache = self._feed_chunk(prompts, [cached[key] for key in chunk])
             selection = [index for index, key in enumerate(chunk) for _ in sharing[key]]
             members = [row for key in chunk for row in sharing[key]]
-            lengths = [len(row.prompt) - 1 for row in members]
+            lengths = [row.fed for row in members]
             fed.append((RowSelection(kv_cache, selection, lengths), members))
         return fed
 
@@ -90,14 +91,16 @@ def _find_shared_header(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return first[:same] if same >= SHARED_HEADER else ()
 
 
-def _take_chunk(todo: Sequence[bytes], cached: Mapping[bytes, CacheHit | None]) -> list[bytes]:
+def _take_chunk(
+    todo: Sequence[bytes], cached: Mapping[bytes, CacheHit | None], most_tokens: int
+) -> list[bytes]:
     """As many of these (sorted by what is to feed) as one pass may take without much padding."""
     chunk: list[bytes] = []
     useful = 0
     for key in todo:
         width = len(key) // 4 - _find_cached_length(cached[key])
         fed, useful = width * (len(chunk) + 1), useful + width
-        if chunk and (fed > FEED_TOKENS or fed - useful > PADDING_TOKENS):
+        if chunk and (fed > most_tokens or fed - useful > PADDING_TOKENS):
             break
         chunk.append(key)
     return chunk

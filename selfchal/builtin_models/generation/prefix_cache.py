@@ -33,7 +33,7 @@ class PrefixCache:
     """Holds at most ``capacity`` bytes. An entry is a whole cache of many rows, added and dropped as one."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
         self._entries: OrderedDict[int, tuple[RaggedKVCache, list[bytes], int]] = OrderedDict()
         self._found_in: dict[bytes, tuple[int, int]] = {}  # packed ids -> number of the entry, row in it
         self._lengths: dict[int, int] = {}  # bytes of a key -> how many keys have it
@@ -43,7 +43,7 @@ class PrefixCache:
     def add(self, kv_cache: RaggedKVCache, keys: Sequence[bytes]) -> None:
         """Keep a cache whose row ``r`` holds the ids packed in ``keys[r]``, if it is not too large."""
         size = kv_cache.nbytes()
-        if size > self._capacity:
+        if size > self.capacity:
             return
         number, self._next = self._next, self._next + 1
         self._entries[number] = (kv_cache, list(keys), size)
@@ -52,7 +52,7 @@ class PrefixCache:
             if key not in self._found_in:
                 self._lengths[len(key)] = self._lengths.get(len(key), 0) + 1
             self._found_in[key] = (number, row)
-        while self._bytes > self._capacity:
+        while self._bytes > self.capacity:
             self._drop_oldest()
 
     def find(self, key: bytes) -> CacheHit | None:

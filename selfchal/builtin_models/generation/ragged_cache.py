@@ -102,6 +102,7 @@ class Layout:
     window: int | None = None
     # A model with one kind of attention takes one mask, one with several takes a mask a kind.
     mask_names: tuple[str, ...] = ()
+    token_bytes: int = 0  # kept of each token of a row, over all layers
 
 
 @dataclass
@@ -173,7 +174,7 @@ class RaggedKVCache:
     def _split_rows(self, time: int) -> Sequence[RowPart]:
         """Which rows attend together in a pass over ``time`` tokens. A GPU takes all of them at once."""
         if self.lengths.device.type != "cpu":
-            return ()
+            return [RowPart(0, self.rows, self.plan.used)]
         return split_rows((self.lengths + time).tolist())
 
     def _widen_to(self, columns: int) -> None:

@@ -26,6 +26,16 @@ class Row:
     ended: bool = False
 
     @property
+    def tokens(self) -> tuple[int, ...]:
+        """The prompt and what was sampled so far."""
+        return (*self.prompt, *self.ids) if self.ids else self.prompt
+
+    @property
+    def longest(self) -> int:
+        """How many tokens it may come to have."""
+        return len(self.prompt) + self.capacity
+
+    @property
     def fed(self) -> int:
         """How many of its tokens a cache holds: all but the last."""
         return len(self.prompt) + len(self.ids) - 1

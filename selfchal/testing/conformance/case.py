@@ -12,6 +12,7 @@ from typing import Any
 from selfchal.core.model import Prices
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.world import Json
+from selfchal.memory.plan import ModelPlan, TrainerPlan
 from selfchal.pipeline.manifest import parse_config
 from selfchal.plugins.kinds import KINDS, fault, vars_of
 
@@ -101,6 +102,7 @@ def demand_answers(cls: type[Any], config: Any) -> None:
         "asks_model": (bool, type(None)),
         "knows": (set, frozenset),
         "prices": (Prices, type(None)),
+        "plan_memory": (ModelPlan, TrainerPlan, type(None)),
     }
     for name, types in wanted.items():
         if (asked := getattr(cls, name, None)) is not None:  # a plugin need not have it
