@@ -40,7 +40,7 @@ from selfchal.plugins import Plugins, load_plugins
 @gpus_option
 @click.option("--json", "as_json", is_flag=True, help="Print GPUs and the manifest's memory alone, as JSON.")
 def doctor(file: Path | None, overrides: tuple[str, ...], gpus: Gpus | None, as_json: bool) -> None:
-    """Say what this machine can and cannot do; with a manifest, whether its GPUs have the memory for it."""
+    """Say what this machine can do, and whether its GPUs have room for a manifest."""
     if overrides and file is None:
         raise click.UsageError("--set changes a manifest: name its file")
     manifest = load_manifest(file, overrides) if file else None

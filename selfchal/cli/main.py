@@ -45,7 +45,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mcp": ("selfchal.cli.mcp:mcp", "Inspect your MCP servers, and try what tasks they are good for."),
     "plugins": ("selfchal.cli.plugins:plugins", "List, show and check plugins, or start one of your own."),
     "schema": ("selfchal.cli.manifest:schema", "Print the JSON schema of manifests, for editors."),
-    "doctor": ("selfchal.cli.doctor:doctor", "Say what this machine can and cannot do."),
+    "doctor": (
+        "selfchal.cli.doctor:doctor",
+        "Say what this machine can do, and whether its GPUs have room for a manifest.",
+    ),
 }
 
 DEBUG_VARIABLE = "SELFCHAL_DEBUG"  # where it is set, errors come with their traceback
