@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -75,3 +76,9 @@ def process_sandbox() -> Iterator[Sandbox]:
         pytest.skip(str(error))
     yield sandbox
     sandbox.close()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name a test that fails at once: a whole run takes half an hour, and its list comes at the end."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED so far: {report.nodeid} ({report.when})", file=sys.stderr, flush=True)

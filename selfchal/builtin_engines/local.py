@@ -60,7 +60,8 @@ class LocalEngine:
     def play(self, orders: Sequence[Order], player: Player) -> Iterator[Finished]:
         scenes = [self._make_scene(order) for order in orders]
         samples = [order.sample for order in orders]
-        for index, episode in player.play(scenes, samples):
+        at_once = None if self._count == 1 else SCENES_EACH * self._count
+        for index, episode in player.play(scenes, samples, at_once):
             if isinstance(orders[index], ProposalOrder):
                 yield Finished(index, episode, cast(ProposalScene, scenes[index]).proposal)
             else:

@@ -30,6 +30,7 @@ from selfchal.rollout.remote_scene import RemoteScene, WorkerLostError, judge_re
 from selfchal.rollout.scene_host import SceneHost
 
 CALLS_AT_ONCE = 64  # of one actor; they wait on sandboxes
+ACTING_EACH = 4  # scenes of one worker that act at a time
 PASSED_ON = ("SELFCHAL_PLUGIN_FILES", "SELFCHAL_DISABLED_PLUGINS")  # variables that plugins are found by
 MOST_FAILED_STARTS = 5  # in a row
 STORE_BYTES = 2**28  # of a Ray that is started here: orders and episodes are small
@@ -88,7 +89,8 @@ class RayEngine:
 
     def play(self, orders: Sequence[Order], player: Player) -> Iterator[Finished]:
         scenes = [RemoteScene(order, self._lend, self._ask) for order in orders]
-        for index, episode in player.play(scenes, [order.sample for order in orders]):
+        samples = [order.sample for order in orders]
+        for index, episode in player.play(scenes, samples, ACTING_EACH * self._count):
             yield Finished(index, episode, scenes[index].proposal)
 
     def judge(

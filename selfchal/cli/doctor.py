@@ -29,21 +29,36 @@ from selfchal.core.errors import SelfchalError
 from selfchal.core.requirement import Requirement
 from selfchal.pipeline.footprint import measure_footprint
 from selfchal.pipeline.gpus import Gpus, find_gpus
-from selfchal.pipeline.manifest import parse_config
+from selfchal.pipeline.manifest import Manifest, parse_config
 from selfchal.pipeline.requirements import find_unfit_checks, requirements_of
 from selfchal.plugins import Plugins, load_plugins
+
+ENGINE_SECONDS = 900.0  # a cluster that grows takes minutes
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @set_option
 @gpus_option
+@click.option(
+    "--engine", help="Play a small desk on this engine, with the manifest's options where it names it."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print GPUs and the manifest's memory alone, as JSON.")
-def doctor(file: Path | None, overrides: tuple[str, ...], gpus: Gpus | None, as_json: bool) -> None:
+@click.pass_context
+def doctor(
+    ctx: click.Context,
+    file: Path | None,
+    overrides: tuple[str, ...],
+    gpus: Gpus | None,
+    engine: str | None,
+    as_json: bool,
+) -> None:
     """Say what this machine can do, and whether its GPUs have room for a manifest."""
     if overrides and file is None:
         raise click.UsageError("--set changes a manifest: name its file")
     manifest = load_manifest(file, overrides) if file else None
+    if engine is not None:
+        ctx.exit(0 if _try_engine(engine, manifest) else 1)
     found = gpus or find_gpus()
     footprint = measure_footprint(manifest, found) if manifest else None
     if as_json:
@@ -54,6 +69,23 @@ def doctor(file: Path | None, overrides: tuple[str, ...], gpus: Gpus | None, as_
         if manifest:
             say_listing("\n".join(line.removeprefix("  ") for line in list_memory_lines(footprint, manifest)))
     refuse_what_does_not_fit(footprint)
+
+
+def _try_engine(name: str, manifest: Manifest | None) -> bool:
+    """Does it play and judge as this process does, also where a worker is lost? A line tells of each rule."""
+    from selfchal.testing.checking import Result, list_cases, run_cases
+    from selfchal.testing.conformance import CaseLevel
+
+    options: dict[str, Any] = {}
+    if manifest and manifest.engine.name == name:
+        options = manifest.engine.config.model_dump()
+    cases = list_cases("engine", load_plugins().find("engine", name), options, CaseLevel.SEMANTIC)
+    reports = run_cases(
+        cases,
+        ENGINE_SECONDS,
+        lambda report: say_listing(f"{report.result:10} {report.rule} {report.seen}".rstrip()),
+    )
+    return all(report.result is Result.KEPT for report in reports)
 
 
 def _describe_machine() -> None:

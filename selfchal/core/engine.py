@@ -115,9 +115,12 @@ class WorkerSpec(Protocol):
 class Player(Protocol):
     """Plays scenes with a model of the run, from where the run is."""
 
-    def play(self, scenes: Sequence[Scene], samples: Sequence[int]) -> Iterator[tuple[int, Episode]]:
+    def play(
+        self, scenes: Sequence[Scene], samples: Sequence[int], at_once: int | None = None
+    ) -> Iterator[tuple[int, Episode]]:
         """Every scene to its end: index and episode, in the order in which they end. ``samples`` number the
-        episodes of one task."""
+        episodes of one task. So many scenes act ``at_once``; without it as many as this machine's cores
+        serve, which is too few for scenes that live elsewhere."""
 
 
 @dataclass(frozen=True)

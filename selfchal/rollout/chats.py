@@ -75,21 +75,21 @@ class Questions:
     """The questions of one roll's scenes to the models that speak within them.
 
     All randomness of the answers follows from ``seed`` and the order of the batches. In ``lockstep`` whoever
-    calls ``finish`` answers, otherwise the thread that runs ``serve`` does.
+    calls ``finish`` answers, otherwise the thread that runs ``serve`` does. ``at_once`` scenes act at a time.
     """
 
-    def __init__(self, seed: int, lockstep: bool) -> None:
+    def __init__(self, seed: int, lockstep: bool, at_once: int) -> None:
         self._seed = seed
         self._lockstep = lockstep
         self._waiting: dict[int, _Question] = {}  # by the number of the scene that asks
         self._changed = threading.Condition()
-        self._permits = threading.Semaphore(count_workers())
+        self._permits = threading.Semaphore(at_once)
         self._closed = False
         self._batches = 0
         self._reset: set[ModelChat] = set()  # whose caches were emptied at their first question of this roll
 
     def submit(self, pool: Executor, key: int, action: Callable[[], None]) -> Acting:
-        """Let scene ``key`` act in a thread of the pool; no more than ``count_workers`` act at a time."""
+        """Let scene ``key`` act in a thread of the pool; no more than ``at_once`` act at a time."""
         future = pool.submit(self._act, key, action)
         future.add_done_callback(self._note_done)
         return future, key

@@ -20,7 +20,7 @@ from selfchal.core.episode import End, Episode
 from selfchal.core.errors import ModelError, PromptRefusedError
 from selfchal.core.model import Generation, Message, Model, Sampling
 from selfchal.core.scene import Scene
-from selfchal.rollout.chats import Acting, Questions
+from selfchal.rollout.chats import Acting, Questions, count_workers
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class Rollout:
                 on_done(len(ended))
         return [ended[index] for index in range(len(scenes))]
 
-    def play(self, scenes: Sequence[Scene], samples: Sequence[int]) -> Iterator[tuple[int, Episode]]:
+    def play(
+        self, scenes: Sequence[Scene], samples: Sequence[int], at_once: int | None = None
+    ) -> Iterator[tuple[int, Episode]]:
         """``selfchal.core.engine.Player.play``."""
         self.model.reset_cache()
         lives = [
@@ -61,7 +63,7 @@ class Rollout:
         waiting, speaking = deque(range(len(lives))), 0
         acting: list[Acting] = []
         stream = self.model.stream(self.sampling)
-        questions = Questions(self.sampling.seed, self.lockstep)
+        questions = Questions(self.sampling.seed, self.lockstep, at_once or count_workers())
         # more threads than scenes that act at once: those that wait for an answer hold theirs
         with ThreadPoolExecutor(self.batch + 1, "scene") as pool, closing(questions):
             if not self.lockstep:

@@ -102,3 +102,18 @@ def test_a_check_that_monty_cannot_make_is_refused_at_validation(selfchal: Selfc
     assert (ended.code, "the check 'strength' cannot be made in it" in ended.err) == (2, True)
     off = "--set=checks=[{name: strength, enabled: false}]"
     assert selfchal("validate", "m.yaml", "--set", "sandbox.name=monty", off).code == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_engine_is_tried_and_each_rule_told(selfchal: Selfchal) -> None:
+    ended = selfchal("doctor", "m.yaml", "--engine", "local")
+    assert ended.code == 0
+    assert "kept       plays every order as it is played here" in ended.out
+    assert "broken" not in ended.out
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_engine_that_there_is_not_is_named(selfchal: Selfchal) -> None:
+    ended = selfchal("doctor", "--engine", "slurm")
+    assert ended.code == 2
+    assert "no engine named 'slurm'" in ended.err
