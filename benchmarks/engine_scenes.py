@@ -30,8 +30,8 @@ class CostlyScene:
         return [Message("system", "s" * self.characters), Message("user", "u")]
 
     def step(self, text: str) -> Message | None:
-        until = time.process_time() + self.seconds
-        while self.seconds and time.process_time() < until:
+        until = time.thread_time() + self.seconds
+        while self.seconds and time.thread_time() < until:
             pass
         self.taken += 1
         return Message("user", "o" * self.characters) if self.taken < self.turns else None

@@ -83,6 +83,7 @@ STEPS = (
     _make_benchmark("hostile_sources", "what hostile sources cost the host"),
     _make_benchmark("natural_tasks", "which sound tasks in natural words the judge keeps"),
     _make_benchmark("ray_cluster", "a run on three nodes that are lost on the way, against one process"),
+    _make_benchmark("engines", "what engines cost and give, and where one driver saturates"),
     _make_benchmark("audit", "what the audit finds in the tasks of tau-bench and tau2-bench"),
     _make_benchmark("quickstart", "the quick start on three seeds", "--seeds", "0,1,2"),
     _make_benchmark("algorithms", "four trainers on three seeds", "--jobs", "2"),

@@ -92,10 +92,13 @@ def describe_speed(
 ) -> dict[str, float]:
     """``tokens_per_second_rollout`` of sampled tokens, ``tokens_per_second_update`` of whole conversations;
     ``seconds`` of the two stages. A stage without tokens says nothing."""
-    counts = {"rollout": count_sampled(rolled_out), "update": sum(len(episode.ids) for episode in learnt)}
+    counts = {
+        "tokens_per_second_rollout": count_sampled(rolled_out),
+        "tokens_per_second_update": sum(len(episode.ids) for episode in learnt),
+    }
     return {
-        f"tokens_per_second_{stage}": count / took
-        for (stage, count), took in zip(counts.items(), seconds, strict=True)
+        name: count / took
+        for (name, count), took in zip(counts.items(), seconds, strict=True)
         if count and took > 0
     }
 
