@@ -10,6 +10,7 @@ from functools import cached_property
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment, close_environment
 from selfchal.core.episode import Reward
+from selfchal.core.errors import SandboxError
 from selfchal.core.evidence import Solver
 from selfchal.core.judge import AnyCheck
 from selfchal.core.sandbox import Limits
@@ -81,7 +82,10 @@ def scene_of_test(task: TestTask, agent_config: AgentConfig) -> AgentScene:
     """An agent at work on a held-out task, graded by the environment."""
 
     def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
-        return Reward(float(agent_config.arena.environment.grade(task, world, answer, replies)))
+        try:
+            return Reward(float(agent_config.arena.environment.grade(task, world, answer, replies)))
+        except SandboxError as error:  # of an environment that grades by running somebody's code
+            return Reward(None, str(error))
 
     return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
 
