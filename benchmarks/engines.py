@@ -117,7 +117,7 @@ def measure_judging(orders: int) -> None:
             def close(self) -> None: ...
 
         engine = LocalEngine(LocalConfig(processes=1))
-        engine.open(Worker(), CostlySpec(), lambda question: "")  # type: ignore[arg-type]  # it judges alone
+        engine.open(Worker(), CostlySpec(), lambda question: "")  # it judges alone
         started = time.perf_counter()
         list(engine.judge("calculation", rows))
         after = len(rows) / (time.perf_counter() - started)
