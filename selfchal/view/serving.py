@@ -49,6 +49,7 @@ def _bind(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((LOOPBACK, port))
+        listening.listen()  # whoever opens the address before the server runs waits, and is not refused
     except OSError as error:
         listening.close()
         raise SelfchalError(

@@ -91,7 +91,9 @@ def test_from_failed_before_and_solved_after_to_the_pair_and_its_link_in_a_fresh
     page.get_by_label("Before training").select_option("failed")
     page.get_by_label("After training").select_option("solved")
     page.get_by_role("button", name="Show").click()
+    page.wait_for_url(lambda url: "solved" in url)
     rows = page.locator("#episodes tbody tr")
+    rows.nth(1).wait_for()
     assert rows.count() == 2
     rows.first.get_by_role("link", name="failed → solved").click()
     assert "alpha_beta" in page.locator("#before").inner_text()
