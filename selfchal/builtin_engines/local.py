@@ -8,17 +8,15 @@ What is played is the same either way.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from operator import attrgetter
+from functools import partial
 from typing import ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from selfchal.builtin_engines.worker_pool import WorkerPool, judge_in_threads
 from selfchal.builtin_engines.worker_process import WorkerProcess
 from selfchal.core.engine import Ask, Finished, Order, Player, ProposalOrder, Worker, WorkerSpec
-from selfchal.core.errors import EngineError
 from selfchal.core.judge import Filter, Verdict
 from selfchal.core.scene import Scene
 from selfchal.core.synthesizer import ProposalScene
@@ -27,7 +25,7 @@ from selfchal.rollout.remote_scene import RemoteScene, judge_remotely
 
 FEW_CORES = 8  # below this, processes cost more at their start than they give in most runs
 SCENES_EACH = 8  # scenes of one process before another one is started
-MOST_FAILED_STARTS = 5  # in a row
+ADVICE = "stderr has what they said. Is there memory for them? engine.processes: 1 does without"
 
 
 class LocalConfig(BaseModel):
@@ -50,12 +48,12 @@ class LocalEngine:
     def __init__(self, config: LocalConfig) -> None:
         cores = os.cpu_count() or 1
         self._count = config.processes or (cores if cores >= FEW_CORES else 1)
-        self._processes: list[WorkerProcess] = []
-        self._lock = threading.Lock()
-        self._failed_starts = 0  # in a row
+        self._pool: WorkerPool | None = None
 
     def open(self, here: Worker, spec: WorkerSpec, ask: Ask) -> None:
-        self._here, self._spec, self._ask = here, spec, ask
+        self._here, self._ask = here, ask
+        if self._count > 1:
+            self._pool = WorkerPool(partial(WorkerProcess, spec), self._count, SCENES_EACH, ADVICE)
 
     def play(self, orders: Sequence[Order], player: Player) -> Iterator[Finished]:
         scenes = [self._make_scene(order) for order in orders]
@@ -68,58 +66,22 @@ class LocalEngine:
                 yield Finished(index, episode)
 
     def _make_scene(self, order: Order) -> Scene:
-        if self._count == 1:
+        if self._pool is None:
             return self._here.make_scene(order)
-        return RemoteScene(order, self._lend, self._ask)
+        return RemoteScene(order, self._pool.lend, self._ask)
 
     def judge(
         self, environment: str, tasks: Sequence[Task], filters: Filter = Filter.FULL
     ) -> Iterator[tuple[int, Verdict]]:
         def judge_one(task: Task) -> Verdict:
-            if self._count == 1:
+            if self._pool is None:
                 return self._here.judge(environment, task, filters)
-            return judge_remotely(self._lend, self._ask, environment, task, filters)
+            return judge_remotely(self._pool.lend, self._ask, environment, task, filters)
 
         # threads mostly wait: for the sandbox, or for the process that judges
         threads = 2 * (os.cpu_count() or 1) if self._count == 1 else 2 * self._count
-        with ThreadPoolExecutor(threads, thread_name_prefix="judge") as pool:
-            due = {pool.submit(judge_one, task): index for index, task in enumerate(tasks)}
-            for future in as_completed(due):
-                yield due[future], future.result()
-
-    def _lend(self) -> WorkerProcess:
-        """The process with the fewest scenes, or a new one where all have enough to do.
-
-        Raises WorkerLostError where it ends before it is ready, and EngineError where several in a row do.
-        """
-        with self._lock:
-            self._forget_ended()
-            least = min(self._processes, key=attrgetter("scenes"), default=None)
-            busy = least is None or least.scenes >= SCENES_EACH
-            if least is None or (busy and len(self._processes) < self._count):
-                least = WorkerProcess(self._spec)
-                self._processes.append(least)
-            least.take()
-        try:
-            least.wait_until_ready()  # outside of the lock: several start side by side
-        except EngineError:
-            least.leave()
-            raise
-        return least
-
-    def _forget_ended(self) -> None:
-        for ended in [one for one in self._processes if not one.is_alive()]:
-            self._processes.remove(ended)
-            ended.close()
-            self._failed_starts = 0 if ended.served else self._failed_starts + 1
-        if self._failed_starts >= MOST_FAILED_STARTS:
-            raise EngineError(
-                f"{self._failed_starts} worker processes in a row ended before they were ready; stderr has "
-                "what they said. Is there memory for them? engine.processes: 1 does without"
-            )
+        return judge_in_threads(judge_one, tasks, threads)
 
     def close(self) -> None:
-        with self._lock:
-            for process in self._processes:
-                process.close()
-            self._processes = []
+        if self._pool is not None:
+            self._pool.close()

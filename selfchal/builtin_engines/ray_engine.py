@@ -12,15 +12,14 @@ import os
 import pickle
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from selfchal.builtin_engines.ray_config import RayConfig
 from selfchal.builtin_engines.serve_worker import make_portable
+from selfchal.builtin_engines.worker_pool import PooledWorker, WorkerPool, judge_in_threads, pickle_spec
 from selfchal.core.engine import Ask, Finished, Order, Player, Worker, WorkerSpec
 from selfchal.core.errors import EngineError
 from selfchal.core.judge import Filter, Verdict
@@ -32,7 +31,6 @@ from selfchal.rollout.scene_host import SceneHost
 CALLS_AT_ONCE = 64  # of one actor; they wait on sandboxes
 ACTING_EACH = 4  # scenes of one worker that act at a time
 PASSED_ON = ("SELFCHAL_PLUGIN_FILES", "SELFCHAL_DISABLED_PLUGINS")  # variables that plugins are found by
-MOST_FAILED_STARTS = 5  # in a row
 STORE_BYTES = 2**28  # of a Ray that is started here: orders and episodes are small
 
 
@@ -45,19 +43,17 @@ class RayEngine:
 
     def __init__(self, config: RayConfig) -> None:
         self._config = config
-        self._actors: list[ActorCalls] = []
-        self._lock = threading.Lock()
+        self._pool: WorkerPool | None = None
         self._started_ray = False
-        self._failed_starts = 0
 
     def open(self, here: Worker, spec: WorkerSpec, ask: Ask) -> None:
         """Connect, or start Ray here. Raises EngineError where no cluster answers, or has no CPU to give."""
         import ray
 
-        self._ask, self._spec = ask, _pickle_spec(spec)
+        self._ask, pickled = ask, pickle_spec(spec)
         if not ray.is_initialized():
             self._connect()
-        self._make_actor = ray.remote(HostActor).options(
+        make_actor = ray.remote(HostActor).options(
             num_cpus=self._config.cpus,
             resources=self._config.resources or None,
             max_concurrency=CALLS_AT_ONCE,
@@ -69,6 +65,12 @@ class RayEngine:
         self._count = self._config.workers or found
         if self._count < 1:
             raise EngineError(f"the Ray cluster has less than the {self._config.cpus:g} CPUs of one worker")
+        self._pool = WorkerPool(
+            lambda: ActorCalls(make_actor.remote(pickled), self._config.patience),
+            self._count,
+            scenes_each=1,
+            advice="`ray status` shows the nodes, and `ray logs` what they said",
+        )
 
     def _connect(self) -> None:
         import ray
@@ -99,43 +101,17 @@ class RayEngine:
         def judge_one(task: Task) -> Verdict:
             return judge_remotely(self._lend, self._ask, environment, task, filters)
 
-        with ThreadPoolExecutor(2 * self._count, thread_name_prefix="judge") as pool:
-            due = {pool.submit(judge_one, task): index for index, task in enumerate(tasks)}
-            for future in as_completed(due):
-                yield due[future], future.result()
+        return judge_in_threads(judge_one, tasks, 2 * self._count)
 
-    def _lend(self) -> ActorCalls:
-        """The actor with the fewest scenes, or a new one as long as there may be more.
-
-        Raises WorkerLostError where it ends before it is ready, EngineError where several in a row do.
-        """
-        with self._lock:
-            self._forget_lost()
-            least = min(self._actors, key=attrgetter("scenes"), default=None)
-            if least is None or (least.scenes and len(self._actors) < self._count):
-                least = ActorCalls(self._make_actor.remote(self._spec))
-                self._actors.append(least)
-            least.scenes += 1
-        try:
-            least.wait_until_ready(self._config.patience)
-        except EngineError:
-            least.leave()
-            raise
-        return least
-
-    def _forget_lost(self) -> None:
-        for lost in [one for one in self._actors if one.lost]:
-            self._actors.remove(lost)
-            self._failed_starts = 0 if lost.ready else self._failed_starts + 1
-        if self._failed_starts >= MOST_FAILED_STARTS:
-            raise EngineError(f"{self._failed_starts} Ray actors in a row ended before they were ready")
+    def _lend(self) -> PooledWorker:
+        assert self._pool is not None, "an engine is opened before it plays"
+        return self._pool.lend()
 
     def close(self) -> None:
         import ray
 
-        for one in self._actors:
-            one.close()
-        self._actors = []
+        if self._pool is not None:
+            self._pool.close()
         if self._started_ray:
             ray.shutdown()
             self._started_ray = False
@@ -146,22 +122,23 @@ class ActorCalls:
     """``selfchal.rollout.remote_scene.HostCalls`` to the host in an actor."""
 
     actor: Any
+    patience: float  # seconds until it must be ready
     scenes: int = 0
-    ready: bool = False
+    served: bool = False
     lost: bool = False
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
 
-    def wait_until_ready(self, patience: float) -> None:
+    def wait_until_ready(self) -> None:
         """Raises EngineError where its plugins cannot be made there, or no node has room for it in time."""
-        if self.ready:
+        if self.served:
             return
-        failure = self._get(self.actor.find_failure.remote(), patience)
+        failure = self._get(self.actor.find_failure.remote(), self.patience)
         if failure is not None:
             self.lost = True
             raise EngineError(f"a worker cannot be made ready on its node: {failure}")
-        self.ready = True
+        self.served = True
 
     def call(self, method: str, *arguments: Any, **options: Any) -> Any:
         done, value = self._get(self.actor.call.remote(method, arguments, options), None)
@@ -183,6 +160,13 @@ class ActorCalls:
         except (ray.exceptions.RayActorError, ray.exceptions.RaySystemError) as error:
             self.lost = True
             raise WorkerLostError(f"a Ray actor was lost: {str(error).splitlines()[0]}") from error
+
+    def is_alive(self) -> bool:
+        return not self.lost
+
+    def take(self) -> None:
+        with self._lock:
+            self.scenes += 1
 
     def leave(self) -> None:
         with self._lock:
@@ -221,10 +205,3 @@ class HostActor:
     def close(self) -> None:
         if self._failure is None:
             self._host.close()
-
-
-def _pickle_spec(spec: WorkerSpec) -> bytes:
-    try:
-        return pickle.dumps(spec)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise EngineError(f"the run's plugins cannot be made on another machine: {error}") from error

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.builtin_engines.serve_worker import Failed, Ready, Start
+from selfchal.builtin_engines.worker_pool import pickle_spec
 from selfchal.core.engine import WorkerSpec
 from selfchal.core.errors import EngineError
 from selfchal.rollout.remote_scene import WorkerLostError
@@ -37,7 +38,7 @@ class WorkerProcess:
         self._directory = tempfile.TemporaryDirectory(prefix="selfchal-worker-")
         self._address = str(Path(self._directory.name) / "socket")
         self._key = secrets.token_bytes(32)
-        start = Start(tuple(sys.path), self._address, self._key, _pickle_spec(spec))
+        start = Start(tuple(sys.path), self._address, self._key, pickle_spec(spec))
         self._process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM],
             stdin=subprocess.PIPE,
@@ -115,13 +116,3 @@ class WorkerProcess:
             self._process.kill()
             self._process.wait()
         self._directory.cleanup()
-
-
-def _pickle_spec(spec: WorkerSpec) -> bytes:
-    try:
-        return pickle.dumps(spec)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise EngineError(
-            f"the run's plugins cannot be made in another process ({error}): set engine.processes to 1, or "
-            "give the plugins' classes and options names in a module that can be imported"
-        ) from error

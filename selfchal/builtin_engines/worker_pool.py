@@ -1,0 +1,107 @@
+"""Workers elsewhere, lent to scenes and tasks: the one with the least to do, or a new one for a lost one."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from operator import attrgetter
+from typing import Any, Protocol
+
+from selfchal.core.engine import WorkerSpec
+from selfchal.core.errors import EngineError
+from selfchal.core.judge import Verdict
+from selfchal.core.task import Task
+
+MOST_FAILED_STARTS = 5  # in a row
+
+
+class PooledWorker(Protocol):
+    """``selfchal.rollout.remote_scene.HostCalls`` to a worker that was started for the run."""
+
+    scenes: int  # that live there, or tasks that are judged
+    served: bool  # has it ever been ready
+
+    def take(self) -> None:
+        """Count one more scene or task as this worker's."""
+
+    def leave(self) -> None: ...
+
+    def call(self, method: str, *arguments: Any, **options: Any) -> Any: ...
+
+    def is_alive(self) -> bool: ...
+
+    def wait_until_ready(self) -> None:
+        """Raises WorkerLostError where it ends before, EngineError where it cannot be made ready."""
+
+    def close(self) -> None: ...
+
+
+class WorkerPool:
+    """At most ``count`` workers; a further one is made where each has ``scenes_each`` or more."""
+
+    def __init__(self, make: Callable[[], PooledWorker], count: int, scenes_each: int, advice: str) -> None:
+        """``make`` starts a worker and does not wait. ``advice`` is told where one after the other ends."""
+        self._make, self._count, self._scenes_each, self._advice = make, count, scenes_each, advice
+        self._workers: list[PooledWorker] = []
+        self._lock = threading.Lock()
+        self._failed_starts = 0  # in a row
+
+    def lend(self) -> PooledWorker:
+        """A worker for one more scene or task, which leaves it in the end.
+
+        Raises WorkerLostError where it ends before it is ready, and EngineError where several in a row do.
+        """
+        with self._lock:
+            self._forget_ended()
+            least = min(self._workers, key=attrgetter("scenes"), default=None)
+            busy = least is None or least.scenes >= self._scenes_each
+            if least is None or (busy and len(self._workers) < self._count):
+                least = self._make()
+                self._workers.append(least)
+            least.take()
+        try:
+            least.wait_until_ready()  # outside of the lock: several start side by side
+        except EngineError:
+            least.leave()
+            raise
+        return least
+
+    def _forget_ended(self) -> None:
+        for ended in [one for one in self._workers if not one.is_alive()]:
+            self._workers.remove(ended)
+            ended.close()
+            self._failed_starts = 0 if ended.served else self._failed_starts + 1
+        if self._failed_starts >= MOST_FAILED_STARTS:
+            raise EngineError(
+                f"{self._failed_starts} workers in a row ended before they were ready. {self._advice}"
+            )
+
+    def close(self) -> None:
+        """End all of them."""
+        with self._lock:
+            for worker in self._workers:
+                worker.close()
+            self._workers = []
+
+
+def judge_in_threads(
+    judge: Callable[[Task], Verdict], tasks: Sequence[Task], threads: int
+) -> Iterator[tuple[int, Verdict]]:
+    """The index and the verdict of each task, as they come; the threads wait for whoever judges."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="judge") as pool:
+        due = {pool.submit(judge, task): index for index, task in enumerate(tasks)}
+        for future in as_completed(due):
+            yield due[future], future.result()
+
+
+def pickle_spec(spec: WorkerSpec) -> bytes:
+    """Raises EngineError where the spec cannot go to another process."""
+    try:
+        return pickle.dumps(spec)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise EngineError(
+            f"the run's plugins cannot be made in another process ({error}): set engine.processes to 1 (engine "
+            "local), or give the plugins' classes and options names in a module that can be imported"
+        ) from error
