@@ -15,6 +15,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -66,6 +67,13 @@ def read_samples(text: str) -> dict[str, list[float | None]]:
     return {f"{i:04}": [rewards[letter] for letter in word] for i, word in enumerate(text.split())}
 
 
+def read_output(text: str, runs: Sequence[Path]) -> list[str]:
+    """The lines that a run printed, with the folder that it lay in called ``runs``: it is read elsewhere."""
+    for directory in runs:
+        text = text.replace(str(directory.absolute().parent), "runs").replace(f"{directory.parent}/", "runs/")
+    return text.splitlines()
+
+
 def describe_machine() -> str:
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {gib:.0f} GiB, {platform.system()} {platform.machine()}"
@@ -95,7 +103,7 @@ def main(
         "machine": describe_machine(),
         "note": note,
         "runs": {label: read_run(directory) for label, directory in pairs},
-        "output": output.read().splitlines() if output else [],
+        "output": read_output(output.read(), [directory for _, directory in pairs]) if output else [],
     }
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     DATA.mkdir(parents=True, exist_ok=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
 from tests.benchmarks.loading import FOLDER
+
+RESULTS = FOLDER.parent / "docs" / "results"
 
 ROUND_TRIP = """
 import json, sys
@@ -49,3 +52,13 @@ def test_a_figure_that_was_edited_by_hand_is_written_anew() -> None:
 def test_samples_come_back_as_they_were_stored_task_by_task() -> None:
     text, rows = json.loads(run("-c", ROUND_TRIP).stdout)
     assert (text, rows) == ("01 1-", [[0.0, 1.0], [1.0, None]])
+
+
+def test_no_result_names_a_folder_of_the_machine_that_it_was_made_on() -> None:
+    found = [
+        f"{path.relative_to(RESULTS)}: {named}"
+        for path in sorted(RESULTS.rglob("*"))
+        if path.is_file()
+        for named in re.findall(r"(?<![\w.>/])/(?:tmp|home|root|work|Users|var)/\S*", path.read_text("utf-8"))
+    ]
+    assert found == []
