@@ -70,7 +70,8 @@ def read_samples(text: str) -> dict[str, list[float | None]]:
 def read_output(text: str, runs: Sequence[Path]) -> list[str]:
     """The lines that a run printed, with the folder that it lay in called ``runs``: it is read elsewhere."""
     for directory in runs:
-        text = text.replace(str(directory.absolute().parent), "runs").replace(f"{directory.parent}/", "runs/")
+        for folder in (directory.absolute().parent, directory.parent):
+            text = text.replace(f"{folder}/", "runs/")
     return text.splitlines()
 
 
