@@ -102,6 +102,6 @@ def pickle_spec(spec: WorkerSpec) -> bytes:
         return pickle.dumps(spec)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise EngineError(
-            f"the run's plugins cannot be made in another process ({error}): set engine.processes to 1 (engine "
+            f"the run's plugins cannot be made in another process ({error}): set engine.processes to 1 (of "
             "local), or give the plugins' classes and options names in a module that can be imported"
         ) from error
