@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import signal
 import subprocess
 import sys
@@ -18,13 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from selfchal.builtin_envs.mcp.background import LAUNCHER
-from selfchal.builtin_envs.mcp.connection import MOST_CHARACTERS, ServerDiedError, ServerTimeoutError
+from selfchal.builtin_envs.mcp.connection import MOST_CHARACTERS, ServerDiedError
+from selfchal.builtin_envs.mcp.lines import Lines
 from selfchal.core.world import Json
 
 PROGRAMS = Path(__file__).parent / "programs"
 _WITHOUT_NETWORK = PROGRAMS / "without_network.py"
 _NOT_ALLOWED = 77  # of without_network.py
-_MOST_BYTES = 64 * 2**20  # of one answer
 _NEEDED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 
 
@@ -46,7 +45,9 @@ class LineProgram:
                 cwd=folder,
                 start_new_session=True,
             )
-        self._read = b""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._lines = Lines(self._process.stdin.fileno(), self._process.stdout.fileno())
 
     @property
     def pid(self) -> int:
@@ -54,29 +55,17 @@ class LineProgram:
 
     def ask(self, request: Mapping[str, Json], seconds: float) -> Mapping[str, Json]:
         """Its answer. Raises ServerDiedError, ServerTimeoutError."""
-        assert self._process.stdin is not None
+        until = time.monotonic() + seconds
         try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            answer = json.loads(self._read_line(time.monotonic() + seconds), parse_constant=str)
-        except (OSError, ValueError, RecursionError) as error:
+            self._lines.send(json.dumps(request).encode() + b"\n", until)
+            answer = json.loads(self._lines.next(until), parse_constant=str)
+        except ServerDiedError as error:
+            raise ServerDiedError(self._explain_end("it ended, or answered without end")) from error
+        except (ValueError, RecursionError) as error:
             raise ServerDiedError(self._explain_end(str(error))) from error
         if not isinstance(answer, dict):
             raise ServerDiedError("it answers with what is no object")
         return answer
-
-    def _read_line(self, until: float) -> bytes:
-        assert self._process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._read:
-                if not selector.select(max(0.0, until - time.monotonic())):
-                    raise ServerTimeoutError("no answer in time")
-                chunk = os.read(self._process.stdout.fileno(), 2**16)
-                if not chunk or len(self._read) > _MOST_BYTES:
-                    raise ServerDiedError(self._explain_end("it ended, or answered without end"))
-                self._read += chunk
-        line, _, self._read = self._read.partition(b"\n")
-        return line
 
     def _explain_end(self, otherwise: str) -> str:
         with suppress(subprocess.TimeoutExpired):

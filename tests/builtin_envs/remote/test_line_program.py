@@ -78,6 +78,13 @@ def test_one_that_does_not_answer_is_not_waited_for(program: LineProgram) -> Non
     assert time.monotonic() - started < 30
 
 
+def test_one_that_does_not_read_is_not_waited_for_either(program: LineProgram) -> None:
+    with pytest.raises(ServerTimeoutError):
+        program.ask({"do": "sleep"}, 0.2)
+    with pytest.raises(ServerTimeoutError):
+        program.ask({"do": "show", "more": "x" * 2**22}, 0.2)  # more than a pipe holds
+
+
 def test_a_python_without_verifiers_is_named_with_the_cure() -> None:
     with pytest.raises(EnvironmentDataError, match="write python: PATH"):
         selfchal.open_environment("verifiers", package="gsm8k")
