@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from selfchal.core.errors import SelfchalError
 from selfchal.serving.mcp_session import (
@@ -27,13 +26,13 @@ from selfchal.serving.mcp_session import (
     make_error,
     parse_message,
 )
+from selfchal.serving.origins import LOCAL_NAMES, is_own_page
 
 PATH = "/mcp"
 SESSION_HEADER = "Mcp-Session-Id"
 MOST_BYTES = 16 * 2**20  # of one request
 MOST_SESSIONS = 1_000
 _CLIENT_SECONDS = 60.0  # a client that sends nothing for so long is let go; its session stays
-_LOCAL_NAMES = frozenset(["localhost", "127.0.0.1", "::1"])
 
 
 @dataclass
@@ -83,7 +82,7 @@ class McpServer(ThreadingHTTPServer):
     def __init__(self, host: str, port: int, sessions: Sessions) -> None:
         super().__init__((host, port), _Handler)
         self.sessions = sessions
-        self.names = _LOCAL_NAMES | {host}
+        self.names = LOCAL_NAMES | {host}
 
     @property
     def url(self) -> str:
@@ -163,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Refuse what a page of another site sends through somebody's browser, and what asks for another
         path. The protocol demands the first."""
         origin = self.headers.get("Origin")
-        if origin is not None and _read_host(origin) not in self.server.names:
+        if not is_own_page(origin, self.server.names):
             self._refuse(HTTPStatus.FORBIDDEN, f"requests from {origin} are not answered")
             return False
         if self.path.partition("?")[0] != PATH:
@@ -194,10 +193,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 — the name is the base class's
         """Requests are not logged: their number is the clients' affair."""
-
-
-def _read_host(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).hostname
-    except ValueError:  # a bracket that is not closed, say
-        return None

@@ -12,7 +12,6 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from urllib.parse import urlsplit
 
 import uvicorn
 from anyio.to_thread import run_sync
@@ -42,6 +41,7 @@ from selfchal.serving.openenv_messages import (
 from selfchal.serving.openenv_session import OpenEnvSession
 from selfchal.serving.openenv_sessions import OpenSessions
 from selfchal.serving.openenv_tasks import ActionError, answer_task_request, list_splits
+from selfchal.serving.origins import LOCAL_NAMES, is_own_page
 
 MOST_BYTES = 16 * 2**20  # of one request or message
 PATHS = {
@@ -54,7 +54,6 @@ PATHS = {
     "/mcp": "post",
     "/list_environments": "get",
 }
-_LOCAL_NAMES = frozenset(["localhost", "127.0.0.1", "::1"])
 
 
 def make_openenv_app(
@@ -80,7 +79,7 @@ def make_openenv_app(
             for what in ("tasks", "num_tasks", "task", "task_range")
         ),
     ]
-    return _OwnPages(Starlette(routes=routes), _LOCAL_NAMES | names)
+    return _OwnPages(Starlette(routes=routes), LOCAL_NAMES | names)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -113,20 +112,12 @@ class _OwnPages:
         self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin = Headers(scope=scope).get("origin")
-        if origin is None or _read_host(origin) in self._names:
+        if is_own_page(Headers(scope=scope).get("origin"), self._names):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "another site's page"})
         else:
             await PlainTextResponse("another site's page is not answered\n", 403)(scope, receive, send)
-
-
-def _read_host(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).hostname
-    except ValueError:  # a bracket that is not closed, say
-        return None
 
 
 class _Served:
