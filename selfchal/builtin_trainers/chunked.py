@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import get_device_states, set_device_states
 
-CHUNK_LOGITS = 2**25  # elements, 134 MB in float32; at 128,256 ids the logits of 261 tokens
+from selfchal.memory.updating import CHUNK_LOGITS
 
 Head = Callable[[Tensor], Tensor]  # hidden states [n, h] to logits [n, vocabulary]
 

@@ -12,7 +12,8 @@ from selfchal.memory.plan import Machine, ModelPlan, TrainerPlan
 
 MASTER_BYTES = MOMENT_BYTES = GRADIENT_BYTES = 4
 CRITIC_BYTES = MASTER_BYTES + 2 * MOMENT_BYTES + GRADIENT_BYTES  # of a weight of a second network
-CHUNK_BYTES = 2**29  # of logits at a time, with all that is made of them
+CHUNK_LOGITS = 2**25  # made at a time: 134 MB in float32, those of 261 tokens at 128,256 ids
+CHUNK_BYTES = 16 * CHUNK_LOGITS  # with all that is made of them
 LOGIT_BYTES = 20  # of one token and one word at the peak: logits, float32 copy, softmax, two gradients
 DRIVER_BYTES = 500_000_000  # CUDA's context, its libraries, communication buffers
 
