@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 from selfchal.core.errors import TrainingError
 
 WAIT = timedelta(days=7)  # the other processes wait while the first one rolls out and evaluates
+_meetings = count()  # every process counts the same ones
 _LAUNCHERS_SET = ("RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -39,14 +41,31 @@ def join_processes() -> int:
         return 0
     import torch
     import torch.distributed as dist
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
 
     if not dist.is_initialized():
         backend = "gloo"
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
             backend = "cpu:gloo,cuda:nccl"
-        dist.init_process_group(backend, timeout=WAIT)
+        store, rank, size = next(rendezvous("env://", timeout=WAIT))
+        meeting = PrefixStore(f"meeting {next(_meetings)}", store)  # no addresses of an earlier one
+        dist.init_process_group(backend, store=meeting, rank=rank, world_size=size, timeout=WAIT)
     return dist.get_rank()
+
+
+def leave_processes() -> None:
+    """Close the connections between the processes, at an orderly end; a later ``join_processes`` meets again.
+
+    A process that ends with them open may be aborted by a thread of theirs that still runs.
+    """
+    if count_processes() == 1:
+        return
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def broadcast_order(order: Any) -> Any:

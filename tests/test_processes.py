@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,14 @@ def test_a_world_size_without_a_launcher_ends_in_one_sentence_before_anything_st
     said = capfd.readouterr()
     assert (said.out + said.err).count("WORLD_SIZE is 2 in the environment") == 1, said
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_processes_that_left_each_other_end_well_and_can_meet_again() -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    ended = subprocess.run(
+        [*command, "-m", "tests.leaving_member"],
+        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-3000:]

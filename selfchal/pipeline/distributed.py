@@ -17,7 +17,7 @@ from selfchal.core.model import Metrics
 from selfchal.core.task import Task
 from selfchal.core.trainer import Training
 from selfchal.pipeline.manifest import Manifest
-from selfchal.processes import broadcast_order, count_processes, join_processes
+from selfchal.processes import broadcast_order, count_processes, join_processes, leave_processes
 
 TRAIN, END = "train", "end"
 
@@ -28,8 +28,13 @@ def is_follower() -> bool:
 
 
 def signal_workers(order: str) -> None:
-    """Send a value from the first process to all others, which wait for it in ``follow``."""
+    """Send TRAIN or END from the first process to all others, which wait for it in ``follow``.
+
+    After END the processes no longer need each other, and each goes its own way.
+    """
     broadcast_order(order)
+    if order == END:
+        leave_processes()
 
 
 def follow(manifest: Manifest) -> None:
@@ -46,6 +51,7 @@ def follow(manifest: Manifest) -> None:
                     model=model, tasks=(), validation=(), collect=helping.collect, progress=helping, seed=0
                 )
             )
+        leave_processes()
     finally:
         model.close()
 
