@@ -65,6 +65,8 @@ def _cut_suffix(name: str) -> str:
 
 def list_same_fields(names: Sequence[tuple[str, str]], parameters: Sequence[str]) -> Iterator[str]:
     """Of texts with the names of their fields those that a tool may be handed to read on."""
+    wanted = frozenset(map(_cut_suffix, parameters))
+    same = {field for field in {field for _, field in names} if _cut_suffix(field) in wanted}
     for text, field in names:
-        if is_name(text) and any(is_same_thing(field, parameter) for parameter in parameters):
+        if field in same and is_name(text):
             yield text
