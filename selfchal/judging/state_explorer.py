@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import islice, product
 
 from selfchal.core.world import Json, ToolSpec, World
+from selfchal.judging.floats import take_float
 from selfchal.judging.named_records import find_named_records, is_name, list_same_fields
 from selfchal.judging.wording import features
 
@@ -248,7 +249,7 @@ def _observe(data: bytes) -> Observation:
         for name, inner in container.items()
         if isinstance(inner, str)
     ]
-    numbers = {float(leaf) for leaf in scalars if isinstance(leaf, int | float)}
+    numbers = {take_float(leaf) for leaf in scalars if isinstance(leaf, int | float)}
     groups = [
         tuple((name, inside(record)) for name, record in _group_ids(container)) for container in containers
     ]

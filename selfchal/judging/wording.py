@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from selfchal.core.world import Json
+from selfchal.judging.floats import take_float
 from selfchal.judging.reading.spoken_numbers import (
     CARDINALS,
     ORDINALS,
@@ -172,7 +173,7 @@ class Wording:
         if isinstance(value, bool) or value is None:
             return True
         if isinstance(value, int | float):
-            return self._says_number(float(value))
+            return self._says_number(take_float(value))
         folded = " ".join(str(value).casefold().split())
         if not folded or folded in self.folded:
             return True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from selfchal.core.world import Json
+from selfchal.judging.floats import take_float
 from selfchal.judging.mutants import placed
 from selfchal.judging.source.parse import parse_source
 from selfchal.judging.wording import Wording
@@ -19,7 +21,7 @@ def is_derived(value: Json, seen: Sequence[Json], wording: Wording) -> bool:
     scalars = [inner for result in seen for _, inner in placed(result)]
     if isinstance(value, int | float):
         numbers = _read_wording(" ".join(str(scalar) for scalar in scalars))
-        return numbers.says(value) or _is_computed(float(value), numbers, wording)
+        return numbers.says(value) or _is_computed(take_float(value), numbers, wording)
     text = str(value)
     if any(text == scalar or text in str(scalar) for scalar in scalars):
         return True
@@ -39,6 +41,8 @@ def _read_wording(text: str) -> Wording:
 
 def _is_computed(value: float, seen: Wording, wording: Wording) -> bool:
     """One operation on two known numbers."""
+    if math.isinf(value):  # everything would be near it
+        return False
     known = sorted({*seen.numbers, *wording.numbers})[:60]
     close = 1e-6 * max(1.0, abs(value))
     return any(

@@ -15,6 +15,7 @@ from selfchal.core.evidence import Evidence
 from selfchal.core.task import Task
 from selfchal.core.world import Json, World
 from selfchal.judging.checks.undetermined import told_apart
+from selfchal.judging.floats import take_float
 from selfchal.judging.mutants import Mutant, placed
 from selfchal.judging.source.parse import nodes_of, parse_evaluate
 from selfchal.judging.state_explorer import is_id
@@ -98,7 +99,7 @@ def _is_said(task: Task, evidence: Evidence, mutant: Mutant, wording: Wording) -
     if isinstance(value, bool):
         return False
     if isinstance(value, int | float):
-        return float(value) in wording.amounts
+        return take_float(value) in wording.amounts
     if is_id(value) and not wording.says(value):
         return told_apart(value, mutant.other, evidence.explored(), Wording(task.instruction))
     return bool(value) and wording.says(value)

@@ -17,6 +17,7 @@ from selfchal.core.world import Json, World
 from selfchal.judging.batch import Ending, evaluate_many
 from selfchal.judging.checks.needs import Documents, Need, is_counted
 from selfchal.judging.checks.settled import is_settled
+from selfchal.judging.floats import take_float
 from selfchal.judging.mutants import with_argument
 from selfchal.judging.reading.question import Question
 from selfchal.judging.wording import Wording, features, stem, tokens
@@ -283,7 +284,7 @@ def _is_worked_out(
     if need.value in named or any(need.value == one * count for one in named for count in range(2, 10)):
         return True
     anchors = [
-        float(other.value)
+        take_float(other.value)
         for other in beside
         if other is not need
         and _is_number(other.value)
@@ -297,10 +298,11 @@ def _is_number(value: Json) -> bool:
 
 
 def _is_one_step(value: float, told: Iterable[float], read: Iterable[float]) -> bool:
+    wanted = take_float(value)
     return any(
-        abs(result - value) < 1e-6
+        abs(result - wanted) < 1e-6
         for one in told
-        for other in read
+        for other in map(take_float, read)
         for result in (one + other, other - one, one * other)
     )
 
