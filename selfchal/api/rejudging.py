@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from selfchal.judging import format_verdict
 from selfchal.pipeline.context import SECRET
 from selfchal.pipeline.environments import limits_of
 from selfchal.pipeline.manifest import LimitsSection, parse_config
+from selfchal.pipeline.manifest.stored import list_environment_sections
 from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.store import Store
 
@@ -81,9 +83,10 @@ def judge_again(
     options: Mapping[str, Json] | None = None,
     checks: Sequence[Mapping[str, Json]] = (),
 ) -> Iterator[Rejudged]:
-    """Judge the kept tasks of a run and the refused ones that could be read, in the order of their proposal.
+    """Judge the kept tasks of a run and the refused ones that could be read, in the order of their proposal,
+    one environment after the other.
 
-    ``options`` change options of the environment; ``checks`` are sections that take the place of the
+    ``options`` change options of the environments; ``checks`` are sections that take the place of the
     manifest's of the same name. Tasks that a model judges, and that could not be checked then, are left out.
     Raises StoreError where there is no run, or none of its tasks can be judged again; PluginError where a
     check needs a model.
@@ -98,18 +101,29 @@ def judge_again(
     named = {section["name"] for section in checks}
     sections = [*(one for one in manifest.get("checks", ()) if one["name"] not in named), *checks]
     filters, min_failures = _read_filters(manifest)
-    judged = judge_filtered(
-        [task for task, _ in stored],
-        {**manifest["environment"], **(options or {})},
-        manifest.get("sandbox", "process"),
-        sections,
-        limits_of(parse_config(LimitsSection, manifest.get("limits", {}), "limits")),
-        None,
-        secret,
-        filters,
-        min_failures,
-    )
-    return (Rejudged(task, before, now) for (task, before), (_, now) in zip(stored, judged, strict=True))
+    limits = limits_of(parse_config(LimitsSection, manifest.get("limits", {}), "limits"))
+    environments = list_environment_sections(manifest)
+
+    def judge_in(environment: Mapping[str, Any]) -> Iterator[Rejudged]:
+        own = [(task, was) for task, was in stored if len(environments) == 1 or _is_of(task, environment)]
+        judged = judge_filtered(
+            [task for task, _ in own],
+            {**environment, **(options or {})},
+            manifest.get("sandbox", "process"),
+            sections,
+            limits,
+            None,
+            secret,
+            filters,
+            min_failures,
+        )
+        return (Rejudged(task, before, now) for (task, before), (_, now) in zip(own, judged, strict=True))
+
+    return chain.from_iterable([judge_in(environment) for environment in environments])
+
+
+def _is_of(task: Task, environment: Mapping[str, Any]) -> bool:
+    return task.environment == str(environment["name"])
 
 
 def _list_stored(store: Store) -> list[tuple[Task, Verdict]]:

@@ -17,6 +17,7 @@ from selfchal.core.judge import Outcome, Stage
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.rows import UnreadableRow, read_row
+from selfchal.pipeline.manifest.stored import choose_environment_section, list_environment_names
 from selfchal.pipeline.sources import read_lines
 from selfchal.pipeline.store import is_run
 from selfchal.pipeline.test_sets import EXAM_STATUS
@@ -60,10 +61,14 @@ class CodeAsTask:
                 f"{path}: this run loads plugins from files ({named}); if you trust them, load them "
                 "yourself: selfchal --plugin FILE audit … --environment NAME"
             )
+        several = len(list_environment_names(manifest)) > 1
+        chosen = choose_environment_section(manifest, request.environment if several else None)
         rows = {row["id"]: row for row in view.tasks() if row["status"] != EXAM_STATUS}
+        if several:
+            rows = {key: row for key, row in rows.items() if row["environment"] == chosen["name"]}
         if not rows:
             raise AuditError(f"{path}: this run has kept no task")
-        section = trust_environment(manifest["environment"], request)
+        section = trust_environment(chosen, request)
         return self._make(list(rows.values()), section, request)
 
     def _make(self, rows: Sequence[Json], section: Mapping[str, Json], request: AuditRequest) -> TaskSet:

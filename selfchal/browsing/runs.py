@@ -14,6 +14,7 @@ from selfchal.browsing.source import open_source
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
 from selfchal.pipeline.failure import FAILURE, STAGE
+from selfchal.pipeline.manifest.stored import list_environment_names
 from selfchal.pipeline.store import DATABASE, Store, is_run
 
 DEEPEST = 4  # folders below a directory in which runs are looked for
@@ -45,6 +46,11 @@ class RunSummary:
     stage: str = ""
     failure: Mapping[str, Any] | None = None
     fault: str = ""
+
+    @property
+    def environments(self) -> str:
+        """The names of all; empty where the manifest could not be read."""
+        return ", ".join(list_environment_names(self.manifest))[:100] if self.manifest else ""
 
     def option(self, section: str, key: str = "name") -> str:
         """An option of the manifest as text; empty where there is none."""
@@ -126,7 +132,7 @@ def describe_run(summary: RunSummary) -> dict[str, Json]:
         "name": summary.name,
         "status": str(summary.status),
         "stage": summary.stage,
-        "environment": summary.option("environment"),
+        "environment": summary.environments,
         "model": summary.option("model"),
         "trainer": summary.option("trainer"),
         "seed": summary.option("run", "seed"),

@@ -12,6 +12,7 @@ from selfchal.api.opening import using_environment
 from selfchal.api.reading import Row, RunView
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
+from selfchal.pipeline.manifest.stored import list_environment_names, list_environment_sections
 from selfchal.pipeline.test_sets import EXAM_STATUS
 from selfchal.rollout.agent import first_messages, system_prompt
 
@@ -49,13 +50,16 @@ def prompt_rows(view: RunView) -> Iterator[Row]:
     turn, beside the task. Needs no episode, so a run that only made tasks has them too."""
     manifest = view.manifest()
     rollout = manifest["rollout"]
-    with using_environment(manifest["environment"]) as environment:
-        system = system_prompt(environment, rollout["max_steps"], rollout["action_format"])
-        for row in task_rows(view):
-            user = environment.user(row["instruction"], row["context"], None)
-            said = user.open() if user else row["instruction"]
-            messages = first_messages(system, said, environment.initial_observation(row["context"]))
-            yield {"prompt": [{"role": one.role, "content": one.content} for one in messages], **row}
+    for section in list_environment_sections(manifest):
+        with using_environment(section) as environment:
+            system = system_prompt(environment, rollout["max_steps"], rollout["action_format"])
+            for row in task_rows(view):
+                if row["environment"] != environment.name:
+                    continue
+                user = environment.user(row["instruction"], row["context"], None)
+                said = user.open() if user else row["instruction"]
+                messages = first_messages(system, said, environment.initial_observation(row["context"]))
+                yield {"prompt": [{"role": one.role, "content": one.content} for one in messages], **row}
 
 
 def messages_rows(view: RunView) -> Iterator[Row]:
@@ -113,7 +117,7 @@ def _write_parquet(rows: Rows, view: RunView, out: Path) -> int:
     card = CARD.format(
         name=manifest["run"]["name"],
         count=len(flat),
-        environment=manifest["environment"]["name"],
+        environment=", ".join(list_environment_names(manifest)),
         origin=describe_origin(manifest),
     )
     (out / "README.md").write_text(card, encoding="utf-8")

@@ -49,7 +49,7 @@ def describe(manifest: Manifest) -> str:
     """One line: which plugins do what, how often."""
     settings = manifest.settings
     parts = [
-        f"environment {manifest.environment.name}",
+        f"environment{'s' if len(manifest.environments) > 1 else ''} {manifest.name_environments()}",
         f"model {manifest.model.name}",
         *([f"tasks from {settings.tasks.source}"] if settings.tasks else []),
         *([f"synthesizer {manifest.synthesizer.name}"] if manifest.synthesizer else []),

@@ -23,6 +23,7 @@ from selfchal.core.task import Task
 from selfchal.interop.exporting import export_run
 from selfchal.interop.formats import TARGETS
 from selfchal.judging.coverage import coverage
+from selfchal.pipeline.manifest.stored import choose_environment_section
 from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.test_sets import EXAM_STATUS
 
@@ -98,7 +99,15 @@ def _find_one(run: Path, task_id: str) -> Row:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The file to write with --format (a folder for parquet)."
 )
-def export(run: Path, directory: Path | None, target: str | None, form: str | None, out: Path | None) -> None:
+@click.option("--environment", "named", help="Of a run with several environments: the one that is meant.")
+def export(
+    run: Path,
+    directory: Path | None,
+    target: str | None,
+    form: str | None,
+    out: Path | None,
+    named: str | None,
+) -> None:
     """Write a run's kept tasks, or its training episodes, for other programs.
 
     With --to each task becomes one that the other program can play and reward (docs/interop.md). It is
@@ -123,7 +132,7 @@ def export(run: Path, directory: Path | None, target: str | None, form: str | No
     dpo      TRL: prompt, chosen and rejected of tasks that were solved and failed
     """
     if target is not None and directory is not None and form is None and out is None:
-        exported = export_run(open_run(run), TARGETS[target], directory)
+        exported = export_run(open_run(run), TARGETS[target], directory, environment_name=named)
         for name, why in exported.left_out:
             say(f"left out {name}: {why}", err=True)
         say(f"Wrote {exported.count} tasks to {directory}")
@@ -138,15 +147,18 @@ def export(run: Path, directory: Path | None, target: str | None, form: str | No
 
 @tasks.command("coverage")
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option("--environment", "named", help="Of a run with several environments: the one that is meant.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show_coverage(run: Path, as_json: bool) -> None:
+def show_coverage(run: Path, named: str | None, as_json: bool) -> None:
     """Show which tools, arguments and tables the kept tasks touch, and what they leave out."""
     view = open_run(run)
     kept = {row["id"]: Task.from_json(row) for row in view.tasks() if row["status"] != EXAM_STATUS}
     manifest = view.manifest()
     use_named_plugins(manifest)
-    with using_environment(manifest["environment"]) as environment:
-        seen = coverage(environment, list(kept.values()))
+    with using_environment(choose_environment_section(manifest, named)) as environment:
+        seen = coverage(
+            environment, [task for task in kept.values() if task.environment in ("", environment.name)]
+        )
     if as_json:
         say_json(asdict(seen), indent=2)
         return

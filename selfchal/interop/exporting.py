@@ -25,6 +25,7 @@ from selfchal.interop.portable import PortableTask, Replayer, make_replayer
 from selfchal.pipeline.environments import limits_of, open_environment
 from selfchal.pipeline.manifest import Choice, LimitsSection, parse_config
 from selfchal.pipeline.manifest.redaction import REDACTED
+from selfchal.pipeline.manifest.stored import choose_environment_section
 from selfchal.pipeline.requirements import find_needed
 from selfchal.pipeline.test_sets import EXAM_STATUS
 from selfchal.plugins import load_plugins
@@ -63,17 +64,24 @@ class Exported:
     left_out: Sequence[tuple[str, str]]
 
 
-def export_run(view: RunView, write: Write, directory: Path, sandbox: SandboxLike = "process") -> Exported:
+def export_run(
+    view: RunView,
+    write: Write,
+    directory: Path,
+    sandbox: SandboxLike = "process",
+    environment_name: str | None = None,
+) -> Exported:
     """Write the kept tasks of a run into a directory that is not there yet, or is empty.
 
-    Raises StoreError where the directory is in use or cannot be written, and where no task can leave;
-    PluginError where the environment cannot.
+    Of a run with several environments those of the one that is named, for each needs an export of its own.
+    Raises StoreError where the directory is in use or cannot be written, where no task can leave, and where
+    an environment must be named; PluginError where the environment cannot leave.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise StoreError(f"{directory} is in use; name a directory that is not there yet")
     manifest = view.manifest()
     use_named_plugins(manifest)
-    chosen = choose_environment(manifest["environment"])
+    chosen = choose_environment(choose_environment_section(manifest, environment_name))
     requirements = list_requirements(chosen)
     section = {"name": chosen.name, **chosen.config.model_dump(mode="json", exclude_defaults=True)}
     with ExitStack() as closing:
@@ -81,7 +89,9 @@ def export_run(view: RunView, write: Write, directory: Path, sandbox: SandboxLik
         opened = closing.enter_context(open_sandbox(sandbox))
         limits = _read_limits(manifest)
         replayer = make_replayer(environment, opened, limits)
-        checked = [(task, _prepare(replayer, section, limits, task)) for task in _list_tasks(view)]
+        checked = [
+            (task, _prepare(replayer, section, limits, task)) for task in _list_tasks(view, environment)
+        ]
         left_out = [(task.id, one) for task, one in checked if isinstance(one, str)]
         portable = [one for _, one in checked if isinstance(one, PortableTask)]
         if not portable:
@@ -127,10 +137,11 @@ def _read_limits(manifest: Row) -> Limits:
     return limits_of(parse_config(LimitsSection, manifest.get("limits", {}), "limits"))
 
 
-def _list_tasks(view: RunView) -> Iterator[Task]:
-    """Every kept task once; those of an exam stay, for whoever trains on the others must not see them."""
+def _list_tasks(view: RunView, environment: Environment) -> Iterator[Task]:
+    """Every kept task of an environment once; those of an exam stay, for whoever trains on the others must
+    not see them."""
     rows = {row["id"]: row for row in view.tasks() if row["status"] != EXAM_STATUS}
-    yield from map(Task.from_json, rows.values())
+    yield from (Task.from_json(row) for row in rows.values() if row["environment"] in ("", environment.name))
 
 
 def _prepare(

@@ -16,6 +16,7 @@ from pathlib import Path
 from selfchal.api.reading import Row, RunView
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
+from selfchal.pipeline.manifest.stored import list_environment_names
 
 VERSION = 2
 _SCORE = "reward"
@@ -63,7 +64,7 @@ def make_log(manifest: Row, name: str, episodes: Sequence[Row], created: datetim
             "created": created.isoformat(),
             "task": f"{run}/{name}",
             "dataset": {
-                "name": manifest["environment"]["name"],
+                "name": ", ".join(list_environment_names(manifest)),
                 "samples": len(tasks),
                 "sample_ids": tasks,
                 "shuffled": False,

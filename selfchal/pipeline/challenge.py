@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from selfchal.core.engine import ProposalOrder
 from selfchal.core.synthesizer import Proposal, ProposalRequest
+from selfchal.core.task import Task
 from selfchal.judging.coverage import focus
 from selfchal.pipeline.budget import find_exhausted
 from selfchal.pipeline.context import RunContext
@@ -29,7 +31,7 @@ class _Plan:
     purpose: str  # of the stored episodes
     tasks: int  # kept tasks wanted
     proposals: int  # at most
-    tools: tuple[str, ...]  # which the challenger is asked to use
+    tools: Mapping[str, tuple[str, ...]]  # by environment those that the challenger is asked to use
     alike: int = 1  # proposals in a row that share their seed, and with it their context
 
 
@@ -50,10 +52,18 @@ def challenge(context: RunContext, round_: int) -> list[Proposal]:
         "challenge",
         section.tasks,
         section.most_proposals,
-        focus(context.sole.environment, [*source_tasks(context), *earlier]),
+        _find_focus(context, [*source_tasks(context), *earlier]),
         context.trainer.make().group_size() if trains else 1,
     )
     return _propose(context, plan)
+
+
+def _find_focus(context: RunContext, tasks: Sequence[Task]) -> dict[str, tuple[str, ...]]:
+    """By environment the tools that its tasks leave out."""
+    return {
+        name: focus(of.environment, [task for task in tasks if task.environment == name])
+        for name, of in context.environments.items()
+    }
 
 
 def make_exam(context: RunContext) -> None:
@@ -61,7 +71,7 @@ def make_exam(context: RunContext) -> None:
     wanted = context.manifest.settings.evaluation.exam
     if context.synthesizer is None or not wanted:
         return
-    plan = _Plan(EXAM_ROUND, "make the exam", "exam", wanted, PROPOSALS_A_TASK * wanted, ())
+    plan = _Plan(EXAM_ROUND, "make the exam", "exam", wanted, PROPOSALS_A_TASK * wanted, {})
     proposals = _propose(context, plan)
     set_exam_apart(context, [p.task for p in proposals if p.task and p.verdict.passed], wanted)
 
@@ -81,8 +91,8 @@ def _propose(context: RunContext, plan: _Plan) -> list[Proposal]:
             and not _has_proposed_enough(context, started)
         ):
             count = count_next(len(proposals), _count_kept(proposals), plan.tasks, batch, plan.alike)
-            indices = range(len(proposals), min(plan.proposals, len(proposals) + count))
-            proposals += _make_proposals(context, plan, indices)
+            count = min(count, plan.proposals - len(proposals))
+            proposals += _make_proposals(context, plan, proposals, count)
             context.watch.progress(len(proposals), count_outcomes(proposals))
     return proposals
 
@@ -104,8 +114,9 @@ def check_challenger(context: RunContext) -> None:
     if context.synthesizer is None:
         return
     request = ProposalRequest(0, 1, context.seed("challenge", 1, 0))
-    scene = context.synthesizer.scene(request, context.sole.proposal_context)
-    _make_rollout(context, context.seed("check")).check(scene)
+    for of in context.environments.values():
+        scene = context.synthesizer.scene(request, of.proposal_context)
+        _make_rollout(context, context.seed("check")).check(scene)
 
 
 def _make_rollout(context: RunContext, seed: int) -> Rollout:
@@ -114,34 +125,70 @@ def _make_rollout(context: RunContext, seed: int) -> Rollout:
     return Rollout(context.challenger, sampling, rollout.batch, rollout.lockstep)
 
 
-def _make_proposals(context: RunContext, plan: _Plan, indices: Sequence[int]) -> list[Proposal]:
-    environment = context.sole.environment.name
-    orders = [
-        ProposalOrder(
-            environment,
-            ProposalRequest(i, plan.round, _draw_seed(context, plan, i // plan.alike), plan.tools),
-        )
-        for i in indices
+def _make_proposals(
+    context: RunContext, plan: _Plan, earlier: Sequence[Proposal], count: int
+) -> list[Proposal]:
+    """The next ``count`` proposals of a round, after the ``earlier`` ones."""
+    first = len(earlier)
+    orders = _order_proposals(context, plan, earlier, count)
+    rollout = _make_rollout(context, context.seed("proposals", plan.round, first))
+    finished = context.play(orders, rollout, lambda ended: context.watch.count(first + ended))
+    made = [
+        _name_environment(one.proposal, order.environment)
+        for one, order in zip(finished, orders, strict=True)
+        if one.proposal
     ]
-    rollout = _make_rollout(context, context.seed("proposals", plan.round, indices[0]))
-    finished = context.play(orders, rollout, lambda ended: context.watch.count(indices[0] + ended))
-    made = [_name_environment(one.proposal, environment) for one in finished if one.proposal]
     if plan.round == EXAM_ROUND:
         made = [judge_fully(context, proposal) for proposal in made]
     proposals, episodes = _compare(context, made), [one.episode for one in finished]
-    key = f"{plan.round}/{indices[0]:06d}"
+    key = f"{plan.round}/{first:06d}"
     context.store.put_proposals(plan.round, key, proposals, episodes, plan.purpose)
     context.watch.proposals_judged(proposals)
     context.watch.episodes_finished(plan.purpose, episodes)
     return proposals
 
 
-def _draw_seed(context: RunContext, plan: _Plan, number: int) -> int:
+def _order_proposals(
+    context: RunContext, plan: _Plan, earlier: Sequence[Proposal], count: int
+) -> list[ProposalOrder]:
+    """They are dealt by shares to the environments that lack tasks. Those that share a seed go to one."""
+    kept = Counter(proposal.environment for proposal in earlier if proposal.verdict.passed)
+    made = Counter(proposal.environment for proposal in earlier)
+    shares = {name: section.share for name, section in context.sections.items()}
+    wanted = {name: plan.tasks * share / sum(shares.values()) for name, share in shares.items()}
+    lacking = {name: share for name, share in shares.items() if kept[name] < wanted[name]}
+    dealt = deal(count, plan.alike, lacking or shares, made)
+    orders = []
+    for index, name in enumerate(dealt, start=len(earlier)):
+        seed = _draw_seed(context, plan, name, made[name] // plan.alike)
+        request = ProposalRequest(index, plan.round, seed, plan.tools.get(name, ()))
+        orders.append(ProposalOrder(name, request))
+        made[name] += 1
+    return orders
+
+
+def deal(count: int, alike: int, shares: Mapping[str, float], made: Mapping[str, int]) -> list[str]:
+    """The environments of the next ``count`` proposals, ``alike`` in a row for the same one.
+
+    Each goes to the one that has had the fewest for its share, so that none waits for another in which
+    hardly anything is kept.
+    """
+    dealt: list[str] = []
+    had = Counter(made)
+    while len(dealt) < count:
+        name = min(shares, key=lambda name: had[name] / shares[name])
+        had[name] += alike
+        dealt += [name] * min(alike, count - len(dealt))
+    return dealt
+
+
+def _draw_seed(context: RunContext, plan: _Plan, name: str, number: int) -> int:
     """The seed of a proposal. Where there is an exam, its contexts and those of the rounds are kept apart."""
     seed = context.seed("challenge", plan.round, number)
     if not context.manifest.settings.evaluation.exam:
         return seed
-    return draw_seed(context.sole.environment, seed, for_exam=plan.round == EXAM_ROUND)
+    environment = context.environments[name].environment
+    return draw_seed(environment, seed, for_exam=plan.round == EXAM_ROUND)
 
 
 def _name_environment(proposal: Proposal, name: str) -> Proposal:
@@ -154,7 +201,7 @@ def _compare(context: RunContext, proposals: Sequence[Proposal]) -> list[Proposa
     tasks."""
     earlier = (p.task for p in context.store.proposals() if p.task and p.verdict.passed)
     judged = [(p.task, p.verdict) for p in proposals]
-    verdicts = context.sole.judge.compare(judged, earlier, held_out(context))
+    verdicts = context.comparing_judge.compare(judged, earlier, held_out(context))
     return [replace(p, verdict=verdict) for p, verdict in zip(proposals, verdicts, strict=True)]
 
 

@@ -35,7 +35,8 @@ def train_challenger(context: RunContext, round_: int) -> None:
         context.watch.note(f"fewer than {size} proposals, so there is no group to train the challenger on")
         return
     names = [f"proposals-{round_}-{number}" for number in range(len(groups))]
-    tasks = [Task(name, context.sole.environment.name, {}, "", "", "", ()) for name in names]
+    environments = [proposals[indices[0]].environment for indices in groups]
+    tasks = [Task(*both, {}, "", "", "", ()) for both in zip(names, environments, strict=True)]
     stored = [e for key in _list_keys(context, round_) for e in context.store.episodes("challenge", key)]
     rewarded = [replace(episode, reward=reward) for episode, reward in zip(stored, rewards, strict=True)]
     by_name = {name: [rewarded[p] for p in indices] for name, indices in zip(names, groups, strict=True)}

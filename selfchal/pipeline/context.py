@@ -16,14 +16,16 @@ from selfchal.core.environment import list_notes
 from selfchal.core.errors import PluginError
 from selfchal.core.evidence import Attempt, Solver
 from selfchal.core.model import Model, Sampling, TrainableModel
+from selfchal.core.sandbox import Sandbox
 from selfchal.core.seeds import seed_of
 from selfchal.core.synthesizer import Synthesizer
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.costs import Clock, Ledger
 from selfchal.pipeline.environments import EnvironmentContext, Speakers, agent_config_of, scene_of_task
-from selfchal.pipeline.manifest import Choice, Manifest, RolloutSection
+from selfchal.pipeline.manifest import Choice, EnvironmentSection, Manifest, RolloutSection
 from selfchal.pipeline.roles import Roles, open_model, open_roles
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watch, Watchers, watching
@@ -53,10 +55,9 @@ class RunContext:
     clock: Clock
 
     @property
-    def sole(self) -> EnvironmentContext:
-        """The only environment. Whoever asks for it does not tell several apart yet."""
-        (only,) = self.environments.values()
-        return only
+    def sections(self) -> Mapping[str, EnvironmentSection]:
+        """What the manifest says of each environment: its share, its split."""
+        return dict(zip(self.environments, self.manifest.environment_sections, strict=True))
 
     @property
     def trainer(self) -> Choice:
@@ -72,6 +73,16 @@ class RunContext:
             raise PluginError(f"the model {kind} says that it can be trained, and lacks what that takes")
         return self.model
 
+    @property
+    def sandbox(self) -> Sandbox:
+        """The sandbox that all environments share."""
+        return next(iter(self.environments.values())).arena.sandbox
+
+    @property
+    def comparing_judge(self) -> Judge:
+        """One that compares tasks with each other: that it does with those of all environments alike."""
+        return next(iter(self.environments.values())).judge
+
     def seed(self, *purpose: object) -> int:
         """The seed of a random choice, made of the run's seed and of what it is for."""
         return seed_of(self.manifest.settings.run.seed, *purpose)
@@ -85,7 +96,7 @@ class RunContext:
 
     def describe_sandbox(self) -> dict[str, Json]:
         """The sandbox's guarantees, stored with the verdicts that it gave."""
-        guarantees = self.sole.arena.sandbox.guarantees
+        guarantees = self.sandbox.guarantees
         return {**asdict(guarantees), "levels": dict(guarantees.levels)}
 
     def play(

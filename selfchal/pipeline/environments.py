@@ -38,12 +38,14 @@ class Speakers:
 @dataclass(frozen=True)
 class EnvironmentContext:
     """Where the tasks of one environment are proposed, judged and played. ``measured_config`` is for
-    evaluations, in which another model may play the users."""
+    evaluations, in which another model may play the users. ``prefix`` stands before the ids of its held-out
+    tasks in a run with several environments, where two may have a task of one id."""
 
     agent_config: AgentConfig
     measured_config: AgentConfig
     runner: SandboxTaskRunner
     judge: Judge
+    prefix: str = ""
 
     @property
     def arena(self) -> Arena:
@@ -58,15 +60,30 @@ class EnvironmentContext:
         """What every proposal is made with."""
         return ProposalContext(self.arena, self.judge, HeldOutCalls(self.environment))
 
+    def give_prefix(self, task: TestTask) -> TestTask:
+        """A held-out task as the run calls it."""
+        return replace(task, id=self.prefix + task.id, family=self.prefix + task.family)
+
+    def take_prefix(self, task: TestTask) -> TestTask:
+        """A held-out task as the environment calls it."""
+        return replace(
+            task, id=task.id.removeprefix(self.prefix), family=task.family.removeprefix(self.prefix)
+        )
+
 
 def make_environment_context(
-    arena: Arena, rollout: RolloutSection, checks: Sequence[AnyCheck], secret: str, speakers: Speakers
+    arena: Arena,
+    rollout: RolloutSection,
+    checks: Sequence[AnyCheck],
+    secret: str,
+    speakers: Speakers,
+    prefix: str = "",
 ) -> EnvironmentContext:
     """Wrong outcomes are drawn from the ``secret``."""
     agent_config = agent_config_of(rollout, arena, speakers.user)
     measured_config = replace(agent_config, chat=speakers.measured_user)
     runner = SandboxTaskRunner(arena, chat=speakers.judge, solver=speakers.solver)
-    return EnvironmentContext(agent_config, measured_config, runner, Judge(runner, checks, secret))
+    return EnvironmentContext(agent_config, measured_config, runner, Judge(runner, checks, secret), prefix)
 
 
 def scene_of_task(task: Task, agent_config: AgentConfig, runner: SandboxTaskRunner) -> AgentScene:
@@ -78,8 +95,9 @@ def scene_of_task(task: Task, agent_config: AgentConfig, runner: SandboxTaskRunn
     return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
 
 
-def scene_of_test(task: TestTask, agent_config: AgentConfig) -> AgentScene:
-    """An agent at work on a held-out task, graded by the environment."""
+def scene_of_test(task: TestTask, agent_config: AgentConfig, name: str = "") -> AgentScene:
+    """An agent at work on a held-out task, graded by the environment. ``name``: what its episodes are stored
+    under, where that is not the task's id."""
 
     def grade(world: World, answer: str | None, replies: Sequence[str]) -> Reward:
         try:
@@ -87,7 +105,7 @@ def scene_of_test(task: TestTask, agent_config: AgentConfig) -> AgentScene:
         except SandboxError as error:  # of an environment that grades by running somebody's code
             return Reward(None, str(error))
 
-    return AgentScene(task.id, task.instruction, task.context, agent_config, grade)
+    return AgentScene(name or task.id, task.instruction, task.context, agent_config, grade)
 
 
 def limits_of(section: LimitsSection) -> Limits:

@@ -20,7 +20,7 @@ from selfchal.core.task import Task, TestTask
 from selfchal.pipeline.context import GREEDY, RunContext
 from selfchal.pipeline.openings import count_opening
 from selfchal.pipeline.statistics import Rows, estimate
-from selfchal.pipeline.test_sets import SetName, TestSet, choose_split, list_test_sets
+from selfchal.pipeline.test_sets import SetName, TestSet, choose_split, held_out, list_test_sets
 from selfchal.rollout.rollout import Rollout
 from selfchal.rollout.tool_calls import ActionFormat
 
@@ -77,10 +77,11 @@ def evaluate(
     sampled = samples or context.manifest.settings.evaluation.samples
     counts = {mode: sampled if mode is Mode.SAMPLED else 1 for mode in modes}
     if on.name is SetName.HELD_OUT:
-        for environment in context.environments.values():
-            split = choose_split(environment.environment, context.manifest.settings.evaluation.split)
+        asked = context.manifest.settings.evaluation.split
+        for name, of in context.environments.items():
+            split = choose_split(of.environment, context.sections[name].split or asked)
             if split is not None:
-                count_opening(context.store, split, when)
+                count_opening(context.store, of.prefix + split, when)
     scores: dict[Mode, Score] = {}
     with context.watch.stage(f"evaluate {when}", len(tasks) * sum(counts.values()), "episodes"):
         done = 0
@@ -158,6 +159,17 @@ def score_of(episodes: Sequence[Episode]) -> Score:
     for episode in episodes:
         rows[episode.task].append(episode.reward)
     return Score(dict(rows), Counter(episode.reason for episode in episodes if episode.reward is None))
+
+
+def do_nothing_in_run(context: RunContext) -> Rows:
+    """``do_nothing`` on the held-out tasks of every environment."""
+    tasks = held_out(context)
+    rows: dict[str, list[float | None]] = {}
+    for name, of in context.environments.items():
+        own = [of.take_prefix(task) for task in tasks if task.environment == name]
+        earned = do_nothing(of.environment, own)
+        rows |= {of.prefix + task: list(rewards) for task, rewards in earned.items()}
+    return rows
 
 
 def do_nothing(environment: Environment, tasks: Sequence[TestTask]) -> Rows:

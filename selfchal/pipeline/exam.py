@@ -36,7 +36,7 @@ def judge_fully(context: RunContext, proposal: Proposal) -> Proposal:
     if not task.evaluate.strip():
         reason = "a task of the exam needs an evaluate of its own, for no model may grade it"
         return replace(proposal, verdict=Verdict(Outcome.FAILED, Stage.PARSED, reason, reason))
-    verdict = context.sole.judge(task)
+    verdict = context.environments[proposal.environment].judge(task)
     return replace(proposal, verdict=verdict, task=task.with_diagnostics(verdict.diagnostics))
 
 

@@ -66,7 +66,7 @@ def begin(context: RunContext) -> Measured:
             make_exam(context)
     if not list_test_sets(context):
         context.watch.note(
-            f"nothing will be measured: {context.sole.environment.name} has no held-out tasks, and no exam "
+            f"nothing will be measured: {', '.join(context.environments)} has no held-out tasks, and no exam "
             "is set apart (evaluation.exam: 40 does that)"
         )
     with time_stage(context, "evaluate before"):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
 from selfchal.core.arena import Arena
-from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.errors import ManifestError, ModelError
 from selfchal.core.sandbox import Sandbox
@@ -18,7 +17,7 @@ from selfchal.core.world import Json
 from selfchal.pipeline.context import open_context
 from selfchal.pipeline.environments import agent_config_of, limits_of, open_environment, scene_of_test
 from selfchal.pipeline.evaluation import Mode, Score, do_nothing, evaluate, score_of
-from selfchal.pipeline.manifest import Manifest
+from selfchal.pipeline.manifest import Choice, Manifest
 from selfchal.pipeline.results import summary
 from selfchal.pipeline.roles import USER_TEMPERATURE, chat_of, open_model
 from selfchal.pipeline.statistics import estimate
@@ -67,28 +66,30 @@ def measure_model(
             if one.tasks
         }
         if not found:
-            raise ManifestError(_describe_nothing(context.sole.environment))
+            raise ManifestError(_describe_nothing(context.environments))
         of_exam = found.get(SetName.EXAM)
         return found.get(SetName.HELD_OUT, {}) | ({"exam": of_exam} if of_exam else {})
 
 
 def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> dict[str, Json]:
     """What the oracle or doing nothing scores. Loads no model but ``user``, where the manifest names one."""
+    choice, own = _expect_one(manifest), manifest.environment_sections[0]
     section = manifest.settings.evaluation
     with ExitStack() as closing:
-        environment = open_environment(manifest.environment, closing)
-        tasks = list_test_tasks(environment, section.split, section.tasks)
+        environment = open_environment(choice, closing)
+        asked = own.split or section.split
+        tasks = list_test_tasks(environment, asked, section.tasks)
         if not tasks:
-            raise ManifestError(_describe_nothing(environment))
-        split = section.split or environment.splits()[0]
+            raise ManifestError(_describe_nothing([environment.name]))
+        split = asked or environment.splits()[0]
         if policy is Policy.NOTHING:
             return _summarize(Score(do_nothing(environment, tasks)), split)
         watch = closing.enter_context(watching(replace(manifest, watchers=()), None, watchers))
         sandbox: Sandbox = manifest.sandbox.make()
         closing.callback(sandbox.close)
-        choice = manifest.evaluation_user or manifest.user
+        user = manifest.evaluation_user or manifest.user
         tokens = manifest.settings.rollout.max_tokens
-        chat = chat_of(open_model(choice, closing), tokens, USER_TEMPERATURE) if choice else None
+        chat = chat_of(open_model(user, closing), tokens, USER_TEMPERATURE) if user else None
         arena = Arena(environment, sandbox, limits_of(manifest.settings.limits))
         agent_config = agent_config_of(manifest.settings.rollout, arena, chat)
         with watch.stage("oracle", len(tasks), "episodes"):
@@ -96,10 +97,20 @@ def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> di
         return _summarize(score_of(episodes), split)
 
 
-def _describe_nothing(environment: Environment) -> str:
+def _expect_one(manifest: Manifest) -> Choice:
+    """The only environment. Raises ManifestError where there are several."""
+    if len(manifest.environments) > 1:
+        raise ManifestError(
+            f"this manifest has several environments ({manifest.name_environments()}); name one of them: "
+            "selfchal eval NAME --policy oracle"
+        )
+    return manifest.environments[0]
+
+
+def _describe_nothing(names: Iterable[str]) -> str:
     return (
-        f"{environment.name} has no held-out tasks in that split, so there is nothing to measure with; give "
-        "it some (test_tasks), or measure a run that set an exam apart (evaluation.exam)"
+        f"{' and '.join(names)} has no held-out tasks in that split, so there is nothing to measure with; "
+        "give it some (test_tasks), or measure a run that set an exam apart (evaluation.exam)"
     )
 
 

@@ -15,6 +15,7 @@ from selfchal.core.trainer import Trainer
 from selfchal.pipeline.challenge import challenge
 from selfchal.pipeline.context import GREEDY, RunContext, open_context
 from selfchal.pipeline.costs import Usage, compute_money, measure_usage
+from selfchal.pipeline.environments import limits_of
 from selfchal.pipeline.evaluation import order_measured
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.manifest.sections import PROPOSALS_A_TASK
@@ -103,8 +104,7 @@ def _warm_up(context: RunContext) -> None:
     """A token and a call, so that what happens once in a run does not count for each proposal."""
     for model in {id(m): m for m in (context.model, context.challenger)}.values():
         model.generate([model.render_prompt([Message("user", "Hello")])], Sampling(GREEDY, max_tokens=1))
-    arena = context.sole.arena
-    arena.sandbox.run(Program("pass"), None, arena.limits)
+    context.sandbox.run(Program("pass"), None, limits_of(context.manifest.settings.limits))
 
 
 def _play(context: RunContext, tasks: Sequence[Task], samples: int) -> tuple[tuple[float, ...], Usage]:

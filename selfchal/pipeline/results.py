@@ -10,19 +10,20 @@ from functools import partial
 
 from selfchal.core.judge import FUNNEL, Stage
 from selfchal.core.synthesizer import Proposal
+from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.coverage import coverage
 from selfchal.judging.tool_errors import Counts, add_counts
 from selfchal.pipeline.context import RunContext, describe_versions
 from selfchal.pipeline.costs import compute_money, describe_spent
 from selfchal.pipeline.curve import describe_curve
-from selfchal.pipeline.evaluation import Measured, Mode, Score, do_nothing
+from selfchal.pipeline.evaluation import Measured, Mode, Score, do_nothing_in_run
 from selfchal.pipeline.exam import describe_exam, do_nothing_in_exam
 from selfchal.pipeline.openings import OPENED, describe_openings
 from selfchal.pipeline.roles import describe_roles
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
 from selfchal.pipeline.sources import ROUND as SOURCE_ROUND
-from selfchal.pipeline.statistics import estimate, paired_difference, pass_at_k, pass_hat_k
+from selfchal.pipeline.statistics import Rows, estimate, paired_difference, pass_at_k, pass_hat_k
 from selfchal.pipeline.store import RESULTS
 from selfchal.pipeline.test_sets import EXAM_ROUND, EXAM_STATUS, SetName, TestSet, held_out, list_test_sets
 from selfchal.pipeline.unjudged import describe_unjudged
@@ -50,7 +51,7 @@ def write_results(context: RunContext, before: Measured, after: Measured | None)
         **({"exam": describe_exam(context) | exam} if exam else {}),
         "funnel": funnel(proposals, context),
         "tool_calls": add_counts(map(_read_tool_calls, proposals)),
-        "coverage": asdict(coverage(context.sole.environment, trained)),
+        "coverage": _describe_coverage(context, trained),
         "costs": costs,
         "per_kept_task": per_kept_task([p for p in proposals if p.round != SOURCE_ROUND], context),
         "per_point": per_point(costs["all"], scores),
@@ -74,13 +75,15 @@ def _describe_scores(
     first, last = before[on.name], after[on.name] if after else None
     is_exam = on.name is SetName.EXAM
     curve = describe_curve(context, on, first[Mode.SAMPLED]) if last else []
-    idle = do_nothing_in_exam(context) if is_exam else do_nothing(context.sole.environment, held_out(context))
+    idle = do_nothing_in_exam(context) if is_exam else do_nothing_in_run(context)
+    apart = by_environment(on.environments, first, last) if len(context.environments) > 1 else {}
     return {
         "before": summary(first, samples),
         **(_compare(first, last, samples) if last else {}),
         **({"curve": curve} if curve else {}),
         "elicitation": elicitation(first, last),
         "by_family": by_family(on.families, first, last),
+        **({"by_environment": apart} if apart else {}),
         "do_nothing": estimate(idle).mean,
     }
 
@@ -141,6 +144,35 @@ def by_family(families: Mapping[str, str], before: Scores, after: Scores | None)
         }
         for family in sorted(set(families.values()))
     }
+
+
+def by_environment(environments: Mapping[str, str], before: Scores, after: Scores | None) -> dict[str, Json]:
+    """pass@1 on the tasks of each environment with its interval, and what training changed there."""
+
+    def rows_of(scores: Scores, environment: str) -> Rows:
+        rows = scores[Mode.SAMPLED].rows
+        return {task: rewards for task, rewards in rows.items() if environments[task] == environment}
+
+    found: dict[str, Json] = {}
+    for name in dict.fromkeys(environments.values()):
+        first = rows_of(before, name)
+        found[name] = {"tasks": len(first), "before": estimate(first).to_json()}
+        if after:
+            last = rows_of(after, name)
+            found[name] |= {
+                "after": estimate(last).to_json(),
+                "difference": paired_difference(first, last).to_json(),
+            }
+    return found
+
+
+def _describe_coverage(context: RunContext, tasks: Sequence[Task]) -> dict[str, Json]:
+    """What the tasks touch; by environment where there are several."""
+    by_name = {
+        name: asdict(coverage(of.environment, [task for task in tasks if task.environment == name]))
+        for name, of in context.environments.items()
+    }
+    return next(iter(by_name.values())) if len(by_name) == 1 else by_name
 
 
 def funnel(proposals: Sequence[Proposal], context: RunContext) -> dict[str, int]:

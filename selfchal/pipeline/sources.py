@@ -111,7 +111,7 @@ def _read_source(path: Path) -> Sequence[Json | UnreadableRow]:
 def _compare_with_held_out(
     context: RunContext, judged: Sequence[Proposal], tests: Sequence[TestTask]
 ) -> list[Proposal]:
-    verdicts = context.sole.judge.compare_with_held_out([(p.task, p.verdict) for p in judged], tests)
+    verdicts = context.comparing_judge.compare_with_held_out([(p.task, p.verdict) for p in judged], tests)
     return [
         replace(p, verdict=verdict, task=p.task and p.task.with_diagnostics(verdict.diagnostics))
         for p, verdict in zip(judged, verdicts, strict=True)
@@ -126,26 +126,33 @@ def _write_row(row: Json | UnreadableRow) -> str:
 def _judge_rows(
     context: RunContext, source: str, numbered: Sequence[tuple[int, Json | UnreadableRow]]
 ) -> list[Proposal]:
-    name = context.sole.environment.name
-    read = [_read_proposal(name, index, row) for index, row in numbered]
-    tasks = [(i, made.task) for i, made in enumerate(read) if made.task is not None]
-    for number, verdict in context.engine.judge(name, [task for _, task in tasks]):
-        i, task = tasks[number]
-        named = replace(task, environment=name, provenance={"source": source, "row": read[i].index})
-        read[i] = replace(read[i], task=named, verdict=verdict)
+    names = list(context.environments)
+    read = [_read_proposal(names, index, row) for index, row in numbered]
+    for name in names:
+        tasks = [(i, one.task) for i, one in enumerate(read) if one.task and one.environment == name]
+        for number, verdict in context.engine.judge(name, [task for _, task in tasks]):
+            i, task = tasks[number]
+            named = replace(task, environment=name, provenance={"source": source, "row": read[i].index})
+            read[i] = replace(read[i], task=named, verdict=verdict)
     return read
 
 
-def _read_proposal(name: str, index: int, row: Json | UnreadableRow) -> Proposal:
-    """A row as a proposal that is not judged yet, or one without a task that says why it holds none."""
-    made = Proposal(index, ROUND, _refuse(Stage.PARSED, ""), raw=_write_row(row), environment=name)
+def _read_proposal(names: Sequence[str], index: int, row: Json | UnreadableRow) -> Proposal:
+    """A row as a proposal that is not judged yet, or one without a task that says why it holds none.
+
+    ``names`` are the run's environments. Where there is one, a task need not name it.
+    """
+    only = names[0] if len(names) == 1 else ""
+    made = Proposal(index, ROUND, _refuse(Stage.PARSED, ""), raw=_write_row(row), environment=only)
     task = read_row(row)
     if isinstance(task, str):
         return replace(made, verdict=_refuse(Stage.PARSED, task))
-    if task.environment not in ("", name):
-        reason = f"the task is for environment {task.environment!r}, and this run works in {name!r}"
+    name = task.environment or only
+    if name not in names:
+        says = f"is for environment {name!r}" if name else "names no environment"
+        reason = f"the task {says}, and this run works in {', '.join(map(repr, names))}"
         return replace(made, verdict=_refuse(Stage.PARSED, reason))
-    return replace(made, task=task)
+    return replace(made, task=task, environment=name)
 
 
 def _refuse(stage: Stage, reason: str) -> Verdict:

@@ -81,12 +81,13 @@ def _ask_endpoints(manifest: Manifest, blocked: Collection[str]) -> Iterator[str
 
 def _try_environment(manifest: Manifest) -> Iterator[str]:
     section = manifest.settings.evaluation
-    try:
-        with ExitStack() as closing:
-            environment = open_environment(manifest.environment, closing)
-            list_test_tasks(environment, section.split, section.tasks)
-    except SelfchalError as error:
-        yield f"environment {manifest.environment.name!r}: {error}"
+    for choice, own in zip(manifest.environments, manifest.environment_sections, strict=True):
+        try:
+            with ExitStack() as closing:
+                environment = open_environment(choice, closing)
+                list_test_tasks(environment, own.split or section.split, section.tasks)
+        except SelfchalError as error:
+            yield f"environment {choice.name!r}: {error}"
 
 
 def _try_sandbox(manifest: Manifest) -> Iterator[str]:

@@ -40,6 +40,11 @@ class TestSet:
     tasks: Sequence[TestTask | Task]
 
     @property
+    def environments(self) -> Mapping[str, str]:
+        """The environment of each task, by its id."""
+        return {task.id: task.environment for task in self.tasks}
+
+    @property
     def families(self) -> Mapping[str, str]:
         """The family of each task, by its id."""
         return {t.id: t.family if isinstance(t, TestTask) else EXAM_FAMILY for t in self.tasks}
@@ -59,9 +64,11 @@ def held_out(context: RunContext) -> list[TestTask]:
     """The test tasks that the manifest asks for, of every environment."""
     section = context.manifest.settings.evaluation
     return [
-        task
-        for of in context.environments.values()
-        for task in list_test_tasks(of.environment, section.split, section.tasks)
+        of.give_prefix(task)
+        for name, of in context.environments.items()
+        for task in list_test_tasks(
+            of.environment, context.sections[name].split or section.split, section.tasks
+        )
     ]
 
 

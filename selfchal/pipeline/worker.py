@@ -13,6 +13,8 @@ from typing import cast
 
 from selfchal.core.arena import Arena
 from selfchal.core.engine import Ask, AttemptsQuestion, ChatQuestion, Order, ProposalOrder, Question, Role
+from selfchal.core.environment import Environment
+from selfchal.core.errors import ManifestError
 from selfchal.core.evidence import Attempt
 from selfchal.core.judge import Filter, Verdict
 from selfchal.core.model import Message
@@ -48,7 +50,7 @@ class RunWorker:
             return self.synthesizer.scene(order.request, of.proposal_context)
         agent_config = of.measured_config if order.measured else of.agent_config
         if isinstance(order.task, TestTask):
-            return scene_of_test(order.task, agent_config)
+            return scene_of_test(of.take_prefix(order.task), agent_config, order.task.id)
         return scene_of_task(order.task, agent_config, of.runner)
 
     def judge(
@@ -89,10 +91,22 @@ class RunWorkerSpec:
 
     def open_arenas(self, closing: ExitStack) -> dict[str, Arena]:
         """Each environment by its name, with one sandbox for all."""
-        environments = [open_environment(choice, closing) for choice in self.environments]
+        environments = self._open_environments(closing)
         sandbox: Sandbox = self.sandbox.make()
         closing.callback(sandbox.close)
         return {one.name: Arena(one, sandbox, limits_of(self.limits)) for one in environments}
+
+    def _open_environments(self, closing: ExitStack) -> list[Environment]:
+        """Raises ManifestError where one of several goes by another name than its plugin: tasks and episodes
+        say the one, manifests the other."""
+        opened = [open_environment(choice, closing) for choice in self.environments]
+        for choice, environment in zip(self.environments, opened, strict=True):
+            if len(opened) > 1 and environment.name != choice.name:
+                raise ManifestError(
+                    f"environment {choice.name!r} calls itself {environment.name!r}; in a run with several "
+                    "environments the two names must be the same"
+                )
+        return opened
 
     def make_synthesizer(self) -> Synthesizer | None:
         """The challenger's; None where nothing is proposed."""
@@ -108,7 +122,12 @@ class RunWorkerSpec:
         """The worker over what is open; ``speakers`` by environment."""
         environments = {
             name: make_environment_context(
-                arena, self.rollout, [choice.make() for choice in self.checks], self.secret, speakers[name]
+                arena,
+                self.rollout,
+                [choice.make() for choice in self.checks],
+                self.secret,
+                speakers[name],
+                f"{name}/" if len(arenas) > 1 else "",
             )
             for name, arena in arenas.items()
         }

@@ -17,6 +17,7 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
 from selfchal.pipeline.curve import is_curve_point, list_curve_points
 from selfchal.pipeline.failure import FAILURE
+from selfchal.pipeline.manifest.stored import list_environment_names
 from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import list_measured
@@ -43,6 +44,7 @@ class Findings:
 
     name: str
     manifest: Mapping[str, Json]
+    environments: str
     results: Mapping[str, Json]
     funnel: Mapping[str, int]
     reasons: tuple[Reasons, ...]
@@ -63,6 +65,7 @@ def gather(directory: Path) -> Findings:
         return Findings(
             name=manifest["run"]["name"],
             manifest=manifest,
+            environments=", ".join(list_environment_names(manifest)),
             results=results,
             funnel=results.get("funnel") or _count_funnel(proposals),
             reasons=tuple(_count_reasons(proposals)),

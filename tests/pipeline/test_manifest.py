@@ -106,8 +106,8 @@ def test_an_environment_may_be_written_as_a_list_of_one() -> None:
         ({"environment": None}, "environment: is missing"),
         ({"environments": [{"name": "e"}]}, "environment and environments: write one of the two"),
         (
-            {"environment": None, "environments": [{"name": "e"}, {"name": "f", "share": 3}]},
-            "environments: 2 are named, and a run works in one so far; make a run of each",
+            {"environment": None, "environments": [{"name": "e"}, {"name": "f"}, {"name": "e"}]},
+            "environments: e is named twice, and its tasks could not be told apart",
         ),
         (
             {"environment": None, "environments": [{"name": "e", "pth": "z"}]},

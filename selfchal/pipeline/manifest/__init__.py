@@ -10,6 +10,7 @@ from selfchal.pipeline.manifest.reading import apply_overrides, read_manifest
 from selfchal.pipeline.manifest.schema import manifest_schema
 from selfchal.pipeline.manifest.sections import (
     CheckSection,
+    EnvironmentSection,
     LimitsSection,
     ManifestModel,
     PluginSection,
@@ -21,6 +22,7 @@ __all__ = [
     "Catalog",
     "CheckSection",
     "Choice",
+    "EnvironmentSection",
     "Kind",
     "LimitsSection",
     "Manifest",

@@ -5,6 +5,8 @@ An answer is None where a plugin does not say, and the model is then loaded when
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.core.model import Capability
 from selfchal.pipeline.manifest.choices import Manifest
@@ -12,8 +14,8 @@ from selfchal.pipeline.requirements import find_asks_model
 
 
 def asks_user(manifest: Manifest) -> bool | None:
-    """Does a model play the users of the environment?"""
-    return find_asks_model(manifest.environment.plugin, manifest.environment.config)
+    """Does a model play the users of an environment?"""
+    return _any_asks([find_asks_model(one.plugin, one.config) for one in manifest.environments])
 
 
 def asks_judge(manifest: Manifest) -> bool | None:
@@ -27,6 +29,10 @@ def asks_judge(manifest: Manifest) -> bool | None:
         known.append(find_asks_model(manifest.synthesizer.plugin, manifest.synthesizer.config))
     if manifest.settings.tasks is not None:
         known.append(None)  # any of them may come without an evaluate
+    return _any_asks(known)
+
+
+def _any_asks(known: Sequence[bool | None]) -> bool | None:
     return True if True in known else None if None in known else False
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest.redaction import redact
-from selfchal.pipeline.manifest.sections import ManifestModel
+from selfchal.pipeline.manifest.sections import EnvironmentSection, ManifestModel
 from selfchal.pipeline.requirements import check_installed, find_follower, find_needed
 from selfchal.pipeline.uninterrupted import import_whole
 
@@ -82,10 +82,14 @@ class Manifest:
     watchers: tuple[Choice, ...] = ()
 
     @property
-    def environment(self) -> Choice:
-        """The only environment: validation refuses several."""
-        (environment,) = self.environments
-        return environment
+    def environment_sections(self) -> tuple[EnvironmentSection, ...]:
+        """What core reads of each environment, in the order of ``environments``."""
+        named = self.settings.environments
+        return named or tuple(EnvironmentSection(name=choice.name) for choice in self.environments)
+
+    def name_environments(self) -> str:
+        """The names of all of them in one text."""
+        return ", ".join(choice.name for choice in self.environments)
 
     def resolved(self) -> dict[str, Json]:
         """Every option with its value, defaults included, secrets taken out: what is stored with the run.
@@ -93,7 +97,7 @@ class Manifest:
         Sections that say nothing here are left out: how much to propose, where nothing is proposed.
         """
         rows: dict[str, Json] = self.settings.model_dump(mode="json", by_alias=True)
-        rows |= {"environment": _dump(self.environment), "environments": None}
+        rows |= self._dump_environments()
         for section in PLUGIN_KINDS:
             choice: Choice | None = getattr(self, section)
             rows[section] = choice and _dump(choice)
@@ -106,6 +110,15 @@ class Manifest:
         if self.synthesizer is None:
             rows |= dict.fromkeys(PROPOSING)
         return {key: redact(value) for key, value in rows.items() if value is not None}
+
+    def _dump_environments(self) -> dict[str, Json]:
+        """One environment stands under ``environment``, however the manifest wrote it."""
+        dumped = [_dump(choice) for choice in self.environments]
+        if len(dumped) == 1 and self.environment_sections[0].split is None:
+            return {"environment": dumped[0], "environments": None}
+        core = [{"share": one.share, "split": one.split} for one in self.environment_sections]
+        merged = [{**row, **own} for row, own in zip(dumped, core, strict=True)]
+        return {"environment": None, "environments": merged}
 
 
 # The sections that name one plugin, and its kind.

@@ -42,7 +42,7 @@ def list_conflicts(manifest: Manifest) -> Iterator[str]:
 
 def list_strangers(manifest: Manifest) -> Iterator[str]:
     """A sentence for each model that would have to act or speak in an environment that it does not know."""
-    environment = manifest.environment.name
+    names = [choice.name for choice in manifest.environments]
     for section, choice in (
         ("model", manifest.model),
         ("challenger", manifest.challenger),
@@ -51,11 +51,13 @@ def list_strangers(manifest: Manifest) -> Iterator[str]:
         ("judge", manifest.judge),
     ):
         known = find_known_environments(choice.plugin, choice.config) if choice else None
-        if choice and known is not None and environment not in known:
+        strange = [name for name in names if known is not None and name not in known]
+        if choice and known is not None and strange:
             yield (
                 f"{section}: {choice.name!r} with these options knows {', '.join(sorted(known))} alone and "
-                f"would solve nothing in {environment!r}; put a model there that can read: name: openai with "
-                "base_url and model of an endpoint, or name: transformers with the path of a model"
+                f"would solve nothing in {', '.join(map(repr, strange))}; put a model there "
+                "that can read: name: openai with base_url and model of an endpoint, or name: transformers "
+                "with the path of a model"
             )
 
 
@@ -109,9 +111,9 @@ def _list_role_faults(manifest: Manifest) -> Iterator[str]:
     users = [section for section, choice in named.items() if choice]
     if users and asks_user(manifest) is False:
         yield (
-            f"{', '.join(users)}: no model plays the users of environment {manifest.environment.name!r} with "
-            "these options; leave that out, or let one play them (environment.user: react, where there is "
-            "such an option)"
+            f"{', '.join(users)}: no model plays the users of environment {manifest.name_environments()!r} "
+            "with these options; leave that out, or let one play them (environment.user: react, where there "
+            "is such an option)"
         )
     if manifest.judge and asks_judge(manifest) is False:
         yield (

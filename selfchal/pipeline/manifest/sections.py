@@ -160,7 +160,9 @@ class EnvironmentSection(PluginSection):
     """One of several environments; the plugin's own options besides."""
 
     share: float = Field(1.0, gt=0)
-    """How much of the run's work goes to it, beside the shares of the others."""
+    """How much of the wanted tasks is of it, beside the shares of the others."""
+    split: str | None = None
+    """Its held-out split, in place of ``evaluation.split``."""
 
 
 class ManifestModel(Section):
@@ -170,7 +172,7 @@ class ManifestModel(Section):
     environment: PluginSection | None = None
     """The tools, their worlds, and the held-out tasks. It or ``environments`` must be there."""
     environments: tuple[EnvironmentSection, ...] = ()
-    """In place of ``environment``: a list, each with a share. A run works in one environment so far."""
+    """In place of ``environment``: a list, each with a share of the tasks. One model learns in all."""
     model: PluginSection
     """The policy: the model that is trained and measured."""
     challenger: PluginSection | None = None

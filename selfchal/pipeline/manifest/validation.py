@@ -71,13 +71,17 @@ def choose_checks(catalog: Catalog, sections: Sequence[CheckSection], path: str)
 def _choose_environments(settings: ManifestModel, catalog: Catalog) -> tuple[Choice, ...]:
     if settings.environment and settings.environments:
         raise ManifestError("environment and environments: write one of the two")
-    if len(settings.environments) > 1:
-        raise ManifestError(
-            f"environments: {len(settings.environments)} are named, and a run works in one so far; "
-            "make a run of each"
-        )
     if settings.environments:
-        return (choose(catalog, "environment", settings.environments[0], "environments.0"),)
+        names = [section.name for section in settings.environments]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ManifestError(
+                f"environments: {', '.join(twice)} is named twice, and its tasks could not be told apart; "
+                "give one section the options of both, or make a run of each"
+            )
+        return tuple(
+            choose(catalog, "environment", section, f"environments.{i}")
+            for i, section in enumerate(settings.environments)
+        )
     if settings.environment is None:
         raise ManifestError(f"environment: is missing; {explain_plugin_section('environment')}")
     return (choose(catalog, "environment", settings.environment, "environment"),)

@@ -1,0 +1,31 @@
+"""The environments of a manifest as a run has stored it, for whoever opens one of them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selfchal.core.errors import StoreError
+
+_OF_THE_RUN = ("share", "split")  # what a section of several says that is no option of the plugin
+
+
+def list_environment_sections(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The name and options of each."""
+    sections = manifest.get("environments") or [manifest["environment"]]
+    return [{key: value for key, value in one.items() if key not in _OF_THE_RUN} for one in sections]
+
+
+def list_environment_names(manifest: Mapping[str, Any]) -> list[str]:
+    return [str(section["name"]) for section in list_environment_sections(manifest)]
+
+
+def choose_environment_section(manifest: Mapping[str, Any], name: str | None = None) -> dict[str, Any]:
+    """The section of this name, or the only one. Raises StoreError, which names those that there are."""
+    sections = {section["name"]: section for section in list_environment_sections(manifest)}
+    if name is None and len(sections) == 1:
+        return next(iter(sections.values()))
+    if name in sections:
+        return sections[name]
+    said = f"this run has no environment {name!r}" if name else "this run has several environments"
+    raise StoreError(f"{said}; choose one: --environment {' or '.join(sections)}")
