@@ -20,8 +20,7 @@ from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from selfchal import Model, open_model
-from selfchal.core.model import Generation, Message, Sampling
+from selfchal import Generation, Message, Model, Sampling, open_model
 
 GATHER = 0.01  # seconds to wait for requests that come together
 

@@ -12,7 +12,9 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_origin
+
+from selfchal.testing.conformance.public_names import MODULES
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "api.md"
@@ -22,6 +24,8 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 PROVISIONAL = frozenset(
     {
         "Attempt",
+        "Chat",
+        "Json",
         "MakesRoom",
         "Prices",
         "Progress",
@@ -53,6 +57,7 @@ TESTING: dict[str, Sequence[str]] = {
 }  # fmt: skip
 
 _HEADING = re.compile(r"^### `([\w.]+)", re.MULTILINE)
+_COMMENTED_FIELD = re.compile(r"^    (\w+): [^#\n]*  # (.+)$", re.MULTILINE)
 _HEAD = """# The public names
 
 Written by `make docs` from the docstrings. What stands here is public; everything else may change in any
@@ -66,7 +71,7 @@ def api_page() -> str:
     """The page. Raises SystemExit where a name of the present page is gone."""
     parts = [_HEAD]
     public = {"selfchal": list(importlib.import_module("selfchal").__all__)}
-    for module in ("selfchal.on_policy", "selfchal.remote"):
+    for module in MODULES[1:]:
         public[module] = list(importlib.import_module(module).__all__)
     public |= {module: list(names) for module, names in TESTING.items()}
     for module, names in public.items():
@@ -101,6 +106,7 @@ def _write_name(module: str, name: str) -> Iterator[str]:
     if text := _read_doc(value):
         yield from ("", "```text", text, "```")
     if inspect.isclass(value):
+        yield from _write_fields(value)
         yield from _write_members(value)
 
 
@@ -113,22 +119,49 @@ def _describe_kind(value: Any) -> str:
 
 
 def _write_call(name: str, value: Any) -> str:
-    if not inspect.isfunction(value):
+    if inspect.isfunction(value):
+        return f"{name}{_write_signature(value)}"
+    if inspect.isclass(value) or get_origin(value) is Annotated:
         return ""
-    return f"{name}{_write_signature(value)}"
+    return f"{name} = {_strip_modules(str(value))}"
 
 
 def _write_signature(function: Any) -> str:
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))
     text = re.sub(r" = <.*? at 0x[0-9a-f]+>", " = …", text)
+    return _strip_modules(text)
+
+
+def _strip_modules(text: str) -> str:
     return re.sub(r"(?<![\w'])(?:\w+\.)+(?=[A-Za-z_])", "", text)
 
 
 def _read_doc(value: Any) -> str:
+    if not (inspect.isclass(value) or inspect.isroutine(value)):
+        return ""  # that of its type, which says nothing of it
     doc = inspect.getdoc(value) or ""
     if inspect.isclass(value) and doc.startswith(f"{value.__name__}("):
         return ""  # what dataclass writes there by itself
     return textwrap.dedent(doc).strip().replace("```", "'''")
+
+
+def _write_fields(cls: type[Any]) -> Iterator[str]:
+    """What a class declares with a type, and what a pydantic model or the comment beside it says of it."""
+    hints = inspect.get_annotations(cls)
+    options = getattr(cls, "model_fields", {})
+    comments = dict(_COMMENTED_FIELD.findall(inspect.getsource(cls))) if hints else {}
+    rows = []
+    for name, hint in hints.items():
+        if name.startswith("_"):
+            continue
+        text = _strip_modules(hint if isinstance(hint, str) else inspect.formatannotation(hint))
+        described = getattr(options.get(name), "description", None) or comments.get(name, "")
+        said = " ".join(described.split())
+        said = said.replace("``", "`").replace("|", "\\|")
+        text = text.replace("|", "\\|")
+        rows.append(f"| `{name}: {text}` | {said} |")
+    if rows:
+        yield from ("", "| field | |", "| --- | --- |", *rows)
 
 
 def _write_members(cls: type[Any]) -> Iterator[str]:

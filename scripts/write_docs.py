@@ -119,7 +119,7 @@ def _rows(fields: Mapping[str, FieldInfo]) -> Iterator[str]:
         yield f"| `{option.name}` | {kind} | {default} | {text} |"
 
 
-def with_examples(path: Path) -> str:
+def with_examples(path: Path, text: str | None = None) -> str:
     """The page with every file between ``<!-- begin FILE -->`` and ``<!-- end -->`` put in anew.
 
     ``FILE:NAME`` and ``FILE:CLASS.NAME`` put in one class or function of a Python file.
@@ -132,7 +132,11 @@ def with_examples(path: Path) -> str:
         part = _cut_out(code, name.split(".")) if name else code
         return f"<!-- begin {found[1]} -->\n```{language}\n{part}```\n<!-- end -->"
 
-    return _EXAMPLE.sub(block, path.read_text(encoding="utf-8"))
+    return _EXAMPLE.sub(block, path.read_text(encoding="utf-8") if text is None else text)
+
+
+def _add_examples(path: Path, page: Callable[[], str]) -> Callable[[], str]:
+    return lambda: with_examples(path, page())
 
 
 def _cut_out(code: str, names: list[str]) -> str:
@@ -149,7 +153,7 @@ def _cut_out(code: str, names: list[str]) -> str:
 
 
 ROOT = Path(__file__).parents[1]
-_EXAMPLE = re.compile(r"<!-- begin (\S+) -->.*?<!-- end -->", re.DOTALL)
+_EXAMPLE = re.compile(r"<!-- begin (\S+/\S+) -->.*?<!-- end -->", re.DOTALL)
 TUTORIAL = ROOT / "docs" / "tutorial" / "your-tools.md"
 ONE_GPU = ROOT / "docs" / "tutorial" / "one-gpu.md"
 PAGES: dict[Path, Callable[[], str]] = {
@@ -158,7 +162,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     docs_api.PAGE: docs_api.api_page,
     docs_reference.METRICS_PAGE: docs_reference.metrics_page,
     docs_reference.STORE_PAGE: docs_reference.store_page,
-    **docs_plugins.list_pages(),
+    **{path: _add_examples(path, page) for path, page in docs_plugins.list_pages().items()},
     ROOT / "docs" / "plugins.md": lambda: with_examples(ROOT / "docs" / "plugins.md"),
     ROOT / "docs" / "write_a_trainer.md": lambda: with_examples(ROOT / "docs" / "write_a_trainer.md"),
     TUTORIAL: lambda: with_examples(TUTORIAL),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Worker,
         WorkerSpec,
     )
-    from selfchal.core.environment import Environment, User
+    from selfchal.core.environment import Chat, Environment, User
     from selfchal.core.episode import End, Episode, Group
     from selfchal.core.errors import (
         EngineError,
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from selfchal.core.turns import TurnStream
     from selfchal.core.updating import MakesRoom, pausing_update, updating
     from selfchal.core.watcher import RunInfo, Watcher
-    from selfchal.core.world import Call, Change, ToolHost, ToolResult, ToolSpec, World
+    from selfchal.core.world import Call, Change, Json, ToolHost, ToolResult, ToolSpec, World
     from selfchal.pipeline.manifest import Manifest
     from selfchal.small_envs.environment import small_environment
     from selfchal.small_envs.held_out import HeldOut
@@ -82,6 +82,7 @@ __all__ = [
     "Call",
     "Capability",
     "Change",
+    "Chat",
     "Check",
     "ComparingCheck",
     "End",
@@ -99,6 +100,7 @@ __all__ = [
     "Group",
     "Guarantees",
     "HeldOut",
+    "Json",
     "Level",
     "Limits",
     "MakesRoom",
@@ -192,7 +194,7 @@ _NAMES_BY_MODULE = {
         "Worker",
         "WorkerSpec",
     ),
-    "selfchal.core.environment": ("Environment", "User"),
+    "selfchal.core.environment": ("Chat", "Environment", "User"),
     "selfchal.core.episode": ("End", "Episode", "Group"),
     "selfchal.core.errors": (
         "EngineError",
@@ -243,7 +245,7 @@ _NAMES_BY_MODULE = {
     "selfchal.core.turns": ("TurnStream",),
     "selfchal.core.updating": ("MakesRoom", "pausing_update", "updating"),
     "selfchal.core.watcher": ("RunInfo", "Watcher"),
-    "selfchal.core.world": ("Call", "Change", "ToolHost", "ToolResult", "ToolSpec", "World"),
+    "selfchal.core.world": ("Call", "Change", "Json", "ToolHost", "ToolResult", "ToolSpec", "World"),
     "selfchal.pipeline.manifest": ("Manifest",),
     "selfchal.small_envs.environment": ("small_environment",),
     "selfchal.small_envs.held_out": ("HeldOut",),

@@ -5,10 +5,9 @@ Heavy: imports torch and transformers.
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +18,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from selfchal.builtin_models import loading
 from selfchal.builtin_models.config import TransformersConfig
-from selfchal.builtin_models.generation.attention import use_ragged_attention
-from selfchal.builtin_models.generation.decoder import ContinuousBatch, Decoder
+from selfchal.builtin_models.generation.decoder import Decoder
 from selfchal.builtin_models.generation.grouped import GroupedDecoder
-from selfchal.builtin_models.generation.layout import find_layout
-from selfchal.builtin_models.generation.rows import Row, RowMaker
-from selfchal.builtin_models.generation.stops import StopStrings
 from selfchal.builtin_models.malloc import keep_freed_memory
 from selfchal.builtin_models.rendering import Renderer, make_renderer
 from selfchal.builtin_models.saved_model import SourceConfigs
-from selfchal.builtin_models.streaming import ContinuousStream
+from selfchal.builtin_models.turn_sampler import TurnSampler, make_decoder
 from selfchal.builtin_models.weight_sources import check_source
 from selfchal.core.errors import ModelError
-from selfchal.core.model import Generation, Sampling, Stream
-from selfchal.core.turns import Generate, TurnStream
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -49,29 +40,10 @@ class LoadedModel:
     adapted: bool  # LoRA is on: only the adapter is trained, saved and loaded
     source: SourceConfigs
 
+    lock: AbstractContextManager[object] = field(default_factory=threading.RLock)  # whoever samples holds it
+
     def __post_init__(self) -> None:
-        self._stops: dict[tuple[str, ...], StopStrings] = {}
-
-    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        rows = self.decoder.generate(prompts, sampling, self._find_stops(sampling.stop), self.renderer.ends)
-        return [self._read_generation(row) for row in rows]
-
-    def _read_generation(self, row: Row) -> Generation:
-        return Generation(tuple(row.ids), tuple(row.logprobs), self.renderer.text(row.ids), row.finished)
-
-    def stream(self, sampling: Sampling, lock: threading.Lock) -> Stream:
-        """``lock`` is held whenever the decoder works."""
-        if isinstance(self.decoder, GroupedDecoder):
-            return TurnStream(_hold_lock(self.generate, lock), sampling)
-        running = ContinuousBatch(self.decoder, sampling, self._find_stops(sampling.stop), self.renderer.ends)
-        return ContinuousStream(running, RowMaker(sampling, self.context), self._read_generation, lock)
-
-    def _find_stops(self, stops: tuple[str, ...]) -> StopStrings:
-        if stops not in self._stops:
-            self._stops[stops] = StopStrings(
-                (*stops, *self.renderer.stops), self.renderer.decode, self.renderer.opened
-            )
-        return self._stops[stops]
+        self.turns = TurnSampler(self.renderer, self.decoder, self.context, self.lock)
 
     def on_weights_updated(self) -> None:
         self.decoder.on_weights_updated()
@@ -84,14 +56,6 @@ class LoadedModel:
         """Copy saved weights into the network. Its tensors stay the same objects, as optimisers hold them."""
         load_into(self.network, directory, adapted=self.adapted)
         self.on_weights_updated()
-
-
-def _hold_lock(generate: Generate, lock: threading.Lock) -> Generate:
-    def alone(prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        with lock:
-            return generate(prompts, sampling)
-
-    return alone
 
 
 def load_model(config: TransformersConfig, path: str) -> LoadedModel:
@@ -114,28 +78,21 @@ def load_model(config: TransformersConfig, path: str) -> LoadedModel:
         network,
         tokenizer,
         renderer,
-        make_decoder(network, config, context),
+        make_configured_decoder(network, config, context),
         context,
         adapted,
         source,
     )
 
 
-def make_decoder(network: Any, config: TransformersConfig, context: int) -> Decoder | GroupedDecoder:
-    """The fast decoder where this network's cache allows it, else the one that fits every network."""
+def make_configured_decoder(
+    network: Any, config: TransformersConfig, context: int
+) -> Decoder | GroupedDecoder:
+    """The decoder that a model's options ask for."""
     # peft changes layers in place, so the model inside its wrapper generates with the adapters too.
     core: PreTrainedModel = network.get_base_model() if config.lora is not None else network
-    use_ragged_attention(core)
-    layout = find_layout(core)
-    if layout is None:
-        log.warning(
-            "%s keeps a cache that cannot be shared or continued here: generation batches prompts of "
-            "equal length and feeds every turn from its start.",
-            type(core).__name__,
-        )
-        return GroupedDecoder(core, context=context, rows=config.batch)
     cache_bytes = None if config.prefix_cache_mb is None else config.prefix_cache_mb * 2**20
-    return Decoder(core, layout, context=context, rows=config.batch, cache_bytes=cache_bytes)
+    return make_decoder(core, context=context, rows=config.batch, cache_bytes=cache_bytes)
 
 
 def load_into(network: Any, directory: Path, *, adapted: bool) -> None:

@@ -98,7 +98,7 @@ class ByIds:
         return self.completions.context
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return list(self.completions.renderer.prompt(tuple(messages)))
+        return self.completions.renderer.prompt(messages)
 
     def render_turn(self, generation: Generation, message: Message) -> list[int]:
         return self.completions.renderer.turn(generation, message)

@@ -86,7 +86,7 @@ class Renderer:
         self.append_only = self.plain_text or self._is_append_only()
         self.opened = "" if self.plain_text else self._find_opened()
         self._affixes: dict[str, tuple[str, str, bool] | None] = {}
-        self.prompt = lru_cache(maxsize=4096)(self._render_prompt)
+        self._prompt = lru_cache(maxsize=4096)(self._render_prompt)
         if not self.plain_text:
             first = self.encode(self._render_between(Message("user", _OTHER)))[:1]
             closing = {token for token in first if token in tokenizer.all_special_ids}
@@ -114,6 +114,10 @@ class Renderer:
     def stops(self) -> tuple[str, ...]:
         """Stop strings that this protocol needs beside the caller's."""
         return (PLAIN_STOP,) if self.plain_text else ()
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Ids of the start of a conversation, ending where the agent is to speak."""
+        return list(self._prompt(tuple(messages)))
 
     def _render_prompt(self, messages: tuple[Message, ...]) -> tuple[int, ...]:
         return tuple(self.encode(self._render(messages, speak=True)))

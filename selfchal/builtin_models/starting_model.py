@@ -6,7 +6,6 @@ Light: everything heavy has come in with the model itself.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 class StartingModel:
     """``loaded`` has a decoder of its own, for what was cached with the adapters is of no use without them.
-    ``lock`` is that of the model that is trained: the adapters are off for nobody else."""
+    Its lock is that of the model that is trained: the adapters are off for nobody else."""
 
     name: ClassVar[str] = "transformers"
     Config: ClassVar[type[BaseModel]] = TransformersConfig
@@ -31,12 +30,11 @@ class StartingModel:
     def provides(cls, config: Any) -> frozenset[Capability]:
         return frozenset(Capability) - {Capability.GRADIENTS}
 
-    def __init__(self, loaded: LoadedModel, lock: threading.Lock) -> None:
+    def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
-        self._lock = lock
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return list(self._loaded.renderer.prompt(tuple(messages)))
+        return self._loaded.renderer.prompt(messages)
 
     def render_turn(self, generation: Generation, message: Message) -> list[int]:
         return self._loaded.renderer.turn(generation, message)
@@ -45,8 +43,8 @@ class StartingModel:
         return self._loaded.renderer.encode(text)
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        with self._lock, self._loaded.network.disable_adapter():
-            return self._loaded.generate(prompts, sampling)
+        with self._loaded.lock, self._loaded.network.disable_adapter():
+            return self._loaded.turns.generate(prompts, sampling)
 
     def stream(self, sampling: Sampling) -> TurnStream:
         return TurnStream(self.generate, sampling)

@@ -33,7 +33,7 @@ class StartingVllm:
         self._loaded = loaded
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return list(self._loaded.renderer.prompt(tuple(messages)))
+        return self._loaded.renderer.prompt(messages)
 
     def render_turn(self, generation: Generation, message: Message) -> list[int]:
         return self._loaded.renderer.turn(generation, message)

@@ -5,9 +5,9 @@ Heavy: imports torch.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from selfchal.builtin_models.generation.decoder import WINDOW, ContinuousBatch
@@ -27,7 +27,7 @@ class ContinuousStream:
     running: ContinuousBatch
     maker: RowMaker
     read: Callable[[Row], Generation]
-    lock: threading.Lock
+    lock: AbstractContextManager[object]
     _joined: deque[Row] = field(default_factory=deque)
 
     def join(self, key: int, prompt: Sequence[int]) -> None:

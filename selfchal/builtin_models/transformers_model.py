@@ -6,7 +6,6 @@ parameters on a laptop and Llama-3.1-8B on a GPU; ``lora`` and ``quantization`` 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -53,10 +52,9 @@ class TransformersModel:
 
         self._config = config
         self._loaded = load_model(config, config.path)
-        self._lock = threading.Lock()
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return list(self._loaded.renderer.prompt(tuple(messages)))
+        return self._loaded.renderer.prompt(messages)
 
     def render_turn(self, generation: Generation, message: Message) -> list[int]:
         return self._loaded.renderer.turn(generation, message)
@@ -65,11 +63,10 @@ class TransformersModel:
         return self._loaded.renderer.encode(text)
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
-        with self._lock:
-            return self._loaded.generate(prompts, sampling)
+        return self._loaded.turns.generate(prompts, sampling)
 
     def stream(self, sampling: Sampling) -> Stream:
-        return self._loaded.stream(sampling, self._lock)
+        return self._loaded.turns.stream(sampling)
 
     def reset_cache(self) -> None:
         self._loaded.on_weights_updated()
@@ -86,10 +83,10 @@ class TransformersModel:
         """With LoRA the same network without its adapters; None where all weights are trained."""
         if self._config.lora is None:
             return None
-        from selfchal.builtin_models.loaded_model import make_decoder
+        from selfchal.builtin_models.loaded_model import make_configured_decoder
 
-        decoder = make_decoder(self.network, self._config, self._loaded.context)
-        return StartingModel(replace(self._loaded, decoder=decoder), self._lock)
+        decoder = make_configured_decoder(self.network, self._config, self._loaded.context)
+        return StartingModel(replace(self._loaded, decoder=decoder))
 
     def on_weights_updated(self) -> None:
         self._loaded.on_weights_updated()

@@ -81,7 +81,7 @@ class VllmModel:
         self._loaded = open_vllm(config, samples=samples)
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return list(self._loaded.renderer.prompt(tuple(messages)))
+        return self._loaded.renderer.prompt(messages)
 
     def render_turn(self, generation: Generation, message: Message) -> list[int]:
         return self._loaded.renderer.turn(generation, message)

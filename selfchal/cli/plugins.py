@@ -27,7 +27,7 @@ plugins.add_command(show)
 
 
 @plugins.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: plugins, failures, disabled.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: plugins, hooks, failures, disabled.")
 def list_plugins(as_json: bool) -> None:
     """Show every plugin, its kind, package and version, and what failed to load."""
     found = load_plugins()
@@ -45,6 +45,9 @@ def list_plugins(as_json: bool) -> None:
             say_listing(f"  {item.name:{width}}  {item.summary}  {package}")
         if not items:
             say("  none")
+    say("hooks of functions, which hear of every run", bold=True)
+    for source, hooks in found.list_hooks():
+        say_listing(f"  {source.plugin}  {', '.join(hooks)}  ({source.package} {source.version})")
     for source in found.disabled:
         say_listing(f"disabled: {source}")
     for failure in found.failures:
@@ -69,6 +72,10 @@ def _make_rows(found: Plugins) -> dict[str, Json]:
                 "missing": [one.module for one in _list_missing(item)],
             }
             for item in found.all()
+        ],
+        "hooks": [
+            {"plugin": source.plugin, "package": source.package, "version": source.version, "hooks": hooks}
+            for source, hooks in found.list_hooks()
         ],
         "failures": [
             {

@@ -4,3 +4,8 @@ Light: pure functions of numbers, without torch. ``shape`` reads a network's con
 a model's and a trainer's options mean for memory, ``updating`` and ``sampling`` add up the two moments of a
 training, and ``fitting`` finds the smallest change of options that fits a GPU.
 """
+
+from selfchal.memory.plan import ModelPlan, TrainerPlan
+from selfchal.memory.shape import NetworkShape, read_shape
+
+__all__ = ["ModelPlan", "NetworkShape", "TrainerPlan", "read_shape"]

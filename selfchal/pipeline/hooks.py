@@ -40,6 +40,8 @@ def find_hook_fault(plugin: object, hooks: Mapping[str, tuple[str, ...]] = HOOKS
             return f"its hook {name} is marked as a wrapper, and selfchal calls none; use hookimpl alone."
         if name not in hooks:
             return f"it implements the hook {name}, which there is not. {_name_nearest(name, hooks)}"
+        if wrong := _find_unheard(plugin, function, name):
+            return wrong
         unknown = [each for each in _list_arguments(plugin, function) if each not in hooks[name]]
         if unknown:
             any_of = ", any of which it may leave out" if hooks[name] else ""
@@ -68,6 +70,18 @@ def _list_arguments(plugin: object, function: str) -> Iterator[str]:
     for each in parameters:
         if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
             yield each.name
+
+
+def _find_unheard(plugin: object, function: str, name: str) -> str:
+    """A hook of a watcher that is called and does nothing: one that is waited for, or read, by nobody."""
+    called = inspect.unwrap(getattr(plugin, function))
+    if name.startswith("register_"):
+        return ""  # what these give is looked at when it is read
+    if inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called):
+        return f"its hook {name} is async, and it is called without waiting; write it with def."
+    if inspect.isgeneratorfunction(called):
+        return f"its hook {name} yields, so that calling it does nothing; take the yield away."
+    return ""
 
 
 def _name_nearest(name: str, hooks: Mapping[str, tuple[str, ...]]) -> str:

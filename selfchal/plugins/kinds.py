@@ -110,7 +110,7 @@ def _find_declaration_fault(cls: str, attributes: Mapping[str, Any]) -> str:
         own = 'class Options(BaseModel, extra="forbid"): …'
         return f"{cls}.Config is pydantic's BaseModel itself; make a class of your own: `{own}`."
     if not (isinstance(requires, tuple) and all(isinstance(one, Requirement) for one in requires)):
-        return f"{cls}.requires must be a tuple of selfchal.core.requirement.Requirement."
+        return f"{cls}.requires must be a tuple of selfchal.Requirement."
     return ""
 
 
@@ -142,7 +142,7 @@ def _find_optional_fault(cls: str, attributes: Mapping[str, Any]) -> str:
 def _find_fault_of_kind(kind: Kind, offered: type[Any], attributes: Mapping[str, Any]) -> str:
     cls = offered.__name__
     if kind.name == "trainer" and not _is_set_of_capabilities(attributes["needs"]):
-        wanted = "a frozenset of selfchal.core.model.Capability"
+        wanted = "a frozenset of selfchal.Capability"
         return f"{cls}.needs is {attributes['needs']!r}, and not {wanted}."
     if kind.name == "check" and attributes["stage"] not in judge.OF_CHECKS:
         stages = ", ".join(map(repr, map(str, judge.OF_CHECKS)))

@@ -99,6 +99,16 @@ class Plugins:
             watchers.add(self._manager.get_plugin(source.id), str(source))
         return watchers
 
+    def list_hooks(self) -> list[tuple[Source, list[str]]]:
+        """The plugins whose own functions hear of every run, and the hooks that each of them implements."""
+        self._collect_all()
+        found = []
+        for source in self._sources.values():
+            callers = self._manager.get_hookcallers(self._manager.get_plugin(source.id)) or []
+            hooks = [one.name for one in callers if not one.name.startswith("register_")]
+            found += [(source, sorted(hooks))] if hooks else []
+        return found
+
     def _list_kind(self, name: str) -> list[Registered]:
         """What can be asked for of this kind, by name."""
         found = [offers[0] for offers in self._collect(name).values() if len(offers) == 1]

@@ -62,6 +62,8 @@ _FACTS = (  # what the agent may ask for, and how it looks in an instruction
 
 
 class ScriptedUser:
+    """Says what the instruction wants, and leaves when the agent is done. The same for the same replies."""
+
     def __init__(self, instruction: str) -> None:
         self._instruction = instruction
         self._patience = PATIENCE

@@ -41,6 +41,7 @@ KITS: dict[str, Callable[[type[Any], Mapping[str, Json]], list[Case]]] = {
 }
 _OURS = f"{Path(__file__).parents[1]}{os.sep}"
 _PYTHONS = sysconfig.get_path("stdlib")
+_LIBRARIES = {"pydantic", "pydantic_core", "pluggy", "torch", "transformers", "numpy", "httpx"}
 LEVELS = tuple(CaseLevel)
 # With these a trainer learns the kit's game within seconds, and saves checkpoints that it can go on from.
 SMALL_TRAINING: Mapping[str, Json] = {
@@ -128,13 +129,19 @@ def _leave_out(case: Case, seconds: float) -> CaseReport:
 def _find_line(error: BaseException) -> str:
     """Where it was raised: the innermost line that is neither selfchal's own nor Python's, if any is."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [
+    strange = [
         frame for frame in frames if not frame.filename.startswith((_OURS, "<")) and not _is_pythons(frame)
     ]
+    own = [frame for frame in strange if not _is_librarys(frame)] or strange
     if not own and isinstance(error, SelfchalError):
         return ""  # it says itself what is to be done
     line = (own or frames)[-1:]
     return "".join(f", line {one.lineno} of {one.filename}" for one in line)
+
+
+def _is_librarys(frame: traceback.FrameSummary) -> bool:
+    """Of what a plugin calls, which raises for the plugin's fault."""
+    return bool(_LIBRARIES & set(Path(frame.filename).parts))
 
 
 def _is_pythons(frame: traceback.FrameSummary) -> bool:

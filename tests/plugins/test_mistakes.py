@@ -12,6 +12,7 @@ from selfchal.plugins import Registered, load_plugins
 from selfchal.testing.checking import Result, list_cases, run_cases
 from selfchal.testing.conformance import CaseLevel, environment_cases
 from tests.plugins.conftest import Install
+from tests.plugins.mistakes import second_look
 from tests.plugins.mistakes.engines import ENGINE
 from tests.plugins.mistakes.environments import SMALL, WORLD
 from tests.plugins.mistakes.loading import DECLARED, LOADING
@@ -33,6 +34,7 @@ TABLES: list[tuple[str, Mapping[str, Mistake]]] = [
     ("check", CHECK),
     ("engine", ENGINE),
     ("watcher", WATCHER),
+    *second_look.TABLES,
 ]
 OPTIONS = {"watcher": {"file": "told.txt"}}
 ALL = [(sound, what, mistake) for sound, table in TABLES for what, mistake in table.items()]
@@ -57,15 +59,18 @@ def find_planted() -> Registered | None:
     return next((item for item in load_plugins().all() if item.package == "planted-pack"), None)
 
 
-def find_broken(item: Registered, module: str = "") -> str:
+def find_broken(item: Registered, module: str = "", rule: str = "") -> str:
     """What the kit says of the first rule that is broken, as `plugins check` prints it; empty where none is.
 
-    ``module`` is looked at too where it is given, in another process each time.
+    ``module`` is looked at too where it is given, in another process each time. ``rule``: that one alone.
     """
     options = OPTIONS.get(item.kind, {})
     cases = list_cases(item.kind, item.cls, options, CaseLevel.SEMANTIC, module)
     if item.kind == "environment":
         cases = environment_cases(item.cls, options, calls=150)
+    if rule:
+        (found,) = [case for case in cases if case.rule == rule]
+        cases = [found]
     for case in cases:
         if item.kind == "sandbox" and case.level is CaseLevel.SEMANTIC:
             continue  # the attacks take half a minute
@@ -98,7 +103,7 @@ def test_each_mistake_is_found_and_told(install: Install, sound: str, what: str,
     if not told:
         item = find_planted()
         assert item is not None, "nothing was registered, and nothing was said"
-        told = [find_broken(item, item.module if what in DECLARED else "")]
+        told = [find_broken(item, item.module if what in DECLARED else "", mistake.rule)]
     assert mistake.said in told[0]
     assert "planted" in told[0]
     assert "Traceback" not in told[0]

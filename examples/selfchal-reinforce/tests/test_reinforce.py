@@ -12,9 +12,8 @@ from click.testing import CliRunner
 from selfchal_reinforce import Reinforce, ReinforceConfig
 from selfchal_reinforce.algorithm import ReinforceAlgorithm, RunningMean
 
-from selfchal import SelfchalError
+from selfchal import Episode, Group, SelfchalError
 from selfchal.cli.main import cli
-from selfchal.core.episode import Episode, Group
 from selfchal.on_policy import Preparation, Team, micro_batches, score
 from selfchal.plugins import load_plugins
 from selfchal.testing.conformance import Case, trainer_cases

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType, ModuleType
 
 from selfchal.builtin_envs.tables.world import Arguments, Check, Function, Refused, Toolset
+from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
 from selfchal.tools.arguments import find_mismatch
 from selfchal.tools.tool import Tool, tool
@@ -21,8 +22,22 @@ def compat_toolset(domain: str, reads: Iterable[Function], writes: Iterable[Func
 def checked_toolset(
     reads: Iterable[Function], writes: Iterable[Function], wording: Callable[[str], str] = str
 ) -> Toolset:
-    """Tools whose arguments must fit their schema, and whose failing calls leave nothing behind."""
-    return Toolset(_make_tools(reads, writes), _call_by_schema, wording, atomic=True)
+    """Tools whose arguments must fit their schema, and whose failing calls leave nothing behind.
+
+    Each is a function whose first parameter is the world's tables (an ``Overlay``). It says no by raising
+    ``Refused``; ``wording`` makes of the reason what is said. Parameters have plain JSON types. The one that
+    is called ``transfer_to_human_agents`` ends the episode.
+
+    Raises EnvironmentDataError for a function that cannot be a tool.
+    """
+    tools = _make_tools(reads, writes)
+    for name, made in tools.items():
+        if made.converters:
+            raise EnvironmentDataError(
+                f"the tool {name}: {', '.join(made.converters)} must be of a plain JSON type (str, int, "
+                "float, bool, Literal, a list or a dict of them); make what you need of it in the function"
+            )
+    return Toolset(tools, _call_by_schema, wording, atomic=True)
 
 
 def capitalised(reason: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
@@ -29,6 +30,7 @@ from selfchal.testing.conformance.case import (
     make,
     using_sandbox,
 )
+from selfchal.testing.conformance.twins import demand_alike, is_registered
 
 ENVIRONMENT = "calculation"
 SECRET = "conformance"
@@ -58,6 +60,8 @@ TASKS = (
 
 
 SOUND = ("sound", "sound too")
+ALIKE = "finds the same in other processes, under other hash seeds"
+SORT = "Sort what comes out of a set, and take hashlib or zlib.crc32 of a text: hash() is another one there."
 
 
 def check_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> list[Case]:
@@ -75,6 +79,9 @@ def check_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> li
              cure="Decide by the task and the evidence alone: no clock, no random numbers without a seed."),
         Case("keeps nothing of one task for the next", kit.keeps_nothing,
              cure="Keep nothing in the object; what compares tasks with each other is a ComparingCheck."),
+        Case("leaves tasks as they were", kit.leaves_tasks,
+             cure="Copy what you change: the store and other checks read the task after this one."),
+        *([Case(ALIKE, kit.finds_the_same_elsewhere, cure=SORT)] if is_registered("check", cls) else ()),
         Case("says why it refuses a task", kit.says_why, cure="Give Finding.failed a reason."),
         Case("does not refuse every task", kit.lets_some_pass, CaseLevel.SEMANTIC,
              "Look at what it refuses a plain sound task for. If no task of calculation can pass "
@@ -113,9 +120,18 @@ class _Kit:
             return  # it is asked of tasks in their order, and given what was kept before
         with _open_runner() as runner:
             for task in [*TASKS, *reversed(TASKS)]:
-                found, alone = self._ask(check, task, runner), self.found[TASKS.index(task)]
+                found, alone = self._ask(check, copy.deepcopy(task), runner), self.found[TASKS.index(task)]
                 same = found.outcome is alone.outcome
                 demand(same, f"{task.id!r} is {alone.outcome} at first and {found.outcome} after other tasks")
+
+    def leaves_tasks(self) -> None:
+        given = [copy.deepcopy(task) for task in TASKS]
+        self._find_all(given)
+        changed = [task.id for task, before in zip(given, TASKS, strict=True) if task != before]
+        demand(not changed, f"it changed the task {', '.join(map(repr, changed[:2]))}")
+
+    def finds_the_same_elsewhere(self) -> None:
+        demand_alike("check", self.cls, self.options)
 
     def lets_some_pass(self) -> None:
         sound = [found for task, found in zip(TASKS, self.found, strict=True) if task.id in SOUND]
@@ -129,15 +145,15 @@ class _Kit:
             told = found.reason or found.outcome == "passed"
             demand(told, f"it refuses the task {task.id!r} without a reason: Finding.failed(reason) has one")
 
-    def _find_all(self) -> list[Finding]:
-        check = make(self.cls, self.options)
+    def _find_all(self, tasks: Sequence[Task] = ()) -> list[Finding]:
+        check, tasks = make(self.cls, self.options), tasks or [copy.deepcopy(task) for task in TASKS]
         if isinstance(check, ComparingCheck):
-            found = check.compare(list(TASKS), (), ())
+            found = check.compare(list(tasks), (), ())
             demand(isinstance(found, list | tuple), f"compare() gave {found!r:.80}, not a list of findings")
-            demand(len(found) == len(TASKS), f"compare() of {len(TASKS)} tasks gave {len(found)} findings")
+            demand(len(found) == len(tasks), f"compare() of {len(tasks)} tasks gave {len(found)} findings")
             return [self._expect_finding(one, "compare()") for one in found]
         with _open_runner() as runner:
-            return [self._ask(check, task, runner) for task in TASKS]
+            return [self._ask(check, task, runner) for task in tasks]
 
     def _ask(self, check: Check, task: Task, runner: SandboxTaskRunner) -> Finding:
         evidence = gather_evidence(task, runner, Filter.FULL, SECRET)
@@ -154,7 +170,15 @@ class _Kit:
             raise AssertionError(f"{of}: {error}") from error
         demand_type(found.outcome, Outcome, f"{of}: the finding's outcome")
         demand_type(found.reason, str, f"{of}: the finding's reason")
+        demand_type(found.feedback, str, f"{of}: the finding's feedback")
         return found
+
+
+def tell_seen(cls: type[Any], options: Mapping[str, Json]) -> list[tuple[str, Json]]:
+    """What it finds of some tasks, for a comparison of processes."""
+    some = [task for task in TASKS if task.id in SOUND] + list(TASKS[:4])
+    found = _Kit(cls, options)._find_all(some)
+    return [(f"the finding of {task.id!r}", one.outcome) for task, one in zip(some, found, strict=True)]
 
 
 def _give_up(environment: Environment, task: Task, attempts: int) -> list[Attempt]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +35,7 @@ from selfchal.plugins.registry import load_plugins
 from selfchal.rollout.rollout import Rollout
 from selfchal.small_envs.environment import small_environment
 from selfchal.small_envs.held_out import HeldOut
-from selfchal.testing.conformance.case import make
+from selfchal.testing.conformance.case import demand_type, make
 from selfchal.testing.scripted import ScriptedModel, write_proposal
 
 State = dict[str, Any]
@@ -122,7 +122,9 @@ class Game:
 
     def play(self, orders: Sequence[Order]) -> list[Finished]:
         """By the engine, as they come."""
-        return list(self.engine.play(orders, self.rollout))
+        given = self.engine.play(orders, self.rollout)
+        demand_type(given, Iterable, "play()")
+        return list(given)
 
     def play_here(self, orders: Sequence[Order]) -> list[Finished]:
         """The same orders without the engine."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,7 +41,8 @@ def engine_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> l
              cure="Open workers with an ask that reaches the one which open was given."),
         Case("raises what a scene raises", kit.raises_errors,
              cure="Carry the worker's exception to where the scene was called."),
-        Case("ends what it started", kit.ends_processes, cure="End every process in close()."),
+        Case("ends what it started", kit.ends_what_it_started,
+             cure="End every process and every thread in close()."),
         Case("loses nothing with a worker", kit.loses_nothing, CaseLevel.SEMANTIC,
              "Play what a lost worker had begun again with another one: RemoteScene does."),
     ]  # fmt: skip
@@ -56,8 +58,13 @@ class _Kit:
     def plays_as_here(self) -> None:
         with open_game(self.cls, self.options) as game:
             orders = list_orders(ORDERS)
+            here = game.play_here(orders)
             for _ in range(2):  # an engine plays many times in a run
-                _demand_equal(game.play(orders), game.play_here(orders))
+                given = list(orders)
+                played = game.play(given)
+                demand(given == orders, "play() changed the list of orders that it was given")
+                _demand_equal(played, here)
+            _demand_equal(game.play(orders[:1]), game.play_here(orders[:1]))
             demand(not game.play([]), "it gave episodes where there was no order")
 
     def judges_as_here(self) -> None:
@@ -101,14 +108,18 @@ class _Kit:
             else:
                 raise AssertionError("an order for an environment that the run does not have was played")
 
-    def ends_processes(self) -> None:
-        before = _list_children()
+    def ends_what_it_started(self) -> None:
+        before, threads = _list_children(), set(threading.enumerate())
         with open_game(self.cls, self.options) as game:
             game.play(list_orders(3))
         until = time.monotonic() + PATIENCE
         while (left := _list_children() - before) and time.monotonic() < until:
             time.sleep(0.05)
         demand(not left, f"{len(left)} processes live on after close()")
+        while (more := set(threading.enumerate()) - threads) and time.monotonic() < until:
+            time.sleep(0.05)
+        named = ", ".join(sorted(one.name for one in more))
+        demand(not more, f"{len(more)} threads live on after close(): {named}")
 
     def loses_nothing(self) -> None:
         with tempfile.TemporaryDirectory(prefix="selfchal-engine-") as directory:

@@ -29,6 +29,8 @@ def gives_what_is_promised(kit: Subject) -> None:
             demand_type(task, TestTask, f"test_tasks({split!r})")
     user = environment.user("Do it.", {}, None)
     if user is not None:
+        both = hasattr(user, "open") and hasattr(user, "reply")
+        demand(both, f"user() gave {user!r:.60}, and nobody with open() and reply()")
         demand_type(user.open(), str, "the user's open()")
     talks = user is not None or environment.answer_required
     demand(talks, "answer_required is False, and user() gives nobody who the agent could talk to")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -9,7 +10,6 @@ import sys
 from typing import Any
 
 from selfchal.core.world import Change
-from selfchal.plugins.registry import load_plugins
 from selfchal.testing.conformance.case import demand, demand_type
 from selfchal.testing.conformance.environment_subject import Subject, answer, demand_equal
 
@@ -38,6 +38,32 @@ def answers_repeat(kit: Subject) -> None:
         demand_equal(calls, before, answer(world, calls), "a fresh world answers otherwise than another")
         world.reset()
         demand_equal(calls, before, answer(world, calls), "a world answers otherwise after reset()")
+
+
+def answers_are_copies(kit: Subject) -> None:
+    """Whoever is given an answer may change it, and keeps the arguments that it called with."""
+    environment = kit.environment()
+    for calls in kit.sequences[: len(kit.played) + 2]:
+        world = environment.open({})
+        for name, args, kwargs in calls:
+            given = copy.deepcopy((args, kwargs))
+            result = world.call(name, args, kwargs)
+            demand((args, kwargs) == given, f"{name} changes the arguments that it is called with: {given}")
+            before = world.canonical_sha256()
+            if _spoil(result.value):
+                demand(
+                    world.canonical_sha256() == before,
+                    f"what {name} gives is a part of the world: whoever changes the answer changes the state",
+                )
+
+
+def _spoil(value: Any) -> bool:
+    """Change a list or a dict; False for a value that cannot be changed."""
+    if isinstance(value, list):
+        value.append("spoilt")
+    elif isinstance(value, dict):
+        value["spoilt"] = True
+    return isinstance(value, list | dict)
 
 
 def worlds_are_private(kit: Subject) -> None:
@@ -90,8 +116,7 @@ def reset_leads_back(kit: Subject) -> None:
 
 
 def digest_and_difference_agree(kit: Subject) -> None:
-    digests: dict[str, str] = {}
-    states: dict[str, str] = {}
+    digests, states, differences = dict[str, str](), dict[str, str](), dict[str, str]()
     for calls in [*kit.sequences, kit.list_junk()]:
         world = kit.environment().open({})
         start = world.digest()
@@ -103,12 +128,11 @@ def digest_and_difference_agree(kit: Subject) -> None:
             for change in world.difference():
                 demand_type(change, Change, "difference()")
             demand((digest == start) == (not world.difference()), "digest and difference() disagree")
-
-
-def is_registered(cls: type[Any]) -> bool:
-    """Can another process find this class by its name?"""
-    offered = {(item.kind, item.name): item.cls for item in load_plugins().all()}
-    return offered.get(("environment", getattr(cls, "name", ""))) is cls
+            told = repr(world.difference())
+            demand(
+                differences.setdefault(told, digest) == digest,
+                f"two states have one difference(), which leaves something out: {told:.200}",
+            )
 
 
 def twins_agree(kit: Subject) -> None:

@@ -14,6 +14,7 @@ from selfchal.core.environment import ExampleCalls
 from selfchal.core.world import Json
 from selfchal.testing.conformance.case import Case, CaseLevel, declared
 from selfchal.testing.conformance.environment_subject import Subject
+from selfchal.testing.conformance.twins import is_registered
 
 Rule = Callable[[Subject], None]
 _PRIVATE = (
@@ -42,6 +43,10 @@ RUNTIME: dict[str, tuple[Rule, str]] = {
     "equal calls on fresh worlds give equal answers": (
         environment_worlds.answers_repeat,
         f"No clock and no random numbers in tools. {_PRIVATE}",
+    ),
+    "answers and arguments are the caller's own": (
+        environment_worlds.answers_are_copies,
+        "Give a copy of what the state holds (copy.deepcopy), and copy the arguments before you change them.",
     ),
     "worlds do not touch each other": (environment_worlds.worlds_are_private, _PRIVATE),
     "a fork goes on from its origin": (
@@ -99,7 +104,7 @@ def environment_cases(
     tools that no held-out task uses and random calls do not find out."""
     kit = Subject(cls, options or {}, sandbox, calls, examples)
     rules = [(CaseLevel.STATIC, STATIC), (CaseLevel.RUNTIME, RUNTIME)]
-    if environment_worlds.is_registered(cls):
+    if is_registered("environment", cls):
         twins: tuple[Rule, str] = (
             environment_worlds.twins_agree,
             "Sort what comes out of a set before it is shown.",

@@ -104,6 +104,39 @@ def _record(task: Task, sample: int, letter: int, token: int, logprob: float) ->
     )
 
 
+@torch.no_grad()
+def play_on(network: Any, groups: Sequence[Group], *, seed: int) -> list[Group]:
+    """The same groups; in two of three every second episode goes on: letters that were shown, a second token
+    of the agent's, and in one of them a letter that was shown last. Rewards stay those of the first token."""
+    draw, longer = torch.Generator().manual_seed(seed), list[Group]()
+    for group in groups:
+        shown = ([], [1], [3, 1])[
+            int(group.task[1:]) % 3
+        ]  # by its task. None is the beginning of another: an episode is known by it
+        going = [one for one in group.episodes if one.sample % 2 == 0] if shown else []
+        if going:  # the others are shorter: whoever puts them into one tensor has to pad
+            ids = torch.tensor([one.ids + shown for one in going])  # [b, t]
+            logprobs = torch.log_softmax(network(input_ids=ids).logits[:, -1], -1)  # [b, VOCABULARY]
+            tokens = torch.multinomial(logprobs.exp(), 1, generator=draw)  # [b, 1]
+            found = logprobs.gather(1, tokens)[:, 0].tolist()  # [b]
+            said = zip(going, tokens[:, 0].tolist(), found, strict=True)
+            gone = {one.sample: _go_on(one, shown, *pair) for one, *pair in said}
+            group = Group(group.task, tuple(gone.get(one.sample, one) for one in group.episodes))
+        longer.append(group)
+    return longer
+
+
+def _go_on(episode: Episode, shown: list[int], token: int, logprob: float) -> Episode:
+    last = [2] * (len(shown) - 1)  # what is shown after the agent's last token
+    return replace(
+        episode,
+        ids=[*episode.ids, *shown, token, *last],
+        mask=[*episode.mask, *[0] * len(shown), 1, *[0] * len(last)],
+        logprobs=[*episode.logprobs, *[0.0] * len(shown), logprob, *[0.0] * len(last)],
+        steps=2,
+    )
+
+
 def _take_reward(episode: Episode) -> Episode:
     return replace(episode, reward=None)
 
@@ -124,13 +157,15 @@ def rightness(network: Any) -> float:
 
 @dataclass
 class MemoryProgress:
-    """Keeps checkpoints as deep copies, as files would. At update ``stop_after`` the process "dies"."""
+    """Keeps checkpoints as deep copies, as files would. At update ``stop_after`` the process "dies". Where it
+    is ``over``, the budget is used up."""
 
     model: TinyModel
     kept: list[tuple[int, Any, Any]] = field(default_factory=list)  # step, state, weights
     logged: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     stop_after: int | None = None
+    over: bool = False
 
     def log(self, step: int, metrics: Metrics) -> None:
         if not isinstance(metrics, Mapping):
@@ -160,16 +195,22 @@ class MemoryProgress:
         self.notes.append(text)
 
     def is_over(self) -> bool:
-        return False
+        return self.over
 
 
 def training(
-    model: TinyModel, progress: MemoryProgress, played: list[Episode] | None = None, *, judged: bool = True
+    model: TinyModel,
+    progress: MemoryProgress,
+    played: list[Episode] | None = None,
+    *,
+    judged: bool = True,
+    longer: bool = False,
+    seed: int = 0,
 ) -> Training:
     """``TASKS`` tasks; the episodes that are collected are also put into ``played``.
 
-    Where they are not ``judged``, no episode has a reward. A seed that is used twice for other tasks is
-    refused, as a run refuses it.
+    Where they are not ``judged``, no episode has a reward. With ``longer`` some go on for a turn
+    (``play_on``). A seed that is used twice for other tasks is refused, as a run refuses it.
     """
     asked: dict[int, tuple[list[str], int]] = {}
 
@@ -180,6 +221,8 @@ def training(
         if asked.setdefault(seed, wanted) != wanted:
             raise TrainingError(f"collect was called with the seed {seed} before, for other tasks")
         groups = play(model.network, tasks, samples, seed=seed)
+        if longer:
+            groups = play_on(model.network, groups, seed=seed)
         if not judged:
             groups = [Group(each.task, tuple(_take_reward(one) for one in each.episodes)) for each in groups]
         if played is not None:
@@ -192,5 +235,5 @@ def training(
         validation=[],
         collect=collect,
         progress=progress,
-        seed=0,
+        seed=seed,
     )

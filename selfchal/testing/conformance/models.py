@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,11 +25,14 @@ from selfchal.testing.conformance.case import (
     demand_type,
     make,
 )
+from selfchal.testing.conformance.twins import demand_alike, is_registered
 
 TALK = [Message("system", "Answer in one word."), Message("user", "How many days has a week?")]
 MOST_CALLS = 10_000  # of advance: far more than the turns of these cases take
 SHORT = Sampling(max_tokens=12, seed=7)
 ROWS = 128  # of one call, to see how often a token comes
+QUICKLY_MADE = 10.0  # seconds
+COLD_ROWS = 8  # to see whether any other token comes
 
 
 def model_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> list[Case]:
@@ -52,20 +56,29 @@ def model_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> li
              cure="Keep rows apart: mask the padding, and give the turns back in the prompts' order."),
         Case("gives the same again with the same seed", kit.gives_the_same_again,
              cure="Draw from a generator that is seeded with sampling.seed, and nothing for temperature 0."),
+        Case("keeps to temperature and top_p", kit.keeps_to_options,
+             cure="Divide the logits by sampling.temperature, and draw from the likeliest tokens alone that "
+                  "make up sampling.top_p."),
         Case("ends a turn at a stop string", kit.stops_at_strings,
              cure="Stop when the text ends with one of sampling.stop, keep it, and say finished=True."),
         Case("streams every turn to its end, whenever it joined", kit.streams_turns,
              cure="Return selfchal.TurnStream(self.generate, sampling) where turns are given whole."),
     ]  # fmt: skip
+    if is_registered("model", cls) and Capability.LOGPROBS in kit.given:
+        rule = "speaks alike in other processes, under other hash seeds"
+        cure = "Seed with selfchal.seed_of, which is the same everywhere; hash() of a text is not."
+        cases.append(Case(rule, kit.speaks_alike_elsewhere, cure=cure))
     if Capability.LOGPROBS in kit.given:
         cure = (
             "logprobs are natural logarithms at temperature 1 of each sampled token, in its "
             "position, and rows of "
             "one call are drawn independently, by the seed."
         )
-        cases.append(
-            Case("samples as its log-probabilities say", kit.samples_as_it_says, CaseLevel.SEMANTIC, cure)
-        )
+        semantic = CaseLevel.SEMANTIC
+        cases += [
+            Case("samples as its log-probabilities say", kit.samples_as_it_says, semantic, cure),
+            Case("says log-probabilities at temperature 1", kit.says_them_at_temperature_one, semantic, cure),
+        ]
     if Capability.GRADIENTS in kit.given:
         rule = "speaks as before once its weights were saved and loaded"
         cure = "save() writes all weights, load() reads them and drops what is cached."
@@ -77,14 +90,36 @@ def model_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> li
     return [*cases, Case("can be closed", kit.closes, cure="close() may be called again.")]
 
 
+def _read_given(cls: type[Any], options: Mapping[str, Json]) -> frozenset[Capability]:
+    """What it says it gives; nothing where it cannot say so, which a case tells."""
+    try:
+        return frozenset(cls.provides(parse_config(cls.Config, options, cls.__name__)))
+    except Exception:  # noqa: BLE001 — a stranger's method may raise anything
+        return frozenset()
+
+
+def tell_seen(cls: type[Any], options: Mapping[str, Json]) -> list[tuple[str, Json]]:
+    """What it says, for a comparison of processes."""
+    kit = _Kit(cls, options)
+    prompt = kit.model.render_prompt(TALK)
+    drawn, greedy = (kit._generate([prompt] * 2, replace(SHORT, temperature=one)) for one in (1.0, 0.0))
+    return [
+        ("a prompt's rendering", prompt),
+        ("what it says by a seed", [one.text for one in drawn]),
+        ("what it says at temperature 0", [one.text for one in greedy]),
+    ]
+
+
 class _Kit:
     def __init__(self, cls: type[Any], options: Mapping[str, Json]) -> None:
         self.cls, self.options = cls, options
-        self.given = frozenset(cls.provides(parse_config(cls.Config, options, cls.__name__)))
+        self.given = _read_given(cls, options)
 
     @cached_property
     def model(self) -> Model:
+        began = time.monotonic()
         made: Model = make(self.cls, self.options)
+        self.seconds_to_make = time.monotonic() - began
         return made
 
     def has_its_attributes(self) -> None:
@@ -117,6 +152,39 @@ class _Kit:
         same = [one.ids[:1] for one in together] == [one.ids[:1] for one in alone]
         demand(same, "a prompt beside another one gets another turn than alone")
 
+    def keeps_to_options(self) -> None:
+        """Almost cold, or drawn from the likeliest token alone, it speaks as at temperature 0."""
+        prompts = [self.model.render_prompt(TALK)]
+        best = self._generate(prompts, replace(SHORT, temperature=0.0))[0]
+        cold, narrow = replace(SHORT, temperature=1e-3), replace(SHORT, top_p=1e-4)
+        for what, sampling in (("temperature 0.001", cold), ("top_p 0.0001", narrow)):
+            for one in self._generate(prompts * COLD_ROWS, sampling):
+                pairs = enumerate(zip(one.ids, best.ids, strict=False))
+                i = next((i for i, (drawn, likeliest) in pairs if drawn != likeliest), None)
+                alike = i is None or (one.logprobs and one.logprobs[i] > best.logprobs[i] - 0.05)
+                demand(alike, f"at {what} it draws another token than the likeliest: token {i} of a turn")
+
+    def says_them_at_temperature_one(self) -> None:
+        prompts = [self.model.render_prompt(TALK)] * ROWS
+        told = {
+            one.ids[: i + 1]: logprob
+            for one in self._generate(prompts, SHORT)
+            for i, logprob in enumerate(one.logprobs)
+        }
+        for one in self._generate(prompts, replace(SHORT, temperature=0.5)):
+            for i, logprob in enumerate(one.logprobs):
+                known = told.get(one.ids[: i + 1], logprob)
+                demand(
+                    abs(known - logprob) < 0.1,
+                    f"a token after one beginning has the log-probability {known:.2f} at temperature 1 and "
+                    f"{logprob:.2f} at temperature 0.5",
+                )
+
+    def speaks_alike_elsewhere(self) -> None:
+        _ = self.model
+        if self.seconds_to_make < QUICKLY_MADE:  # two more of a large one may not fit
+            demand_alike("model", self.cls, self.options)
+
     def samples_as_it_says(self) -> None:
         """How often a token follows, against its log-probability: at temperature 1 they agree.
 
@@ -131,6 +199,8 @@ class _Kit:
                     _demand_shares([one for one in drawn if one.ids[:i] == beginning and len(one.ids) > i], i)
 
     def says_what_it_gives(self) -> None:
+        given = self.cls.provides(parse_config(self.cls.Config, self.options, self.cls.__name__))
+        demand_type(given, (set, frozenset), "provides()")
         odd = [one for one in self.given if one not in set(Capability)]
         demand(not odd, f"provides() gives {odd!r}, which is no Capability")
         demand(Capability.TEXT in self.given, "provides() leaves out Capability.TEXT")
@@ -169,13 +239,17 @@ class _Kit:
         prompt, greedy = self.model.render_prompt(TALK), replace(SHORT, temperature=0.0)
         whole = self._generate([prompt], greedy)[0]
         demand(whole.text.strip(), "it says nothing at all, so that no stop string can be tried")
-        stop = whole.text.strip()[0]
+        for length in (1, 3):
+            self._stop_at(prompt, whole, whole.text.strip()[:length])
+
+    def _stop_at(self, prompt: list[int], whole: Generation, stop: str) -> None:
+        greedy = replace(SHORT, temperature=0.0)
         said = self._generate([prompt], replace(greedy, stop=(stop,)))[0]
         demand(stop in said.text, f"the stop string {stop!r} must stay in {said.text!r}")
         demand(said.finished, "a turn that a stop string ended is not finished")
         begins = whole.text.startswith(said.text.rstrip())
         demand(begins, f"with a stop string it said {said.text!r} instead of {whole.text!r}")
-        shorter = len(said.ids) < len(whole.ids) or len(whole.ids) <= 2
+        shorter = len(said.ids) < len(whole.ids) or len(whole.ids) <= len(stop) + 1
         demand(shorter, f"it went on after the stop string {stop!r}: {said.text!r}")
 
     def streams_turns(self) -> None:

@@ -86,7 +86,13 @@ class _Kit:
         demand(not changed, f"importing it changes {', '.join(changed)} of the program that loads it")
 
     def imports_public_names(self) -> None:
+        private = [one for path in self.list_files() for one in find_private_imports(path)]
+        more = f"; and {len(private) - 3} more" if len(private) > 3 else ""
+        demand(not private, "; ".join(private[:3]) + more)
+
+    def list_files(self) -> list[Path]:
+        """Of the whole package, whichever of its modules the entry point names."""
         file = Path(str(sys.modules[self.module].__file__))
-        files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
-        private = [one for path in files for one in find_private_imports(path)]
-        demand(not private, "; ".join(private[:3]))
+        outermost = getattr(sys.modules.get(self.module.partition(".")[0]), "__file__", None)
+        top = Path(outermost) if outermost else file
+        return sorted(top.parent.rglob("*.py")) if top.name == "__init__.py" else [file]

@@ -47,7 +47,7 @@ def sandbox_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
     rules: dict[str, tuple[Callable[[Sandbox], None], str]] = {
         "states all guarantees": (
             _states_guarantees,
-            "Give a Level for each of selfchal.core.sandbox.GUARANTEES.",
+            f"Give a Level for each of {', '.join(GUARANTEES)}.",
         ),
         "gives the value and what was printed": (_gives_value, "Return Execution(Status.OK, value, stdout)."),
         "calls a function with as many arguments as it takes": (
@@ -69,6 +69,11 @@ def sandbox_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
         "refuses a call too many": (_refuses_calls, "Answer calls beyond limits.calls with an exception."),
         "forgets between programs": (_forgets, "Run each program in a process of its own."),
         "keeps the variables of a session": (_sessions_remember, "Run a session's code in one namespace."),
+        "begins each session anew": (_sessions_are_apart, "Make a namespace of its own for each session."),
+        "stops what takes too long in a session": (
+            _sessions_stop_in_time,
+            "Keep to the limits that session() was given.",
+        ),
         "gives the same order twice with one hash seed": (
             _hash_seeds,
             "Start Python with that PYTHONHASHSEED.",
@@ -190,6 +195,7 @@ def _stops_in_time(sandbox: Sandbox) -> None:
     done = _run(sandbox, Program("while True: pass"), Limits(seconds=0.5))
     demand(done.status is Status.TIMEOUT, f"an endless loop ended as {done.status}")
     demand(done.seconds < 5, f"an endless loop of 0.5 s took {done.seconds:.1f} s")
+    demand(done.seconds > 0.3, f"an endless loop of 0.5 s took {done.seconds} s, says its Execution")
 
 
 def _forgets(sandbox: Sandbox) -> None:
@@ -198,6 +204,26 @@ def _forgets(sandbox: Sandbox) -> None:
         Program("import json\nresult = ['left' in globals(), hasattr(json, 'left')]"), None, Limits()
     )
     demand(done.value == [False, False], f"something of the last program is left: {_tell(done)}")
+    written = "try:\n    open('left', 'w').close()\nexcept OSError:\n    pass"
+    found = "try:\n    result = open('left').read()\nexcept OSError:\n    result = None"
+    _run(sandbox, Program(written), Limits())
+    done = _run(sandbox, Program(found), Limits())
+    demand(done.value is None, "a file that one program wrote is there for the next one")
+
+
+def _sessions_are_apart(sandbox: Sandbox) -> None:
+    with sandbox.session(Echo(), Limits()) as session:
+        session.run("left = 1")
+    with sandbox.session(Echo(), Limits()) as session:
+        done = session.run("print('left' in globals())")
+    demand(done.stdout == "False\n", f"a session has the variables of the one before: {_tell(done)}")
+
+
+def _sessions_stop_in_time(sandbox: Sandbox) -> None:
+    with sandbox.session(Echo(), Limits(seconds=0.5)) as session:
+        done = session.run("while True: pass")
+    demand(done.status is Status.TIMEOUT, f"an endless loop in a session ended as {done.status}")
+    demand(done.seconds < 4, f"an endless loop of 0.5 s in a session took {done.seconds:.1f} s")
 
 
 def _sessions_remember(sandbox: Sandbox) -> None:

@@ -29,9 +29,11 @@ from selfchal.testing.conformance.case import (
     make,
     using_sandbox,
 )
+from selfchal.testing.conformance.twins import demand_alike, is_registered
 from selfchal.testing.scripted import write_proposal
 
 MOST_TURNS = 100  # of one proposal: the paper's challenger takes 14
+HELD_OUT = ("test_tasks", "oracle", "grade")  # of an environment, what a synthesizer does not ask for
 REQUEST = ProposalRequest(index=3, round=2, seed=11)
 SOUND = {
     "instruction": "Decode the Caesar message 'khoor' that was shifted by 3, and answer with the text.",
@@ -76,6 +78,7 @@ def synthesizer_cases(
              cure="A scene's ``name`` is a text, ``environment`` is context.arena.environment.name."),
         Case("proposes the same for the same request and the same words", kit.repeats,
              cure="Draw from random.Random(request.seed) alone."),
+        *([Case(ALIKE, kit.repeats_elsewhere, cure=SORT)] if is_registered("synthesizer", cls) else ()),
         Case("speaks in messages", kit.speaks_in_messages,
              cure="start() gives Messages that end with a user's, step() a Message or None at the end."),
         Case("ends after finitely many turns, whatever the model says", kit.ends,
@@ -98,6 +101,10 @@ def synthesizer_cases(
         return cases
     cure = "Read the answer as the prompt asks for it, and give the judge all that it needs."
     return [*cases, Case("finds the task that the model proposes", kit.finds_the_task, cure=cure)]
+
+
+ALIKE = "proposes the same in other processes, under other hash seeds"
+SORT = "Sort what comes out of a set, and draw from random.Random(request.seed): hash() is another one there."
 
 
 class _Kit:
@@ -128,7 +135,10 @@ class _Kit:
             for one in first:
                 demand_type(one, Message, "start()")
             demand(first[-1].role == "user", f"the first messages end with one of {first[-1].role!r}")
-            demand_type(scene.step(JUNK[1]), (Message, type(None)), "step()")
+            said = scene.step(JUNK[1])
+            demand_type(said, (Message, type(None)), "step()")
+            own = said is not None and said.role == "assistant"
+            demand(not own, "step() answers the model in the model's own role, 'assistant'")
 
     def rewards(self) -> None:
         with self._open() as context:
@@ -167,7 +177,9 @@ class _Kit:
             watched = replace(context, judge=judge)
             for text in (*self.answers, *JUNK):
                 proposal = self._play(watched, cycle([text]))[0]
-                task = proposal.task
+                task, here = proposal.task, context.arena.environment.name
+                where = task.environment if task is not None else here
+                demand(where == here, f"it proposed a task of {where!r} while it explores {here!r}")
                 if proposal.verdict.passed and task is not None and task.evaluate:
                     known = any(one.evaluate == task.evaluate for one in asked)
                     demand(known, f"it keeps the task {task.instruction[:60]!r}, and never asked the judge")
@@ -194,13 +206,14 @@ class _Kit:
             same = once[0].task == again[0].task and once[0].verdict.outcome == again[0].verdict.outcome
             demand(same, "one request and the same words gave two proposals")
 
+    def repeats_elsewhere(self) -> None:
+        demand_alike("synthesizer", self.cls, self.options)
+
     def keeps_from_held_out_tasks(self) -> None:
         held_out = make(self.environment, {})
         texts = [task.instruction for split in held_out.splits() for task in held_out.test_tasks(split)]
-        refusing = type(self.environment.__name__, (self.environment,), {
-            "test_tasks": _refuse_to_show, "oracle": _refuse_to_show, "grade": _refuse_to_show
-        })  # fmt: skip
-        with self._open(refusing) as context:
+        # In the class itself, for a synthesizer may open another environment of it.
+        with hide_held_out_tasks(self.environment), self._open() as context:
             for words in (cycle(JUNK), self._repeat_answers()):
                 told = "\n".join(message.content for message in self._play(context, words)[1])
                 shown = [text for text in texts if text in told]
@@ -241,6 +254,7 @@ class _Kit:
             if between is not None and between.step(JUNK[1]) is None:
                 between = None
             said = scene.step(Message("assistant", text).content)
+            demand_type(said, (Message, type(None)), "step()")
             if said is None:
                 scene.finish(episode, None)
                 return scene.proposal, told
@@ -249,6 +263,32 @@ class _Kit:
         self.cut = cut
         scene.finish(episode, cut)
         return scene.proposal, told
+
+
+@contextmanager
+def hide_held_out_tasks(cls: type[Any]) -> Iterator[None]:
+    """Whoever asks an environment of this class for held-out tasks is refused."""
+    own = {name: vars(cls)[name] for name in HELD_OUT if name in vars(cls)}
+    try:
+        for name in HELD_OUT:
+            setattr(cls, name, _refuse_to_show)
+        yield
+    finally:
+        for name in HELD_OUT:
+            delattr(cls, name)
+        for name, value in own.items():
+            setattr(cls, name, value)
+
+
+def tell_seen(cls: type[Any], options: Mapping[str, Json]) -> list[tuple[str, Json]]:
+    """What the model is told and what is proposed, for a comparison of processes."""
+    kit = _Kit(cls, options, "calculation", "process", ())
+    with kit._open() as context:
+        proposal, told = kit._play(context, kit._repeat_answers())
+    return [
+        *((f"message {i} to the model", message.content) for i, message in enumerate(told)),
+        ("the proposal", proposal.to_json()),
+    ]
 
 
 def _refuse_to_show(self: Any, *_: Any) -> Any:

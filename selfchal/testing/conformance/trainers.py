@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from selfchal.core.trainer import Trainer
 from selfchal.core.world import Json
 from selfchal.pipeline.trainer_state import find_unloadable
 from selfchal.testing.conformance.case import Case, CaseLevel, declared, demand, demand_type, make
+from selfchal.testing.conformance.twins import demand_alike, is_registered
 from selfchal.testing.gradient_watch import watch_gradient
 
 if TYPE_CHECKING:
@@ -47,6 +49,12 @@ def trainer_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
                   "``checkpoint_every`` updates."),
         Case("trains alike with the same seed", kit.trains_alike,
              cure="Draw from generators that are seeded with training.seed."),
+        Case("trains otherwise with another seed", kit.trains_otherwise,
+             cure="Draw from generators that are seeded with training.seed, and make the seeds of collect "
+                  "of it."),
+        Case("rolls out nothing more once the budget is used up", kit.ends_with_the_budget,
+             cure="Ask progress.is_over() after each update, and end with the weights as they are."),
+        *([Case(ALIKE, kit.trains_alike_elsewhere, cure=SORT)] if is_registered("trainer", cls) else ()),
         Case("stopped and resumed it ends in the same weights", kit.resumes, CaseLevel.SEMANTIC,
              "Begin with progress.latest(), and save all that later updates depend on: optimiser, "
              "generators, baseline."),
@@ -64,10 +72,23 @@ def trainer_cases(cls: type[Any], options: Mapping[str, Json] | None = None) -> 
         Case("ends where nothing could be judged", kit.ends_without_rewards,
              cure="Leave episodes out whose reward is None; where none is left, raise TrainingError "
                   "or return."),
+        Case("learns nothing where no episode earned a reward", kit.learns_nothing_of_nothing,
+             cure="Where all rewards are equal there is nothing to compare: leave such groups out, or raise "
+                  "TrainingError where no other is left."),
         Case("keeps its weights finite whatever a reward is", kit.keeps_weights_finite,
              cure="Refuse a reward or a gradient that is not finite by raising TrainingError before "
                   "the step."),
     ]  # fmt: skip
+
+
+ALIKE = "trains alike in other processes, under other hash seeds"
+SORT = "Sort what comes out of a set, and take hashlib or zlib.crc32 of a text: hash() is another one there."
+
+
+def tell_seen(cls: type[Any], options: Mapping[str, Json]) -> list[tuple[str, Json]]:
+    """The weights that it ends in, for a comparison of processes."""
+    weights = b"".join(_copy_weights(_Kit(cls, options).undisturbed.model).values())
+    return [("what the weights end in", hashlib.sha256(weights).hexdigest()[:12])]
 
 
 class _Kit:
@@ -87,7 +108,7 @@ class _Kit:
         trainer = self.trainer()
         demand(
             set(trainer.needs) <= set(Capability),
-            f"needs is {trainer.needs!r}; it is a set of selfchal.core.model.Capability",
+            f"needs is {trainer.needs!r}; it is a set of selfchal.Capability",
         )
         demand_type(trainer.group_size(), int, "group_size()")
         demand(trainer.group_size() >= 1, f"group_size() is {trainer.group_size()}; 1 is the least")
@@ -151,6 +172,31 @@ class _Kit:
             "the same seed gave other weights",
         )
 
+    def trains_otherwise(self) -> None:
+        other = self._train(seed=1)
+        demand(
+            _copy_weights(other.model) != _copy_weights(self.undisturbed.model),
+            "the seeds 0 and 1 gave the same weights: training.seed is not used",
+        )
+
+    def ends_with_the_budget(self) -> None:
+        from selfchal.testing.conformance.game import MemoryProgress, training
+
+        model, late = _new_model(), list[int]()
+        progress = MemoryProgress(model, over=True)
+        given = training(model, progress)
+
+        def collect(*wanted: Any, **seed: Any) -> Any:
+            late.extend([1] * bool(progress.logged))
+            return given.collect(*wanted, **seed)
+
+        self.trainer().train(replace(given, collect=collect))
+        what = "the budget was used up at the first update"
+        demand(not late, f"{what}, and it rolled out {len(late)} times more")
+
+    def trains_alike_elsewhere(self) -> None:
+        demand_alike("trainer", self.cls, self.options)
+
     def resumes(self) -> None:
         kept, steps = [step for step, _, _ in self.undisturbed.kept], len(self.undisturbed.logged)
         later = [step for step in range(1, steps) if kept and step > kept[0]]
@@ -172,7 +218,7 @@ class _Kit:
 
         model, played = _new_model(), list[Episode]()
         with watch_gradient(model.network, played) as watch:
-            self.trainer().train(training(model, MemoryProgress(model), played))
+            self.trainer().train(training(model, MemoryProgress(model), played, longer=True))
         demand(not watch.leaks, f"tokens that the agent did not write carry gradient: {watch.leaks[:3]}")
         demand(watch.own, "no token of the agent's carries gradient")
 
@@ -199,6 +245,25 @@ class _Kit:
         self.trainer().train(replace(given, collect=collect))
         changed = [one for one, old in zip(played, before, strict=True) if one != old]
         demand(not changed, f"it changed an episode that it was given: {changed[:1]}")
+
+    def learns_nothing_of_nothing(self) -> None:
+        from selfchal.testing.conformance.game import MemoryProgress, training
+
+        model = _new_model()
+        given = training(model, MemoryProgress(model))
+
+        def collect(*wanted: Any, **seed: Any) -> Any:
+            groups = given.collect(*wanted, **seed)
+            for episode in (one for group in groups for one in group.episodes):
+                episode.reward = 0.0
+            return groups
+
+        try:
+            self.trainer().train(replace(given, collect=collect))
+        except TrainingError as error:
+            demand(str(error), "a TrainingError says why training cannot go on")
+        same = _copy_weights(model) == _copy_weights(_new_model())
+        demand(same, "every reward was 0, and the weights changed")
 
     def keeps_weights_finite(self) -> None:
         from selfchal.testing.conformance.game import MemoryProgress, training
@@ -253,13 +318,18 @@ class _Kit:
             "it learnt from episodes that could not be judged",
         )
 
-    def _train(self, kept: list[Any] | None = None, stop_after: int | None = None) -> MemoryProgress:
+    def _train(
+        self,
+        kept: list[Any] | None = None,
+        stop_after: int | None = None,
+        seed: int = 0,
+    ) -> MemoryProgress:
         from selfchal.testing.conformance.game import MemoryProgress, training
 
         model = _new_model()
         progress = MemoryProgress(model, kept=list(kept or ()), stop_after=stop_after)
         try:
-            self.trainer().train(training(model, progress))
+            self.trainer().train(training(model, progress, seed=seed))
         except KeyboardInterrupt:
             demand(stop_after is not None, "it was interrupted")
         return progress

@@ -57,23 +57,23 @@ class _Kit:
 
     def hears_a_whole_run(self) -> None:
         with self._tell() as (tell, directory):
-            tell(_list_whole_run(RunInfo("conformance", directory, MANIFEST)))
+            tell(_list_whole_run(_make_run(directory)))
 
     def hears_of_a_stop(self) -> None:
         with self._tell() as (tell, directory):
-            tell(_list_stopped_run(RunInfo("conformance", directory, MANIFEST)))
+            tell(_list_stopped_run(_make_run(directory)))
 
     def is_quick(self) -> None:
         started = time.monotonic()
         with self._tell() as (tell, directory):
-            events = _list_whole_run(RunInfo("conformance", directory, MANIFEST))
+            events = _list_whole_run(_make_run(directory))
             tell(events)
         seconds = time.monotonic() - started
         demand(seconds < MOST_SECONDS, f"it took {seconds:.1f} s for {len(events)} hooks")
 
     def changes_nothing(self) -> None:
         with self._tell() as (tell, directory):
-            for hook, values in _list_whole_run(RunInfo("conformance", directory, MANIFEST)):
+            for hook, values in _list_whole_run(_make_run(directory)):
                 plain = {name: value for name, value in values.items() if not callable(value)}
                 before = copy.deepcopy(plain)
                 tell([(hook, values)])
@@ -98,6 +98,10 @@ class _Kit:
             yield tell, Path(directory)
 
 
+def _make_run(directory: Path) -> RunInfo:
+    return RunInfo("conformance", directory, copy.deepcopy(MANIFEST))
+
+
 def _list_whole_run(run: RunInfo) -> list[Told]:
     """Challenge, training and evaluation, with what their hooks are told."""
     played = [Episode("r1-p0", 0)]
@@ -107,6 +111,7 @@ def _list_whole_run(run: RunInfo) -> list[Told]:
         for step, metrics in zip((1, 2, 2), rewards, strict=True)
     ]
     discarded = ("updates_discarded", {"run": run, "stage": "train 1", "after": 1})
+    task, verdict, results = copy.deepcopy((TASK, REFUSED, RESULTS))
     return [
         ("run_started", {"run": run}),
         ("note", {"run": run, "text": "a sentence\nof two lines: 100 % <b>ü</b>"}),
@@ -114,7 +119,7 @@ def _list_whole_run(run: RunInfo) -> list[Told]:
             run,
             "challenge 1",
             (2, "proposals", {"kept": 1, "ran": 1}),
-            ("task_judged", {"run": run, "task": TASK, "verdict": REFUSED}),
+            ("task_judged", {"run": run, "task": task, "verdict": verdict}),
             ("episodes_finished", {"run": run, "purpose": "challenge", "episodes": played}),
         ),
         *_list_stage(run, "train 1", (None, "updates", {}), *updates[:2], discarded, updates[2]),
@@ -124,7 +129,7 @@ def _list_whole_run(run: RunInfo) -> list[Told]:
             (1, "episodes", {}),
             ("episodes_finished", {"run": run, "purpose": "evaluate", "episodes": []}),
         ),
-        ("run_ended", {"run": run, "results": RESULTS}),
+        ("run_ended", {"run": run, "results": results}),
     ]
 
 

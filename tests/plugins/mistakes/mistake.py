@@ -13,11 +13,14 @@ TEMPLATES = Path(scaffold.__file__).parent / "scaffolds"
 
 @dataclass(frozen=True)
 class Mistake:
-    """``old`` is a part of the sound source, ``new`` what stands there instead; ``said`` must be told of it."""
+    """``old`` is a part of the sound source, ``new`` what stands there instead; ``said`` must be told of it.
+
+    ``rule`` is the one of the kit that finds it, where no other is tried."""
 
     old: str
     new: str
     said: str
+    rule: str = ""
 
     def plant(self, sound: str) -> str:
         assert self.old in sound, f"the sound source lacks {self.old!r}"

@@ -10,11 +10,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
-from selfchal import Trainer, hookimpl
-from selfchal.core.model import Capability
-from selfchal.core.requirement import Requirement
-from selfchal.core.trainer import Training
-from selfchal.on_policy import ClipName, ClippedOptions, find_loss_obstacle
+from selfchal import Capability, Requirement, Trainer, Training, hookimpl
+from selfchal.memory import TrainerPlan
+from selfchal.on_policy import ClipName, ClippedOptions, find_loss_obstacle, plan_on_policy
 
 
 class ReinforceConfig(ClippedOptions):
@@ -42,6 +40,10 @@ class Reinforce:
     @classmethod
     def find_obstacle(cls, config: ReinforceConfig) -> str:
         return find_loss_obstacle(config)
+
+    @classmethod
+    def plan_memory(cls, config: ReinforceConfig) -> TrainerPlan:
+        return plan_on_policy(config)
 
     def __init__(self, config: ReinforceConfig) -> None:
         self.config = config

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from selfchal.core.episode import Group
+from selfchal import Group
 from selfchal.on_policy import (
     BatchLoss,
     MicroBatch,
