@@ -104,7 +104,7 @@ def judge(job: Job) -> None:
     if job.judged.exists():
         return
     manifest = job.manifest()
-    environment, sandbox = manifest.environment.make(), manifest.sandbox.make()
+    environment, sandbox = manifest.environments[0].make(), manifest.sandbox.make()
     runner = SandboxTaskRunner(Arena(environment, sandbox, limits_of(manifest.settings.limits)))
     with (
         closing(sandbox),

@@ -54,7 +54,12 @@ def measure(context: RunContext, tasks: int, samples: int, single: int, repeats:
             torch.manual_seed(0)
             chosen = [task for task in held_out(context)[:tasks] for _ in range(samples)][:episodes]
             started = time.perf_counter()
-            play([scene_of_test(task, context.sole.measured_config) for task in chosen])
+            play(
+                [
+                    scene_of_test(task, context.environments[task.environment].measured_config)
+                    for task in chosen
+                ]
+            )
             rates[name] = max(rates[name], episodes / (time.perf_counter() - started))
     return rates
 
