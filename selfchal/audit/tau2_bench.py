@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from selfchal.audit.findings import Finding
 from selfchal.audit.json_files import read_json_file
-from selfchal.audit.service_tasks import DOMAINS, ServiceTask, find_in_service
+from selfchal.audit.service_tasks import DOMAINS, ServiceTask, describe_our_world, find_in_service
 from selfchal.audit.task_sets import AuditRequest, TaskSet
 from selfchal.audit.tau_bench import Action, describe_fault, is_json
 from selfchal.core.world import Json
 from selfchal.serving.session import ToolCall
 
+PLAYER = "tau2"  # the environment that asks tau2 itself
 _JUDGED = ("DB", "COMMUNICATE")  # parts of a reward that are had here
+_PLAYED = (*_JUDGED, "ENV_ASSERTION", "ACTION")  # and those that tau2 says
+_CURE = f"--environment {PLAYER} --set python=PATH lets tau2 play it"
 _FILES = ("tasks.json", "tasks.json.gz")
 
 
@@ -58,10 +65,28 @@ class Tau2Bench:
         rows = read_json_file(file) if file else None
         if file is None or not isinstance(rows, list) or not any(map(_has_criteria, rows)):
             return None
-        domain = request.environment or _find_domain(rows) or file.resolve().parent.name
-        tasks = [_read_row(row, number, domain) for number, row in enumerate(rows)]
-        find = partial(find_in_service, tasks, domain, "tau2", file.resolve().parent, request)
+        told = _find_domain(rows) or file.resolve().parent.name
+        if request.environment == PLAYER:
+            domain = str(request.options.get("domain", told))
+            tasks = [_read_row(row, number, None) for number, row in enumerate(rows)]
+            find = partial(_find_by_tau2, rows, tasks, domain, request)
+        else:
+            domain = request.environment or told
+            tasks = [_read_row(row, number, domain) for number, row in enumerate(rows)]
+            section = describe_our_world(domain, "tau2", file.resolve().parent, request)
+            find = partial(find_in_service, tasks, section, request)
         return TaskSet(f"{self.format} {domain}", [task.describe() for task in tasks], find)
+
+
+def _find_by_tau2(
+    rows: list[Json], tasks: Sequence[ServiceTask], domain: str, request: AuditRequest
+) -> Iterator[Finding]:
+    """All findings, where tau2 itself plays the tasks, in the Python that the user named."""
+    with TemporaryDirectory(prefix="selfchal-audit-") as folder:
+        file = Path(folder, "tasks.json")
+        file.write_text(json.dumps(rows), encoding="utf-8")
+        options = {**request.options, "domain": domain, "tasks": str(file), "most_tasks": len(rows)}
+        yield from find_in_service(tasks, {"name": PLAYER, **options}, request)
 
 
 def _find_file(path: Path) -> Path | None:
@@ -85,7 +110,8 @@ def _find_domain(rows: list[Json]) -> str | None:
     return None
 
 
-def _read_row(row: Json, number: int, domain: str) -> ServiceTask:
+def _read_row(row: Json, number: int, domain: str | None) -> ServiceTask:
+    """``domain`` is of our own worlds; None where tau2 plays."""
     try:
         read = _Row.model_validate(row)
     except (ValidationError, RecursionError) as error:
@@ -98,8 +124,10 @@ def _read_row(row: Json, number: int, domain: str) -> ServiceTask:
         _write_instruction(read.user_scenario),
         tuple(ToolCall(action.name, action.arguments) for action in criteria.actions or ()),
         tuple(told),
-        unplayable=_explain_unplayable(read, domain),
-        unjudged=_explain_unjudged(criteria),
+        unplayable=_explain_unplayable(read, domain) if domain is not None else "",
+        unjudged=_explain_unjudged(criteria, _PLAYED if domain is None else _JUDGED),
+        start=json.dumps(read.initial_state, sort_keys=True) if read.initial_state else "",
+        context={"index": number} if domain is None else {},
     )
 
 
@@ -113,13 +141,15 @@ def _write_instruction(scenario: _Scenario) -> str:
 
 def _explain_unplayable(row: _Row, domain: str) -> str:
     if domain not in DOMAINS:
-        return f"There is no environment here for the domain {domain[:40]!r}."
-    return "It begins in a state of its own, which cannot be made here." if row.initial_state else ""
+        return f"There is no environment here for the domain {domain[:40]!r}; {_CURE}."
+    return (
+        f"It begins in a state of its own, which cannot be made here; {_CURE}." if row.initial_state else ""
+    )
 
 
-def _explain_unjudged(criteria: _Criteria) -> str:
+def _explain_unjudged(criteria: _Criteria, judged: Sequence[str]) -> str:
     """What else the reward hangs on, where the task says something of it."""
     if "NL_ASSERTION" in criteria.reward_basis and criteria.nl_assertions:
         return "A model's opinion counts besides, and was not asked."
-    others = [one for one in criteria.reward_basis if one not in (*_JUDGED, "NL_ASSERTION")]
+    others = [one for one in criteria.reward_basis if one not in (*judged, "NL_ASSERTION")]
     return f"{', '.join(others)[:80]} counts besides, and is not judged here." if others else ""

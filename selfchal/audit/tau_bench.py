@@ -10,7 +10,7 @@ from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from selfchal.audit.json_files import read_json_file
 from selfchal.audit.python_literals import read_task_list
-from selfchal.audit.service_tasks import DOMAINS, ServiceTask, find_in_service
+from selfchal.audit.service_tasks import DOMAINS, ServiceTask, describe_our_world, find_in_service
 from selfchal.audit.task_sets import AuditError, AuditRequest, TaskSet
 from selfchal.core.world import Json
 from selfchal.serving.session import ToolCall
@@ -48,7 +48,8 @@ class TauBench:
                 f"{path}: these are tasks of tau-bench, and nothing says whether of retail or of airline; "
                 "add --environment retail, or airline"
             )
-        find = partial(find_in_service, tasks, domain, "compat", path.resolve().parent, request)
+        section = describe_our_world(domain, "compat", path.resolve().parent, request)
+        find = partial(find_in_service, tasks, section, request)
         return TaskSet(f"{self.format} {domain}", [task.describe() for task in tasks], find)
 
 

@@ -18,8 +18,9 @@ def register_environments() -> Iterable[type[Environment]]:
     from selfchal.builtin_envs.mcp.environment import Mcp
     from selfchal.builtin_envs.remote.harbor import Harbor
     from selfchal.builtin_envs.remote.openenv import OpenEnv
+    from selfchal.builtin_envs.remote.tau2 import Tau2
     from selfchal.builtin_envs.remote.verifiers import Verifiers
     from selfchal.builtin_envs.retail.environment import Retail
     from selfchal.builtin_envs.web_browsing.environment import WebBrowsing
 
-    return [Airline, Calculation, Harbor, Mcp, OpenEnv, Retail, Verifiers, WebBrowsing]
+    return [Airline, Calculation, Harbor, Mcp, OpenEnv, Retail, Tau2, Verifiers, WebBrowsing]

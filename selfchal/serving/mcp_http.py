@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from selfchal.core.errors import SelfchalError
 from selfchal.serving.mcp_session import (
@@ -26,7 +27,7 @@ from selfchal.serving.mcp_session import (
     make_error,
     parse_message,
 )
-from selfchal.serving.origins import LOCAL_NAMES, is_own_page
+from selfchal.serving.origins import LOCAL_NAMES, find_foreign
 
 PATH = "/mcp"
 SESSION_HEADER = "Mcp-Session-Id"
@@ -83,6 +84,11 @@ class McpServer(ThreadingHTTPServer):
         super().__init__((host, port), _Handler)
         self.sessions = sessions
         self.names = LOCAL_NAMES | {host}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that leaves before its answer is there is nothing to print a traceback for."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
@@ -161,9 +167,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_welcome(self) -> bool:
         """Refuse what a page of another site sends through somebody's browser, and what asks for another
         path. The protocol demands the first."""
-        origin = self.headers.get("Origin")
-        if not is_own_page(origin, self.server.names):
-            self._refuse(HTTPStatus.FORBIDDEN, f"requests from {origin} are not answered")
+        why = find_foreign(self.headers.get("Origin"), self.headers.get("Host"), self.server.names)
+        if why:
+            self._refuse(HTTPStatus.FORBIDDEN, why)
             return False
         if self.path.partition("?")[0] != PATH:
             self._refuse(HTTPStatus.NOT_FOUND, f"the server is at {PATH}")

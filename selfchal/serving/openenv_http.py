@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
-import uvicorn
+from anyio import move_on_after
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from selfchal.core.environment import Environment
 from selfchal.core.errors import ManifestError, SelfchalError
 from selfchal.core.world import Json
+from selfchal.serving.asgi import serve_app
 from selfchal.serving.mcp_session import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, Message, make_error
 from selfchal.serving.openenv_messages import (
     CLOSE,
@@ -41,9 +42,10 @@ from selfchal.serving.openenv_messages import (
 from selfchal.serving.openenv_session import OpenEnvSession
 from selfchal.serving.openenv_sessions import OpenSessions
 from selfchal.serving.openenv_tasks import ActionError, answer_task_request, list_splits
-from selfchal.serving.origins import LOCAL_NAMES, is_own_page
+from selfchal.serving.origins import LOCAL_NAMES, find_foreign
 
 MOST_BYTES = 16 * 2**20  # of one request or message
+_BODY_SECONDS = 60.0  # that a body may take
 PATHS = {
     "/health": "get",
     "/metadata": "get",
@@ -92,32 +94,24 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve_openenv(app: ASGIApp, listening: socket.socket) -> None:
     """Serve until interrupted."""
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        lifespan="off",
-        ws="websockets-sansio",
-        ws_max_size=MOST_BYTES,
-        timeout_graceful_shutdown=1,
-    )
-    uvicorn.Server(config).run(sockets=[listening])
+    serve_app(app, listening, "websockets-sansio", MOST_BYTES)
 
 
 class _OwnPages:
-    """Refuses what a page of another site sends through somebody's browser."""
+    """Refuses what a page of another site sends through somebody's browser, and foreign names."""
 
     def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
         self._app, self._names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_own_page(Headers(scope=scope).get("origin"), self._names):
+        headers = Headers(scope=scope)
+        why = find_foreign(headers.get("origin"), headers.get("host"), self._names)
+        if not why:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": "another site's page"})
+            await send({"type": "websocket.close", "code": 1008, "reason": why[:100]})
         else:
-            await PlainTextResponse("another site's page is not answered\n", 403)(scope, receive, send)
+            await PlainTextResponse(f"{why}\n", 403)(scope, receive, send)
 
 
 class _Served:
@@ -278,13 +272,16 @@ class _Served:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Raises ActionError for a body that is too large."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise ActionError(f"a request has at most {MOST_BYTES:,} bytes")
-    return body
+    """Raises ActionError for a body that is too large, or does not come."""
+    body = bytearray()  # grows in place, however small the pieces are
+    with move_on_after(_BODY_SECONDS) as waiting:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise ActionError(f"a request has at most {MOST_BYTES:,} bytes")
+    if waiting.cancelled_caught:
+        raise ActionError(f"the body did not come within {_BODY_SECONDS:g} s")
+    return bytes(body)
 
 
 def _respond(value: Json, status: int = 200) -> Response:

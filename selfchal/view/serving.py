@@ -8,10 +8,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import uvicorn
-
 from selfchal.browsing.runs import find_runs
 from selfchal.core.errors import SelfchalError
+from selfchal.serving.asgi import serve_app
 from selfchal.view.app import make_app
 from selfchal.view.guard import TOKEN
 from selfchal.view.library import Library
@@ -28,17 +27,9 @@ def serve(directories: Sequence[Path], port: int, announce: Callable[[str], None
     token = secrets.token_urlsafe(24)
     with _bind(port) as listening, tempfile.TemporaryDirectory(prefix="selfchal-view-") as spare:
         library = Library(directories, Path(spare))
-        config = uvicorn.Config(
-            make_app(library, token),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=1,
-        )
         announce(f"http://{LOOPBACK}:{listening.getsockname()[1]}/?{TOKEN}={token}")
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            serve_app(make_app(library, token), listening)
         finally:
             library.close()
 

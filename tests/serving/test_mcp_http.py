@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from selfchal.serving.mcp_http import McpServer, Sessions
+from tests.patience import SOON
 from tests.serving.test_mcp_session import make_session
 
 MOST = 3
@@ -101,6 +104,8 @@ def test_a_notification_is_accepted(client: Client) -> None:
         ({"body": b"", "Content-Length": "99999999999"}, 413),
         ({"body": b"", "Content-Length": "9" * 5_000}, 413),
         ({"body": INITIALIZE, "Origin": "http://["}, 403),
+        ({"body": INITIALIZE, "Host": "evil.example"}, 403),
+        ({"body": b"", "verb": "DELETE", "Host": "evil.example:8000"}, 403),
         ({"body": INITIALIZE, "path": "//[mcp"}, 404),
         ({"body": b"", "Content-Length": "-1"}, 411),
     ],
@@ -113,3 +118,18 @@ def test_what_cannot_be_answered_is_refused_with_a_reason(client: Client, sent: 
 
 def test_a_page_of_this_machine_is_welcome(client: Client) -> None:
     assert client.send(INITIALIZE, Origin="http://localhost:3000")[0] == 200
+
+
+def test_a_client_that_leaves_early_leaves_no_traceback(
+    client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    body = json.dumps(INITIALIZE).encode()
+    request = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", client.port), timeout=SOON) as left:
+            left.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )  # a reset, and no end
+            left.sendall(request + body)
+    assert client.send(INITIALIZE)[0] == 200
+    assert "Traceback" not in capfd.readouterr().err

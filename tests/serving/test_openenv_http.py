@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,11 +14,14 @@ pytest.importorskip("uvicorn", reason="needs the extra openenv")
 websockets = pytest.importorskip("websockets.sync.client", reason="needs the extra openenv")
 
 from selfchal.core.errors import PluginError  # noqa: E402 — it is there
+from selfchal.serving import openenv_http  # noqa: E402
 from selfchal.serving.openenv_http import MOST_BYTES  # noqa: E402
 from selfchal.serving.openenv_session import OpenEnvSession, list_openenv_tools  # noqa: E402
 from selfchal.serving.openenv_sessions import OpenSessions  # noqa: E402
 from selfchal.serving.openenv_tasks import ActionError  # noqa: E402
+from selfchal.serving.origins import LOCAL_NAMES, find_foreign  # noqa: E402
 from selfchal.testing.toys import ToyShelf  # noqa: E402
+from tests.patience import SOON  # noqa: E402
 from tests.support.openenv_server import serving  # noqa: E402
 from tests.support.shop import Shop  # noqa: E402
 
@@ -180,6 +184,28 @@ def test_pages_of_other_sites_are_refused(client: Client) -> None:
     with pytest.raises(Exception, match="403"), client.connect(Origin="https://evil.example"):
         pass
     assert client.post("/reset", {}, Origin="http://localhost:3000")[0] == 200
+
+
+def test_a_foreign_name_that_points_here_is_refused(client: Client) -> None:
+    """DNS rebinding: the page's origin is then that name, and a GET names no origin at all."""
+    for path in ("/state", "/metadata", "/list_environments"):
+        assert client.http.get(path, headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_a_server_at_all_addresses_goes_by_any_name() -> None:
+    names = LOCAL_NAMES | {"0.0.0.0"}
+    assert find_foreign(None, "desk.lan:8000", LOCAL_NAMES) != ""
+    assert find_foreign(None, "desk.lan:8000", names) == ""
+    assert find_foreign("https://evil.example", "desk.lan:8000", names) != ""
+    assert find_foreign(None, "[::1]:8000", LOCAL_NAMES) == find_foreign(None, None, LOCAL_NAMES) == ""
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openenv_http, "_BODY_SECONDS", 0.2)
+    url = client.http.base_url
+    with socket.create_connection((url.host, url.port or 80), timeout=SOON) as slow:
+        slow.sendall(b"POST /reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        assert b"422" in slow.recv(100)
 
 
 def test_a_session_without_a_websocket_makes_room() -> None:

@@ -57,7 +57,6 @@ def make_keeper(entry: ServerEntry, state: State | None, reset: Reset | None) ->
         return NothingKept()
     if state.path is not None:
         return KeptOnDisk(state, restarts=reset == RESTART)
-    assert reset is not None, "validation refuses a state that a tool shows without a reset"
     assert state.tool is not None, "validation sees to it that there is a path or a tool"
     return KeptInside(state.tool, state.arguments, reset, state.ignore)
 

@@ -98,7 +98,7 @@ def _build_from_host(client: Any, name: str) -> str:
     changes = ["USER 65534:65534", "WORKDIR /", f"LABEL {LABEL}=sandbox"]
     with tempfile.NamedTemporaryFile(suffix=".tar") as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
-            _add_host_python(tar)
+            add_host_python(tar)
             _add_runner(tar)
         file.flush()
         file.seek(0)
@@ -111,14 +111,14 @@ def _add_runner(tar: tarfile.TarFile) -> None:
         tar.add(file, f"app/runner/{file.name}", filter=_own_by_root)
 
 
-def _add_host_python(tar: tarfile.TarFile) -> None:
+def add_host_python(tar: tarfile.TarFile) -> None:
     """The interpreter, its standard library and every shared library that they need, at their own paths."""
     executable = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
     stdlibs = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
     for path in sorted(stdlibs):
         tar.add(path, path, filter=_skip_ballast)
     extensions = [str(file) for path in stdlibs for file in Path(path, "lib-dynload").glob("*.so")]
-    for library in sorted(_list_libraries([executable, *extensions])):
+    for library in sorted(list_libraries([executable, *extensions])):
         tar.add(os.path.realpath(library), library, filter=_own_by_root)
     tar.add(executable, executable, filter=_own_by_root)
     for symlink, target in (("usr/bin/python3", executable), *_list_merged_links()):
@@ -132,7 +132,7 @@ def _list_merged_links() -> list[tuple[str, str]]:
     return [(name, os.readlink(f"/{name}")) for name in ("lib", "lib64") if os.path.islink(f"/{name}")]
 
 
-def _list_libraries(files: list[str]) -> set[str]:
+def list_libraries(files: list[str]) -> set[str]:
     """What ldd says, with links in the folders' names resolved."""
     told = subprocess.run(["ldd", *files], capture_output=True, text=True, check=False).stdout
     words = [word for line in told.splitlines() if not line.endswith(":") for word in line.split()]

@@ -53,11 +53,10 @@ class Package:
             {
                 "id": task.data.id or task.data.name or str(i),
                 "instruction": task.data.prompt_text,
-                "policy": task.data.system_prompt or "",
             }
             for i, task in enumerate(self.tasks)
         ]
-        return {"tools": tools, "tasks": tasks}
+        return {"tools": tools, "tasks": tasks, "policy": self.tasks[0].data.system_prompt}
 
     async def reset(self, request: dict[str, Any]) -> dict[str, Any]:
         """A fresh episode of the task with this index; a seed chooses one too."""
