@@ -121,8 +121,9 @@ def _describe_kind(value: Any) -> str:
 def _write_call(name: str, value: Any) -> str:
     if inspect.isfunction(value):
         return f"{name}{_write_signature(value)}"
-    if inspect.isclass(value) or get_origin(value) is Annotated:
-        return ""
+    alias = value is Any or get_origin(value) not in (None, Annotated)
+    if not alias:
+        return ""  # an object's own text may be another one in each process
     return f"{name} = {_strip_modules(str(value))}"
 
 
