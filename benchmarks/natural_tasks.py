@@ -5,6 +5,8 @@
 
 The tasks in benchmarks/natural/ were written by hand, not by the generators of the environments: a judge that
 knows only its own generator's wording refuses them. A task that is kept and marked unsure counts as kept.
+Those in benchmarks/natural/fresh/ were written by somebody who had seen none of the others, with verifiers
+and solutions in many styles.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ ENVIRONMENTS = ("calculation", "web_browsing", "retail", "airline")
 
 def read_tasks(environment: str) -> Iterator[dict[str, Any]]:
     """The tasks of one environment as ``selfchal tasks judge`` reads them."""
-    for row in yaml.safe_load((FOLDER / f"{environment}.yaml").read_text(encoding="utf-8")):
+    files = [folder / f"{environment}.yaml" for folder in (FOLDER, FOLDER / "fresh")]
+    for row in (row for path in files for row in yaml.safe_load(path.read_text(encoding="utf-8"))):
         yield {
             "instruction": row["instruction"],
             "context": row.get("context", {}),

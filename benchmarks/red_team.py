@@ -5,8 +5,9 @@
 
 A dishonest verifier accepts what it should not, and knows what a judge is likely to try. `before.yaml` was
 written before the mechanism that it is aimed at, `after.yaml` with that mechanism in sight, `search.yaml`
-with the search for accepted answers in sight. The sound task that each stands on is judged too: a judge
-that refuses everything proves nothing.
+with the search for accepted answers in sight, `fresh.yaml` by somebody who came anew to all of it; rows
+there may bring an instruction and a solution of their own. The sound task that each stands on is judged too:
+a judge that refuses everything proves nothing.
 """
 
 from __future__ import annotations

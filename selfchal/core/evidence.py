@@ -5,7 +5,7 @@ The judge makes it (``selfchal.judging``); a check, built in or a third party's,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,6 +98,9 @@ class StateExplorer(Protocol):
 
     def finds(self, record: str, told: Callable[[str], bool]) -> bool:
         """Does some tool give this record for fields of it that are told (an e-mail address, a name)?"""
+
+    def list_finding(self, record: str, told: Callable[[str], bool]) -> Iterator[str]:
+        """The fields by which tools give this record, where all that a tool needs are told."""
 
     def read_field(self, record: str, name: str) -> str | None:
         """The text that reading this record shows under a name; None where there is none."""

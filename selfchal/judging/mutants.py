@@ -39,6 +39,7 @@ class Mutant:
     value: Json = None
     other: Json = None
     chosen: bool = False  # the schema offers both
+    in_list: bool = False  # what was altered is a member of a list
 
 
 def left_out(evidence: Evidence) -> Iterator[Mutant]:
@@ -98,7 +99,7 @@ def altered_arguments(evidence: Evidence, tools: Sequence[ToolSpec], draw: Rando
             forms = [("argument", [*beside, *_list_others(value, pool, evidence.explored())])]
             forms += [("form", _list_alike(value, draw))] if isinstance(value, str) and not beside else []
             for kind, others in forms:
-                several = _is_date(value) if kind == "form" else bool(beside)
+                several = is_date(value) if kind == "form" else bool(beside)
                 tried = 0
                 for other in others:
                     world = evidence.replays.altered(i, with_argument(call, where, other))
@@ -106,7 +107,17 @@ def altered_arguments(evidence: Evidence, tools: Sequence[ToolSpec], draw: Rando
                         continue
                     what = f"the solution with {other!r} for {value!r} in {call.name}"
                     answer = evidence.solution.execution.value
-                    yield Mutant(what, kind, world, answer, i, value, other, other in beside)
+                    yield Mutant(
+                        what,
+                        kind,
+                        world,
+                        answer,
+                        i,
+                        value,
+                        other,
+                        other in beside,
+                        isinstance(where[-1], int) and len(where) > 2,
+                    )
                     made += kind == "argument"
                     tried += 1
                     if not several or tried == _SEVERAL:
@@ -129,7 +140,7 @@ def _read_choices(call: Call, tools: Sequence[ToolSpec]) -> dict[tuple[str | int
 
 def _list_alike(value: str, draw: Random) -> list[str]:
     """Texts of the same length, with the same first and last characters; the first has the same letters."""
-    if _is_date(value):
+    if is_date(value):
         year, month, day = map(int, value.split("-"))
         return [
             f"{year:04}-{month % 12 + 1:02}-{min(day, 28):02}",
@@ -145,7 +156,7 @@ def _list_alike(value: str, draw: Random) -> list[str]:
     return [other for other in found if not is_same_answer(other, value, Tolerance())]
 
 
-def _is_date(value: Json) -> bool:
+def is_date(value: Json) -> bool:
     return isinstance(value, str) and _DATE.fullmatch(value) is not None
 
 

@@ -10,6 +10,7 @@ that name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from random import Random
 
 from selfchal.core.evidence import Evidence, StateExplorer
@@ -52,6 +53,48 @@ def other_writes(
             yield Mutant(
                 f"{tool.name}({told}) alone", "other write", world, evidence.solution.execution.value
             )
+
+
+def exchanged_members(evidence: Evidence, tools: Sequence[ToolSpec]) -> Iterator[Mutant]:
+    """The world at first after one call of a tool that takes lists of names, as for the items of an order,
+    with what the asked record has under every other parameter. A verifier that only knows what must not be is
+    content with any other change of that record."""
+    explorer, nothing = evidence.explored(), evidence.nothing.world
+    asked = {call.name for call in evidence.solution.execution.calls if call.changed}
+    seen = {evidence.solution.world.digest(), nothing.digest()}
+    for tool in tools:
+        properties = tool.parameters.get("properties", {})
+        lists = [name for name, schema in properties.items() if schema.get("type") == "array"]
+        if tool.only_reads or tool.name in asked or not lists:
+            continue
+        for record in sorted(_list_asked(evidence, explorer))[:1]:
+            for given in islice(_fill(list(properties), lists, record, explorer), _ATTEMPTS):
+                world = nothing.fork()
+                if not world.call(tool.name, (), given).ok or world.digest() in seen:
+                    continue
+                told = ", ".join(map(repr, given.values()))
+                answer = evidence.solution.execution.value
+                yield Mutant(f"{tool.name}({told}) alone", "other write", world, answer)
+                break
+
+
+def _list_asked(evidence: Evidence, explorer: StateExplorer) -> set[str]:
+    """The records that the solution's changing calls are about."""
+    ids = (_list_ids(call) for call in evidence.solution.execution.calls if call.changed)
+    return {one for found in ids for one in found if one in explorer.readable}
+
+
+def _fill(
+    names: Sequence[str], lists: Sequence[str], record: str, explorer: StateExplorer
+) -> Iterator[dict[str, Json]]:
+    """Arguments of one member a list: what the record has under the list's name, and beside that another."""
+    own = explorer.read_field(record, lists[0].removesuffix("s"))
+    rest = {name: explorer.read_field(record, name) for name in names[1:] if name not in lists}
+    if own is None or None in rest.values():
+        return
+    for other in sorted(explorer.siblings.get(own, ())):
+        if explorer.alike(other, own):
+            yield {names[0]: record, lists[0]: [own], **{name: [other] for name in lists[1:]}, **rest}
 
 
 def _draw_given(

@@ -46,6 +46,12 @@ _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
     "november", "december",
 )  # fmt: skip
+# As they stand in an answer whose words have lost the s of a plural: "was" and "has" too.
+_SMALL_WORDS = frozenset({
+    "a", "an", "the", "it", "he", "she", "they", "that", "thi", "i", "wa", "are", "were", "am", "be", "have",
+    "ha",
+    "in", "on", "at", "by", "from", "of", "for", "to",
+})  # fmt: skip
 _DATE_FORMS = (
     re.compile(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"),
     re.compile(r"(?P<day>\d{1,2})(?:st|nd|rd|th)?(?: of)? (?P<name>[a-z]{3,9})\.?,? (?P<year>\d{4})"),
@@ -180,7 +186,10 @@ def read_dates(text: str) -> Iterator[date]:
 
 
 def _is_same_text(one: str, other: str) -> bool:
-    if sorted(_split_words(one)) == sorted(_split_words(other)) or _squeeze(one) == _squeeze(other):
+    words = sorted(_split_words(one)), sorted(_split_words(other))
+    if words[0] == words[1] or _squeeze(one) == _squeeze(other):
+        return True
+    if len(words[0]) != len(words[1]) and _drop_small_words(words[0]) == _drop_small_words(words[1]):
         return True
     dates = set(read_dates(other))
     return _is_same_time(one, other) or (bool(dates) and not dates.isdisjoint(read_dates(one)))
@@ -198,6 +207,12 @@ def _split_words(text: str) -> list[str]:
     alone is itself."""
     words = [word.strip(".,;:!?\"'()") for word in _LEADING_ZEROS.sub("", text.casefold()).split()]
     return [word.rstrip("s") or word for word in words if word] or [text.strip()]
+
+
+def _drop_small_words(words: list[str]) -> list[str]:
+    """What an answer says, without the words that only join it to the question: "the tinder box", "it is
+    oak", "at Rome". Small words alone are themselves."""
+    return [word for word in words if word not in _SMALL_WORDS] or words
 
 
 def _is_same_list(

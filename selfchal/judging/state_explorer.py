@@ -115,6 +115,10 @@ class ReadToolExplorer:
 
     def finds(self, record: str, told: Callable[[str], bool]) -> bool:
         """Does some tool give this record for fields of it that are told (an e-mail address, a name)?"""
+        return any(True for _ in self.list_finding(record, told))
+
+    def list_finding(self, record: str, told: Callable[[str], bool]) -> Iterator[str]:
+        """The fields by which tools give this record, where all that a tool needs are told."""
         fields = self._fields.get(record, {})
         for tool in self._list_readers():
             names = _list_required(tool)
@@ -123,8 +127,7 @@ class ReadToolExplorer:
                 continue
             result = self.world.call(tool.name, (), values)
             if result.ok and record in leaves(result.value):
-                return True
-        return False
+                yield from values.values()
 
     def read_field(self, record: str, name: str) -> str | None:
         """The text that reading this record shows under a name."""

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 
 from selfchal.core.world import Json
 from selfchal.judging.floats import take_float
+from selfchal.judging.reading.spoken_days import read_day, says_day_of_month, shift_back
 from selfchal.judging.reading.spoken_numbers import (
     CARDINALS,
     ORDINALS,
@@ -49,6 +50,7 @@ _CLAUSE = re.compile(r"[.,;:!?]+(?:\s|$)|\n")
 _CODE = re.compile(r"\d{4}-\d{2}-\d{2}|\b(?:ending|ends) (?:in|with) \w+", re.IGNORECASE)
 _ROOT = 3  # letters that two forms of a word share: bags, baggages
 _GOVERNED = 3  # words after a cue that it may speak of
+_PASSED_OVER = frozenset({"of", "the", "my", "our", "your", "a", "an", *CARDINALS})  # "the cheaper of my two"
 _STOP = frozenset({
     "a", "i", "the", "and", "for", "you", "your", "are", "was", "were", "with", "from", "that", "this",
     "have",
@@ -156,7 +158,8 @@ class Wording:
                 if word not in CUES or _is_idiom(words[:index], word, after):
                     continue
                 free = not after or _PRONOUNS.intersection(after)
-                found.append(frozenset() if free else frozenset(map(stem, after)))
+                telling = [one for one in words[index + 1 :] if one not in _PASSED_OVER][:_GOVERNED]
+                found.append(frozenset() if free else frozenset(map(stem, (*after, *telling))))
         return found
 
     @property
@@ -179,7 +182,7 @@ class Wording:
             return True
         date = _ISO_DATE.fullmatch(folded)
         if date:
-            return self._says_date(int(date[2]), int(date[3]))
+            return self._says_date(int(date[2]), int(date[3])) or self._leads_to(folded)
         return bool(read_clock(folded) & self._clocks) or self._says_words(folded)
 
     def counts(self, value: float, parameter: str) -> bool:
@@ -214,6 +217,19 @@ class Wording:
         days = rf"0?{day}(?:st|nd|rd|th)?"
         forms = rf"\b(?:{months} (?:the )?{days}|{days} (?:of )?{months}|0?{month}/0?{day})(?!\w)"
         return re.search(forms, self._dated) is not None
+
+    def _leads_to(self, iso_date: str) -> bool:
+        """Is this date said without its month, or counted from another one that is said?"""
+        wanted = read_day(iso_date)
+        return wanted is not None and (
+            says_day_of_month(self.folded, wanted.day)
+            or any(
+                day.isoformat() in self.folded
+                or self._says_date(day.month, day.day)
+                or says_day_of_month(self.folded, day.day)
+                for day in shift_back(wanted, self.folded)
+            )
+        )
 
     def _says_words(self, text: str) -> bool:
         words = tokens(text)

@@ -13,6 +13,7 @@ import string
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from random import Random
+from typing import Any
 
 from selfchal.core.world import Json
 from selfchal.judging.same_answer import Tolerance, is_same_answer, read_number
@@ -20,6 +21,7 @@ from selfchal.judging.same_answer import Tolerance, is_same_answer, read_number
 COUNT = 100  # answers drawn for a task
 _ATTEMPTS = 6  # draws for each one that is wanted: some repeat, some are the right answer said otherwise
 _FACTORS = (10, 100, 1000, 0.1, 0.01, 12, 60, 1 / 12, 1 / 60, 1.609344, 0.453592, -1)
+_BEYOND = (1.3, 1.8)  # times the tolerance; a search finds more distant edges
 _LONGEST_WORD = 11
 _LARGEST = 1e300
 _SENTENCES = ("the answer is {}", "{} it is", "not {}", "{} or {word}", "{word} {}", "{} {word}")
@@ -33,7 +35,12 @@ def draw_wrong_answers(
     ``given``: values that deserve to be tried (constants of the verifier, values met on the way).
     """
     found: dict[str, Json] = {}
-    drawn = chain(_draw_each_form(draw, answer), islice(_draw_forever(draw, answer), _ATTEMPTS * count))
+    drawn = chain(
+        _draw_each_form(draw, answer),
+        _list_edges(answer, tolerance),
+        _balance(draw, answer),
+        islice(_draw_forever(draw, answer), _ATTEMPTS * count),
+    )
     candidates = chain(given, drawn)
     for other in candidates:
         if not is_same_answer(other, answer, tolerance):
@@ -57,6 +64,32 @@ def _draw_each_form(draw: Random, answer: Json) -> Iterator[Json]:
     if isinstance(answer, str) and answer:  # longer and shorter ones of the same letters
         yield from ("".join(draw.choices(answer, k=max(1, len(answer) + by))) for by in (-2, -1, 0, 3, 9))
     yield from _list_hedges(draw, answer)
+
+
+def _list_edges(answer: Json, tolerance: Tolerance) -> Iterator[Json]:
+    """Numbers that are off by a little more than they may be, on both sides."""
+    if isinstance(answer, bool) or not isinstance(answer, int | float) or abs(answer) > _LARGEST:
+        return
+    allowed = max(tolerance.absolute, tolerance.relative * abs(answer))
+    for times in _BEYOND:
+        yield from (answer + times * allowed, answer - times * allowed)
+
+
+def _balance(draw: Random, answer: Json) -> Iterator[Json]:
+    """Members that change and keep their sum: two of them exchanged, or one more by what another is less."""
+    if not isinstance(answer, list | dict) or len(answer) < 2:
+        return
+    places: list[Any] = list(answer) if isinstance(answer, dict) else list(range(len(answer)))
+    for _ in range(2):
+        here, there = draw.sample(places, 2)
+        pairs = [(answer[there], answer[here])] if isinstance(answer, dict) else []
+        if all(isinstance(answer[at], int | float) for at in (here, there)):
+            by = draw.randint(1, 3)
+            pairs += [(answer[here] + by, answer[there] - by)]
+        for one, other in pairs:
+            changed: Any = answer.copy()
+            changed[here], changed[there] = one, other
+            yield changed
 
 
 def _draw_forever(draw: Random, answer: Json) -> Iterator[Json]:

@@ -16,15 +16,16 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def test_the_page_counts_the_verifiers_and_their_kinds() -> None:
     red_team = load_benchmark("red_team")
-    files = {name: red_team.FOLDER / f"{name}.yaml" for name in ("before", "after", "search")}
+    files = {name: red_team.FOLDER / f"{name}.yaml" for name in ("before", "after", "search", "fresh")}
     verifiers = {name: yaml.safe_load(path.read_text())["verifiers"] for name, path in files.items()}
     every = [one for some in verifiers.values() for one in some]
     kinds = {one["kind"] for one in every}
-    before, after, search = map(len, verifiers.values())
+    before, after, search, fresh = map(len, verifiers.values())
     page = " ".join((DOCS / "judging.md").read_text().split())
     assert f"judges {len(every)} dishonest verifiers in {len(kinds)} kinds" in page
     assert f"of which {before} were written before the draws, {after} with the draws in sight" in page
-    assert f"and {search} with the search in sight" in page
+    assert f"{search} with the search in sight" in page
+    assert f"{fresh} with fresh eyes on all of it" in page
 
 
 @pytest.mark.slow

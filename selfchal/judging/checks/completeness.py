@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,9 +27,10 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.judging.checks.derived import is_derived, literals
 from selfchal.judging.checks.hidden_values import hidden_values
-from selfchal.judging.checks.lookups import blurred, strayed
+from selfchal.judging.checks.lookups import blurred
 from selfchal.judging.checks.needs import Need, counts_answer, is_counted, is_told, needs_of
 from selfchal.judging.checks.undetermined import find_undetermined
+from selfchal.judging.checks.visited_pages import Walk, strayed
 from selfchal.judging.reading.attempts import decide_by_attempts
 from selfchal.judging.reading.model_reader import ModelReader
 from selfchal.judging.reading.question import Question, Reader, Reading
@@ -92,7 +94,7 @@ class Completeness:
         is_said = is_told if by_answer else is_counted
         open_needs = [need for need in needs if not is_said(need, wording)]
         if by_answer:
-            missing, questions = self._find_unsaid(task, evidence, open_needs, wording)
+            missing, questions = self._find_unsaid(task, runner, evidence, open_needs, wording)
         else:
             missing, questions = find_undetermined(task, runner, evidence, needs, open_needs, wording)
         diagnostics: dict[str, Json] = {"looked_up": len(open_needs) - len(missing)}
@@ -112,7 +114,12 @@ class Completeness:
         )
 
     def _find_unsaid(
-        self, task: Task, evidence: Evidence, open_needs: Sequence[Need], wording: Wording
+        self,
+        task: Task,
+        runner: TaskRunner,
+        evidence: Evidence,
+        open_needs: Sequence[Need],
+        wording: Wording,
     ) -> tuple[list[str], list[Question]]:
         """Where the answer counts: arguments that neither the instruction nor an earlier result holds. Then
         what the words alone cannot decide."""
@@ -123,11 +130,15 @@ class Completeness:
             if not is_derived(need.value, seen, wording):
                 missing.append(f"{need.value!r} ({need.parameter} of {calls[need.call].name})")
         if self.config.literals:
-            missing += hidden_values(task.solution, wording)
             results = [call.value for call in calls]
+            missing += hidden_values(task.solution, wording, "\n".join(map(str, results)))
             missing += _find_unsaid_numbers(task.solution, results, wording)
         unclear, questions = blurred(calls, evidence.solution.execution.value, wording)
-        return missing or [*strayed(calls, wording), *unclear], questions
+        if missing:
+            return missing, []
+        walk = Walk(calls, runner.environment.tools, partial(runner.environment.open, task.context))
+        unnamed, roles = strayed(walk, wording)
+        return [*unnamed, *unclear], [*questions, *roles]
 
     def _decide(
         self, task: Task, runner: TaskRunner, questions: Sequence[Question]

@@ -1,14 +1,16 @@
 """Is the task dependent on its tools? The outcome of the solution must hang on what the tools answer.
 
 A task whose solution calls no tool, or calls one for show, teaches nothing about the environment. So the
-solution is run once more in a world whose every answer is altered. Where the same answer comes out, and it is
-nothing that a tool had said or that could be worked out of it, no tool was needed for it. Where the final
-state counts, doing nothing must fail already, and state changes through tools alone: nothing is left to ask.
+solution is run again in worlds whose every answer is altered: to another value, to numbers in the opposite
+order, to one value for all, and to another one for each call. Where the same answer comes out of each, and
+it is nothing that a tool had said or that could be worked out of it, no tool was needed for it. Where the
+final state counts, doing nothing must fail already, and state changes through tools alone: nothing is left
+to ask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -59,9 +61,7 @@ class Dependence:
             )
         if _could_be_read(execution.value, [call.value for call in execution.calls]):
             return Finding.passed()  # written down after it was read
-        altered = AlteredAnswers(runner.environment.open(task.context))
-        again = runner.run(Program(task.solution), altered)
-        if again.ok and is_same_answer(again.value, execution.value, read_tolerance(task.instruction)):
+        if all(self._is_unmoved(task, runner, execution.value, change) for change in CHANGES):
             return Finding.failed(
                 "the answer does not depend on what any tool says",
                 "With other answers from every tool the solution still gave the same result. "
@@ -69,12 +69,24 @@ class Dependence:
             )
         return Finding.passed()
 
+    def _is_unmoved(self, task: Task, runner: TaskRunner, answer: Json, change: Change) -> bool:
+        """Does the solution still give this answer when the tools' answers are changed so?"""
+        altered = AlteredAnswers(runner.environment.open(task.context), change)
+        again = runner.run(Program(task.solution), altered)
+        return again.ok and is_same_answer(again.value, answer, read_tolerance(task.instruction))
 
-@dataclass(frozen=True)
+
+Change = Callable[[Json, int], Json]
+
+
+@dataclass
 class AlteredAnswers:
-    """A world's tools with every answer altered in value, never in type."""
+    """A world's tools with every answer altered in value, never in type; ``change`` gets the answer and how
+    many calls were made before."""
 
     world: ToolHost
+    change: Change
+    calls: int = 0
 
     @property
     def tool_names(self) -> Sequence[str]:
@@ -82,7 +94,8 @@ class AlteredAnswers:
 
     def call(self, name: str, args: Sequence[Json], kwargs: Mapping[str, Json]) -> ToolResult:
         result = self.world.call(name, args, kwargs)
-        return ToolResult(alter(result.value), result.ok, result.raises)
+        self.calls += 1
+        return ToolResult(self.change(result.value, self.calls - 1), result.ok, result.raises)
 
 
 def alter(value: Json) -> Json:
@@ -102,6 +115,39 @@ def alter(value: Json) -> Json:
         if isinstance(value, dict)
         else value
     )
+
+
+def turn(value: Json) -> Json:
+    """The value with its numbers in the opposite order: what was the larger of two is the smaller."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return -value
+    if isinstance(value, list | tuple):
+        return [turn(inner) for inner in value]
+    return {key: turn(inner) for key, inner in value.items()} if isinstance(value, dict) else alter(value)
+
+
+def level(value: Json) -> Json:
+    """The same for all values of a type: what differed is equal. A solution may ask for no more than that."""
+    if isinstance(value, list | tuple):
+        return [level(inner) for inner in value]
+    if isinstance(value, dict):
+        return {key: level(inner) for key, inner in value.items()}
+    return value if isinstance(value, bool) or value is None else "q" if isinstance(value, str) else 7
+
+
+def part(value: Json, number: int) -> Json:
+    """Another value for every call: what was equal differs."""
+    for _ in range(1 + number % 3):
+        value = alter(value)
+    return value
+
+
+CHANGES: tuple[Change, ...] = (
+    lambda value, _: alter(value),
+    lambda value, _: turn(value),
+    lambda value, _: level(value),
+    part,
+)
 
 
 def _could_be_read(answer: Json, seen: Sequence[Json]) -> bool:

@@ -17,23 +17,49 @@ from selfchal.judging.wording import Wording
 
 # Of a constant they give another constant, which could have been written as it is.
 _DISGUISES = frozenset(
-    {"len", "ord", "chr", "int", "float", "hash", "sum", "bool", "bytes", "bytearray", "hex", "oct", "bin"}
+    {
+        *(
+            "len",
+            "ord",
+            "chr",
+            "int",
+            "float",
+            "hash",
+            "sum",
+            "bool",
+            "bytes",
+            "bytearray",
+            "hex",
+            "oct",
+            "bin",
+        ),
+        "next",
+    }
 )
 # Of constants alone these make constants too.
 _MAKERS = frozenset({
-    "range", "reversed", "sorted", "map", "filter", "zip", "enumerate", "list", "tuple", "set", "dict", "str",
-    "min", "max", "abs", "round", "pow", "divmod", "any", "all",
+    "range", "reversed", "sorted", "map", "filter", "zip", "enumerate", "iter", "list", "tuple", "set",
+    "dict",
+    "str", "min", "max", "abs", "round", "pow", "divmod", "any", "all",
 })  # fmt: skip
 _DECODERS = frozenset({"base64", "binascii", "codecs", "zlib", "marshal", "pickle"})
-_DECODING = frozenset({"fromhex", "decode", "translate", "from_bytes", "unhexlify", "join"})
+_DECODING = frozenset({
+    "fromhex", "decode", "translate", "from_bytes", "unhexlify", "join", "index", "find", "rindex", "rfind",
+    "count",
+})  # fmt: skip
+_COMPREHENSIONS = ast.ListComp | ast.DictComp | ast.GeneratorExp | ast.SetComp
 _MOST = 20  # pieces that are told of: to find the text of one takes as long as the source is
 
 
-def hidden_values(source: str, wording: Wording) -> list[str]:
-    """Pieces of the solution that hide a value which the instruction does not say."""
+def hidden_values(source: str, wording: Wording, read: str = "") -> list[str]:
+    """Pieces of the solution that hide a value which the instruction does not say; ``read`` is what its
+    tools said."""
     nodes = nodes_of(parse_source(source, "the solution"))
     assigned = _list_assigned(nodes)
-    hiding = islice((node for node in nodes if _is_hiding(node, wording, assigned)), _MOST)
+    cuts = _list_cuts(nodes, assigned, read)
+    hiding = islice(
+        (node for node in nodes if id(node) not in cuts and _is_hiding(node, wording, assigned)), _MOST
+    )
     pieces = (ast.get_source_segment(source, node) for node in hiding)
     return list(dict.fromkeys(piece for piece in pieces if piece))
 
@@ -52,9 +78,32 @@ def _list_assigned(nodes: Sequence[ast.AST]) -> dict[str, ast.expr]:
     }
 
 
+def _list_cuts(nodes: Sequence[ast.AST], assigned: Mapping[str, ast.expr], read: str) -> set[int]:
+    """The lengths of something read at which something is cut, as ``line[len("Price: "):]``: they hide
+    nothing."""
+    slices = [
+        node.slice
+        for node in nodes
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Slice)
+        and not _is_constant([node.value, *_follow_names(node.value, assigned).values()], {*assigned})
+    ]
+    ends = [end for one in slices for end in (one.lower, one.upper) if end is not None]
+    return {
+        id(inner)
+        for end in ends
+        if all(
+            value in read for one in ast.walk(end) if isinstance(value := getattr(one, "value", None), str)
+        )
+        for inner in ast.walk(end)
+    }
+
+
 def _is_hiding(node: ast.AST, wording: Wording, assigned: Mapping[str, ast.expr]) -> bool:
     if isinstance(node, ast.BinOp):
         return _is_truth_value(node.left) or _is_truth_value(node.right)
+    if isinstance(node, ast.Subscript):
+        return _is_picked(node.value, wording, assigned)
     if not isinstance(node, ast.Call):
         return False
     name = _get_name(node)
@@ -71,6 +120,19 @@ def _is_hiding(node: ast.AST, wording: Wording, assigned: Mapping[str, ast.expr]
         bool(constants)
         and _is_constant([node, *followed.values()], {*followed})
         and not all(wording.says(value) for value in constants)
+    )
+
+
+def _is_picked(value: ast.expr, wording: Wording, assigned: Mapping[str, ast.expr]) -> bool:
+    """Is this made of constants alone that nobody said, and not just a list of them?"""
+    followed = _follow_names(value, assigned)
+    parts = [value, *followed.values()]
+    makes = any(isinstance(inner, ast.Call | _COMPREHENSIONS) for part in parts for inner in ast.walk(part))
+    constants = list(_list_constants(parts, wording)) if makes else []
+    return (
+        bool(constants)
+        and _is_constant(parts, {*followed})
+        and not all(wording.says(one) for one in constants)
     )
 
 

@@ -25,8 +25,9 @@ from selfchal.judging.checks.needs import counts_answer
 from selfchal.judging.checks.unchecked_values import first_said, first_unchecked
 from selfchal.judging.checks.unrelated_constants import first_unrelated_constant
 from selfchal.judging.guest.runs import RAISED, RAN_OUT
+from selfchal.judging.half_changes import BALANCE, PART, first_half, half_changes
 from selfchal.judging.mutants import Mutant, altered_answers, altered_arguments, left_out, other_records
-from selfchal.judging.other_writes import other_writes
+from selfchal.judging.other_writes import exchanged_members, other_writes
 from selfchal.judging.runner import changed_rows
 from selfchal.judging.source.checksums import find_checksum
 from selfchal.judging.source.drop_conditions import weakened
@@ -83,6 +84,13 @@ class Strength:
                 return Finding.failed("evaluate is too slow or too large to be searched", **diagnostics)
             mutants = list(altered_answers(evidence, wrong))
         else:
+            writing = _first_writing(runner, evidence)
+            if writing is not None:
+                return Finding.failed(
+                    f"evaluate changes what it should look at: it calls {writing}",
+                    f"evaluate calls {writing}, which changes the world. Let it only read.",
+                    **diagnostics,
+                )
             unrelated = first_unrelated_constant(task, runner, evidence)
             if unrelated is not None:
                 return Finding.failed(
@@ -95,6 +103,8 @@ class Strength:
                 *other_records(evidence, constants, draw),
                 *other_writes(evidence, runner.environment.tools, _list_compared(task, constants), draw),
                 *altered_arguments(evidence, runner.environment.tools, draw),
+                *half_changes(evidence),
+                *exchanged_members(evidence, runner.environment.tools),
             ]
         return self._measure(task, runner, evidence, mutants, diagnostics)
 
@@ -131,12 +141,19 @@ class Strength:
             "untested": untested[:5],
         }
         for mutant in accepted:
-            if mutant.kind not in ("argument", "form"):
+            if mutant.kind not in ("argument", "form", PART, BALANCE):
                 return Finding.failed(
                     f"evaluate accepts {mutant.what}",
                     f"evaluate also returned True for {mutant.what}. Make it stricter.",
                     **diagnostics,
                 )
+        half = first_half([one for one in mutants if one.kind in (PART, BALANCE)], altered, accepted)
+        if half is not None:
+            return Finding.failed(
+                f"evaluate accepts {half.what}",
+                f"evaluate also returned True for {half.what}. Make it check all of them.",
+                **diagnostics,
+            )
         forms = [mutant for mutant in mutants if mutant.kind == "form"]
         unchecked = first_unchecked(task, evidence, altered, forms, accepted)
         asked = [mutant for mutant in mutants if mutant.kind != "other write"]
@@ -181,6 +198,13 @@ def _is_pure(task: Task, runner: TaskRunner) -> bool:
 def _is_acting(trial: Trial, by_answer: bool) -> bool:
     """Did the failure case do something that could be taken for the task?"""
     return trial.changed or (by_answer and trial.execution.value is not None)
+
+
+def _first_writing(runner: TaskRunner, evidence: Evidence) -> str | None:
+    """A tool that writes and that evaluate called after the solution, if there is one."""
+    reading = {tool.name for tool in runner.environment.tools if tool.only_reads}
+    calls = evidence.solution.evaluation.calls if evidence.solution.evaluation else ()
+    return next((call.name for call in calls if call.ok and call.name not in reading), None)
 
 
 def _list_constants(task: Task) -> list[Json]:

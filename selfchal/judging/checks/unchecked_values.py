@@ -8,7 +8,7 @@ only one of many. And where the schema offers a choice and the instruction says 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 
 from selfchal.core.evidence import Evidence
@@ -16,11 +16,12 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json, World
 from selfchal.judging.checks.undetermined import told_apart
 from selfchal.judging.floats import take_float
-from selfchal.judging.mutants import Mutant, placed
+from selfchal.judging.mutants import Mutant, is_date, placed
 from selfchal.judging.source.parse import nodes_of, parse_evaluate
 from selfchal.judging.state_explorer import is_id
 from selfchal.judging.wording import Wording
 
+_SEVERAL = 2
 _MANY = 4  # values of a call that are looked at: then the only one that is not was forgotten
 
 
@@ -52,6 +53,9 @@ def first_unchecked(
         said = (forgotten or mutant.chosen) and _is_said(task, evidence, mutant, wording)
         if said or (forgotten and alone):
             return mutant
+    overlooked = _find_overlooked(altered, passing, [i for i in range(len(altered)) if sets(i)], wording)
+    if overlooked is not None:
+        return overlooked
     noticed = {(mutant.call, repr(mutant.value)) for mutant in altered if id(mutant) not in passing}
     loose = (
         mutant
@@ -61,6 +65,23 @@ def first_unchecked(
         and _is_set(mutant, solution)
     )
     return next((mutant for mutant in loose if _is_said(task, evidence, mutant, wording)), None)
+
+
+def _find_overlooked(
+    altered: Sequence[Mutant], passing: Set[int], setting: Sequence[int], wording: Wording
+) -> Mutant | None:
+    """A text of a call of which evaluate notices none, although the instruction says several word by word:
+    a name and a birthday, a street and a city. A status says nothing of these."""
+    said: dict[int, list[Mutant]] = {}
+    for mutant in (altered[i] for i in setting):
+        value = mutant.value
+        if isinstance(value, str) and not mutant.chosen and (not is_id(value) or is_date(value)):
+            said.setdefault(mutant.call, []).extend([mutant] if value and wording.says(value) else [])
+    for mutants in said.values():
+        values = {mutant.value for mutant in mutants}
+        if len(values) >= _SEVERAL and all(id(mutant) in passing for mutant in mutants):
+            return mutants[0]
+    return None
 
 
 def first_said(task: Task, evidence: Evidence, accepted: Sequence[Mutant]) -> Mutant | None:

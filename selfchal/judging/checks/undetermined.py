@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from selfchal.core.evidence import Evidence, StateExplorer, TaskRunner
 from selfchal.core.task import Task
 from selfchal.core.world import Json, World
 from selfchal.judging.batch import Ending, evaluate_many
-from selfchal.judging.checks.needs import Documents, Need, is_counted
+from selfchal.judging.checks.needs import Documents, Need
 from selfchal.judging.checks.settled import is_settled
-from selfchal.judging.floats import take_float
+from selfchal.judging.checks.worked_out import is_counted_off, is_worked_out
 from selfchal.judging.mutants import with_argument
 from selfchal.judging.reading.question import Question
 from selfchal.judging.wording import Wording, features, stem, tokens
@@ -25,7 +25,6 @@ from selfchal.judging.wording import Wording, features, stem, tokens
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST_ALTERNATIVES = 12
 _MOST_DETAILS = 8  # texts that say to a reader what an id stands for
-_RATE = 20  # numbers from here on that the documents name are rates and prices, so much for each
 
 
 def find_undetermined(
@@ -49,7 +48,8 @@ def find_undetermined(
     open_needs = [
         need
         for need in open_needs
-        if not _is_worked_out(need, needs, explorer, docs, wording)
+        if not is_worked_out(need, needs, explorer, docs, wording)
+        and not is_counted_off(need, needs, explorer, docs, wording)
         and not is_settled(need, needs, explorer, wording)
     ]
     for need in open_needs:
@@ -258,53 +258,22 @@ def _list_named_beside(
 
 def _is_spoken_for(need: Need, needs: Sequence[Need], explorer: StateExplorer, wording: Wording) -> set[str]:
     """Words said no more often than they name other looked-up values of the same call: "credit card" says
-    how to pay for the order, not which order it is, although that order was paid by card too."""
+    how to pay for the order, not which order it is, although that order was paid by card too. And a zip
+    code by which the customer is found is that of the customer, although one of the orders goes there too."""
     others = [
         other for other in needs if other.parameter != need.parameter and other.value in explorer.described
     ]
     beside = {other.value for other in others if other.call == need.call}
     names = Counter(word for other in others if other.value in beside for word in features([other.value]))
-    said = Counter(map(stem, tokens(wording.instruction)))
-    mine = features([need.value])
-    return {word for word in names if said[word] <= names[word] and word not in mine and not word.isdigit()}
-
-
-def _is_worked_out(
-    need: Need, needs: Sequence[Need], explorer: StateExplorer, docs: Documents, wording: Wording
-) -> bool:
-    """A number that follows by one operation: from a told amount and what is read of the things that the call
-    is about, from a rate that the documents name, or from such a number beside it and one of theirs."""
-    if not _is_number(need.value):
-        return False
-    beside = [other for other in needs if other.call == need.call]
-    read = [x for other in beside for x in explorer.shown.get(str(other.value), ()) if _is_number(x)]
-    if _is_one_step(need.value, wording.amounts, read):
-        return True
-    named = [number for number in docs.wording.digits if number >= _RATE]
-    if need.value in named or any(need.value == one * count for one in named for count in range(2, 10)):
-        return True
-    anchors = [
-        take_float(other.value)
-        for other in beside
-        if other is not need
-        and _is_number(other.value)
-        and (is_counted(other, wording) or _is_one_step(other.value, wording.amounts, read))
+    owners = [
+        record
+        for record, shown in explorer.shown.items()
+        if need.value in explorer.readable and need.value in shown and record != need.value
     ]
-    return bool(anchors) and (need.value == 0 or _is_one_step(need.value, docs.wording.digits, anchors))
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_one_step(value: float, told: Iterable[float], read: Iterable[float]) -> bool:
-    wanted = take_float(value)
-    return any(
-        abs(result - wanted) < 1e-6
-        for one in told
-        for other in map(take_float, read)
-        for result in (one + other, other - one, one * other)
-    )
+    finding = Counter(features(text for one in owners for text in explorer.list_finding(one, wording.says)))
+    said = Counter(map(stem, tokens(wording.instruction)))
+    spoken_for = {word for word in names if said[word] <= names[word] and not word.isdigit()}
+    return (spoken_for | {word for word in finding if said[word] <= finding[word]}) - features([need.value])
 
 
 def _list_alternatives(

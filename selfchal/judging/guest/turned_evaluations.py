@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from selfchal.judging.guest.evaluations import evaluations
-from selfchal.judging.guest.turned_sets import TURNED_NAMES, TURNS, Order
+from selfchal.judging.guest.turned_sets import MOST_TURNS, TURNED_NAMES, Order
 
 
 def turned_evaluations(
@@ -24,4 +24,4 @@ def turned_evaluations(
 
 
 def _turn_sets(index: int) -> None:
-    Order.turn = index % TURNS
+    Order.turn = index % MOST_TURNS

@@ -1,7 +1,8 @@
 """Sets that iterate in an order of the judge's choice, for code whose outcome must not depend on the order.
 
 The members are sorted by their repr, and then taken as they are, backwards, or rotated by one (the turns 0, 1
-and 2). Whatever the usual order is, each position of it holds another member in one of the three.
+and 2). Whatever the usual order is, each position of it holds another member in one of the three. Later turns
+rotate further, so that every member comes first in one of them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 TURNS = 3
+MOST_TURNS = 26  # where there is time for more: of sets of 25 members each comes first
 
 
 class Order:
@@ -22,8 +24,9 @@ def _order_members(members: Iterator[Any]) -> Iterator[Any]:
     found = sorted(members, key=repr)
     if Order.turn == 1:
         found.reverse()
-    elif Order.turn == 2:
-        found = found[1:] + found[:1]
+    elif Order.turn > 1 and found:
+        first = (Order.turn - 1) % len(found)
+        found = found[first:] + found[:first]
     return iter(found)
 
 

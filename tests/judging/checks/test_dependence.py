@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from selfchal.core.judge import Stage, Verdict
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
 from selfchal.judging import Judge
-from selfchal.judging.checks.dependence import alter
+from selfchal.judging.checks.dependence import CHANGES, alter
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.testing.in_process import InProcessSandbox
 from tests.support.shop import COUNT, ShopEnvironment
@@ -48,6 +49,29 @@ def test_an_answer_that_stands_in_the_instruction_falls() -> None:
         failures=("result = 'a'", "result = 'b'", "result = 'c'"),
     )
     assert judged(task).reason == "the instruction gives the answer away: 'a-2000'"
+
+
+@pytest.mark.parametrize(
+    ("solution", "depends"),
+    [
+        ("result = 'less' if count('ann') < count('bob') else 'more'", True),
+        ("result = 'same' if code('ann') == code('bob') else 'other'", True),
+        ("result = 'same' if code('ann') == code('eve') else 'other'", True),
+        ("code('ann')\nresult = 'less'", False),
+    ],
+)
+def test_a_comparison_of_what_tools_say_depends_on_them(solution: str, depends: bool) -> None:
+    counts, codes = {"ann": 1, "bob": 4}, {"ann": "x1", "bob": "y2", "eve": "x1"}
+    found = set()
+    for change in (lambda value, _: value, *CHANGES):
+        numbers = itertools.count()
+        names = {
+            "count": lambda name, c=change, n=numbers: c(counts[name], next(n)),
+            "code": lambda name, c=change, n=numbers: c(codes[name], next(n)),
+        }
+        exec(solution, names)
+        found.add(str(names["result"]))
+    assert (len(found) > 1) is depends
 
 
 @pytest.mark.parametrize("value", [True, 3, 2.5, "x", [], [1], {}, {"a": "b"}, [{"a": [1]}]])

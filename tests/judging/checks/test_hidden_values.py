@@ -24,6 +24,10 @@ SAID = Wording("Count the letters of 'planet' and add 17.")
         "result = reverse(''.join(chr(c) for c in (104, 105)))",
         "codes = [104, 105]\nresult = reverse(''.join(map(chr, codes)))",
         "result = reverse(''.join(['he', 'llo']))",
+        "n = [i for i, c in enumerate('abcdef') if c == 'e'][0]\nresult = string_length('planet') * n",
+        "result = string_length('planet') * 'abcdef'.index('e')",
+        "result = string_length('planet') * next(i for i in range(9) if i * i == 25)",
+        "page = click('/x')\nresult = string_length(page[: len('abcdef')])",  # no text of the page
     ],
 )
 def test_a_value_in_disguise_is_seen(source: str) -> None:
@@ -47,6 +51,12 @@ def test_a_value_in_disguise_is_seen(source: str) -> None:
 )
 def test_what_is_said_or_comes_from_a_tool_is_not_hidden(source: str) -> None:
     assert hidden_values(source, SAID) == []
+
+
+def test_the_length_of_something_read_may_cut_what_was_read() -> None:
+    source = "line = click('/x')\nresult = line[len('Price: '):]"
+    assert hidden_values(source, SAID, "Stall\nPrice: 4 crowns") == []
+    assert hidden_values(source, SAID, "Stall") == ["len('Price: ')"]
 
 
 def test_only_so_many_pieces_are_told_of() -> None:

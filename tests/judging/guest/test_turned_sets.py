@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from selfchal.judging.guest.turned_sets import TURNED_NAMES, Order, TurnedFrozenSet, TurnedSet, turn_result
+from selfchal.judging.guest.turned_sets import (
+    MOST_TURNS,
+    TURNED_NAMES,
+    Order,
+    TurnedFrozenSet,
+    TurnedSet,
+    turn_result,
+)
 
 KINDS: list[type[Any]] = [TurnedSet, TurnedFrozenSet]
 
@@ -51,6 +58,11 @@ def test_what_operators_and_methods_give_is_turned_too() -> None:
     assert type(TurnedSet("ab").difference("a")) is TurnedSet
     assert type(TurnedFrozenSet("ab").copy()) is TurnedFrozenSet
     assert turn_result(3) == 3
+
+
+def test_each_member_comes_first_in_one_of_the_later_turns() -> None:
+    members = "abcdefghij"
+    assert {in_turn(TurnedSet(members), turn)[0] for turn in range(MOST_TURNS)} == set(members)
 
 
 @pytest.mark.parametrize(("turn", "first"), [(0, "a"), (1, "c"), (2, "b")])
