@@ -17,13 +17,13 @@ from selfchal.core.errors import ManifestError, StoreError
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.pipeline import context, openings
+from selfchal.pipeline.collecting import Rewrite
 from selfchal.pipeline.distributed import follow, is_follower
 from selfchal.pipeline.failed_start import removing_failed_start
 from selfchal.pipeline.manifest import Manifest, apply_overrides, read_manifest, validate
 from selfchal.pipeline.missing import describe_missing, is_manifest
 from selfchal.pipeline.startable import check_plugins_startable
 from selfchal.pipeline.store import DATABASE, MANIFEST, Store, is_run
-from selfchal.pipeline.training import Rewrite
 from selfchal.pipeline.watch import Watchers
 from selfchal.plugins import load_plugins
 from selfchal.plugins.plugin_files import use_plugin_files

@@ -29,6 +29,11 @@ def find_device_obstacle(config: TransformersConfig | VllmConfig) -> str:
     return ""
 
 
+def may_use_gpu(config: TransformersConfig | VllmConfig) -> bool:
+    """Will the weights be on a GPU, as far as can be told without torch?"""
+    return config.device != "cpu" and not _find_missing_gpu()
+
+
 def _find_missing_gpu() -> str:
     """Why torch will find no GPU here; empty where it may."""
     try:

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 MOST_DEATHS = 3  # of a server in a row, without an answer between; then it is given up
 MOST_TRIES = 5  # servers that one request is sent to
 SLACK = 8  # requests under way beyond twice those of the idlest server: more, and conversations move there
+PAUSE = 0.05  # seconds from one look to the next, for a server that may be sent its weights
 NO_WEIGHTS = -1  # the version of weights that nobody knows
 
 
@@ -40,7 +41,13 @@ class Origin(Protocol):
 
 
 class Weights(Protocol):
-    """How servers get the weights that are trained here. Both raise ModelError."""
+    """How servers get the weights that are trained here. Both raise ModelError.
+
+    ``kept``: what was published can be sent as it was, whatever becomes of the weights here.
+    """
+
+    @property
+    def kept(self) -> bool: ...
 
     def publish(self) -> None:
         """Make the weights as they are now ready to be sent. Called before ``send``, once a version."""
@@ -91,6 +98,7 @@ class Fleet:
     _busy_since: float = 0.0
     _published: int = NO_WEIGHTS
     _closing: bool = False
+    _updating: bool = False  # the weights here are changing
     _openers: list[threading.Thread] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)  # guards all of the members
     _arranging: threading.Lock = field(default_factory=threading.Lock)  # weights and sleep: one at a time
@@ -124,10 +132,22 @@ class Fleet:
             return
         with self._arranging:
             unready = self._list_unready()
+            if self._updating and not (self._published == self.version and self.weights.kept):
+                unready = [member for member in unready if member.version == self.version]
             if any(member.version != self.version for member in unready) and self._published != self.version:
                 self.weights.publish()
                 self._published = self.version
             self._each(unready, self._make_ready)
+
+    def begin_update(self) -> None:
+        """Before the weights change here: the servers have them as they are, and sample on. One that is
+        opened again meanwhile, and cannot be sent these any more, waits for the end. Raises ModelError."""
+        self.prepare()
+        with self._arranging:
+            self._updating = True
+
+    def end_update(self) -> None:
+        self._updating = False
 
     def _list_unready(self) -> list[Member]:
         with self._changed:
@@ -142,6 +162,8 @@ class Fleet:
 
     def _make_ready(self, member: Member) -> None:
         version = self.version
+        if member.version not in (NO_WEIGHTS, version):
+            self._drain(member)
         if member.asleep:
             member.opened.wake("weights")
         if member.version != version:
@@ -151,6 +173,14 @@ class Fleet:
         with self._changed:
             member.version, member.asleep, member.state = version, False, State.SERVING
             self._changed.notify_all()
+
+    def _drain(self, member: Member) -> None:
+        """Wait for its requests under way, so that no turn is sampled with the weights of two versions. None
+        is added: it no longer has the weights that are asked for."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not member.load or member.state is not State.SERVING or self._closing
+            )
 
     def sleep(self, level: int, *, keeps_weights: bool) -> None:
         """Every server gives its memory up; one that is being opened is waited for, and then does too."""
@@ -213,6 +243,8 @@ class Fleet:
                     raise ModelError(self._explain_loss())
                 self._changed.wait_for(self._may_serve, 1.0)
             self.prepare()
+            if self._updating:  # what is up may have to wait for the end of the update
+                time.sleep(PAUSE)
 
     def _may_serve(self) -> bool:
         return self._closing or any(member.state in (State.UP, State.SERVING) for member in self.members)
@@ -222,6 +254,7 @@ class Fleet:
         with self._changed:
             self._count(member, -1)
             member.deaths = 0 if answered else member.deaths
+            self._changed.notify_all()
 
     def _count(self, member: Member, more: int) -> None:
         member.load += more

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ class LoadedVllm:
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.config.concurrency * self.config.server_count, "turn")
+        self._saving = threading.Lock()
 
     @property
     def samplers(self) -> Fleet:
@@ -101,7 +103,7 @@ class LoadedVllm:
             return
         if not self.config.sleep:
             # Servers may sample on meanwhile: with whole weights, and not with half of an update.
-            self.fleet.prepare()
+            self.fleet.begin_update()
             return
         # All weights change with an update, so those that vLLM has need not be kept. Under LoRA what it has
         # stays what it is, and would have to be read from the disk each time.
@@ -113,6 +115,13 @@ class LoadedVllm:
         self.updating = False
         if self.config.sleep:
             free_cached_memory(self.network)
+        elif self.fleet is not None:
+            self.fleet.end_update()
+
+    def push_weights(self) -> int:
+        """Every server that answers has the weights as they are now; their version."""
+        self.samplers.prepare()
+        return self.samplers.version
 
     def on_weights_updated(self) -> None:
         if self.fleet is not None and self.network is not None:
@@ -121,7 +130,8 @@ class LoadedVllm:
     def save(self, directory: Path) -> None:
         if self.source is None:
             raise ModelError("model.train is false, so there is nothing here to save. Remove that line.")
-        self.source.save(self.network, self.tokenizer, directory)
+        with self._saving:  # for a checkpoint and for the servers at the same time
+            self.source.save(self.network, self.tokenizer, directory)
 
     def load(self, directory: Path) -> None:
         if self.network is None:

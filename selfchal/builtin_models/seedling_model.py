@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from selfchal.builtin_models.config import TransformersConfig
 from selfchal.builtin_models.packages import TRAIN
-from selfchal.builtin_models.transformers_model import TransformersModel
+from selfchal.builtin_models.transformers_model import TransformersModel, find_staleness_obstacle
 from selfchal.core.model import Capability
 from selfchal.core.requirement import Requirement
 
@@ -48,6 +48,10 @@ class SeedlingModel(TransformersModel):
     @classmethod
     def find_obstacle(cls, config: BaseModel) -> str:
         return ""  # its weights come in the package
+
+    @classmethod
+    def find_staleness_obstacle(cls, config: Any) -> str:
+        return find_staleness_obstacle(on_gpu=False)
 
     @classmethod
     def plan_memory(cls, config: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel
 
 from selfchal.builtin_models.config import VllmConfig
-from selfchal.builtin_models.devices import find_device_obstacle
+from selfchal.builtin_models.devices import find_device_obstacle, may_use_gpu
 from selfchal.builtin_models.memory_plan import plan_weights
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
 from selfchal.builtin_models.weight_sources import find_source_obstacle
@@ -35,6 +35,14 @@ class VllmModel:
     @classmethod
     def find_obstacle(cls, config: VllmConfig) -> str:
         return _find_shared_gpu(config) or find_device_obstacle(config) or find_source_obstacle(config.path)
+
+    @classmethod
+    def find_staleness_obstacle(cls, config: VllmConfig) -> str:
+        if config.sleep:
+            return "sleep: true has the servers asleep during updates; give them GPUs of their own without it"
+        if not config.servers and not config.gpus and may_use_gpu(config):
+            return "starts its servers on the GPU that trains; name other GPUs (gpus), or running servers"
+        return ""
 
     @classmethod
     def plan_memory(cls, config: VllmConfig) -> ModelPlan | None:
@@ -113,6 +121,13 @@ class VllmModel:
         from selfchal.builtin_models.starting_vllm import StartingVllm
 
         return StartingVllm(self._loaded)
+
+    def open_sampler(self) -> Self:
+        """The servers sample on during updates; they take new weights between two turns, also on the way."""
+        return self
+
+    def take_weights(self) -> int:
+        return self._loaded.push_weights()
 
     def measure_sampling(self) -> dict[str, float]:
         return self._loaded.measure_sampling()

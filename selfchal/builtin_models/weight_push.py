@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from selfchal.builtin_models.endpoint import UnansweredError
 from selfchal.builtin_models.vllm_server import Server
@@ -21,6 +21,8 @@ NCCL_OPTION = {"weight_transfer_config": {"backend": "nccl"}}  # what a server i
 
 class NoWeights:
     """Nothing is trained here: every server has what it was started with."""
+
+    kept = True
 
     def publish(self) -> None:
         """There is nothing to send."""
@@ -36,6 +38,7 @@ class ThroughDirectory:
     save: Callable[[Path], None]
     directory: Path
     adapted: bool
+    kept: ClassVar[bool] = True
 
     def publish(self) -> None:
         self.save(self.directory)
@@ -56,6 +59,7 @@ class OverNccl:
 
     network: Any
     workers: int
+    kept: ClassVar[bool] = False
     _engines: dict[Server, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

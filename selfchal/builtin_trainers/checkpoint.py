@@ -48,13 +48,14 @@ class TrainState:
     step: int = 0
     zero_signal: int = 0  # updates without signal in a row
     learnt: int = 0  # updates with signal in all
+    validation_seed: int | None = None  # of the next validation, where it is drawn ahead
 
 
 def validate(training: Training, state: TrainState, samples: int) -> dict[str, float]:
     """Roll out the validation tasks and let the present weights compete for the best."""
     if not (samples and training.validation):
         return {}
-    seed = state.sampler.next_seed()
+    seed = state.validation_seed or state.sampler.next_seed()
     reward = mean(
         [e.reward or 0.0 for e in judged(training.collect(training.validation, samples, seed=seed))]
     )
@@ -96,6 +97,10 @@ class SavedOptimizer(Stateful, Protocol):
         ...
 
 
+class Settle(Protocol):
+    def __call__(self, *, last: bool) -> None: ...
+
+
 class Ending(Protocol):
     """The options of a trainer that concern the end of an update; see ``GrpoConfig``."""
 
@@ -112,8 +117,11 @@ def end_of_step(
     metrics: dict[str, float],
     optimizer: SavedOptimizer,
     *parts: nn.Module,
+    settle: Settle | None = None,
 ) -> bool:
     """The end of an update: report it; where a checkpoint is due, validate and save. Was it the last one?
+
+    ``settle`` is called before a checkpoint, where something else is under way.
 
     Raises TrainingError when training ends without a single update that had a signal; a policy that
     learnt until nothing was left to learn from stops early instead, with a note. So does a run whose budget
@@ -128,6 +136,8 @@ def end_of_step(
     if gave_up:
         progress.note(f"training ends at update {step} of {options.steps}: {explain_zero_signal(metrics)}")
     due = last or step % options.checkpoint_every == 0
+    if due and settle is not None:
+        settle(last=last)
     checked = validate(training, state, options.validation_samples) if due else {}
     progress.log(step, {**metrics, **checked})
     if due:

@@ -13,12 +13,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from selfchal.builtin_trainers.ahead import Batches, open_batches
 from selfchal.builtin_trainers.batch import MicroBatch, agent_tokens, micro_batches
 from selfchal.builtin_trainers.checkpoint import (
     Best,
@@ -40,7 +41,7 @@ from selfchal.builtin_trainers.optim import (
 )
 from selfchal.builtin_trainers.options import OnPolicyOptions
 from selfchal.builtin_trainers.parallel import Team
-from selfchal.builtin_trainers.rollouts import TaskSampler, collect_groups, rollout_metrics, sampler_for
+from selfchal.builtin_trainers.rollouts import TaskSampler, rollout_metrics, sampler_for
 from selfchal.builtin_trainers.sharding import find_device
 from selfchal.builtin_trainers.speed import measure_step
 from selfchal.core.episode import Episode, Group
@@ -55,6 +56,7 @@ class PolicyBatch:
     episodes: list[Episode]
     advantages: Tensor | None = None  # [B] what each is worth; None where tokens have advantages of their own
     learns: Tensor | None = None  # [B] False: there for KL and entropy alone; None: all have a signal
+    stale: bool = False  # older weights may have sampled them; the loop says so
 
     def split(self, parts: int, seed: int) -> list[PolicyBatch]:
         """The episodes dealt at random into so many parts of nearly equal size, or fewer with one each."""
@@ -70,6 +72,7 @@ class PolicyBatch:
             [self.episodes[row] for row in rows],
             None if advantages is None else advantages[rows],
             None if learns is None else learns[rows],
+            self.stale,
         )
 
 
@@ -216,9 +219,11 @@ def train(algorithm: Algorithm[P], training: Training) -> None:
         if checkpoint is None:
             validate_start(training, state, options.validation_samples)
         over = state.step >= options.steps or state.zero_signal >= options.patience
-        while not over:
-            metrics = _make_step(algorithm, training, state, learn)
-            over = end_of_step(training, state, options, metrics, optimizer, *extra)
+        with open_batches(training, options, algorithm.resample, state) as batches:
+            while not over:
+                metrics = _make_step(algorithm, training, state, batches, learn)
+                settle = batches.settle
+                over = end_of_step(training, state, options, metrics, optimizer, *extra, settle=settle)
     restore_best(training, state)
 
 
@@ -226,29 +231,28 @@ def _make_step(
     algorithm: Algorithm[P],
     training: Training,
     state: TrainState,
+    batches: Batches,
     learn: Callable[[PolicyBatch, int], dict[str, float]],
 ) -> dict[str, float]:
-    """Roll out, and update where there is something to learn from; the metrics of both."""
-    options = algorithm.options
+    """Take a batch, and update where there is something to learn from; the metrics of both."""
     state.step += 1
+    groups, taking = batches.take(state)
     began = time.perf_counter()
-    groups = collect_groups(
-        training, state.sampler, options.tasks_per_step, options.group_size, algorithm.resample
-    )
-    rolled_out = time.perf_counter()
     metrics = rollout_metrics(groups)
     batch = algorithm.choose(groups)
     if batch is not None:
+        batch = replace(batch, stale=training.ahead is not None)
         state.zero_signal, state.learnt = 0, state.learnt + 1
-        with updating(training.model):
-            metrics |= learn(batch, state.step)
-        training.model.on_weights_updated()
+        with batches.updating():
+            with updating(training.model):
+                metrics |= learn(batch, state.step)
+            training.model.on_weights_updated()
     else:
         state.zero_signal += 1
-    metrics["seconds_rollout"] = rolled_out - began
-    metrics["seconds_update"] = time.perf_counter() - rolled_out
+    metrics |= taking
+    metrics["seconds_update"] = time.perf_counter() - began
     learnt = None if batch is None else batch.episodes
-    return metrics | measure_step(training.model.network, groups, learnt, metrics, options.epochs)
+    return metrics | measure_step(training.model.network, groups, learnt, metrics, algorithm.options.epochs)
 
 
 def update(

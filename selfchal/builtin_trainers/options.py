@@ -170,6 +170,13 @@ def find_loss_obstacle(options: ClippedOptions) -> str:
     )
 
 
+def find_staleness_obstacle(options: ClippedOptions) -> str:
+    """Why what older weights sampled cannot be learnt from with these options; empty where it can."""
+    if options.importance_cap is None:
+        return "importance_cap: null leaves uncorrected what older weights sampled; give it a number, as 2.0"
+    return ""
+
+
 class OfflineOptions(OptimizerOptions, CheckpointOptions):
     """Every training task is rolled out once; then updates on examples made of the episodes."""
 

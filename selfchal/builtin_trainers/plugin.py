@@ -16,7 +16,12 @@ from selfchal.builtin_trainers.memory_plan import (
     plan_trl_grpo,
     plan_trl_offline,
 )
-from selfchal.builtin_trainers.options import OfflineOptions, RolloutOptions, find_loss_obstacle
+from selfchal.builtin_trainers.options import (
+    OfflineOptions,
+    RolloutOptions,
+    find_loss_obstacle,
+    find_staleness_obstacle,
+)
 from selfchal.builtin_trainers.policy_loss.seams import ADVANTAGE, find_seam_obstacle
 from selfchal.builtin_trainers.ppo.config import PpoConfig
 from selfchal.builtin_trainers.rft.config import RftConfig
@@ -77,6 +82,10 @@ class Grpo(_Configured[GrpoConfig]):
         return plan_on_policy(config)
 
     @classmethod
+    def find_staleness_obstacle(cls, config: GrpoConfig) -> str:
+        return find_staleness_obstacle(config)
+
+    @classmethod
     def find_obstacle(cls, config: GrpoConfig) -> str:
         return find_seam_obstacle((ADVANTAGE, config.advantage)) or find_loss_obstacle(config)
 
@@ -102,6 +111,10 @@ class Ppo(_Configured[PpoConfig]):
     @classmethod
     def plan_memory(cls, config: PpoConfig) -> TrainerPlan:
         return plan_on_policy(config, critic=config.critic == "network")
+
+    @classmethod
+    def find_staleness_obstacle(cls, config: PpoConfig) -> str:
+        return find_staleness_obstacle(config)
 
     @classmethod
     def find_obstacle(cls, config: PpoConfig) -> str:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
+from selfchal.core.ahead import Ahead
 from selfchal.core.episode import Group
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
@@ -64,6 +65,8 @@ class Training:
 
     ``off_policy``: ``collect`` rolls another model out (distillation), so the episodes' ids and
     log-probabilities are not this model's, and validation would measure the other one.
+    ``ahead``: collects while the network is updated. Only trainers whose class has a class method
+    ``find_staleness_obstacle(config)`` get one, and then take what they train on from it.
     """
 
     model: TrainableModel
@@ -73,6 +76,7 @@ class Training:
     progress: Progress
     seed: int
     off_policy: bool = False
+    ahead: Ahead | None = None
 
 
 class Trainer(Protocol):

@@ -13,6 +13,7 @@ from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.pipeline.challenge import challenge, check_challenger, make_exam
 from selfchal.pipeline.challenger_training import train_challenger
+from selfchal.pipeline.collecting import Rewrite
 from selfchal.pipeline.context import RunContext, open_context
 from selfchal.pipeline.curve import measure_curve
 from selfchal.pipeline.distributed import END, signal_workers
@@ -24,7 +25,7 @@ from selfchal.pipeline.selection import select
 from selfchal.pipeline.sources import judge_source
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import list_test_sets, note_test_tasks
-from selfchal.pipeline.training import Rewrite, train
+from selfchal.pipeline.training import train
 from selfchal.pipeline.watch import Watchers
 
 SCORES = (Mode.SAMPLED, Mode.GREEDY)

@@ -13,6 +13,7 @@ from selfchal.core.sandbox import Program
 from selfchal.core.task import Task
 from selfchal.core.trainer import Trainer
 from selfchal.pipeline.challenge import challenge
+from selfchal.pipeline.collecting import Collector
 from selfchal.pipeline.context import GREEDY, RunContext, open_context
 from selfchal.pipeline.costs import Usage, compute_money, measure_usage
 from selfchal.pipeline.environments import limits_of
@@ -23,7 +24,6 @@ from selfchal.pipeline.outcomes import count_outcomes
 from selfchal.pipeline.sources import judge_source, source_tasks
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import held_out
-from selfchal.pipeline.training import Collector
 from selfchal.pipeline.watch import Watchers
 from selfchal.rollout.rollout import Rollout
 

@@ -55,6 +55,13 @@ def find_known_environments(plugin: type[Any], config: Any) -> frozenset[str] | 
     return None if knows is None else frozenset(knows(config))
 
 
+def find_staleness_obstacle(plugin: type[Any], config: Any) -> str | None:
+    """Why a model cannot be sampled from while it is updated, or a trainer cannot learn from what was sampled
+    so; empty where it can, None where its class says nothing of it."""
+    find = getattr(plugin, "find_staleness_obstacle", None)  # a model or a trainer need not have it
+    return None if find is None else str(find(config))
+
+
 def find_asks_model(plugin: type[Any], config: Any) -> bool | None:
     """Does an environment let a model play its users, does a synthesizer leave the rating of episodes to a
     model, does a check ask one? None where the class says nothing of it."""

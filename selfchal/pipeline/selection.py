@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from selfchal.core.seeds import seed_of
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
+from selfchal.pipeline.collecting import Collector
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.sources import source_tasks
-from selfchal.pipeline.training import Collector
 
 BAND, ALL = (0.1, 0.9), (0.0, 1.0)
 TRAIN, VALIDATION, TOO_EASY, TOO_HARD = "train", "validation", "too easy", "too hard"

@@ -9,24 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfchal.core.engine import TaskOrder
-from selfchal.core.episode import Episode, Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
 from selfchal.core.trainer import Collect, Trainer, Training
 from selfchal.core.updating import MeasuresSampling
+from selfchal.pipeline.ahead import open_ahead
 from selfchal.pipeline.budget import find_exhausted
+from selfchal.pipeline.collecting import Collector, Rewrite
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
 from selfchal.pipeline.trainer_state import find_unloadable
-from selfchal.rollout.rollout import Rollout
 from selfchal.write_whole import write_whole
 
 KEPT_CHECKPOINTS = 2
 POINTS = "point_*[0-9]"  # weights that the curve is measured with; those that a kill cut short end otherwise
 STATE, FILES = "state.pt", "optimizer"  # the second where several processes wrote their parts
-Rewrite = Callable[[Sequence[Episode]], None]  # changes rewards in place; for controls
 
 
 def train(
@@ -72,6 +70,7 @@ def run_trainer(
                 progress=recorder,
                 seed=seed,
                 off_policy=context.teacher is not None and isinstance(collect, Collector),
+                ahead=open_ahead(collect) if isinstance(collect, Collector) else None,
             )
         )
     if Capability.GRADIENTS in trainer.needs:
@@ -80,35 +79,6 @@ def run_trainer(
 
 def checkpoints_of(context: RunContext, name: str) -> Path:
     return context.store.directory / "checkpoints" / name
-
-
-@dataclass(frozen=True)
-class Collector:
-    """Rolls tasks out with the present weights (or the teacher's) and stores the groups."""
-
-    context: RunContext
-    round: int
-    rewrite: Rewrite | None = None
-
-    def __call__(self, tasks: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
-        context, key = self.context, f"{self.round}/{seed:010d}"
-        if not context.store.has("train", key):
-            rollout = context.manifest.settings.rollout
-            sampling = context.sampling(rollout.temperature, context.seed("collect", self.round, seed))
-            how = Rollout(context.teacher or context.model, sampling, rollout.batch, rollout.lockstep)
-            orders = [TaskOrder(task.environment, task, n) for task in tasks for n in range(samples)]
-            episodes = [one.episode for one in context.play(orders, how)]
-            if self.rewrite:
-                self.rewrite(episodes)
-            context.store.put_episodes("train", key, episodes)
-            context.watch.episodes_finished("train", episodes)
-        stored = list(context.store.episodes("train", key))
-        if [episode.task for episode in stored] != [task.id for task in tasks for _ in range(samples)]:
-            raise TrainingError(
-                f"collect was called again with seed {seed}, for other tasks or another number of samples; "
-                "give each call of one training a seed of its own"
-            )
-        return [Group(tasks[i].id, tuple(stored[i * samples : (i + 1) * samples])) for i in range(len(tasks))]
 
 
 def read_metrics(step: int, metrics: Metrics) -> dict[str, float]:

@@ -8,6 +8,7 @@ that a slow tool or user never idles the model. What scenes ask other models is 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -23,16 +24,22 @@ from selfchal.core.scene import Scene
 from selfchal.rollout.chats import Acting, Questions, count_workers
 
 
+class RolloutStoppedError(Exception):
+    """A rollout was given up by the one who asked for it."""
+
+
 @dataclass(frozen=True)
 class Rollout:
     """How to roll out: ``batch`` scenes at a time; ``opening`` is text forced at the start of each
-    episode's first turn (for the elicitation baselines), never counted as the agent's own."""
+    episode's first turn (for the elicitation baselines), never counted as the agent's own. Once ``stop`` is
+    set, ``play`` raises RolloutStoppedError at the next turn."""
 
     model: Model
     sampling: Sampling
     batch: int = 128
     lockstep: bool = True
     opening: str = ""
+    stop: threading.Event | None = None
 
     def roll(
         self,
@@ -69,6 +76,8 @@ class Rollout:
             if not self.lockstep:
                 pool.submit(questions.serve)
             while waiting or speaking or acting:
+                if self.stop is not None and self.stop.is_set():
+                    raise RolloutStoppedError
                 room = min(len(waiting), self.batch - speaking - len(acting))
                 begun = [(key, lives[key].begin) for key in (waiting.popleft() for _ in range(room))]
                 due = [questions.submit(pool, key, begin) for key, begin in begun]

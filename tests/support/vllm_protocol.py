@@ -5,7 +5,8 @@ server is started and runs this file instead. What samples is said by environmen
 
 - SELFCHAL_PROTOCOL_SAMPLER=network: the transformers model at ``--model``, whose weights it really loads;
 - =clock (the default): no model. Each token takes SELFCHAL_PROTOCOL_STEP seconds, rows are scarce
-  (SELFCHAL_PROTOCOL_ROWS), lengths are log-normal, and the ids follow from seed, prompt and weights alone.
+  (SELFCHAL_PROTOCOL_ROWS), lengths are log-normal, or all SELFCHAL_PROTOCOL_LENGTH, and the ids follow from
+  seed, prompt and weights alone.
 
 SELFCHAL_PROTOCOL_RECORD names a file to which each request is appended as a JSON line.
 """
@@ -53,6 +54,7 @@ class ClockSampler:
     rows: int
     step: float
     context: int = 8192
+    length: int | None = None  # of every turn
     weights: str = "first"
     generated: float = 0.0
     tokens: int = 0
@@ -65,7 +67,7 @@ class ClockSampler:
     def speak(self, body: Json) -> tuple[list[int], list[float], bool]:
         told = f"{self.weights}/{body['model']}/{body['seed']}/{body['prompt']}"
         draw = random.Random(hashlib.sha256(told.encode()).digest())
-        wanted = round(draw.lognormvariate(math.log(MEAN) - SPREAD**2 / 2, SPREAD))
+        wanted = self.length or round(draw.lognormvariate(math.log(MEAN) - SPREAD**2 / 2, SPREAD))
         length = max(2, min(wanted, MOST, body["max_tokens"]))
         with self._free:
             time.sleep(length * self.step)
@@ -275,7 +277,9 @@ def main(arguments: Sequence[str]) -> None:
         sampler = NetworkSampler(options.model, adapted=options.enable_lora)
     else:
         sampler = ClockSampler(
-            int(env.get("SELFCHAL_PROTOCOL_ROWS", "64")), float(env.get("SELFCHAL_PROTOCOL_STEP", "0"))
+            int(env.get("SELFCHAL_PROTOCOL_ROWS", "64")),
+            float(env.get("SELFCHAL_PROTOCOL_STEP", "0")),
+            length=int(env["SELFCHAL_PROTOCOL_LENGTH"]) if "SELFCHAL_PROTOCOL_LENGTH" in env else None,
         )
     record = env.get("SELFCHAL_PROTOCOL_RECORD")
     server = Server(sampler, options.port, Path(record) if record else None)

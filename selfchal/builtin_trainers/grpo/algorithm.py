@@ -36,6 +36,7 @@ class PreparedBatch:
     old_logprobs: Tensor | None  # [N] the trainer's before the first step; None: of this very pass
     ref_logprobs: Tensor | None  # [N]
     counts: bool
+    stale: bool
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class GrpoAlgorithm:
             old_logprobs = None if once else preparation.score(micro).logprobs  # [N]
             ref = preparation.score_reference(micro)  # [N]
             worth = advantages[micro.row_of_token]  # [N]
-            prepared.append(PreparedBatch(micro, worth, weights, old_logprobs, ref, number < counting))
+            counts = number < counting
+            prepared.append(PreparedBatch(micro, worth, weights, old_logprobs, ref, counts, batch.stale))
         return prepared
 
     def loss(self, scores: Scores, prepared: PreparedBatch, tokens: int) -> BatchLoss:
@@ -95,7 +97,13 @@ class GrpoAlgorithm:
         if old_logprobs is None:
             old_logprobs = scores.logprobs.detach()
         found = compute_policy_loss(
-            scores, prepared.batch, old_logprobs, prepared.ref_logprobs, prepared.advantages, self.options
+            scores,
+            prepared.batch,
+            old_logprobs,
+            prepared.ref_logprobs,
+            prepared.advantages,
+            self.options,
+            stale=prepared.stale,
         )
         loss = found.weigh(prepared.weights, prepared.batch.row_of_token)
         return BatchLoss(loss, found.sums, {"loss": loss.detach()})

@@ -62,9 +62,15 @@ def compute_policy_loss(
     options: ClippedOptions,
     *,
     kl_in_loss: bool = True,
+    stale: bool = False,
 ) -> PolicyLoss:
     """``old_logprobs`` [N]: the trainer's before the first step of the update. ``ref_logprobs`` [N]: of the
-    policy that training began with. ``advantages`` [N].
+    policy that training began with. ``advantages`` [N]. ``stale``: older weights may have sampled the tokens,
+    so the estimate of the KL is corrected too.
+
+    The ratio is that to the policy before the update, and the importance weight that from the one which
+    sampled: together the ratio to the sampling policy, of which the clip bounds what this update does
+    (arXiv 2110.00641).
 
     Raises PluginError for a function that is not there.
     """
@@ -73,9 +79,11 @@ def compute_policy_loss(
     ratios = find_function(RATIO, options.ratio)(logprobs - old_logprobs, batch.row_of_token)  # [N]
     clip = find_function(CLIP, options.clip)
     per_token = clip(ratios, logprobs, advantages, *bounds)  # [N]
+    importance: Tensor | None = None  # [N]
     if options.importance_cap is not None:
         weigh = IMPORTANCE[options.importance]
-        per_token = per_token * weigh(old_logprobs, rollout_logprobs, options.importance_cap)
+        importance = weigh(old_logprobs, rollout_logprobs, options.importance_cap)
+        per_token = per_token * importance
     now, logprob_diff = logprobs.detach(), old_logprobs - rollout_logprobs  # [N]
     sums = {
         "entropy": scores.entropies.detach().sum(),
@@ -88,7 +96,10 @@ def compute_policy_loss(
     if ref_logprobs is not None:
         sums["kl"] = corrections.kl_to_reference(now, ref_logprobs).sum()
         if kl_in_loss:
-            penalties = penalties + options.kl * corrections.kl_penalty(logprobs, old_logprobs, ref_logprobs)
+            penalty = corrections.kl_penalty(logprobs, old_logprobs, ref_logprobs)  # [N]
+            if stale and importance is not None:
+                penalty = penalty * importance
+            penalties = penalties + options.kl * penalty
     if options.entropy_bonus:
         penalties = penalties - options.entropy_bonus * scores.entropies
     return PolicyLoss(per_token, penalties, sums)

@@ -37,6 +37,7 @@ class PreparedBatch:
     ref_logprobs: Tensor | None
     weights: TokenWeights  # of the update's episodes
     counts: bool = True
+    stale: bool = False
     explained_variance: float = 0.0  # by the critic before the first step, over the whole batch
 
 
@@ -74,7 +75,7 @@ class PpoAlgorithm:
         parts = white[preparation.team.rank].split([len(part.advantages) for part in counted])
         explained = _explain_variance(preparation, counted)
         whitened = [
-            replace(part, advantages=advantages, explained_variance=explained)
+            replace(part, advantages=advantages, explained_variance=explained, stale=batch.stale)
             for part, advantages in zip(counted, parts, strict=True)
         ]
         return whitened + [replace(part, counts=False) for part in prepared[counting:]]
@@ -116,6 +117,7 @@ class PpoAlgorithm:
             prepared.advantages,
             self.options,
             kl_in_loss=self.options.kl_in == "loss",
+            stale=prepared.stale,
         )
         values = self.critic(scores, prepared.batch)  # [N]
         errors = losses.value_loss(values, prepared.old_values, prepared.returns, self.options.value_clip)

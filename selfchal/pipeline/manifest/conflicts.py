@@ -11,6 +11,7 @@ from selfchal.pipeline.requirements import (
     find_frozen_config,
     find_known_environments,
     find_prices,
+    find_staleness_obstacle,
     find_unfit_checks,
 )
 from selfchal.pipeline.store import DATABASE
@@ -34,6 +35,7 @@ def list_conflicts(manifest: Manifest) -> Iterator[str]:
             "curriculum.train_challenger trains the policy as its own challenger; leave out challenger, the "
             "other model that writes the tasks"
         )
+    yield from _list_staleness_faults(manifest)
     yield from _list_source_faults(manifest)
     yield from _list_role_faults(manifest)
     yield from _list_missing_prices(manifest)
@@ -90,6 +92,32 @@ def _list_useless_without_trainer(manifest: Manifest) -> Iterator[str]:
         yield (
             "rounds: without a synthesizer and a trainer every round would do the same; leave it out, or "
             "name one of the two"
+        )
+
+
+def _list_staleness_faults(manifest: Manifest) -> Iterator[str]:
+    """Where rollouts and updates cannot go on at the same time."""
+    trainer, model = manifest.trainer, manifest.model
+    if not manifest.settings.rollout.staleness:
+        return
+    if trainer is None:
+        yield "rollout.staleness is about the updates of a trainer; name one, or leave it out"
+        return
+    obstacle = find_staleness_obstacle(trainer.plugin, trainer.config)
+    if obstacle is None:
+        yield (
+            f"rollout.staleness: trainer {trainer.name!r} does not roll out and update at the same time; "
+            "leave it out, or train with grpo or ppo"
+        )
+    elif obstacle:
+        yield f"rollout.staleness: trainer {trainer.name!r}: {obstacle}"
+    obstacle = find_staleness_obstacle(model.plugin, model.config)
+    if obstacle is None:
+        obstacle = "cannot be sampled from while it is updated"
+    if obstacle:
+        yield (
+            f"rollout.staleness: model {model.name!r} {obstacle}; leave staleness out, or let servers sample "
+            "(model.name: vllm)"
         )
 
 

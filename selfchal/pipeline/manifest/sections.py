@@ -87,6 +87,9 @@ class RolloutSection(Section):
     lockstep: bool = True
     """Wait each turn for every episode of the batch, so that equal seeds give equal episodes. False goes on
     with those that are ready, which is faster where tools or users are slow."""
+    staleness: int = Field(0, ge=0, le=16)
+    """Roll out for the next batches while the network is updated: no episode is sampled with weights that are
+    more than so many updates older than those it changes. 0: rollouts and updates take turns."""
 
 
 class LimitsSection(Section):
