@@ -8,6 +8,7 @@ python benchmarks/engines.py [NAME …] [--orders N]
 - memory: empty orders by two processes, the memory of the driver on the way
 - saturation: workers that only take a stated time (threads here), up to a thousand: finished episodes a
   minute, and bytes a second, that one driver can serve
+- samplers: the same with turns that come from up to 64 samplers of a stated cost, through the real fleet
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from engine_samplers import SampledModel
 from engine_scenes import DESK, CostlyScene, CostlySpec
 
 import selfchal
@@ -179,26 +181,40 @@ class PretendedHost:
 def measure_saturation(orders: int) -> None:
     """Each worker has one scene at a time; a turn takes 0.5 s there, an episode five turns."""
     for workers in (10, 100, 300, 1_000):
-        traffic: list[int] = []
-        hosts = [PretendedHost(0.5, 5, 1_000, traffic) for _ in range(workers)]
-        free, lock = list(hosts), threading.Lock()
+        found = _play_pretended(workers, make_rollout(workers), max(2 * workers, 50))
+        print(f"{workers:5} workers  {found}")
 
-        def lend(free: list[PretendedHost] = free, lock: threading.Lock = lock) -> PretendedHost:
-            with lock:
-                free.append(free.pop(0))
-                return free[-1]
 
-        wanted = list_orders(max(2 * workers, 50))
-        scenes = [RemoteScene(order, lend, lambda question: "") for order in wanted]
-        started, cpu = time.perf_counter(), time.process_time()
-        episodes: list[Episode] = [
-            episode for _, episode in make_rollout(workers).play(scenes, [0] * len(scenes), workers)
-        ]
-        seconds, busy = time.perf_counter() - started, time.process_time() - cpu
-        print(
-            f"{workers:5} workers  {60 * len(episodes) / seconds:8,.0f} episodes/min of 5 turns  "
-            f"{sum(traffic) / seconds / 1e6:6.2f} MB/s  driver busy {100 * busy / seconds:4.0f} %"
-        )
+def measure_samplers(orders: int) -> None:
+    """Beside that, a turn of 60 tokens takes 0.6 s at one of the samplers, each with 32 rows."""
+    for workers, samplers in ((100, 4), (300, 16), (1_000, 64)):
+        model: Any = SampledModel(samplers, 60, 0.6, workers)
+        rollout = Rollout(model, Sampling(max_tokens=64), workers, lockstep=False)
+        found = _play_pretended(workers, rollout, 2 * workers, model.traffic)
+        model.close()
+        print(f"{workers:5} workers, {samplers:2} samplers  {found}")
+
+
+def _play_pretended(workers: int, rollout: Rollout, count: int, sampled: Sequence[int] = ()) -> str:
+    """So many orders with pretended workers; what the driver did a minute and a second. ``sampled``: bytes
+    that travelled to samplers."""
+    traffic: list[int] = []
+    free, lock = [PretendedHost(0.5, 5, 1_000, traffic) for _ in range(workers)], threading.Lock()
+
+    def lend() -> PretendedHost:
+        with lock:
+            free.append(free.pop(0))
+            return free[-1]
+
+    scenes = [RemoteScene(order, lend, lambda question: "") for order in list_orders(count)]
+    started, cpu = time.perf_counter(), time.process_time()
+    episodes: list[Episode] = [episode for _, episode in rollout.play(scenes, [0] * len(scenes), workers)]
+    seconds, busy = time.perf_counter() - started, time.process_time() - cpu
+    megabytes = (sum(traffic) + sum(sampled)) / 1e6
+    return (
+        f"{60 * len(episodes) / seconds:8,.0f} episodes/min of 5 turns  "
+        f"{megabytes / seconds:6.2f} MB/s  driver busy {100 * busy / seconds:4.0f} %"
+    )
 
 
 MEASUREMENTS: dict[str, tuple[Callable[[int], None], int]] = {
@@ -207,6 +223,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[int], None], int]] = {
     "judging": (measure_judging, 120),
     "memory": (measure_memory, 100_000),
     "saturation": (measure_saturation, 0),
+    "samplers": (measure_samplers, 0),
 }
 
 

@@ -33,11 +33,11 @@ _HERE = "Written by `make docs`; the names are the program's own."
 
 
 def metrics_page() -> str:
-    """Every metric of the built-in trainers, by what it is about."""
-    rooms = (ROOT / "selfchal" / name for name in ("builtin_trainers", "builtin_models"))
+    """Every metric of an update, by what it is about."""
+    rooms = (ROOT / "selfchal" / name for name in ("builtin_trainers", "builtin_models", "pipeline"))
     source = "".join(path.read_text("utf-8") for room in rooms for path in room.rglob("*.py"))
     named = {name for group in MEANINGS["metrics"].values() for name in group}
-    refuse("metrics of the built-in trainers", {name for name in named if f'"{name}"' in source}, named)
+    refuse("metrics of an update", {name for name in named if f'"{name}"' in source}, named)
     parts = [MEANINGS["metrics_head"], _HERE, ""]
     for heading, group in MEANINGS["metrics"].items():
         parts += [

@@ -6,7 +6,18 @@ reaches a host by whatever calls the engine has.
 
 from __future__ import annotations
 
+from selfchal.core.engine import NodeWork
+from selfchal.core.hosting import HostLostError, Ranks
 from selfchal.rollout.remote_scene import HostCalls, RemoteScene, WorkerLostError, judge_remotely
 from selfchal.rollout.scene_host import SceneHost
 
-__all__ = ["HostCalls", "RemoteScene", "SceneHost", "WorkerLostError", "judge_remotely"]
+__all__ = [
+    "HostCalls",
+    "HostLostError",
+    "NodeWork",
+    "Ranks",
+    "RemoteScene",
+    "SceneHost",
+    "WorkerLostError",
+    "judge_remotely",
+]

@@ -15,6 +15,7 @@ OWN_FILES = {
     "builtin_models/ledger.py", "report/page.py", "pipeline/store.py", "builtin_watchers/metrics_file.py",
     "cli/examples.py", "pipeline/examples.py", "builtin_envs/service/sources.py", "rollout/agent.py", "plugins/scaffold.py",
     "audit/report.py", "view/app.py", "view/rendering.py", "sandbox/docker/image.py", "builtin_envs/mcp/pipes.py", "builtin_envs/mcp/disk.py", "testing/attacks/traps.py", "testing/conformance/engines.py",
+    "api/launching.py",
 }  # fmt: skip
 # JSON is decoded by json itself there, which knows the mark.
 OWN_DECODERS = {"builtin_envs/service/files.py"}

@@ -12,6 +12,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from selfchal.api.arguments import expect, expect_callable, expect_truth, expect_whole, list_wanted
+from selfchal.api.launching import LaunchedRun, find_launcher, launch
 from selfchal.api.opening import WatcherLike, open_part
 from selfchal.core.errors import ManifestError, StoreError
 from selfchal.core.task import Task
@@ -86,6 +87,8 @@ def run(
         follow(chosen)
         return {}
     directory = directory_of(chosen, out)
+    if engine := find_launcher(chosen):
+        return launch(engine, LaunchedRun(chosen, directory, resume, tuple(watch), rewrite))
     watchers = _gather_watchers(watch)
     with removing_failed_start(directory, lambda: _open_store(chosen, directory, resume)) as store:
         try:

@@ -53,7 +53,7 @@ class LocalEngine:
     def open(self, here: Worker, spec: WorkerSpec, ask: Ask) -> None:
         self._here, self._ask = here, ask
         if self._count > 1:
-            self._pool = WorkerPool(partial(WorkerProcess, spec), self._count, SCENES_EACH, ADVICE)
+            self._pool = WorkerPool(partial(WorkerProcess, spec), lambda: self._count, SCENES_EACH, ADVICE)
 
     def play(self, orders: Sequence[Order], player: Player) -> Iterator[Finished]:
         scenes = [self._make_scene(order) for order in orders]

@@ -20,5 +20,14 @@ class RayConfig(BaseModel):
     """CPUs that Ray sets aside for one worker. An autoscaling cluster grows by what is asked for."""
     resources: dict[str, float] = Field(default_factory=dict)
     """Custom resources that a node must have for a worker to live there, such as {"rollout": 1}."""
+    servers: bool = False
+    """Start the servers of a model ``vllm`` on the cluster's GPUs instead of on this machine: ``replicas`` of
+    them, with ``tensor_parallel`` GPUs each."""
+    ranks: int = Field(1, ge=1, le=4_096)
+    """Processes that train together, as torchrun would start them: the first on this machine, which makes the
+    run, the others where the cluster has room for them. Where one is lost all begin again from the last
+    checkpoint."""
+    rank_gpus: float = Field(1.0, ge=0, le=1)
+    """GPUs of one rank; 0 where training runs on CPUs."""
     patience: float = Field(300.0, gt=0, le=86_400)
-    """Seconds that a worker may take until it is ready, the growth of the cluster included."""
+    """Seconds that a worker, a server or a rank may wait for a node, the growth of the cluster included."""

@@ -6,32 +6,30 @@ that is lost, by itself or with its node, is replaced by another, and its scenes
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import pickle
-import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel
 
+from selfchal.builtin_engines.ray_actor import Accounts, ActorCalls, HostActor, WorkByNode
 from selfchal.builtin_engines.ray_config import RayConfig
-from selfchal.builtin_engines.serve_worker import make_portable
+from selfchal.builtin_engines.ray_connection import Connection, pass_on_environment
+from selfchal.builtin_engines.ray_nodes import Nodes
+from selfchal.builtin_engines.ray_ranks import RankGroup
+from selfchal.builtin_engines.ray_reservation import RayReservation
+from selfchal.builtin_engines.worker_logs import WorkerLogs
 from selfchal.builtin_engines.worker_pool import PooledWorker, WorkerPool, judge_in_threads, pickle_spec
-from selfchal.core.engine import Ask, Finished, Order, Player, Worker, WorkerSpec
+from selfchal.core.engine import Ask, Finished, NodeWork, Order, Player, Worker, WorkerSpec
 from selfchal.core.errors import EngineError
+from selfchal.core.hosting import Ranks
 from selfchal.core.judge import Filter, Verdict
 from selfchal.core.requirement import Requirement
 from selfchal.core.task import Task
-from selfchal.rollout.remote_scene import RemoteScene, WorkerLostError, judge_remotely
-from selfchal.rollout.scene_host import SceneHost
+from selfchal.rollout.remote_scene import RemoteScene, judge_remotely
 
 CALLS_AT_ONCE = 64  # of one actor; they wait on sandboxes
 ACTING_EACH = 4  # scenes of one worker that act at a time
-PASSED_ON = ("SELFCHAL_PLUGIN_FILES", "SELFCHAL_DISABLED_PLUGINS")  # variables that plugins are found by
-STORE_BYTES = 2**28  # of a Ray that is started here: orders and episodes are small
 
 
 class RayEngine:
@@ -44,55 +42,67 @@ class RayEngine:
     def __init__(self, config: RayConfig) -> None:
         self._config = config
         self._pool: WorkerPool | None = None
-        self._started_ray = False
+        self._connection = Connection(config.address)
+        self._nodes = Nodes({"CPU": config.cpus, **config.resources})
+        self._work = WorkByNode()
+        self._logs: WorkerLogs | None = None
 
     def open(self, here: Worker, spec: WorkerSpec, ask: Ask) -> None:
         """Connect, or start Ray here. Raises EngineError where no cluster answers, or has no CPU to give."""
+        self._ask, self._spec = ask, pickle_spec(spec)
+        self._connection.open()
+        if self._count_workers() < 1:
+            raise EngineError(
+                f"no node of the Ray cluster has the {self._config.cpus:g} CPUs of one worker; where the "
+                "cluster grows when more is asked for, say how far: engine.workers"
+            )
+        advice = "`ray status` shows the nodes, and `ray logs` what they said"
+        self._pool = WorkerPool(self._make_worker, self._count_workers, scenes_each=1, advice=advice)
+
+    def _count_workers(self) -> int:
+        """How many there may be now: the cluster may have grown, and nodes may have been refused."""
+        return self._config.workers or self._nodes.count_room()
+
+    def _make_worker(self) -> ActorCalls:
         import ray
 
-        self._ask, pickled = ask, pickle_spec(spec)
-        if not ray.is_initialized():
-            self._connect()
-        make_actor = ray.remote(HostActor).options(
+        actor = ray.remote(HostActor).options(
             num_cpus=self._config.cpus,
             resources=self._config.resources or None,
+            label_selector=self._nodes.select(),
             max_concurrency=CALLS_AT_ONCE,
             max_restarts=0,  # a new actor is made instead, and its scenes are told what was said
-            runtime_env={"env_vars": {name: os.environ[name] for name in PASSED_ON if name in os.environ}},
+            runtime_env=pass_on_environment(),
         )
-        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray types it not
-        found = int(resources.get("CPU", 0) / self._config.cpus)
-        self._count = self._config.workers or found
-        if self._count < 1:
-            raise EngineError(f"the Ray cluster has less than the {self._config.cpus:g} CPUs of one worker")
-        self._pool = WorkerPool(
-            lambda: ActorCalls(make_actor.remote(pickled), self._config.patience),
-            self._count,
-            scenes_each=1,
-            advice="`ray status` shows the nodes, and `ray logs` what they said",
-        )
+        accounts = Accounts(self._nodes, self._work, self._logs)
+        return ActorCalls(actor.remote(self._spec), self._config.patience, accounts)
 
-    def _connect(self) -> None:
-        import ray
+    def reserve(self, objects: int, gpus: int) -> RayReservation | None:
+        """Room for the servers of a model, where the manifest wants them on the cluster."""
+        if not self._config.servers:
+            return None
+        self._connection.open()
+        return RayReservation(objects, gpus, self._config.patience)
 
-        address = None if self._config.address == "local" else self._config.address
-        mine: dict[str, Any] = (
-            {} if address else {"object_store_memory": STORE_BYTES, "include_dashboard": False}
-        )
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **mine)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = str(error.__cause__ or error).splitlines()[0]  # a refused token is told there
-            raise EngineError(
-                f"no Ray cluster can be used at {address or 'this machine'}: {reason}. `ray status` shows "
-                "what there is; without engine.address Ray is started here"
-            ) from error
-        self._started_ray = True
+    @property
+    def ranks(self) -> int:
+        return self._config.ranks
+
+    def start(self, ranks: Ranks) -> int:
+        self._connection.open()
+        group = RankGroup(self._config.ranks, self._config.rank_gpus, self._config.patience, ranks)
+        return group.run_to_the_end()
+
+    def keep_logs(self, directory: Path) -> None:
+        self._logs = WorkerLogs(directory)
+
+    def measure_nodes(self) -> dict[str, NodeWork]:
+        return self._work.read()
 
     def play(self, orders: Sequence[Order], player: Player) -> Iterator[Finished]:
         scenes = [RemoteScene(order, self._lend, self._ask) for order in orders]
         samples = [order.sample for order in orders]
-        for index, episode in player.play(scenes, samples, ACTING_EACH * self._count):
+        for index, episode in player.play(scenes, samples, ACTING_EACH * self._count_workers()):
             yield Finished(index, episode, scenes[index].proposal)
 
     def judge(
@@ -101,107 +111,13 @@ class RayEngine:
         def judge_one(task: Task) -> Verdict:
             return judge_remotely(self._lend, self._ask, environment, task, filters)
 
-        return judge_in_threads(judge_one, tasks, 2 * self._count)
+        return judge_in_threads(judge_one, tasks, 2 * self._count_workers())
 
     def _lend(self) -> PooledWorker:
         assert self._pool is not None, "an engine is opened before it plays"
         return self._pool.lend()
 
     def close(self) -> None:
-        import ray
-
         if self._pool is not None:
             self._pool.close()
-        if self._started_ray:
-            ray.shutdown()
-            self._started_ray = False
-
-
-@dataclass
-class ActorCalls:
-    """``selfchal.rollout.remote_scene.HostCalls`` to the host in an actor."""
-
-    actor: Any
-    patience: float  # seconds until it must be ready
-    scenes: int = 0
-    served: bool = False
-    lost: bool = False
-
-    def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def wait_until_ready(self) -> None:
-        """Raises EngineError where its plugins cannot be made there, or no node has room for it in time."""
-        if self.served:
-            return
-        failure = self._get(self.actor.find_failure.remote(), self.patience)
-        if failure is not None:
-            self.lost = True
-            raise EngineError(f"a worker cannot be made ready on its node: {failure}")
-        self.served = True
-
-    def call(self, method: str, *arguments: Any, **options: Any) -> Any:
-        done, value = self._get(self.actor.call.remote(method, arguments, options), None)
-        if not done:
-            raise value
-        return value
-
-    def _get(self, reference: Any, patience: float | None) -> Any:
-        import ray
-
-        try:
-            return ray.get(reference, timeout=patience)
-        except ray.exceptions.GetTimeoutError as error:
-            self.lost = True
-            raise EngineError(
-                f"no node of the Ray cluster had room for a worker within {patience:g} s (engine.patience); "
-                "`ray status` shows what is asked for and what there is"
-            ) from error
-        except (ray.exceptions.RayActorError, ray.exceptions.RaySystemError) as error:
-            self.lost = True
-            raise WorkerLostError(f"a Ray actor was lost: {str(error).splitlines()[0]}") from error
-
-    def is_alive(self) -> bool:
-        return not self.lost
-
-    def take(self) -> None:
-        with self._lock:
-            self.scenes += 1
-
-    def leave(self) -> None:
-        with self._lock:
-            self.scenes -= 1
-
-    def close(self) -> None:
-        """Let the worker close what it holds, and end its process."""
-        import ray
-
-        if not self.lost:
-            with contextlib.suppress(ray.exceptions.RayError):  # it was lost meanwhile
-                ray.get(self.actor.close.remote(), timeout=10)
-        ray.kill(self.actor)
-
-
-class HostActor:
-    """In the cluster: a worker of the run. A worker that cannot be made says so when it is asked."""
-
-    def __init__(self, spec: bytes) -> None:
-        self._failure: str | None = None
-        try:
-            self._host = SceneHost(pickle.loads(spec))
-        except Exception as error:  # noqa: BLE001 — told to the run, which ends with it
-            self._failure = f"{type(error).__name__}: {error}"
-
-    def find_failure(self) -> str | None:
-        return self._failure
-
-    def call(self, method: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> tuple[bool, Any]:
-        """Whether it gave something, and what; or what it raised."""
-        try:
-            return True, getattr(self._host, method)(*arguments, **options)
-        except Exception as error:  # noqa: BLE001 — raised in the run
-            return False, make_portable(error)
-
-    def close(self) -> None:
-        if self._failure is None:
-            self._host.close()
+        self._connection.close()

@@ -22,6 +22,7 @@ class PooledWorker(Protocol):
 
     scenes: int  # that live there, or tasks that are judged
     served: bool  # has it ever been ready
+    refused: bool  # its machine may have no worker, so that it has ended is no failed start
 
     def take(self) -> None:
         """Count one more scene or task as this worker's."""
@@ -32,17 +33,31 @@ class PooledWorker(Protocol):
 
     def is_alive(self) -> bool: ...
 
-    def wait_until_ready(self) -> None:
-        """Raises WorkerLostError where it ends before, EngineError where it cannot be made ready."""
+    def is_late(self) -> bool:
+        """It waits for a machine, and may do so for long: nothing is given to it while others serve."""
+
+    def wait_until_ready(self, others_serve: Callable[[], bool]) -> bool:
+        """False where it is late and others serve.
+
+        Raises WorkerLostError where it ends before, MachineRefusedError where its machine may have no worker,
+        EngineError where it cannot be made ready.
+        """
 
     def close(self) -> None: ...
+
+
+class MachineRefusedError(EngineError):
+    """No worker can live on the machine where this one was made; another one may have it."""
 
 
 class WorkerPool:
     """At most ``count`` workers; a further one is made where each has ``scenes_each`` or more."""
 
-    def __init__(self, make: Callable[[], PooledWorker], count: int, scenes_each: int, advice: str) -> None:
-        """``make`` starts a worker and does not wait. ``advice`` is told where one after the other ends."""
+    def __init__(
+        self, make: Callable[[], PooledWorker], count: Callable[[], int], scenes_each: int, advice: str
+    ) -> None:
+        """``make`` starts a worker and does not wait. ``count`` is asked again each time: a cluster may grow.
+        ``advice`` is told where one after the other ends."""
         self._make, self._count, self._scenes_each, self._advice = make, count, scenes_each, advice
         self._workers: list[PooledWorker] = []
         self._lock = threading.Lock()
@@ -53,26 +68,42 @@ class WorkerPool:
 
         Raises WorkerLostError where it ends before it is ready, and EngineError where several in a row do.
         """
-        with self._lock:
-            self._forget_ended()
-            least = min(self._workers, key=attrgetter("scenes"), default=None)
-            busy = least is None or least.scenes >= self._scenes_each
-            if least is None or (busy and len(self._workers) < self._count):
-                least = self._make()
-                self._workers.append(least)
-            least.take()
-        try:
-            least.wait_until_ready()  # outside of the lock: several start side by side
-        except EngineError:
-            least.leave()
-            raise
+        while True:
+            with self._lock:
+                chosen = self._choose()
+                chosen.take()
+            ready = False
+            try:  # outside of the lock: several start side by side
+                ready = chosen.wait_until_ready(self._serves)
+            except MachineRefusedError:
+                continue
+            finally:
+                if not ready:
+                    chosen.leave()
+            if ready:
+                return chosen
+
+    def _choose(self) -> PooledWorker:
+        """The one with the least to do of those that serve or start, or a new one where they are busy."""
+        self._remove_ended()
+        prompt = [one for one in self._workers if not one.is_late()] or self._workers
+        least = min(prompt, key=attrgetter("scenes"), default=None)
+        busy = least is None or least.scenes >= self._scenes_each
+        if least is None or (busy and len(self._workers) < self._count()):
+            least = self._make()
+            self._workers.append(least)
         return least
 
-    def _forget_ended(self) -> None:
+    def _serves(self) -> bool:
+        with self._lock:
+            return any(one.served and one.is_alive() for one in self._workers)
+
+    def _remove_ended(self) -> None:
         for ended in [one for one in self._workers if not one.is_alive()]:
             self._workers.remove(ended)
             ended.close()
-            self._failed_starts = 0 if ended.served else self._failed_starts + 1
+            if not ended.refused:
+                self._failed_starts = 0 if ended.served else self._failed_starts + 1
         if self._failed_starts >= MOST_FAILED_STARTS:
             raise EngineError(
                 f"{self._failed_starts} workers in a row ended before they were ready. {self._advice}"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class WorkerProcess:
         """Start it, and do not wait. Raises EngineError where the spec cannot go to another process."""
         self.scenes = 0  # that live there, or tasks that are judged
         self.served = False  # has it ever been ready
+        self.refused = False
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
         self._directory = tempfile.TemporaryDirectory(prefix="selfchal-worker-")
@@ -52,11 +54,15 @@ class WorkerProcess:
         except BrokenPipeError:
             pass  # it has ended already, which whoever waits for it will see
 
-    def wait_until_ready(self) -> None:
+    def is_late(self) -> bool:
+        """A process of this machine waits for nothing."""
+        return False
+
+    def wait_until_ready(self, others_serve: Callable[[], bool]) -> bool:
         """Raises EngineError where its plugins cannot be made there, WorkerLostError where it has ended."""
         with self._lock:
             if self.served:
-                return
+                return True
             assert self._process.stdout is not None
             try:
                 said = pickle.load(self._process.stdout)
@@ -66,6 +72,7 @@ class WorkerProcess:
                 raise EngineError(f"a worker process cannot be made ready: {said.reason}")
             assert isinstance(said, Ready)
             self.served = True
+            return True
 
     def is_alive(self) -> bool:
         return self._process.poll() is None

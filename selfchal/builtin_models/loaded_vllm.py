@@ -18,17 +18,20 @@ from transformers import PreTrainedTokenizerBase
 
 from selfchal.builtin_models import loading
 from selfchal.builtin_models.config import TransformersConfig, VllmConfig
+from selfchal.builtin_models.endpoint import UnansweredError
 from selfchal.builtin_models.fleet import NO_WEIGHTS, Fleet, Member, Weights
 from selfchal.builtin_models.fleet_stream import FleetStream, Voice
+from selfchal.builtin_models.hosted_server import HostedServer
 from selfchal.builtin_models.loaded_model import load_into
 from selfchal.builtin_models.rendering import Renderer, make_renderer
 from selfchal.builtin_models.saved_model import SourceConfigs
 from selfchal.builtin_models.server_metrics import SamplingMeter
 from selfchal.builtin_models.vllm_options import free_cached_memory, limit_share, list_origins
 from selfchal.builtin_models.vllm_server import Server
-from selfchal.builtin_models.weight_push import NoWeights, OverNccl, ThroughDirectory
+from selfchal.builtin_models.weight_push import Carry, NoWeights, OverNccl, ThroughDirectory, stay
 from selfchal.builtin_models.weight_sources import check_source
 from selfchal.core.errors import ModelError
+from selfchal.core.hosting import HostLostError, Reservation, Reserve
 from selfchal.core.model import Generation, Sampling
 
 KEEPING, DISCARDING = 1, 2  # vLLM's levels of sleep, by what becomes of the weights
@@ -45,6 +48,7 @@ class LoadedVllm:
     source: SourceConfigs | None
     fleet: Fleet | None = None
     directory: Path | None = None  # a temporary one, through which weights travel
+    reservation: Reservation | None = None  # room for the servers on other machines
     updating: bool = False
     meter: SamplingMeter = field(default_factory=SamplingMeter)
 
@@ -136,10 +140,8 @@ class LoadedVllm:
     def load(self, directory: Path) -> None:
         if self.network is None:
             fleet = self.samplers
-            fleet.weights, fleet.version = (
-                ThroughDirectory(_write_nothing, directory, False),
-                fleet.version + 1,
-            )
+            fleet.weights = ThroughDirectory(_write_nothing, directory, False, carry_to(fleet.members))
+            fleet.version += 1
             return
         load_into(self.network, directory, adapted=self.config.lora is not None)
         self.on_weights_updated()
@@ -148,16 +150,18 @@ class LoadedVllm:
         if self.fleet is not None:
             self.fleet.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if self.reservation is not None:
+            self.reservation.close()
         if self.directory is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def open_vllm(config: VllmConfig, *, samples: bool) -> LoadedVllm:
-    """Load the weights, and with ``samples`` start or find the servers. Raises ModelError."""
+def open_vllm(config: VllmConfig, *, samples: bool, reserve: Reserve) -> LoadedVllm:
+    """Load the weights, and with ``samples`` start or find the servers. Raises ModelError, EngineError."""
     loading.silence_transformers()
     path = loading.expand_home(config.path)
     check_source(path)
-    origins = list_origins(config, path) if samples else []
+    origins = list_origins(config, path, reserve) if samples else []
     tokenizer = loading.load_tokenizer(path)
     renderer = make_renderer(tokenizer, loading.end_ids(path, tokenizer), config)
     network, source = None, None
@@ -170,7 +174,9 @@ def open_vllm(config: VllmConfig, *, samples: bool) -> LoadedVllm:
     if samples:
         members = [Member(origin) for origin in origins]
         limit_share(origins, config, network)
-        loaded.fleet = Fleet(members, lambda address: Server(address, renderer), _choose_weights(loaded))
+        loaded.reservation = next((one.reservation for one in origins if isinstance(one, HostedServer)), None)
+        weights = _choose_weights(loaded, members)
+        loaded.fleet = Fleet(members, lambda address: Server(address, renderer), weights)
         # A running server may hold what an earlier run left there; a fresh adapter is in no server yet.
         unknown = config.train and (config.lora is not None or config.servers)
         try:
@@ -185,7 +191,22 @@ def _write_nothing(directory: Path) -> None:
     """For weights that lie in their directory already."""
 
 
-def _choose_weights(loaded: LoadedVllm) -> Weights:
+def carry_to(members: Sequence[Member]) -> Carry:
+    """To servers of other machines the files are sent; the others read the directory itself."""
+
+    def carry(server: Server, directory: Path) -> Path:
+        for origin in (member.origin for member in members):
+            if isinstance(origin, HostedServer) and origin.address == server.root:
+                try:
+                    return origin.carry(directory)
+                except HostLostError as error:
+                    raise UnansweredError(f"no weights could be sent to {server.root}: {error}") from error
+        return stay(server, directory)
+
+    return carry
+
+
+def _choose_weights(loaded: LoadedVllm, members: Sequence[Member]) -> Weights:
     config = loaded.config
     if loaded.network is None:
         return NoWeights()
@@ -195,4 +216,4 @@ def _choose_weights(loaded: LoadedVllm) -> Weights:
         loaded.directory = Path(tempfile.mkdtemp(prefix="selfchal-weights-"))
     directory = loaded.directory or config.weights_directory
     assert directory is not None
-    return ThroughDirectory(loaded.save, directory.expanduser(), loaded.adapted)
+    return ThroughDirectory(loaded.save, directory.expanduser(), loaded.adapted, carry_to(members))

@@ -20,6 +20,7 @@ from selfchal.builtin_models.devices import find_device_obstacle, may_use_gpu
 from selfchal.builtin_models.memory_plan import plan_weights
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
 from selfchal.builtin_models.weight_sources import find_source_obstacle
+from selfchal.core.hosting import Reserve, reserve_nothing
 from selfchal.core.model import Capability, Generation, Message, Model, Sampling, Stream
 from selfchal.core.requirement import Requirement
 from selfchal.memory.plan import ModelPlan
@@ -82,11 +83,18 @@ class VllmModel:
         """The weights alone: the first process of a team starts and asks the servers."""
         return cls(config, samples=False)
 
-    def __init__(self, config: VllmConfig, *, samples: bool = True) -> None:
-        """Load the weights and start or find the servers. Raises ModelError."""
+    @classmethod
+    def make_hosted(cls, config: VllmConfig, reserve: Reserve) -> Self:
+        """Its servers live where the engine has room for them, if it has."""
+        return cls(config, reserve=reserve)
+
+    def __init__(
+        self, config: VllmConfig, *, samples: bool = True, reserve: Reserve = reserve_nothing
+    ) -> None:
+        """Load the weights and start or find the servers. Raises ModelError, EngineError."""
         from selfchal.builtin_models.loaded_vllm import open_vllm
 
-        self._loaded = open_vllm(config, samples=samples)
+        self._loaded = open_vllm(config, samples=samples, reserve=reserve)
 
     def render_prompt(self, messages: Sequence[Message]) -> list[int]:
         return self._loaded.renderer.prompt(messages)

@@ -13,9 +13,11 @@ import torch
 from selfchal.builtin_models import loading
 from selfchal.builtin_models.config import VllmConfig
 from selfchal.builtin_models.fleet import Origin
+from selfchal.builtin_models.hosted_server import host_servers
 from selfchal.builtin_models.vllm_process import GivenServer, ServerProcess
 from selfchal.builtin_models.weight_push import NCCL_OPTION
 from selfchal.core.errors import ModelError
+from selfchal.core.hosting import Reservation, Reserve, reserve_nothing
 
 SHARE = "gpu_memory_utilization"
 KEPT = 12  # bytes that an optimiser keeps for each trained number: its float32 copy and two moments
@@ -32,17 +34,43 @@ RANKS = (
 )  # of adapters that vLLM takes; a smaller one fits in a larger slot
 
 
-def list_origins(config: VllmConfig, path: str) -> list[Origin]:
-    """Where the servers come from; nothing is started yet. Raises ModelError for what cannot work here."""
+def list_origins(config: VllmConfig, path: str, reserve: Reserve = reserve_nothing) -> list[Origin]:
+    """Where the servers come from; nothing is started yet, and room on other machines is reserved where the
+    engine gives any. Raises ModelError for what cannot work here, EngineError where there is no room."""
     if config.servers:
         return [GivenServer(address.rstrip("/").removesuffix("/v1")) for address in config.servers]
+    size, count = config.tensor_parallel, config.server_count
+    reservation = reserve(count, size)
+    if reservation is not None:
+        _check_elsewhere(config, reservation)
+        options = _leave_dtype_open(config, make_options(config))
+        return list(host_servers(reservation, count, config.python, path, options))
     _check_room(config)
     options = make_options(config)
-    size, count = config.tensor_parallel, config.server_count
     parts = [config.gpus[i * size : (i + 1) * size] for i in range(count)]
     origins = [ServerProcess(config.python, path, options, gpus) for gpus in parts]
     origins[0].check_python()
     return list(origins)
+
+
+def _check_elsewhere(config: VllmConfig, reservation: Reservation) -> None:
+    """Raise ModelError for what belongs to servers of this machine."""
+    wrong = [name for name in ("gpus", "sleep") if getattr(config, name)]
+    if config.push == "nccl":
+        wrong.append("push: nccl")
+    if wrong:
+        reservation.close()
+        raise ModelError(
+            f"model: the engine starts the servers on the cluster (engine.servers), and {', '.join(wrong)} "
+            "belong to servers of this machine: leave them out, and say how many there are (replicas)"
+        )
+
+
+def _leave_dtype_open(config: VllmConfig, options: dict[str, Any]) -> dict[str, Any]:
+    """``auto`` is what this machine trains in; where it trains nothing, the servers' machines decide."""
+    if config.dtype == "auto" and not config.train and "dtype" not in config.engine:
+        options.pop("dtype")
+    return options
 
 
 def make_options(config: VllmConfig) -> dict[str, Any]:

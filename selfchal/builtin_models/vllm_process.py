@@ -28,11 +28,11 @@ START_SECONDS = 900.0  # large models on slow disks take minutes
 # What does not end when asked to is killed.
 GUARDED = '("$@"; kill 0) & trap : TERM; read -r _; kill 0; sleep 5; kill -9 0'
 MODULE = "vllm.entrypoints.openai.api_server"  # `vllm serve` fails where the package has another name
-# What torchrun and accelerate tell the processes that they start, and this Python's own settings.
+# What torchrun, accelerate and Ray tell the processes that they start, and this Python's own settings.
 NOT_INHERITED = (
     "RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE",
     "ROLE_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_", "ACCELERATE_", "PYTHONPATH",
-    "VIRTUAL_ENV",
+    "VIRTUAL_ENV", "RAY_",
 )  # fmt: skip
 GPUS = "CUDA_VISIBLE_DEVICES"
 
@@ -49,6 +49,7 @@ class ServerProcess:
     path: str
     options: Mapping[str, Any]
     gpus: Sequence[int] = ()
+    host: str = "127.0.0.1"  # the address of this machine that it listens on
     address: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _output: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
@@ -69,10 +70,10 @@ class ServerProcess:
             return self.address
         self.close()
         self.check_python()
-        port = _find_free_port()
-        self.address = f"http://127.0.0.1:{port}"
+        port = _find_free_port(self.host)
+        self.address = f"http://{self.host}:{port}"
         python = str(Path(self.python).expanduser()) if self.python else sys.executable
-        command = [python, "-m", MODULE, "--model", self.path, "--host", "127.0.0.1", "--port", str(port)]
+        command = [python, "-m", MODULE, "--model", self.path, "--host", self.host, "--port", str(port)]
         self._output.seek(0)
         self._output.truncate()
         self._process = subprocess.Popen(
@@ -192,7 +193,7 @@ def _wait(process: subprocess.Popen[bytes] | None, address: str, is_over: Callab
     raise ModelError(f"The vLLM server at {address} was not up after {START_SECONDS:.0f} s.")
 
 
-def _find_free_port() -> int:
+def _find_free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])

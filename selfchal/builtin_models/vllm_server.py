@@ -43,11 +43,11 @@ class Server:
 
     def load_weights(self, directory: Path) -> None:
         """Take the weights of a transformers directory, which it reads itself."""
-        body = {"method": "reload_weights", "kwargs": {"weights_path": str(directory.resolve())}}
+        body = {"method": "reload_weights", "kwargs": {"weights_path": str(directory)}}
         self._admin.command("/collective_rpc", body)
 
     def load_adapter(self, directory: Path) -> None:
-        body = {"lora_name": ADAPTER, "lora_path": str(directory.resolve()), "load_inplace": True}
+        body = {"lora_name": ADAPTER, "lora_path": str(directory), "load_inplace": True}
         self._endpoint.command("/load_lora_adapter", body)
 
     def read_metrics(self) -> Sums:

@@ -1,6 +1,7 @@
 """How new weights reach the servers that sample: through a directory, as an adapter, or over NCCL.
 
-The directory is read by the servers themselves, so it must be theirs too: this machine's, or a shared one.
+The directory is read by the servers themselves, so it must be theirs too: this machine's, a shared one, or
+one that its files are sent to.
 Heavy: imports torch where weights are written; vLLM alone for NCCL.
 """
 
@@ -31,23 +32,34 @@ class NoWeights:
         """It has its weights."""
 
 
+Carry = Callable[[Server, Path], Path]
+
+
+def stay(server: Server, directory: Path) -> Path:
+    """``Carry`` where servers see what this process does."""
+    return directory.resolve()
+
+
 @dataclass(frozen=True)
 class ThroughDirectory:
-    """``save`` writes the weights, or the adapter, as a transformers directory."""
+    """``save`` writes the weights, or the adapter, as a transformers directory. ``carry`` brings it to where
+    a server reads it, and says where that is."""
 
     save: Callable[[Path], None]
     directory: Path
     adapted: bool
+    carry: Carry = stay
     kept: ClassVar[bool] = True
 
     def publish(self) -> None:
         self.save(self.directory)
 
     def send(self, server: Server) -> None:
+        directory = self.carry(server, self.directory)
         if self.adapted:
-            server.load_adapter(self.directory)
+            server.load_adapter(directory)
         else:
-            server.load_weights(self.directory)
+            server.load_weights(directory)
         server.reset_cache()
 
 

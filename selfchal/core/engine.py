@@ -8,9 +8,10 @@ them (a simulated user's words, a grade, attempts at a task) is a question, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -130,6 +131,27 @@ class Finished:
     index: int
     episode: Episode
     proposal: Proposal | None = None
+
+
+@dataclass(frozen=True)
+class NodeWork:
+    """What workers of one machine have done: ``orders`` that ended there, tasks that were judged among them,
+    and ``seconds`` in which they were busy, side by side counted twice."""
+
+    orders: int
+    seconds: float
+
+
+@runtime_checkable
+class SpansNodes(Protocol):
+    """An engine whose workers live on other machines: what they print and what they do belongs to the run."""
+
+    def keep_logs(self, directory: Path) -> None:
+        """Called before ``open``: what workers print goes there, NODE-PID.log each. Make the directory when
+        there is something to write."""
+
+    def measure_nodes(self) -> Mapping[str, NodeWork]:
+        """By the name of the machine, since ``open``."""
 
 
 class Engine(Protocol):

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from selfchal.core.arena import Arena
-from selfchal.core.engine import Engine, Finished, Order
+from selfchal.core.engine import Engine, Finished, Order, SpansNodes
 from selfchal.core.environment import list_notes
 from selfchal.core.errors import PluginError
 from selfchal.core.evidence import Attempt, Solver
+from selfchal.core.hosting import ReservesRoom, reserve_nothing
 from selfchal.core.model import Model, Sampling, TrainableModel
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.seeds import seed_of
@@ -26,6 +27,7 @@ from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.costs import Clock, Ledger
 from selfchal.pipeline.environments import EnvironmentContext, Speakers, agent_config_of, scene_of_task
 from selfchal.pipeline.manifest import Choice, EnvironmentSection, Manifest, RolloutSection
+from selfchal.pipeline.node_work import NodeBook
 from selfchal.pipeline.roles import Roles, open_model, open_roles
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watch, Watchers, watching
@@ -35,6 +37,7 @@ from selfchal.rollout.rollout import Rollout
 from selfchal.rollout.tool_calls import STOPS as TOOL_STOPS
 
 GREEDY = 0.0
+LOGS = "logs"  # the directory of what workers elsewhere print
 SECRET = "secret"  # the fact that holds it
 
 
@@ -53,6 +56,7 @@ class RunContext:
     engine: Engine
     ledger: Ledger
     clock: Clock
+    nodes: NodeBook
 
     @property
     def sections(self) -> Mapping[str, EnvironmentSection]:
@@ -108,6 +112,7 @@ class RunContext:
             finished[one.index] = one
             if on_done:
                 on_done(len(finished))
+        self.nodes.write()
         return [finished[index] for index in range(len(orders))]
 
 
@@ -122,16 +127,19 @@ def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterat
             watch.note(note)
         synthesizer = spec.make_synthesizer()
         engine: Engine = manifest.engine.make()
-        model = open_model(manifest.model, closing)
-        challenger = open_model(manifest.challenger, closing) if manifest.challenger else model
-        teacher = open_model(manifest.teacher, closing) if manifest.teacher else None
-        roles, lock = open_roles(manifest, model, closing), threading.Lock()
+        closing.callback(engine.close)  # after the models, whose servers may live with it
+        reserve = engine.reserve if isinstance(engine, ReservesRoom) else reserve_nothing
+        model = open_model(manifest.model, closing, reserve)
+        challenger = open_model(manifest.challenger, closing, reserve) if manifest.challenger else model
+        teacher = open_model(manifest.teacher, closing, reserve) if manifest.teacher else None
+        roles, lock = open_roles(manifest, model, closing, reserve), threading.Lock()
         speakers = {
             name: _speakers_of(roles, solver_of(model, arena, roles, manifest.settings.rollout, lock))
             for name, arena in arenas.items()
         }
         here = spec.make_worker(arenas, synthesizer, speakers, ExitStack())
-        closing.callback(engine.close)
+        if isinstance(engine, SpansNodes):
+            engine.keep_logs(store.directory / LOGS)
         engine.open(here, spec, RunAnswers(speakers))
         yield RunContext(
             manifest,
@@ -145,6 +153,7 @@ def open_context(manifest: Manifest, store: Store, watchers: Watchers) -> Iterat
             engine,
             Ledger(store),
             Clock.start(store),
+            NodeBook(store, engine),
         )
 
 

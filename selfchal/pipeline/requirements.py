@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from selfchal.core.errors import PluginError
+from selfchal.core.hosting import Reserve
 from selfchal.core.model import Prices
 from selfchal.core.requirement import Requirement
 
@@ -81,6 +82,12 @@ def find_follower(plugin: type[Any]) -> Callable[[Any], Any]:
     """How a model is made of its options where it only trains: the class itself where it says nothing."""
     make: Callable[[Any], Any] = getattr(plugin, "make_follower", plugin)  # a model need not have it
     return make
+
+
+def find_hosted(plugin: type[Any]) -> Callable[[Any, Reserve], Any]:
+    """How a model is made whose servers may live on other machines: as ever where a class says nothing."""
+    make: Callable[[Any, Reserve], Any] | None = getattr(plugin, "make_hosted", None)  # it need not have it
+    return make or (lambda config, reserve: plugin(config))
 
 
 def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:

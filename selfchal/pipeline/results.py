@@ -19,6 +19,7 @@ from selfchal.pipeline.costs import compute_money, describe_spent
 from selfchal.pipeline.curve import describe_curve
 from selfchal.pipeline.evaluation import Measured, Mode, Score, do_nothing_in_run
 from selfchal.pipeline.exam import describe_exam, do_nothing_in_exam
+from selfchal.pipeline.node_work import NODES
 from selfchal.pipeline.openings import OPENED, describe_openings
 from selfchal.pipeline.roles import describe_roles
 from selfchal.pipeline.selection import TOO_EASY, TOO_HARD
@@ -42,6 +43,7 @@ def write_results(context: RunContext, before: Measured, after: Measured | None)
     trained = [task for task, status in context.store.tasks() if status != EXAM_STATUS]
     scores = {one.name: _describe_scores(context, one, before, after) for one in list_test_sets(context)}
     exam = scores.get(SetName.EXAM)
+    nodes = context.store.fact(NODES)
     costs = describe_spent(context.manifest, context.ledger, context.clock.seconds)
     results: dict[str, Json] = {
         "name": settings.run.name,
@@ -57,6 +59,7 @@ def write_results(context: RunContext, before: Measured, after: Measured | None)
         "per_point": per_point(costs["all"], scores),
         "seconds": context.store.fact("seconds", {}),
         "peak_memory_bytes": peak_memory(),
+        **({"nodes": nodes} if nodes else {}),
         "seeds": {"run": settings.run.seed},
         "models": describe_roles(context.manifest),
         "sandbox": context.store.fact("guarantees"),

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from selfchal.core.errors import ModelError
+from selfchal.core.hosting import Reserve, reserve_nothing
 from selfchal.core.model import Model, Sampling, SharesStart
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest import Choice, Manifest
@@ -34,16 +35,18 @@ class Roles:
     judge: ModelChat
 
 
-def open_roles(manifest: Manifest, model: Model, closing: ExitStack) -> Roles:
+def open_roles(
+    manifest: Manifest, model: Model, closing: ExitStack, reserve: Reserve = reserve_nothing
+) -> Roles:
     """Load the models that the manifest names. The policy's starting weights are loaded a second time when
     something is asked of them, and only where training changes them in memory."""
-    start = _find_start(manifest, model, closing)
+    start = _find_start(manifest, model, closing, reserve)
     tokens = manifest.settings.rollout.max_tokens
 
     def open_chat(choice: Choice | None, temperature: float) -> ModelChat:
         if choice is None:
             return ModelChat(start, Sampling(temperature, max_tokens=tokens))
-        return chat_of(open_model(choice, closing), tokens, temperature)
+        return chat_of(open_model(choice, closing, reserve), tokens, temperature)
 
     user = open_chat(manifest.user, USER_TEMPERATURE)
     measured = manifest.evaluation_user
@@ -58,19 +61,22 @@ def chat_of(model: Model, max_tokens: int, temperature: float) -> ModelChat:
     return ModelChat(lambda: model, Sampling(temperature, max_tokens=max_tokens))
 
 
-def open_model(choice: Choice, closing: ExitStack) -> Model:
-    model: Model = choice.make()
+def open_model(choice: Choice, closing: ExitStack, reserve: Reserve = reserve_nothing) -> Model:
+    """``reserve``: where the engine has room for the servers of a model."""
+    model: Model = choice.make_hosted(reserve)
     closing.callback(model.close)
     return model
 
 
-def _find_start(manifest: Manifest, model: Model, closing: ExitStack) -> Callable[[], Model]:
+def _find_start(
+    manifest: Manifest, model: Model, closing: ExitStack, reserve: Reserve
+) -> Callable[[], Model]:
     """How the model with the weights that the run began with is had."""
     if not is_trained(manifest):
         return lambda: model
     if isinstance(model, SharesStart) and (shared := model.starting_model()):
         return lambda: shared
-    return _Copy(manifest.model, closing).load
+    return _Copy(manifest.model, closing, reserve).load
 
 
 @dataclass
@@ -79,6 +85,7 @@ class _Copy:
 
     choice: Choice
     closing: ExitStack
+    reserve: Reserve
     made: Model | None = None
 
     def __post_init__(self) -> None:
@@ -90,7 +97,8 @@ class _Copy:
                 config = find_frozen_config(self.choice.plugin, self.choice.config)
                 if config is None:
                     raise ModelError(f"model {self.choice.name!r} with these options {NO_SECOND}")
-                self.made = open_model(Choice(self.choice.name, self.choice.plugin, config), self.closing)
+                copied = Choice(self.choice.name, self.choice.plugin, config)
+                self.made = open_model(copied, self.closing, self.reserve)
             return self.made
 
 

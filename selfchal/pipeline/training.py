@@ -59,6 +59,7 @@ def run_trainer(
     if not tasks:
         context.watch.note("no task was kept, so there is nothing to train on; the weights stay as they are")
         return
+    context.nodes.measure_update()  # what was done before is no update's
     with context.watch.stage(recorder.stage, None, "updates"):
         signal_workers(TRAIN)
         trainer.train(
@@ -128,7 +129,7 @@ class Recorder:
 
     def log(self, step: int, metrics: Metrics) -> None:
         sampled = self.model.measure_sampling() if isinstance(self.model, MeasuresSampling) else {}
-        read = read_metrics(step, {**sampled, **metrics})
+        read = read_metrics(step, {**sampled, **self.context.nodes.measure_update(), **metrics})
         if self.every and step % self.every == 0:
             write_whole(self.directory / f"point_{step:06d}", self.save_model)
         self.context.store.put_metrics(self.stage, step, read)

@@ -124,19 +124,21 @@ class NetworkSampler:
 
 
 class Server(ThreadingHTTPServer):
-    """Answers on loopback. Asked for text while it sleeps, or without weights, it answers with status 500."""
+    """Answers on loopback, or on ``host``. Asked for text while it sleeps, or without weights, it answers with status 500."""
 
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, sampler: Sampler, port: int = 0, record: Path | None = None) -> None:
+    def __init__(
+        self, sampler: Sampler, port: int = 0, record: Path | None = None, host: str = "127.0.0.1"
+    ) -> None:
         self.sampler, self.record = sampler, record
         self.awake = {"weights", "kv_cache"}
         self.lost_weights = False
         self.adapters: set[str] = set()
         self._writing = threading.Lock()
         self._connections: list[socket.socket] = []
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__((host, port), Handler)
 
     def write(self, row: Json) -> None:
         if self.record is not None:
@@ -282,7 +284,7 @@ def main(arguments: Sequence[str]) -> None:
             length=int(env["SELFCHAL_PROTOCOL_LENGTH"]) if "SELFCHAL_PROTOCOL_LENGTH" in env else None,
         )
     record = env.get("SELFCHAL_PROTOCOL_RECORD")
-    server = Server(sampler, options.port, Path(record) if record else None)
+    server = Server(sampler, options.port, Path(record) if record else None, options.host)
     told = {
         name: env[name] for name in sorted(env) if name.startswith(("CUDA_", "RANK", "WORLD_", "MASTER_"))
     }

@@ -7,10 +7,11 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
+from selfchal.core.hosting import Reserve
 from selfchal.core.world import Json
 from selfchal.pipeline.manifest.redaction import redact
 from selfchal.pipeline.manifest.sections import EnvironmentSection, ManifestModel
-from selfchal.pipeline.requirements import check_installed, find_follower, find_needed
+from selfchal.pipeline.requirements import check_installed, find_follower, find_hosted, find_needed
 from selfchal.pipeline.uninterrupted import import_whole
 
 Kind = Literal["environment", "synthesizer", "sandbox", "model", "trainer", "check", "engine", "watcher"]
@@ -45,6 +46,11 @@ class Choice:
         where its class makes that difference. Raises PluginError like ``make``."""
         self._import_needed()
         return find_follower(self.plugin)(self.config)
+
+    def make_hosted(self, reserve: Reserve) -> Any:
+        """A model whose servers may live where ``reserve`` finds room. Raises PluginError like ``make``."""
+        self._import_needed()
+        return find_hosted(self.plugin)(self.config, reserve)
 
     def _import_needed(self) -> None:
         check_installed([(self.plugin, self.config)])
