@@ -149,7 +149,10 @@ def twins_agree(kit: Subject) -> None:
             check=False,
             env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-        demand(done.returncode == 0, f"in another process it fails: {done.stderr.strip()[-300:]}")
+        said = (done.stderr.strip().splitlines() or ["it says nothing"])[
+            -1
+        ]  # of a traceback the error itself
+        demand(done.returncode == 0, f"in another process it fails: {said[:300]}")
         seen.append(json.loads(done.stdout.splitlines()[-1]))
     one, other = seen
     for what in ("tools", "contexts", "tasks", "start"):

@@ -47,7 +47,8 @@ def demand_alike(kind: str, cls: type[Any], options: Mapping[str, Json]) -> None
     seen = []
     for process in running:
         told, failed = process.communicate(asked)
-        demand(process.returncode == 0, f"in another process it fails: {failed.strip()[-300:]}")
+        said = (failed.strip().splitlines() or ["it says nothing"])[-1]  # of a traceback the error itself
+        demand(process.returncode == 0, f"in another process it fails: {said[:300]}")
         seen.append(json.loads(told.splitlines()[-1]))
     for (what, one), (_, other) in zip(*seen, strict=True):
         demand(one == other, f"{what} is {one!r:.80} in one process and {other!r:.80} in another")
