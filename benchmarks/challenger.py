@@ -43,6 +43,13 @@ VARIANTS: Mapping[str, Mapping[str, Json]] = {
     "shown": {"prompt": "shown"},
     "suggested": {"prompt": "shown", "suggested_tools": 2},
     "completed": {"prompt": "shown", "suggested_tools": 2, "complete_drafts": True},
+    "written": {
+        "prompt": "shown",
+        "suggested_tools": 2,
+        "write_checks": True,
+        "exploration_steps": 1,
+        "revisions": 0,
+    },
     "unexplored": {"prompt": "shown", "suggested_tools": 2, "exploration": False},
     "unrevised": {"prompt": "shown", "suggested_tools": 2, "revisions": 0},
 }

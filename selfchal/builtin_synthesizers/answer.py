@@ -42,6 +42,9 @@ _NAMES = {
     "failurecase": "failure",
     "failure": "failure",
 }
+CODE_AS_TASK = ("instruction", "evaluate", "solution")  # the parts that such a task cannot do without
+UNCHECKED = ("instruction", "solution")  # where the program writes the checks
+INSTRUCTION = ("instruction",)
 _CANONICAL = {"instruction", "evaluation_function", "solution", "failure_case"}
 _TAG = re.compile(
     r"<[ ]?(/?)[ ]?(" + "|".join(sorted(_NAMES, key=len, reverse=True)) + r")[ _]?(\d{0,2})[ ]?>",
@@ -80,16 +83,15 @@ def looks_like_answer(text: str, alone: bool = False) -> bool:
     return "instruction" in opened and (alone or len(opened) > 1)
 
 
-def parse_answer(text: str, needs_code: bool = True) -> Draft | Refusal:
-    """Read an answer; ``needs_code`` False is for baselines that ask for the instruction alone."""
+def parse_answer(text: str, needed: Sequence[str] = CODE_AS_TASK) -> Draft | Refusal:
+    """Read an answer; a challenger that is asked for fewer parts is refused for lack of these alone."""
     if len(text) > MAX_ANSWER:
         return Refusal(f"The answer is {len(text):,} characters long; at most {MAX_ANSWER:,} are read.")
     forgiven: list[str] = []
     if surplus := next(islice(_TAG.finditer(text), _MAX_TAGS, None), None):
         forgiven.append("endless failure cases")  # small models write them on and on
         text = text[: surplus.start()]
-    parts = _find_last_task(_find_sections(text, forgiven), forgiven)
-    needed = ("instruction", "evaluate", "solution") if needs_code else ("instruction",)
+    parts = _find_last_task(_find_sections(text, forgiven), needed, forgiven)
     missing = [name for name in needed if not "".join(parts.get(name, ())).strip()]
     if missing:
         tags = ", ".join(f"<{'evaluation_function' if name == 'evaluate' else name}>" for name in missing)
@@ -131,12 +133,14 @@ def _find_sections(text: str, forgiven: list[str]) -> list[tuple[str, str]]:
     return found
 
 
-def _find_last_task(sections: list[tuple[str, str]], forgiven: list[str]) -> dict[str, list[str]]:
+def _find_last_task(
+    sections: list[tuple[str, str]], needed: Sequence[str], forgiven: list[str]
+) -> dict[str, list[str]]:
     """Models sometimes write a task, think again and write another: the last complete one counts."""
     starts = [i for i, (name, _) in enumerate(sections) if name == "instruction"]
     for start in reversed(starts):
         names = {name for name, _ in sections[start:]}
-        if start == starts[0] or {"evaluate", "solution"} <= names:
+        if start == starts[0] or names.issuperset(needed):
             break
     else:
         start = 0

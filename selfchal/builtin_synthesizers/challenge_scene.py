@@ -10,12 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from selfchal.builtin_synthesizers.answer import Draft, Refusal, looks_like_answer, parse_answer
+from selfchal.builtin_synthesizers.answer import (
+    CODE_AS_TASK,
+    INSTRUCTION,
+    UNCHECKED,
+    Draft,
+    Refusal,
+    looks_like_answer,
+    parse_answer,
+)
 from selfchal.builtin_synthesizers.close_attempts import complete_draft, run_piece
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig, Prompt
 from selfchal.builtin_synthesizers.exemplar import Exemplar, find_condition
 from selfchal.builtin_synthesizers.first_messages import write_first_messages
 from selfchal.builtin_synthesizers.prompting import write_example
+from selfchal.builtin_synthesizers.written_checks import write_checks
 from selfchal.core.episode import End, Episode
 from selfchal.core.errors import SandboxError
 from selfchal.core.judge import Outcome, Stage, Verdict
@@ -190,24 +199,29 @@ class ChallengeScene:
         """Small models often hand in the example: one that was made for them, or was played before."""
         if self.exemplar is None and self.config.prompt is not Prompt.SHOWN:
             return False
-        example = parse_answer(write_example(self.environment, self.exemplar, failures=False))
+        example = parse_answer(write_example(self.environment, self.exemplar))
         return isinstance(example, Draft) and normalised(draft.solution) == normalised(example.solution)
 
     def _read_draft(self, text: str) -> Draft | Refusal:
         """The task in an answer; an instruction alone mends the last task where that was incomplete."""
-        draft = parse_answer(text)
+        draft = parse_answer(text, UNCHECKED if self.config.write_checks else CODE_AS_TASK)
         if isinstance(draft, Draft) or self.incomplete is None:
             return draft
-        alone = parse_answer(text, needs_code=False)
+        alone = parse_answer(text, INSTRUCTION)
         if isinstance(alone, Refusal):
             return alone
         self.repaired += 1
         return replace(self.incomplete, instruction=alone.instruction)
 
     def _complete(self, draft: Draft | Refusal) -> Draft | Refusal:
-        if isinstance(draft, Refusal) or not (self.config.complete_drafts and self.config.failures):
+        if isinstance(draft, Refusal):
             return draft
-        return complete_draft(draft, self.proposal_context.arena, self.context, self.request.seed)
+        arena, seed = self.proposal_context.arena, self.request.seed
+        if self.config.write_checks:
+            return write_checks(draft, arena, self.context, seed)
+        if self.config.complete_drafts and self.config.failures:
+            return complete_draft(draft, arena, self.context, seed)
+        return draft
 
     def _get_min_failures(self) -> int:
         return MIN_FAILURES if self.config.failures else 0
@@ -226,6 +240,7 @@ class ChallengeScene:
             "redacted": instruction != draft.instruction,
             "footprint": self.config.footprint,
             "drawn_failures": draft.drawn,
+            "written_checks": self.config.write_checks,
         }
         return Task(
             id=task_id(self.context, instruction, draft.evaluate, draft.solution, *failures),

@@ -46,20 +46,31 @@ def complete_draft(written: Draft, arena: Arena, context: Mapping[str, Json], se
     """
     draft = _assign_results(written) if arena.environment.answer_required else written
     try:
-        return _complete_failures(draft, arena, context, seed)
+        solution, final = run_piece(draft.solution, arena, context)
+        refusal = refuse_idle(solution, final, arena, context)
+        return refusal or complete_failures(draft, solution, final, arena, context, seed)
     except SandboxError:
         return draft
 
 
-def _complete_failures(draft: Draft, arena: Arena, context: Mapping[str, Json], seed: int) -> Draft | Refusal:
-    """Raises SandboxError."""
-    solution, final = run_piece(draft.solution, arena, context)
+def refuse_idle(
+    solution: Execution, final: World, arena: Arena, context: Mapping[str, Json]
+) -> Refusal | None:
+    """Why nothing can be made of a solution: it does not run, or does nothing."""
     if not solution.ok:
         told = explain_error("the solution", solution)
         return Refusal(f"the solution does not run: {brief(solution)}", Stage.RAN, told)
     if solution.value is None and final.digest() == arena.environment.open(context).digest():
         told = NOTHING_DONE.format(or_answer=_OR_ANSWER if arena.environment.answer_required else "")
         return Refusal(told, Stage.SOLUTION_PASSED)
+    return None
+
+
+def complete_failures(
+    draft: Draft, solution: Execution, final: World, arena: Arena, context: Mapping[str, Json], seed: int
+) -> Draft:
+    """The draft with at least three failure cases, as far as they can be drawn; ``solution`` ended in
+    ``final``. Raises SandboxError."""
     tried = [(case, *run_piece(case, arena, context)) for case in draft.failures]
     end = final.digest(), solution.value
     sound = [case for case, made, world in tried if made.ok and (world.digest(), made.value) != end]
@@ -166,3 +177,12 @@ def list_look_alikes(value: Json) -> Iterator[Json]:
 def write_call(name: str, kwargs: Mapping[str, Json]) -> str:
     """The call as Python."""
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in kwargs.items())})"
+
+
+def write_comparison(value: Json) -> str:
+    """Python that compares ``answer`` with the value: a number that is no integer to two decimals."""
+    if isinstance(value, bool):
+        return f"answer is {value}"
+    if isinstance(value, float):
+        return f"abs(answer - {value!r}) < 0.01"
+    return f"answer == {value!r}"

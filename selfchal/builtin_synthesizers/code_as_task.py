@@ -35,7 +35,7 @@ class CodeAsTask:
     def _find_exemplar(self, context: ProposalContext) -> Exemplar | None:
         """Made once for each environment, which is kept beside it so that no other one gets its id."""
         environment = context.arena.environment
-        if has_own_example(environment.name):
+        if has_own_example(environment):
             return None
         if id(environment) not in self._exemplars:
             self._exemplars[id(environment)] = (

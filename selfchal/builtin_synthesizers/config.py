@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from selfchal.core.judge import Filter
 
@@ -43,10 +43,29 @@ class CodeAsTaskConfig(BaseModel):
         "is, leave out failure cases that do not run or end as the solution does, and draw close attempts "
         "with the solution's tools where fewer than three are left.",
     )
+    write_checks: bool = Field(
+        False,
+        description="The program writes evaluate and the failure cases, from what the solution answers or "
+        "changes and from its calls; the challenger writes instruction and solution alone. Not the paper's: "
+        "a help for models of one or two billion weights. It needs prompt: shown.",
+    )
     footprint: bool = Field(
         False, description="Episodes that change rows which the solution leaves alone get no reward."
     )
     observation_chars: int = Field(4_000, ge=100, description="Characters of an observation that are shown.")
+
+    @model_validator(mode="after")
+    def _check_prompt(self) -> CodeAsTaskConfig:
+        if self.write_checks and self.prompt is not Prompt.SHOWN:
+            raise ValueError("write_checks needs prompt: shown; the other prompt asks for all four parts")
+        return self
+
+    @property
+    def parts_left_out(self) -> tuple[str, ...]:
+        """The tags of the parts that the challenger does not write."""
+        if self.write_checks:
+            return ("evaluation_function", "failure_case")
+        return () if self.failures else ("failure_case",)
 
 
 class PaeConfig(BaseModel):

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
-from selfchal.builtin_synthesizers.close_attempts import list_look_alikes, list_parameters, write_call
+from selfchal.builtin_synthesizers.chained_exemplar import find_chain
+from selfchal.builtin_synthesizers.close_attempts import (
+    list_look_alikes,
+    list_parameters,
+    write_call,
+    write_comparison,
+)
 from selfchal.builtin_synthesizers.readings import Path, Reading, find_reading, list_leaves, look_up
 from selfchal.builtin_synthesizers.shorter_arguments import shorten
 from selfchal.core.environment import Environment
@@ -47,15 +53,15 @@ class Exemplar:
     def without_look(self) -> Exemplar:
         return replace(self, look=None)
 
-    def write(self, failures: bool) -> str:
-        """In the grammar of the challenger's turns, with its failure cases or without."""
+    def write(self) -> str:
+        """In the grammar of the challenger's turns."""
         parts = [
             f"<instruction>{self.instruction}</instruction>",
             f"<evaluation_function>\n{self.evaluate}\n</evaluation_function>",
             f"<solution>\n{self.solution}\n</solution>",
         ]
-        cases = self.failures if failures else ()
-        answer = "\n".join([*parts, *(f"<failure_case>\n{case}\n</failure_case>" for case in cases)])
+        cases = (f"<failure_case>\n{case}\n</failure_case>" for case in self.failures)
+        answer = "\n".join([*parts, *cases])
         if self.look is None:
             return answer
         call, shown = self.look
@@ -66,7 +72,9 @@ class Exemplar:
 def make_exemplar(environment: Environment, solves_held_out: SolvesHeldOut) -> Exemplar | None:
     """The exemplar; None where no call worked that one could be made of."""
     maker = _Maker(environment, solves_held_out)
-    return maker.make_about_state() or (maker.make_about_answer() if environment.answer_required else None)
+    if made := maker.make_about_state():
+        return made
+    return (maker.make_about_chain() or maker.make_about_answer()) if environment.answer_required else None
 
 
 def find_condition(
@@ -140,6 +148,34 @@ class _Maker:
             return holds(self.caller.call(world, self.tools[call.name], kwargs), world)
 
         return replace(call, kwargs=shorten(call.kwargs, try_arguments))
+
+    def make_about_chain(self) -> Exemplar | None:
+        """About two calls, of which the second takes what the first gives."""
+        chain = find_chain(
+            self.calls,
+            self.tools,
+            self.start,
+            lambda call: not self.solves_held_out(call.name, call.kwargs),
+        )
+        if chain is None:
+            return None
+        first, last, name = chain.first, chain.last, chain.parameter
+        given = ", ".join(
+            f"{key}=found" if key == name else f"{key}={value!r}" for key, value in last.kwargs.items()
+        )
+        rest = replace(last, kwargs={key: value for key, value in last.kwargs.items() if key != name})
+        then = self._describe(rest)
+        then = f"With what that gives: {then[0].lower()}{then[1:]}"
+        found = f"found = {_write_call(first)}\n"
+        wrong = self._list_wrong(last, (), last.value, [first.value])
+        return Exemplar(
+            f"{self._describe(first)}. {then}. What is the result?",
+            f"def evaluate(answer):\n    return {write_comparison(last.value)}",
+            f"{found}result = {last.name}({given})",
+            tuple(f"result = {value!r}" for value in wrong[:MIN_FAILURES]),
+            (_write_call(first), str(first.value)),
+            (first.name, last.name),
+        )
 
     def make_about_answer(self) -> Exemplar | None:
         for call in self._list_distinct(self.calls):

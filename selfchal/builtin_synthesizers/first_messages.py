@@ -54,6 +54,8 @@ def write_first_messages(
     shown = config.prompt is Prompt.SHOWN
     sections = prompt_sections("shown" if shown else "challenger", environment.name)
     answer = environment.answer_required
+    left_out = config.parts_left_out
+    asks_failures = "failure_case" not in left_out
     signature = _describe_signature(environment)
     rule = ANSWER_RULE if answer else STATE_RULE
     system = {
@@ -61,12 +63,14 @@ def write_first_messages(
         "tools": describe_tools(environment.tools),
         "steps": str(config.exploration_steps if config.exploration else 0),
         "signature": signature,
-        "evaluate_rule": f"{rule.format(signature=signature)}. It returns exactly True or exactly False.",
+        "evaluate_rule": ""
+        if config.write_checks
+        else f"- {rule.format(signature=signature)}. It returns exactly True or exactly False.\n",
         "assign": " and assigns the answer to result" if answer else "",
-        "failure_form": FAILURE_FORM if config.failures else "",
-        "failure_rule": _write_failure_rule(shown, exemplar) if config.failures else "",
-        "advice": advice(environment.name),
-        "example": write_example(environment.name, exemplar, config.failures),
+        "failure_form": FAILURE_FORM if asks_failures else "",
+        "failure_rule": _write_failure_rule(shown, exemplar) if asks_failures else "",
+        "advice": advice(environment.name, left_out if shown else ()),
+        "example": write_example(environment.name, exemplar, left_out),
     }
     suggested = _suggest_tools(environment, request, config.suggested_tools)
     first = {
@@ -116,7 +120,7 @@ def _write_example_turns(
             Message("assistant", f"Action:\n{action}\nEnd Action"),
             Message("user", observation),
         ]
-    task = write_example(environment.name, exemplar and exemplar.without_look(), config.failures)
+    task = write_example(environment.name, exemplar and exemplar.without_look(), config.parts_left_out)
     return [*messages, Message("assistant", f"Answer:\n{task}\nEnd Answer")]
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from selfchal.builtin_synthesizers.answer import Draft, parse_answer
+from selfchal.builtin_synthesizers.answer import INSTRUCTION, Draft, parse_answer
 from selfchal.builtin_synthesizers.config import PaeConfig
 from selfchal.builtin_synthesizers.prompting import describe_start, describe_tools, fill, prompt_sections
 from selfchal.core.episode import End, Episode
@@ -59,7 +59,7 @@ class InstructionScene:
         ]
 
     def step(self, text: str) -> Message | None:
-        draft = parse_answer(text, needs_code=False)
+        draft = parse_answer(text, INSTRUCTION)
         if not isinstance(draft, Draft):
             verdict = Verdict(Outcome.FAILED, Stage.PARSED, draft.reason)
             self.proposal = self._make_proposal(verdict, raw=text)

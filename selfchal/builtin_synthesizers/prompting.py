@@ -18,6 +18,7 @@ from selfchal.core.environment import Environment
 from selfchal.core.world import Json, ToolSpec
 
 _FOLDER = files("selfchal.builtin_synthesizers") / "prompts"
+_PART_WORDS = {"evaluation_function": "evaluate", "failure_case": "failure cases"}  # as an advice names them
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -34,19 +35,25 @@ def _split_sections(text: str) -> list[tuple[str, str]]:
     return [(name, body.strip("\n")) for name, body in zip(parts[1::2], parts[2::2], strict=True)]
 
 
-def has_own_example(environment: str) -> bool:
-    """Did somebody write an exemplar task for this environment?"""
-    return (_FOLDER / f"example.{environment}.txt").is_file()
+def has_own_example(environment: Environment) -> bool:
+    """Did somebody write an exemplar task for this environment, with tools that it offers as it is set up?"""
+    if not (_FOLDER / f"example.{environment.name}.txt").is_file():
+        return False
+    _, uses, _ = read_look(environment.name, None)
+    return {tool.name for tool in environment.tools}.issuperset(uses)
 
 
-def write_example(environment: str, made: Exemplar | None, failures: bool) -> str:
-    """The exemplar task in the grammar of the answer: the environment's own, or the one that was made of its
-    tools, or one that is about other tools and says so."""
+def write_example(environment: str, made: Exemplar | None, left_out: Sequence[str] = ()) -> str:
+    """The exemplar task in the grammar of the answer, without the parts of these tags: the environment's own,
+    or the one that was made of its tools, or one that is about other tools and says so."""
     if made is not None:
-        return made.write(failures)
-    own = _FOLDER / f"example.{environment}.txt"
-    text = (own if own.is_file() else _FOLDER / "example.txt").read_text(encoding="utf-8").strip("\n")
-    return text if failures else re.sub(r"\n<failure_case>.*?</failure_case>", "", text, flags=re.DOTALL)
+        text = made.write()
+    else:
+        own = _FOLDER / f"example.{environment}.txt"
+        text = (own if own.is_file() else _FOLDER / "example.txt").read_text(encoding="utf-8").strip("\n")
+    for tag in left_out:
+        text = re.sub(rf"\n<{tag}>.*?</{tag}>", "", text, flags=re.DOTALL)
+    return text
 
 
 Turns = Sequence[tuple[str, str]]  # an action's Python, and the message that answers it
@@ -67,10 +74,14 @@ def read_look(environment: str, made: Exemplar | None) -> tuple[str, tuple[str, 
 
 
 @functools.cache
-def advice(environment: str) -> str:
-    """What good tasks of this environment look like; empty where nobody wrote it down."""
+def advice(environment: str, left_out: Sequence[str] = ()) -> str:
+    """What good tasks of this environment look like; empty where nobody wrote it down. What it says of the
+    parts of these tags is left out."""
     own = _FOLDER / f"advice.{environment}.txt"
-    return own.read_text(encoding="utf-8").strip("\n") if own.is_file() else ""
+    text = own.read_text(encoding="utf-8").strip("\n") if own.is_file() else ""
+    words = [_PART_WORDS[tag] for tag in left_out]
+    sentences = re.split(r"(?<=\.) ", text)
+    return " ".join(one for one in sentences if not any(word in one for word in words))
 
 
 def fill(template: str, slots: Mapping[str, str]) -> str:

@@ -96,7 +96,7 @@ def test_before_the_task_stands_the_exploring_turn_that_found_what_it_is_about()
     call, shown = exemplar.look
     assert call == "rooms()"
     assert shown == str(rooms(START))[: len(shown)]
-    written = exemplar.write(failures=True)
+    written = exemplar.write()
     assert written.startswith("Action:\nprint(rooms())\nEnd Action\nObservation:\n")
     assert written.index("Answer:\n<instruction>") > written.index(shown)
     assert written.endswith("</failure_case>\nEnd Answer")
@@ -156,7 +156,7 @@ def first_prompt(environment: Any) -> str:
 def test_the_challenger_is_shown_it() -> None:
     exemplar = make_exemplar(make(), know_none)
     assert exemplar is not None
-    assert exemplar.write(failures=True) in first_prompt(make())
+    assert exemplar.write() in first_prompt(make())
 
 
 def test_a_proposal_that_repeats_it_is_refused_as_not_new(process_sandbox: Sandbox) -> None:
@@ -165,7 +165,7 @@ def test_a_proposal_that_repeats_it_is_refused_as_not_new(process_sandbox: Sandb
     scene = CodeAsTask(CodeAsTaskConfig(revisions=1)).scene(ProposalRequest(0, 0, 0), context)
     scene.start()
     assert scene.exemplar is not None
-    heard = scene.step(f"Answer:\n{scene.exemplar.write(failures=True).partition('Answer:')[2]}")
+    heard = scene.step(f"Answer:\n{scene.exemplar.write().partition('Answer:')[2]}")
     assert heard is not None
     assert "This is the example. Write another task" in heard.content
     assert scene.proposal.verdict.stage == Stage.NEW

@@ -44,7 +44,7 @@ def environment_of(name: str) -> Environment:
 
 
 def exemplar(name: str) -> Task:
-    draft = parse_answer(write_example(name, None, True))
+    draft = parse_answer(write_example(name, None))
     assert isinstance(draft, Draft)
     assert draft.forgiven == ()
     return Task(name, name, CONTEXTS[name], draft.instruction, draft.evaluate, draft.solution, draft.failures)
@@ -75,7 +75,7 @@ def test_the_prompt_is_filled_and_short(process_sandbox: Sandbox, name: str) -> 
     context = ProposalContext(arena, Judge(SandboxTaskRunner(arena)))
     scene: ChallengeScene = CodeAsTask(CodeAsTaskConfig()).scene(ProposalRequest(0, 1, 0), context)
     system, first = scene.start()
-    assert write_example(name, None, True) in system.content
+    assert write_example(name, None) in system.content
     for slot in ("{tools}", "{policy}", "{advice}", "{example}", "{start}", "{focus}", "{steps}"):
         assert slot not in system.content + first.content
     assert len(f"{system.content} {first.content}".split()) < MOST_WORDS

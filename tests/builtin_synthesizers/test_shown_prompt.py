@@ -46,7 +46,7 @@ def test_the_actions_of_the_example_give_the_observations_that_stand_there(
         for action, observation in turns:
             assert observation_of(session.run(action), 4_000) == observation
     assert set(uses) <= {tool.name for tool in environment.tools}
-    assert all(tool in write_example(name, None, False) for tool in uses)
+    assert all(tool in write_example(name, None, ("failure_case",)) for tool in uses)
 
 
 @pytest.mark.parametrize("name", CONTEXTS)
@@ -55,7 +55,7 @@ def test_the_example_is_a_conversation_that_ends_with_its_task(name: str) -> Non
     assert system.role == "system"
     assert [turn.role for turn in turns] == ["user", "assistant"] * (len(turns) // 2) + ["user"]
     assert turns[1].content.startswith("Action:\n")
-    assert write_example(name, None, True) in turns[-2].content
+    assert write_example(name, None) in turns[-2].content
     assert turns[-1].content.endswith("write one task of your own.")
 
 
@@ -110,7 +110,7 @@ def test_tools_are_suggested_by_seed_and_one_that_changes_something_comes_first(
 def test_a_copy_of_the_example_is_refused_with_that_sentence() -> None:
     scene = make_scene(environment_of("calculation"), InProcessSandbox(), ProposalRequest(0, 1, 0))
     scene.start()
-    answer = scene.step(f"Answer:\n{write_example('calculation', None, True)}\nEnd Answer")
+    answer = scene.step(f"Answer:\n{write_example('calculation', None)}\nEnd Answer")
     assert answer is not None
     assert COPIED in answer.content
     assert not scene.proposal.verdict.passed
