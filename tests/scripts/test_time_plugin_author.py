@@ -17,4 +17,4 @@ def test_the_commands_of_a_first_environment_all_work() -> None:
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("\n$ ") <= 10
-    assert "my_desk: 24 kept" in done.stdout
+    assert "my_desk: 25 kept" in done.stdout

@@ -16,7 +16,7 @@ from selfchal.core.model import Message
 from selfchal.core.synthesizer import ProposalContext, ProposalRequest
 from selfchal.testing.conformance import Case, synthesizer_cases
 
-ANSWER = write_example("calculation", None, True)
+ANSWER = write_example("calculation", None)
 CASES = [*synthesizer_cases(CodeAsTask, answers=(ANSWER,)), *synthesizer_cases(Pae, answers=(ANSWER,))]
 
 

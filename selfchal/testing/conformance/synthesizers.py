@@ -78,7 +78,6 @@ def synthesizer_cases(
              cure="A scene's ``name`` is a text, ``environment`` is context.arena.environment.name."),
         Case("proposes the same for the same request and the same words", kit.repeats,
              cure="Draw from random.Random(request.seed) alone."),
-        *([Case(ALIKE, kit.repeats_elsewhere, cure=SORT)] if is_registered("synthesizer", cls) else ()),
         Case("speaks in messages", kit.speaks_in_messages,
              cure="start() gives Messages that end with a user's, step() a Message or None at the end."),
         Case("ends after finitely many turns, whatever the model says", kit.ends,
@@ -96,6 +95,8 @@ def synthesizer_cases(
              cure="Give each task to context.judge(task), and put its verdict into the Proposal."),
         Case("never looks at held-out tasks", kit.keeps_from_held_out_tasks, CaseLevel.SEMANTIC,
              "Ask context.solves_held_out, and never test_tasks, oracle or grade."),
+        # last, for what is wrong here is wrong there too, and said better here
+        *([Case(ALIKE, kit.repeats_elsewhere, cure=SORT)] if is_registered("synthesizer", cls) else ()),
     ]  # fmt: skip
     if not answers:
         return cases

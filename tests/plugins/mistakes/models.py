@@ -28,7 +28,7 @@ MODEL = {
     "no log-probabilities": Mistake("tuple(logprobs), text", "(), text", "tokens and 0 log-probabilities"),
     "one log-probability too few": Mistake("tuple(logprobs), text", "tuple(logprobs[1:]), text", "log-probabilities"),
     "probabilities for log-probabilities": Mistake("tuple(logprobs), text", "tuple(math.exp(one) for one in logprobs), text", "these are no log-probabilities"),
-    "log-probabilities off by one": Mistake("zip([last, *ids], ids, strict=False)", "zip(ids, [*ids[1:], END], strict=False)", "has log-probabilities from"),
+    "log-probabilities off by one": Mistake("zip([last, *ids], ids, strict=False)", "zip(ids, [*ids[1:], END], strict=False)", "has log-probabilities from", "samples as its log-probabilities say"),
     "log-probabilities of another temperature": Mistake("tuple(logprobs), text", "tuple(one / 3 for one in logprobs), text", "by its log-probability"),
     "log-probabilities to the base of two": Mistake("tuple(logprobs), text", "tuple(one * 4 for one in logprobs), text", "by its log-probability"),
     "log-probabilities made up": Mistake("tuple(logprobs), text", "tuple(-0.01 * (i + 1) - 2 for i, _ in enumerate(logprobs)), text", "by its log-probability"),

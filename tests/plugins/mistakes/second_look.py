@@ -22,7 +22,7 @@ CHECK = {
     "a task that is changed": Mistake(COUNT, "task.context['words'] = 3\n        " + COUNT, "it changed the task", "leaves tasks as they were"),
     "a feedback that is no text": Mistake(COUNT, "return Finding.failed('no', 3)\n        " + COUNT, "the finding's feedback gave", FINDS),
     "a finding that hangs on a hash": Mistake(COUNT, "if hash(task.instruction) % 2: return Finding.failed('odd')\n        " + COUNT, "in one process and", ALIKE),
-    "a finding that hangs on the order of a set": Mistake(COUNT, "if len(next(iter(set(task.instruction.split())), '')) > 3: return Finding.failed('long')\n        " + COUNT, "in one process and", ALIKE),
+    "a finding that hangs on the order of a set": Mistake(COUNT, "words = task.instruction.split()\n        if list(set(words)).index(words[0]) % 2: return Finding.failed('odd')\n        " + COUNT, "in one process and", ALIKE),
     "a find_obstacle that raises": Mistake(NAME, NAME + "    @classmethod\n    def find_obstacle(cls, config): return config.path\n", "no attribute 'path', line 23 of", "answers what is asked before it is made"),
     "a comparison that forgets tasks": Mistake(HOOK, COMPARES.format("return [Finding.passed() for _ in tasks[1:]]"), "findings", FINDS),
     "a comparison that is a dict": Mistake(HOOK, COMPARES.format("return {task.id: Finding.passed() for task in tasks}"), "not a list of findings", FINDS),

@@ -28,7 +28,7 @@ TRAINER = {
     "another network trained": Mistake("network, progress = training.model.network, training.progress", "import copy\n        network, progress = copy.deepcopy(training.model.network), training.progress", "training changed no weight"),
     "weights that are not announced": Mistake("                training.model.on_weights_updated()\n", "", "on_weights_updated() was never called"),
     "updates that are not said": Mistake("with updating(training.model):", "if True:", "never said when an update begins"),
-    "rollouts within an update": Mistake("            (group,) = training.collect([task], self.group_size(), seed=step)\n", "            with updating(training.model):\n                (group,) = training.collect([task], self.group_size(), seed=step)\n", "collect was called within an update"),
+    "rollouts within an update": Mistake("            (group,) = training.collect([task], self.group_size(), seed=step + 1_000 * training.seed)\n", "            with updating(training.model):\n                (group,) = training.collect([task], self.group_size(), seed=step + 1_000 * training.seed)\n", "collect was called within an update"),
     "no metrics": Mistake(LOG, "pass", "progress.log was never called"),
     "updates from 0": Mistake("progress.log(step,", "progress.log(step - 1,", "not as 1, 2"),
     "metrics that are no mapping": Mistake(LOG, "progress.log(step, loss)", "metrics are numbers by name"),
