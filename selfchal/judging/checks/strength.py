@@ -201,10 +201,18 @@ def _is_acting(trial: Trial, by_answer: bool) -> bool:
 
 
 def _first_writing(runner: TaskRunner, evidence: Evidence) -> str | None:
-    """A tool that writes and that evaluate called after the solution, if there is one."""
+    """A tool that evaluate called after the solution and by which the world changes, if there is one. Of a
+    tool that does not say that it only reads, it is tried: many say nothing."""
     reading = {tool.name for tool in runner.environment.tools if tool.only_reads}
     calls = evidence.solution.evaluation.calls if evidence.solution.evaluation else ()
-    return next((call.name for call in calls if call.ok and call.name not in reading), None)
+    for call in calls:
+        if call.ok and call.name not in reading:
+            world = evidence.solution.world.fork()
+            before = world.digest()
+            world.call(call.name, call.args, call.kwargs)
+            if world.digest() != before:
+                return call.name
+    return None
 
 
 def _list_constants(task: Task) -> list[Json]:
