@@ -59,8 +59,10 @@ class OwnWeights:
         from selfchal.decoding import Renderer, TurnSampler, make_decoder
 
         # Put your own way of making both in these two lines.
-        self._tokenizer = AutoTokenizer.from_pretrained(config.path)
-        self.network = AutoModelForCausalLM.from_pretrained(config.path, dtype="float32").eval()
+        self._tokenizer = AutoTokenizer.from_pretrained(config.path, trust_remote_code=False)
+        self.network = AutoModelForCausalLM.from_pretrained(
+            config.path, dtype="float32", trust_remote_code=False
+        ).eval()
         self.context_length = config.context
         renderer = Renderer(self._tokenizer, ends=frozenset([self._tokenizer.eos_token_id]))
         decoder = make_decoder(self.network, context=config.context, rows=config.batch)
@@ -93,7 +95,7 @@ class OwnWeights:
 
     def load(self, directory: Path) -> None:
         """The tensors stay the same objects, for an optimiser may hold them."""
-        saved = type(self.network).from_pretrained(directory, dtype="float32")
+        saved = type(self.network).from_pretrained(directory, dtype="float32", trust_remote_code=False)
         self.network.load_state_dict(saved.state_dict())
         self._turns.reset_cache()
 

@@ -114,7 +114,7 @@ def test_the_page_about_gpus_says_what_each_manifest_takes() -> None:
 def test_another_environment_is_one_line(environment: str) -> None:
     for path in (EXAMPLES / "gpu").glob("*.yaml"):
         found = _validate(path, f"environment.name={environment}")
-        assert found.environment.name == environment
+        assert found.environments[0].name == environment
         assert "name: retail" in path.read_text()
 
 

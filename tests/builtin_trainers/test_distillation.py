@@ -60,8 +60,8 @@ def test_every_turn_is_learnt_with_its_end(policy: TransformersModel) -> None:
 def test_the_conversation_is_the_one_that_the_policy_would_have_had(policy: TransformersModel) -> None:
     own = in_own_tokens(policy, episode())
     renderer = policy._loaded.renderer
-    whole = renderer.prompt(tuple(episode().messages[:2])) + tuple(renderer.encode("Action: find(1)"))
-    assert tuple(own.ids[: len(whole)]) == whole
+    whole = renderer.prompt(episode().messages[:2]) + renderer.encode("Action: find(1)")
+    assert own.ids[: len(whole)] == whole
     assert renderer.decode(own.ids).count("Observation: 4") == 1
     if not renderer.plain_text:
         assert own.ids.count(END) == 5
