@@ -45,7 +45,7 @@ def list_plugins(as_json: bool) -> None:
             say_listing(f"  {item.name:{width}}  {item.summary}  {package}")
         if not items:
             say("  none")
-    say("hooks of functions, which hear of every run", bold=True)
+    say("hooks of functions, told of every run", bold=True)
     for source, hooks in found.list_hooks():
         say_listing(f"  {source.plugin}  {', '.join(hooks)}  ({source.package} {source.version})")
     for source in found.disabled:

@@ -29,7 +29,7 @@ def test_a_port_that_is_taken_is_named_with_the_cure(selfchal: Any, tmp_path: Pa
 def test_without_the_extra_it_says_what_to_install(
     selfchal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("selfchal.view")]:
+    for name in [name for name in sys.modules if name.startswith(("selfchal.view", "selfchal.serving"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     ended = selfchal("view", tmp_path)
