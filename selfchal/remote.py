@@ -7,7 +7,7 @@ reaches a host by whatever calls the engine has.
 from __future__ import annotations
 
 from selfchal.core.engine import NodeWork
-from selfchal.core.hosting import HostLostError, Ranks
+from selfchal.hosting import HostLostError, Ranks
 from selfchal.rollout.remote_scene import HostCalls, RemoteScene, WorkerLostError, judge_remotely
 from selfchal.rollout.scene_host import SceneHost
 

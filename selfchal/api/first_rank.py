@@ -9,7 +9,7 @@ import traceback
 from selfchal.api.launching import LaunchedRun, Start
 from selfchal.api.running import run
 from selfchal.core.errors import EngineError, SelfchalError
-from selfchal.core.hosting import MENDABLE
+from selfchal.hosting import MENDABLE
 
 
 def main() -> None:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.core.errors import EngineError, ManifestError
-from selfchal.core.hosting import Ranks, StartsRanks
 from selfchal.core.world import Json
+from selfchal.hosting import Ranks, StartsRanks
 from selfchal.pipeline.collecting import Rewrite
 from selfchal.pipeline.distributed import follow
 from selfchal.pipeline.manifest import Manifest

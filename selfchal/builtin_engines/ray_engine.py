@@ -22,10 +22,10 @@ from selfchal.builtin_engines.worker_logs import WorkerLogs
 from selfchal.builtin_engines.worker_pool import PooledWorker, WorkerPool, judge_in_threads, pickle_spec
 from selfchal.core.engine import Ask, Finished, NodeWork, Order, Player, Worker, WorkerSpec
 from selfchal.core.errors import EngineError
-from selfchal.core.hosting import Ranks
 from selfchal.core.judge import Filter, Verdict
 from selfchal.core.requirement import Requirement
 from selfchal.core.task import Task
+from selfchal.hosting import Ranks
 from selfchal.rollout.remote_scene import RemoteScene, judge_remotely
 
 CALLS_AT_ONCE = 64  # of one actor; they wait on sandboxes

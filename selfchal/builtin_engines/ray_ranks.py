@@ -21,7 +21,7 @@ from typing import Any
 from selfchal.builtin_engines.ray_connection import RAY_ADDRESS
 from selfchal.builtin_engines.ray_reservation import ActorHost, RayReservation, get_or_lose
 from selfchal.core.errors import EngineError, SelfchalError
-from selfchal.core.hosting import MENDABLE, HostLostError, Leading, Ranks
+from selfchal.hosting import MENDABLE, HostLostError, Leading, Ranks
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Any
 from selfchal.builtin_engines.ray_connection import pass_on_environment
 from selfchal.builtin_engines.serve_worker import make_portable
 from selfchal.core.errors import EngineError
-from selfchal.core.hosting import HostLostError
+from selfchal.hosting import HostLostError
 
 CALLS_AT_ONCE = 4
 LOOK_AGAIN = 0.5  # seconds between two looks at an actor that is not there yet
@@ -46,7 +46,7 @@ class ObjectActor:
 
 @dataclass
 class ActorHost:
-    """``selfchal.core.hosting.HostedObject`` of the object in an actor."""
+    """``selfchal.hosting.HostedObject`` of the object in an actor."""
 
     actor: Any
     address: str = ""
@@ -78,7 +78,7 @@ def get_or_lose(reference: Any) -> Any:
 
 
 class RayReservation:
-    """``selfchal.core.hosting.Reservation``. An object sets GPUs aside, and no CPU."""
+    """``selfchal.hosting.Reservation``. An object sets GPUs aside, and no CPU."""
 
     def __init__(
         self, objects: int, gpus: float, patience: float, first: Mapping[str, float] | None = None

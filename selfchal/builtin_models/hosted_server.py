@@ -19,7 +19,7 @@ from typing import Any
 
 from selfchal.builtin_models.vllm_process import ServerProcess
 from selfchal.core.errors import EngineError, ModelError
-from selfchal.core.hosting import HostedObject, HostLostError, Reservation
+from selfchal.hosting import HostedObject, HostLostError, Reservation
 
 log = logging.getLogger(__name__)
 

@@ -31,8 +31,8 @@ from selfchal.builtin_models.vllm_server import Server
 from selfchal.builtin_models.weight_push import Carry, NoWeights, OverNccl, ThroughDirectory, stay
 from selfchal.builtin_models.weight_sources import check_source
 from selfchal.core.errors import ModelError
-from selfchal.core.hosting import HostLostError, Reservation, Reserve
 from selfchal.core.model import Generation, Sampling
+from selfchal.hosting import HostLostError, Reservation, Reserve
 
 KEEPING, DISCARDING = 1, 2  # vLLM's levels of sleep, by what becomes of the weights
 

@@ -20,9 +20,9 @@ from selfchal.builtin_models.devices import find_device_obstacle, may_use_gpu
 from selfchal.builtin_models.memory_plan import plan_weights
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
 from selfchal.builtin_models.weight_sources import find_source_obstacle
-from selfchal.core.hosting import Reserve, reserve_nothing
 from selfchal.core.model import Capability, Generation, Message, Model, Sampling, Stream
 from selfchal.core.requirement import Requirement
+from selfchal.hosting import Reserve, reserve_nothing
 from selfchal.memory.plan import ModelPlan
 
 

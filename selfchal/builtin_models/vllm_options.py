@@ -17,7 +17,7 @@ from selfchal.builtin_models.hosted_server import host_servers
 from selfchal.builtin_models.vllm_process import GivenServer, ServerProcess
 from selfchal.builtin_models.weight_push import NCCL_OPTION
 from selfchal.core.errors import ModelError
-from selfchal.core.hosting import Reservation, Reserve, reserve_nothing
+from selfchal.hosting import Reservation, Reserve, reserve_nothing
 
 SHARE = "gpu_memory_utilization"
 KEPT = 12  # bytes that an optimiser keeps for each trained number: its float32 copy and two moments

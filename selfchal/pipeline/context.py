@@ -15,13 +15,13 @@ from selfchal.core.engine import Engine, Finished, Order, SpansNodes
 from selfchal.core.environment import list_notes
 from selfchal.core.errors import PluginError
 from selfchal.core.evidence import Attempt, Solver
-from selfchal.core.hosting import ReservesRoom, reserve_nothing
 from selfchal.core.model import Model, Sampling, TrainableModel
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.seeds import seed_of
 from selfchal.core.synthesizer import Synthesizer
 from selfchal.core.task import Task
 from selfchal.core.world import Json
+from selfchal.hosting import ReservesRoom, reserve_nothing
 from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.costs import Clock, Ledger

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from selfchal.core.errors import PluginError
-from selfchal.core.hosting import Reserve
 from selfchal.core.model import Prices
 from selfchal.core.requirement import Requirement
+from selfchal.hosting import Reserve
 
 
 def requirements_of(plugin: type[Any]) -> tuple[Requirement, ...]:

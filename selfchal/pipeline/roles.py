@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from selfchal.core.errors import ModelError
-from selfchal.core.hosting import Reserve, reserve_nothing
 from selfchal.core.model import Model, Sampling, SharesStart
 from selfchal.core.world import Json
+from selfchal.hosting import Reserve, reserve_nothing
 from selfchal.pipeline.manifest import Choice, Manifest
 from selfchal.pipeline.manifest.asking import asks_judge, asks_user, is_trained
 from selfchal.pipeline.manifest.conflicts import NO_SECOND

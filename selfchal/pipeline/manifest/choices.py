@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
-from selfchal.core.hosting import Reserve
 from selfchal.core.world import Json
+from selfchal.hosting import Reserve
 from selfchal.pipeline.manifest.redaction import redact
 from selfchal.pipeline.manifest.sections import EnvironmentSection, ManifestModel
 from selfchal.pipeline.requirements import check_installed, find_follower, find_hosted, find_needed
