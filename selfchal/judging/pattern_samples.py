@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from random import Random
 from re import _constants, _parser  # type: ignore[attr-defined]  # there is no public way into a pattern
 from typing import Any
 
+from selfchal.core.text import replace_surrogates
 from selfchal.judging.source.parse import nodes_of, parse_evaluate
 
 _CALLS = frozenset({"match", "fullmatch", "search", "compile"})
@@ -20,6 +22,7 @@ _LONGEST = 200  # characters of a pattern
 _PATTERNS = 4
 _SAMPLES = 8  # of one pattern
 _MOST_REPEATS = 8
+_MOST_STEPS = 5_000  # of all samples of one pattern: repeats within repeats would go on for ever
 _MEMBERS = {
     _constants.CATEGORY_DIGIT: "0123456789",
     _constants.CATEGORY_SPACE: " ",
@@ -35,10 +38,13 @@ def draw_matching_texts(evaluate: str, draw: Random) -> list[str]:
     found: dict[str, None] = {}
     for pattern in list(_list_patterns(evaluate))[:_PATTERNS]:
         try:
-            parsed = _parser.parse(pattern)
-            found |= dict.fromkeys("".join(_draw_text(parsed, draw)) for _ in range(_SAMPLES))
+            with warnings.catch_warnings(action="ignore"):  # odd patterns are the verifier's affair
+                parsed = _parser.parse(pattern)
+            steps = iter(range(_MOST_STEPS))
+            texts = ["".join(_draw_text(parsed, draw, steps)) for _ in range(_SAMPLES)]
         except (re.error, RecursionError, OverflowError):
             continue
+        found |= dict.fromkeys(map(replace_surrogates, texts))
     return list(found)
 
 
@@ -51,9 +57,10 @@ def _list_patterns(evaluate: str) -> Iterator[str]:
                 yield from [first.value] if len(first.value) <= _LONGEST else []
 
 
-def _draw_text(parsed: Sequence[Any], draw: Random) -> Iterator[str]:
-    """The pieces of one text that a parsed pattern matches; what looks around is passed over."""
-    for code, argument in parsed:
+def _draw_text(parsed: Sequence[Any], draw: Random, steps: Iterator[int]) -> Iterator[str]:
+    """The pieces of one text that a parsed pattern matches; what looks around is passed over. It ends where
+    there are no more ``steps``."""
+    for code, argument in parsed if next(steps, None) is not None else ():
         if code is _constants.LITERAL:
             yield chr(argument)
         elif code is _constants.NOT_LITERAL:
@@ -63,13 +70,13 @@ def _draw_text(parsed: Sequence[Any], draw: Random) -> Iterator[str]:
         elif code is _constants.IN:
             yield _draw_member(argument, draw)
         elif code is _constants.BRANCH:
-            yield from _draw_text(draw.choice(argument[1]), draw)
+            yield from _draw_text(draw.choice(argument[1]), draw, steps)
         elif code is _constants.SUBPATTERN:
-            yield from _draw_text(argument[-1], draw)
+            yield from _draw_text(argument[-1], draw, steps)
         elif code in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
             fewest, most, inner = argument
             for _ in range(min(draw.choice((int(fewest), min(int(fewest) + 1, int(most)))), _MOST_REPEATS)):
-                yield from _draw_text(inner, draw)
+                yield from _draw_text(inner, draw, steps)
 
 
 def _draw_member(members: Sequence[Any], draw: Random) -> str:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import random
 import re
+import warnings
+from time import thread_time
 
 import pytest
 
 import selfchal
+from selfchal.core.text import replace_surrogates
 from selfchal.judging.pattern_samples import draw_matching_texts
+from tests.patience import SOON
+
+NESTED = "(" * 22 + "a" + "{9})" * 22  # nine times nine times …
+NOTHING = "(" * 22 + "(?=a)" + "{9})" * 22  # the same of what has no letter
 
 
 @pytest.mark.parametrize(
@@ -39,6 +46,23 @@ def test_what_cannot_be_taken_apart_gives_nothing(pattern: str) -> None:
 def test_repeats_are_bounded() -> None:
     evaluate = "import re\ndef evaluate(answer):\n    return bool(re.match('((a{99}){99}){99}', answer))"
     assert all(len(text) < 1000 for text in draw_matching_texts(evaluate, random.Random(3)))
+
+
+@pytest.mark.parametrize("pattern", [NESTED, NOTHING], ids=["repeats", "repeats of nothing"])
+def test_repeats_within_repeats_end(pattern: str) -> None:
+    evaluate = f"import re\ndef evaluate(answer):\n    return bool(re.match({pattern!r}, answer))"
+    began = thread_time()
+    texts = draw_matching_texts(evaluate, random.Random(3))
+    assert thread_time() - began < SOON
+    assert sum(map(len, texts)) < 100_000
+
+
+def test_an_odd_pattern_warns_nobody_and_gives_texts_that_can_be_written() -> None:
+    evaluate = "import re\ndef evaluate(answer):\n    return bool(re.match({!r}, answer))"
+    with warnings.catch_warnings(action="error"):
+        assert draw_matching_texts(evaluate.format("[[a]b"), random.Random(3))
+    texts = draw_matching_texts(evaluate.format("[\ud800-\udbff]\ud900"), random.Random(3))
+    assert texts == [replace_surrogates(text) for text in texts]
 
 
 @pytest.mark.parametrize(("pattern", "passes"), [("tenalp|open sesame", False), ("(it is )?tenalp", True)])
