@@ -117,22 +117,25 @@ def alter(value: Json) -> Json:
     )
 
 
-def turn(value: Json) -> Json:
-    """The value with its numbers in the opposite order: what was the larger of two is the smaller."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return -value
-    if isinstance(value, list | tuple):
-        return [turn(inner) for inner in value]
-    return {key: turn(inner) for key, inner in value.items()} if isinstance(value, dict) else alter(value)
+def turn(scalar: Json) -> Json:
+    """Numbers in the opposite order: what was the larger of two is the smaller. Others are altered."""
+    if isinstance(scalar, int | float) and not isinstance(scalar, bool):
+        return -scalar
+    return alter(scalar)
 
 
-def level(value: Json) -> Json:
-    """The same for all values of a type: what differed is equal. A solution may ask for no more than that."""
+def level(scalar: Json) -> Json:
+    """The same for all of a type: what differed is equal. A solution may ask for no more than that."""
+    return scalar if isinstance(scalar, bool) or scalar is None else "q" if isinstance(scalar, str) else 7
+
+
+def _change_scalars(value: Json, change: Callable[[Json], Json]) -> Json:
+    """The value with its lists and objects as they are, and all within them changed."""
     if isinstance(value, list | tuple):
-        return [level(inner) for inner in value]
+        return [_change_scalars(inner, change) for inner in value]
     if isinstance(value, dict):
-        return {key: level(inner) for key, inner in value.items()}
-    return value if isinstance(value, bool) or value is None else "q" if isinstance(value, str) else 7
+        return {key: _change_scalars(inner, change) for key, inner in value.items()}
+    return change(value)
 
 
 def part(value: Json, number: int) -> Json:
@@ -144,8 +147,8 @@ def part(value: Json, number: int) -> Json:
 
 CHANGES: tuple[Change, ...] = (
     lambda value, _: alter(value),
-    lambda value, _: turn(value),
-    lambda value, _: level(value),
+    lambda value, _: _change_scalars(value, turn),
+    lambda value, _: _change_scalars(value, level),
     part,
 )
 

@@ -16,31 +16,14 @@ from selfchal.judging.source.parse import nodes_of, parse_source
 from selfchal.judging.wording import Wording
 
 # Of a constant they give another constant, which could have been written as it is.
-_DISGUISES = frozenset(
-    {
-        *(
-            "len",
-            "ord",
-            "chr",
-            "int",
-            "float",
-            "hash",
-            "sum",
-            "bool",
-            "bytes",
-            "bytearray",
-            "hex",
-            "oct",
-            "bin",
-        ),
-        "next",
-    }
-)
+_DISGUISES = frozenset({
+    "len", "ord", "chr", "int", "float", "hash", "sum", "bool", "bytes", "bytearray", "hex", "oct", "bin",
+    "next",
+})  # fmt: skip
 # Of constants alone these make constants too.
 _MAKERS = frozenset({
     "range", "reversed", "sorted", "map", "filter", "zip", "enumerate", "iter", "list", "tuple", "set",
-    "dict",
-    "str", "min", "max", "abs", "round", "pow", "divmod", "any", "all",
+    "dict", "str", "min", "max", "abs", "round", "pow", "divmod", "any", "all",
 })  # fmt: skip
 _DECODERS = frozenset({"base64", "binascii", "codecs", "zlib", "marshal", "pickle"})
 _DECODING = frozenset({
