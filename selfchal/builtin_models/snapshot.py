@@ -19,10 +19,11 @@ from torch import Tensor
 
 from selfchal.builtin_models.config import TransformersConfig
 from selfchal.builtin_models.loaded_model import LoadedModel, make_configured_decoder
-from selfchal.core.model import Capability, Generation, Message, Sampling, Stream
+from selfchal.builtin_models.rendered import RendersLoaded
+from selfchal.core.model import Capability, Generation, Sampling, Stream
 
 
-class Snapshot:
+class Snapshot(RendersLoaded[LoadedModel]):
     """``selfchal.core.ahead.SamplerAhead`` of a model in this process."""
 
     name: ClassVar[str] = "transformers"
@@ -51,15 +52,6 @@ class Snapshot:
         self._version += 1
         return self._version
 
-    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return self._loaded.renderer.prompt(messages)
-
-    def render_turn(self, generation: Generation, message: Message) -> list[int]:
-        return self._loaded.renderer.turn(generation, message)
-
-    def encode(self, text: str) -> list[int]:
-        return self._loaded.renderer.encode(text)
-
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         said = self._loaded.turns.generate(prompts, sampling)
         return [replace(one, weights_version=self._version) for one in said]
@@ -69,10 +61,6 @@ class Snapshot:
 
     def reset_cache(self) -> None:
         self._loaded.on_weights_updated()
-
-    @property
-    def context_length(self) -> int:
-        return self._loaded.context
 
     def close(self) -> None:
         """Drop the caches; the weights go with the object."""

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel
 
 from selfchal.builtin_models.config import TransformersConfig
-from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.builtin_models.rendered import RendersLoaded
+from selfchal.core.model import Capability, Generation, Sampling
 from selfchal.core.turns import TurnStream
 
 if TYPE_CHECKING:
     from selfchal.builtin_models.loaded_model import LoadedModel
 
 
-class StartingModel:
+class StartingModel(RendersLoaded["LoadedModel"]):
     """``loaded`` has a decoder of its own, for what was cached with the adapters is of no use without them.
     Its lock is that of the model that is trained: the adapters are off for nobody else."""
 
@@ -33,15 +34,6 @@ class StartingModel:
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
 
-    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return self._loaded.renderer.prompt(messages)
-
-    def render_turn(self, generation: Generation, message: Message) -> list[int]:
-        return self._loaded.renderer.turn(generation, message)
-
-    def encode(self, text: str) -> list[int]:
-        return self._loaded.renderer.encode(text)
-
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         with self._loaded.lock, self._loaded.network.disable_adapter():
             return self._loaded.turns.generate(prompts, sampling)
@@ -51,10 +43,6 @@ class StartingModel:
 
     def reset_cache(self) -> None:
         self._loaded.on_weights_updated()
-
-    @property
-    def context_length(self) -> int:
-        return self._loaded.context
 
     def close(self) -> None:
         """Drop the caches; the weights are another model's."""

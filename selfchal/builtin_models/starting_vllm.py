@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel
 
 from selfchal.builtin_models.config import VllmConfig
-from selfchal.core.model import Capability, Generation, Message, Sampling
+from selfchal.builtin_models.rendered import RendersLoaded
+from selfchal.core.model import Capability, Generation, Sampling
 from selfchal.core.turns import TurnStream
 
 if TYPE_CHECKING:
     from selfchal.builtin_models.loaded_vllm import LoadedVllm
 
 
-class StartingVllm:
+class StartingVllm(RendersLoaded["LoadedVllm"]):
     """The servers are those of ``loaded``, and are closed with it."""
 
     name: ClassVar[str] = "vllm"
@@ -32,15 +33,6 @@ class StartingVllm:
     def __init__(self, loaded: LoadedVllm) -> None:
         self._loaded = loaded
 
-    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return self._loaded.renderer.prompt(messages)
-
-    def render_turn(self, generation: Generation, message: Message) -> list[int]:
-        return self._loaded.renderer.turn(generation, message)
-
-    def encode(self, text: str) -> list[int]:
-        return self._loaded.renderer.encode(text)
-
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         return self._loaded.generate(prompts, sampling, adapted=False)
 
@@ -49,10 +41,6 @@ class StartingVllm:
 
     def reset_cache(self) -> None:
         self._loaded.reset_cache()
-
-    @property
-    def context_length(self) -> int:
-        return self._loaded.context
 
     def close(self) -> None:
         """The servers are another model's."""

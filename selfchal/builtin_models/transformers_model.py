@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
@@ -18,16 +18,20 @@ from selfchal.builtin_models.config import TransformersConfig
 from selfchal.builtin_models.devices import find_device_obstacle, may_use_gpu
 from selfchal.builtin_models.memory_plan import plan_weights
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN
+from selfchal.builtin_models.rendered import RendersLoaded
 from selfchal.builtin_models.starting_model import StartingModel
 from selfchal.builtin_models.weight_sources import find_source_obstacle
 from selfchal.core.ahead import SamplerAhead
-from selfchal.core.model import Capability, Generation, Message, Model, Sampling, Stream
+from selfchal.core.model import Capability, Generation, Model, Sampling, Stream
 from selfchal.core.requirement import Requirement
 from selfchal.memory.plan import ModelPlan
 from selfchal.processes import is_launched
 
+if TYPE_CHECKING:
+    from selfchal.builtin_models.loaded_model import LoadedModel
 
-class TransformersModel:
+
+class TransformersModel(RendersLoaded["LoadedModel"]):
     """A language model that transformers loads: it samples and is trained in this process."""
 
     name: ClassVar[str] = "transformers"
@@ -58,18 +62,9 @@ class TransformersModel:
         from selfchal.builtin_models.loaded_model import load_model
 
         self._config = config
-        self._loaded = load_model(config, config.path)
+        self._loaded: LoadedModel = load_model(config, config.path)
         self._sampled_ahead = False
         self._kept_out = ExitStack()  # whoever else would sample, during an update
-
-    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return self._loaded.renderer.prompt(messages)
-
-    def render_turn(self, generation: Generation, message: Message) -> list[int]:
-        return self._loaded.renderer.turn(generation, message)
-
-    def encode(self, text: str) -> list[int]:
-        return self._loaded.renderer.encode(text)
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         return self._loaded.turns.generate(prompts, sampling)
@@ -79,10 +74,6 @@ class TransformersModel:
 
     def reset_cache(self) -> None:
         self._loaded.on_weights_updated()
-
-    @property
-    def context_length(self) -> int:
-        return self._loaded.context
 
     @property
     def network(self) -> Any:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel
 
@@ -19,14 +19,18 @@ from selfchal.builtin_models.config import VllmConfig
 from selfchal.builtin_models.devices import find_device_obstacle, may_use_gpu
 from selfchal.builtin_models.memory_plan import plan_weights
 from selfchal.builtin_models.packages import LORA, QUANTISED, TRAIN, VLLM
+from selfchal.builtin_models.rendered import RendersLoaded
 from selfchal.builtin_models.weight_sources import find_source_obstacle
-from selfchal.core.model import Capability, Generation, Message, Model, Sampling, Stream
+from selfchal.core.model import Capability, Generation, Model, Sampling, Stream
 from selfchal.core.requirement import Requirement
 from selfchal.hosting import Reserve, reserve_nothing
 from selfchal.memory.plan import ModelPlan
 
+if TYPE_CHECKING:
+    from selfchal.builtin_models.loaded_vllm import LoadedVllm
 
-class VllmModel:
+
+class VllmModel(RendersLoaded["LoadedVllm"]):
     """A language model that samples through vLLM; with train, transformers trains it in this process."""
 
     name: ClassVar[str] = "vllm"
@@ -94,16 +98,7 @@ class VllmModel:
         """Load the weights and start or find the servers. Raises ModelError, EngineError."""
         from selfchal.builtin_models.loaded_vllm import open_vllm
 
-        self._loaded = open_vllm(config, samples=samples, reserve=reserve)
-
-    def render_prompt(self, messages: Sequence[Message]) -> list[int]:
-        return self._loaded.renderer.prompt(messages)
-
-    def render_turn(self, generation: Generation, message: Message) -> list[int]:
-        return self._loaded.renderer.turn(generation, message)
-
-    def encode(self, text: str) -> list[int]:
-        return self._loaded.renderer.encode(text)
+        self._loaded: LoadedVllm = open_vllm(config, samples=samples, reserve=reserve)
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Generation]:
         return self._loaded.generate(prompts, sampling, adapted=self._loaded.adapted)
@@ -113,10 +108,6 @@ class VllmModel:
 
     def reset_cache(self) -> None:
         self._loaded.reset_cache()
-
-    @property
-    def context_length(self) -> int:
-        return self._loaded.context
 
     @property
     def network(self) -> Any:
