@@ -38,9 +38,9 @@ class Walk:
             world.call(call.name, call.args, call.kwargs)
         return [frozenset(features(self._read_page(world.fork(), number, one))) for one in addresses]
 
-    @property
-    def is_tired(self) -> bool:
-        return self._opened >= _MOST_OPENED
+    def may_open(self, count: int) -> bool:
+        """A page costs calls of every tool that shows more of it, and a list may have thousands of links."""
+        return self._opened + count <= _MOST_OPENED
 
     def _read_page(self, world: World, number: int, address: str) -> Iterator[str]:
         call = self.calls[number]
@@ -97,7 +97,7 @@ def _is_told_by_content(
     walk: Walk, number: int, address: str, rivals: Sequence[str], wording: Wording
 ) -> bool:
     """Does the instruction mention something that this page shows and none of the others does?"""
-    if walk.is_tired:
+    if not walk.may_open(1 + len(rivals)):
         return False
     own, *others = walk.read_behind(number, [address, *rivals])
     mine = {one for one in wording.mentioned(own) if len(one) >= _TELLING or not one.isdigit()}
