@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from selfchal.builtin_envs.mcp.config import StateSpec
+from selfchal.builtin_envs.mcp.configuration import ServerEntry
 from selfchal.builtin_envs.mcp.connection import (
     Answer,
     ListedTool,
@@ -11,7 +14,9 @@ from selfchal.builtin_envs.mcp.connection import (
     ServerTimeoutError,
     read_answer,
 )
+from selfchal.builtin_envs.mcp.server import Server
 from selfchal.builtin_envs.remote.contract import GRADE, RESET, RemoteTask
+from selfchal.builtin_envs.remote.environment import RemoteConfig
 from selfchal.builtin_envs.remote.line_program import LineProgram
 from selfchal.core.errors import EnvironmentDataError
 from selfchal.core.world import Json
@@ -66,6 +71,25 @@ class LineConnection:
 
     def close(self) -> None:
         self._program.close()
+
+
+def open_line_server(
+    entry: ServerEntry,
+    state: StateSpec | None,
+    config: RemoteConfig,
+    processes: int,
+    reach: Callable[[Path], LineConnection],
+) -> tuple[Server, LineConnection]:
+    """A server whose processes ``reach`` starts, each in a folder of its own; and the first of them, which
+    says what there is. Raises what ``reach`` raises."""
+    first: list[LineConnection] = []
+
+    def reach_one(entry: ServerEntry, folder: Path, timeout: float) -> LineConnection:
+        connection = reach(folder)
+        first[:] = first or [connection]
+        return connection
+
+    return Server(entry, state, None, config.timeout, processes, reach_one), first[0]
 
 
 def _read_tool(row: Mapping[str, Json]) -> ListedTool:

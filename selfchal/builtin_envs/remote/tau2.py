@@ -17,9 +17,8 @@ from pydantic import BaseModel, Field, field_validator
 
 from selfchal.builtin_envs.mcp.config import StateSpec
 from selfchal.builtin_envs.mcp.configuration import ServerEntry
-from selfchal.builtin_envs.mcp.server import Server
 from selfchal.builtin_envs.remote.environment import RemoteConfig, RemoteEnvironment
-from selfchal.builtin_envs.remote.line_connection import STATE, LineConnection
+from selfchal.builtin_envs.remote.line_connection import STATE, LineConnection, open_line_server
 from selfchal.builtin_envs.remote.line_program import PROGRAMS, LineProgram
 
 _DOMAIN = re.compile(r"[\w-]+")
@@ -58,20 +57,14 @@ class Tau2(RemoteEnvironment):
 
     def __init__(self, config: Tau2Config) -> None:
         """Load the domain. Raises EnvironmentDataError where it cannot be played, with what it needs."""
-        first: list[LineConnection] = []
-
-        def reach(entry: ServerEntry, folder: Path, timeout: float) -> LineConnection:
-            first[:] = [_reach(config, folder)]
-            return first[0]
-
         state, entry = StateSpec(tool=STATE), ServerEntry(f"tau2 {config.domain}")
-        server = Server(entry, state, None, config.timeout, config.processes, reach)
+        server, first = open_line_server(entry, state, config, config.processes, partial(_reach, config))
         try:
-            opened = first[0].opened
+            opened = first.opened
             self._solo = opened.get("solo") is True
             self._unjudged = [row["id"] for row in opened["tasks"] if row.get("unjudged")]
-            told = [task for task in first[0].tasks if task.id not in self._unjudged]
-            self._prepare(config, server, {"test": told}, first[0].policy, seen=True)
+            told = [task for task in first.tasks if task.id not in self._unjudged]
+            self._prepare(config, server, {"test": told}, first.policy, seen=True)
         except BaseException:
             server.close()
             raise

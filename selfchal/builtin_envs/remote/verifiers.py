@@ -14,9 +14,8 @@ from typing import ClassVar
 from pydantic import BaseModel, Field, field_validator
 
 from selfchal.builtin_envs.mcp.configuration import ServerEntry
-from selfchal.builtin_envs.mcp.server import Server
 from selfchal.builtin_envs.remote.environment import RemoteConfig, RemoteEnvironment
-from selfchal.builtin_envs.remote.line_connection import LineConnection
+from selfchal.builtin_envs.remote.line_connection import LineConnection, open_line_server
 from selfchal.builtin_envs.remote.line_program import PROGRAMS, LineProgram
 
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -69,15 +68,10 @@ class Verifiers(RemoteEnvironment):
 
     def __init__(self, config: VerifiersConfig) -> None:
         """Load the package. Raises EnvironmentDataError where it cannot be played, with what it needs."""
-        first: list[LineConnection] = []
-
-        def reach(entry: ServerEntry, folder: Path, timeout: float) -> LineConnection:
-            first[:] = [_reach(config, folder)]
-            return first[0]
-
-        server = Server(ServerEntry(config.package), None, None, config.timeout, config.processes, reach)
+        entry = ServerEntry(config.package)
+        server, first = open_line_server(entry, None, config, config.processes, partial(_reach, config))
         try:
-            self._prepare(config, server, {"test": first[0].tasks}, first[0].policy, seen=False)
+            self._prepare(config, server, {"test": first.tasks}, first.policy, seen=False)
         except BaseException:
             server.close()
             raise
