@@ -14,6 +14,7 @@ from selfchal.browsing.source import open_source
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
 from selfchal.pipeline.failure import FAILURE, STAGE
+from selfchal.pipeline.manifest.stored import list_environment_names
 from selfchal.pipeline.store import DATABASE, Store, is_run
 
 DEEPEST = 4  # folders below a directory in which runs are looked for
@@ -48,11 +49,8 @@ class RunSummary:
 
     @property
     def environments(self) -> str:
-        """The names of all; empty where there are none, as in what is no run of ours."""
-        named = self.manifest.get("environments")
-        sections = named if isinstance(named, list) else [self.manifest.get("environment")]
-        names = [str(one.get("name", ""))[:100] for one in sections if isinstance(one, Mapping)]
-        return ", ".join(names)[:100]
+        """The names of all as text; empty where there is none."""
+        return ", ".join(list_environment_names(self.manifest))[:100]
 
     def option(self, section: str, key: str = "name") -> str:
         """An option of the manifest as text; empty where there is none."""

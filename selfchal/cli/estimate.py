@@ -48,10 +48,10 @@ def estimate_cost(manifest: Manifest, context: int | None = None) -> Cost:
     settings = manifest.settings
     section = settings.evaluation
     tasks = 0
-    for choice, own in zip(manifest.environments, manifest.environment_sections, strict=True):
+    for choice, split in zip(manifest.environments, manifest.splits, strict=True):
         with ExitStack() as closing:
             environment = open_environment(choice, closing)
-            tasks += len(list_test_tasks(environment, own.split or section.split, section.tasks))
+            tasks += len(list_test_tasks(environment, split, section.tasks))
     exam = section.exam or 0
     evaluation = count_evaluation_episodes(manifest, tasks + exam)
     rounds = settings.rounds if manifest.synthesizer else 0

@@ -154,7 +154,7 @@ def _order_proposals(
     """They are dealt by shares to the environments that lack tasks. Those that share a seed go to one."""
     kept = Counter(proposal.environment for proposal in earlier if proposal.verdict.passed)
     made = Counter(proposal.environment for proposal in earlier)
-    shares = {name: section.share for name, section in context.sections.items()}
+    shares = context.shares
     wanted = {name: plan.tasks * share / sum(shares.values()) for name, share in shares.items()}
     lacking = {name: share for name, share in shares.items() if kept[name] < wanted[name]}
     dealt = deal(count, plan.alike, lacking or shares, made)

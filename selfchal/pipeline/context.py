@@ -26,7 +26,7 @@ from selfchal.judging import Judge
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.pipeline.costs import Clock, Ledger
 from selfchal.pipeline.environments import EnvironmentContext, Speakers, agent_config_of, scene_of_task
-from selfchal.pipeline.manifest import Choice, EnvironmentSection, Manifest, RolloutSection
+from selfchal.pipeline.manifest import Choice, Manifest, RolloutSection
 from selfchal.pipeline.node_work import NodeBook
 from selfchal.pipeline.roles import Roles, open_model, open_roles
 from selfchal.pipeline.store import Store
@@ -59,9 +59,15 @@ class RunContext:
     nodes: NodeBook
 
     @property
-    def sections(self) -> Mapping[str, EnvironmentSection]:
-        """What the manifest says of each environment: its share, its split."""
-        return dict(zip(self.environments, self.manifest.environment_sections, strict=True))
+    def shares(self) -> Mapping[str, float]:
+        """How much of the wanted tasks is of each environment, beside the others."""
+        sections = self.manifest.environment_sections
+        return {name: section.share for name, section in zip(self.environments, sections, strict=True)}
+
+    @property
+    def splits(self) -> Mapping[str, str | None]:
+        """The held-out split that each environment is asked for; None: its first one."""
+        return dict(zip(self.environments, self.manifest.splits, strict=True))
 
     @property
     def trainer(self) -> Choice:

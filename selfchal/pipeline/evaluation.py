@@ -77,9 +77,8 @@ def evaluate(
     sampled = samples or context.manifest.settings.evaluation.samples
     counts = {mode: sampled if mode is Mode.SAMPLED else 1 for mode in modes}
     if on.name is SetName.HELD_OUT:
-        asked = context.manifest.settings.evaluation.split
         for name, of in context.environments.items():
-            split = choose_split(of.environment, context.sections[name].split or asked)
+            split = choose_split(of.environment, context.splits[name])
             if split is not None:
                 count_opening(context.store, of.prefix + split, when)
     scores: dict[Mode, Score] = {}

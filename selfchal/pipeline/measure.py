@@ -73,11 +73,10 @@ def measure_model(
 
 def measure_policy(manifest: Manifest, policy: Policy, watchers: Watchers) -> dict[str, Json]:
     """What the oracle or doing nothing scores. Loads no model but ``user``, where the manifest names one."""
-    choice, own = _expect_one(manifest), manifest.environment_sections[0]
+    choice, (asked,) = _expect_one(manifest), manifest.splits
     section = manifest.settings.evaluation
     with ExitStack() as closing:
         environment = open_environment(choice, closing)
-        asked = own.split or section.split
         tasks = list_test_tasks(environment, asked, section.tasks)
         if not tasks:
             raise ManifestError(_describe_nothing([environment.name]))

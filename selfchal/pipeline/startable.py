@@ -80,12 +80,11 @@ def _ask_endpoints(manifest: Manifest, blocked: Collection[str]) -> Iterator[str
 
 
 def _try_environment(manifest: Manifest) -> Iterator[str]:
-    section = manifest.settings.evaluation
-    for choice, own in zip(manifest.environments, manifest.environment_sections, strict=True):
+    for choice, split in zip(manifest.environments, manifest.splits, strict=True):
         try:
             with ExitStack() as closing:
                 environment = open_environment(choice, closing)
-                list_test_tasks(environment, own.split or section.split, section.tasks)
+                list_test_tasks(environment, split, manifest.settings.evaluation.tasks)
         except SelfchalError as error:
             yield f"environment {choice.name!r}: {error}"
 

@@ -62,13 +62,11 @@ def list_test_sets(context: RunContext) -> list[TestSet]:
 
 def held_out(context: RunContext) -> list[TestTask]:
     """The test tasks that the manifest asks for, of every environment."""
-    section = context.manifest.settings.evaluation
+    count = context.manifest.settings.evaluation.tasks
     return [
         of.give_prefix(task)
         for name, of in context.environments.items()
-        for task in list_test_tasks(
-            of.environment, context.sections[name].split or section.split, section.tasks
-        )
+        for task in list_test_tasks(of.environment, context.splits[name], count)
     ]
 
 

@@ -93,6 +93,12 @@ class Manifest:
         named = self.settings.environments
         return named or tuple(EnvironmentSection(name=choice.name) for choice in self.environments)
 
+    @property
+    def splits(self) -> tuple[str | None, ...]:
+        """The held-out split that each environment is asked for; None: its first one."""
+        usual = self.settings.evaluation.split
+        return tuple(section.split or usual for section in self.environment_sections)
+
     def name_environments(self) -> str:
         """The names of all of them in one text."""
         return ", ".join(choice.name for choice in self.environments)

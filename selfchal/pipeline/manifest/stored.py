@@ -17,7 +17,10 @@ def list_environment_sections(manifest: Mapping[str, Any]) -> list[dict[str, Any
 
 
 def list_environment_names(manifest: Mapping[str, Any]) -> list[str]:
-    return [str(section["name"]) for section in list_environment_sections(manifest)]
+    """None where there are none, as in what is no run of ours."""
+    named = manifest.get("environments")
+    sections = named if isinstance(named, list) else [manifest.get("environment")]
+    return [str(one.get("name", "")) for one in sections if isinstance(one, Mapping)]
 
 
 def choose_environment_section(manifest: Mapping[str, Any], name: str | None = None) -> dict[str, Any]:
