@@ -18,6 +18,7 @@ from selfchal.core.environment import Environment
 from selfchal.core.episode import Episode
 from selfchal.core.task import Task, TestTask
 from selfchal.pipeline.context import GREEDY, RunContext
+from selfchal.pipeline.example import read_example
 from selfchal.pipeline.openings import count_opening
 from selfchal.pipeline.statistics import Rows, estimate
 from selfchal.pipeline.test_sets import SetName, TestSet, choose_split, held_out, list_test_sets
@@ -150,7 +151,15 @@ def _make_rollout(context: RunContext, mode: Mode, start: int) -> Rollout:
     # the seed leaves out when it is: before and after are paired draws
     sampling = context.sampling(temperature, context.seed("evaluate", mode, start))
     opening = FORCED_OPENINGS[settings.rollout.action_format] if mode is Mode.FORCED_GREEDY else ""
-    return Rollout(context.model, sampling, settings.rollout.batch, settings.rollout.lockstep, opening)
+    file = settings.evaluation.example
+    return Rollout(
+        context.model,
+        sampling,
+        settings.rollout.batch,
+        settings.rollout.lockstep,
+        opening,
+        read_example(file) if file else (),
+    )
 
 
 def score_of(episodes: Sequence[Episode]) -> Score:

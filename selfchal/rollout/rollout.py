@@ -31,14 +31,16 @@ class RolloutStoppedError(Exception):
 @dataclass(frozen=True)
 class Rollout:
     """How to roll out: ``batch`` scenes at a time; ``opening`` is text forced at the start of each
-    episode's first turn (for the elicitation baselines), never counted as the agent's own. Once ``stop`` is
-    set, ``play`` raises RolloutStoppedError at the next turn."""
+    episode's first turn (for the elicitation baselines), never counted as the agent's own. ``example`` is
+    another episode's conversation, which stands before each task. Once ``stop`` is set, ``play`` raises
+    RolloutStoppedError at the next turn."""
 
     model: Model
     sampling: Sampling
     batch: int = 128
     lockstep: bool = True
     opening: str = ""
+    example: Sequence[Message] = ()
     stop: threading.Event | None = None
 
     def roll(
@@ -79,7 +81,8 @@ class Rollout:
                 if self.stop is not None and self.stop.is_set():
                     raise RolloutStoppedError
                 room = min(len(waiting), self.batch - speaking - len(acting))
-                begun = [(key, lives[key].begin) for key in (waiting.popleft() for _ in range(room))]
+                joining = [waiting.popleft() for _ in range(room)]
+                begun = [(key, partial(lives[key].begin, self.example)) for key in joining]
                 due = [questions.submit(pool, key, begin) for key, begin in begun]
                 if due and (self.lockstep or not (speaking or acting)):
                     questions.finish(due)
@@ -139,7 +142,8 @@ class Rollout:
 
     def check(self, scene: Scene) -> None:
         """Raise ModelError where the scene's first prompt and one turn do not fit into the context."""
-        self._require_context(scene.name, len(self.model.render_prompt(scene.start())))
+        messages = show_example(scene.start(), self.example)
+        self._require_context(scene.name, len(self.model.render_prompt(messages)))
 
     def _require_context(self, name: str, prompt: int) -> None:
         needed = prompt + self.sampling.max_tokens
@@ -175,10 +179,10 @@ class _Live:
     forced: str = ""
     started: float = 0.0
 
-    def begin(self) -> None:
+    def begin(self, example: Sequence[Message]) -> None:
         self.started = time.perf_counter()
         try:
-            self.episode.messages = list(self.scene.start())
+            self.episode.messages = show_example(self.scene.start(), example)
             self.episode.task = self.scene.name  # a scene that lives elsewhere learns its name at its start
         except PromptRefusedError as error:
             self.refuse(str(error))
@@ -215,6 +219,12 @@ class _Live:
         self.over = True
         self.scene.finish(self.episode, cut)
         self.episode.seconds = time.perf_counter() - self.started
+
+
+def show_example(messages: Sequence[Message], example: Sequence[Message]) -> list[Message]:
+    """The start of a conversation with an example before what the user says."""
+    told = sum(message.role == "system" for message in messages)
+    return [*messages[:told], *example, *messages[told:]]
 
 
 def _pad(episode: Episode) -> None:

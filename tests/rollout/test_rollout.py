@@ -145,3 +145,19 @@ def test_an_episode_knows_the_weights_that_its_first_turn_was_sampled_with() -> 
     assert episode.weights_version == 7
     (episode,) = engine(ScriptedModel(lambda text: "hm")).roll([Counting("a", 3)])
     assert episode.weights_version is None
+
+
+def test_an_example_stands_before_each_task_and_is_nothing_that_the_agent_said() -> None:
+    model = ScriptedModel(lambda text: "hello")
+    example = [Message("user", "old"), Message("assistant", "done")]
+    rolling = engine(model, example=example)
+    episodes = rolling.roll([Counting("x"), Counting("y", turns=2)])
+    for name, episode in zip("xy", episodes, strict=True):
+        told = [(message.role, message.content) for message in episode.messages[:4]]
+        assert told == [("system", "s"), ("user", "old"), ("assistant", "done"), ("user", name)]
+        own = "".join(chr(i) for i, m in zip(episode.ids, episode.mask, strict=True) if m and i != END)
+        assert own == "hello" * (1 if name == "x" else 2)
+    tight = ScriptedModel(lambda text: "x", context_length=90)
+    engine(tight).check(Counting("x"))
+    with pytest.raises(ModelError, match="context"):
+        engine(tight, example=example).check(Counting("x"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from selfchal.core.errors import ManifestError
 from selfchal.core.model import Capability
+from selfchal.pipeline.example import read_example
 from selfchal.pipeline.manifest.asking import asks_judge, asks_user, is_trained
 from selfchal.pipeline.manifest.choices import PROPOSING, Choice, Manifest
 from selfchal.pipeline.requirements import (
@@ -39,7 +41,17 @@ def list_conflicts(manifest: Manifest) -> Iterator[str]:
     yield from _list_source_faults(manifest)
     yield from _list_role_faults(manifest)
     yield from _list_missing_prices(manifest)
+    yield from _list_example_faults(manifest)
     yield from _list_unfit_checks(manifest)
+
+
+def _list_example_faults(manifest: Manifest) -> Iterator[str]:
+    file = manifest.settings.evaluation.example
+    try:
+        if file:
+            read_example(file)
+    except ManifestError as error:
+        yield str(error)
 
 
 def list_strangers(manifest: Manifest) -> Iterator[str]:

@@ -141,6 +141,9 @@ class EvaluationSection(Section):
     baselines: bool = True
     """Also measure the untrained model with its first action forced, which shows what elicitation alone
     gives."""
+    example: Path | None = None
+    """A file with one episode, as `selfchal episodes show RUN EPISODE --json` prints it. The agent is shown
+    it before every held-out task, which says what an example in the prompt gives."""
 
 
 class PluginSection(BaseModel):
