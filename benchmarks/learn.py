@@ -1,13 +1,18 @@
 """Does a real model learn from tasks that a real model wrote? Before and after, with controls.
 
-    python scripts/serve_gguf.py models/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf
+    python scripts/serve_solutions.py docs/results/data/qwen_proposals.jsonl
     python benchmarks/learn.py [--data PATH/m3tooleval] [--controls] [--set evaluation.tasks=30 ...]
 
 examples/distil_real_model.yaml says what is run: a teacher's episodes on the tasks in
-docs/results/data/qwen_tasks.jsonl, and RFT of a smaller model on those that pass. --controls adds the same
-with random rewards, with failed episodes too (unfiltered), and the untrained model at other temperatures.
-With --data the weights before and after also do M3ToolEval's own tasks of the same tools. Interrupted, the
-same command goes on. Everything lies below --out; ``table.md`` and ``learn.json`` there are the figures.
+docs/results/data/qwen_tasks.jsonl, and RFT of a smaller model on those that pass. With --data the weights
+before and after also do M3ToolEval's own tasks, of all tools. --controls adds
+
+- the same training on all proposals that the judge saw, whether it kept them or not (unfiltered);
+- the same on as many of these as it kept, drawn at random (random rewards);
+- the untrained model at other temperatures, and with one solved task shown before each.
+
+Trained are so many episodes in each: give the manifest ``trainer.steps``. Interrupted, the same command goes
+on. Everything lies below --out; ``table.md`` and ``learn.json`` there are the figures.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +29,39 @@ import yaml
 from quickstart import toss_rewards
 
 import selfchal
+from selfchal.core.judge import Outcome, Stage, Verdict
+from selfchal.core.synthesizer import Proposal
+from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.pipeline.collecting import Rewrite
-from selfchal.pipeline.loop import begin, make_tasks
+from selfchal.pipeline.loop import begin
 from selfchal.pipeline.manifest import Manifest
-from selfchal.pipeline.store import MANIFEST
+from selfchal.pipeline.sources import READ, ROUND
+from selfchal.pipeline.store import MANIFEST, Store
 from selfchal.write_whole import write_whole
 
 COLUMNS = ("run", "tasks", "before", "after", "difference (95 %)", "greedy")
 TEMPERATURES = (0.2, 1.0)  # of the untrained model, beside the manifest's own
+PROPOSALS = Path(__file__).parents[1] / "docs" / "results" / "data" / "qwen_proposals.jsonl"
+NEVER = "def evaluate(result):\n    return False"
+UNJUDGED = Verdict(Outcome.PASSED, Stage.COMPLETE, "nobody judged it", "")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train, as options over the manifest's and a change of the rewards."""
+    """One way to train: options over the manifest's, whether what the judge refused is trained on too, and a
+    change of the rewards."""
 
     name: str
     overrides: tuple[str, ...] = ()
+    unfiltered: bool = False
     rewrite: Rewrite | None = None
 
 
 DISTILLED = Variant("distilled")
 CONTROLS = (
-    Variant("random rewards", (), toss_rewards),
-    Variant("unfiltered", ("trainer.keep=all",)),
+    Variant("unfiltered", ("trainer.keep=all",), unfiltered=True),
+    Variant("random rewards", unfiltered=True, rewrite=toss_rewards),
 )
 
 
@@ -64,11 +78,10 @@ class Experiment:
         return selfchal.load_manifest(self.file, [*self.overrides, *variant.overrides])
 
     def share(self) -> Path:
-        """The measurement before training and the judged tasks, made once for all variants."""
+        """The judged tasks and the measurement before training, made once for all variants."""
         directory = self.out / "shared"
         with selfchal.open_context(self.read_manifest(), directory) as context:
             begin(context)
-            make_tasks(context, 1)
         return directory
 
     def train(self, variant: Variant, shared: Path) -> dict[str, Any]:
@@ -80,6 +93,8 @@ class Experiment:
             def copy(part: Path) -> None:
                 shutil.copytree(shared, part)
                 (part / MANIFEST).write_text(text, encoding="utf-8")
+                if variant.unfiltered:
+                    add_refused(part, manifest)
 
             write_whole(directory, copy)
         return selfchal.run(manifest, directory, resume=True, rewrite=variant.rewrite)
@@ -88,21 +103,33 @@ class Experiment:
         return self.out / variant.name.replace(" ", "_")
 
     def measure_original(self, variant: Variant, checkpoint: str | None) -> dict[str, Json]:
-        """On M3ToolEval's tasks of the same tools, by the original's rules."""
-        overrides = [f"environment.data={self.data}", "environment.profile=compat", "evaluation.tasks=null"]
-        name = f"original_{checkpoint or 'final'}"
+        """On M3ToolEval's tasks, of all tools, by the original's rules."""
         directory = self.find_directory(variant)
-        return self.remember(
-            f"{directory.name}_{name}",
-            lambda: selfchal.evaluate(directory, checkpoint, overrides=overrides),
+        data = [f"environment.data={self.data}", "environment.profile=compat", "environment.family=null"]
+        return self.measure(
+            f"{directory.name}_original_{checkpoint or 'final'}",
+            directory,
+            checkpoint,
+            [*data, "evaluation.tasks=null", "evaluation.samples=1"],
         )
 
-    def measure_untrained(self, temperature: float) -> dict[str, Json]:
+    def measure_untrained(self, name: str, *overrides: str) -> dict[str, Json]:
         directory = self.find_directory(DISTILLED)
-        overrides = [f"evaluation.temperature={temperature}"]
-        return self.remember(
-            f"untrained_{temperature}", lambda: selfchal.evaluate(directory, "start", overrides=overrides)
-        )
+        return self.measure(f"untrained_{name}", directory, "start", overrides)
+
+    def write_example(self) -> Path:
+        """A training episode that passed, where one did, as a file to be shown."""
+        file = self.out / "example.json"
+        with Store.read(self.find_directory(DISTILLED)) as store:
+            episode = max(store.episodes("train"), key=lambda one: one.reward or 0.0)
+        turns = [{"role": turn.role, "content": turn.content} for turn in episode.messages]
+        file.write_text(json.dumps({"messages": turns}, indent=1), encoding="utf-8")
+        return file
+
+    def measure(
+        self, name: str, directory: Path, checkpoint: str | None, overrides: Sequence[str]
+    ) -> dict[str, Json]:
+        return self.remember(name, lambda: selfchal.evaluate(directory, checkpoint, overrides=overrides))
 
     def remember(self, name: str, measure: Callable[[], dict[str, Json]]) -> dict[str, Json]:
         """Each measurement once, in a file of its own."""
@@ -112,6 +139,22 @@ class Experiment:
             write_whole(file, lambda part: part.write_text(text, encoding="utf-8"))
         found: dict[str, Json] = json.loads(file.read_text(encoding="utf-8"))
         return found
+
+
+def add_refused(directory: Path, manifest: Manifest) -> None:
+    """Put what the judge refused beside what it kept, as if nobody had judged it. No episode of it passes."""
+    rows = [json.loads(line) for line in PROPOSALS.read_text(encoding="utf-8").splitlines()]
+    with Store.resume(directory, manifest.resolved()) as store:
+        judged = list(store.proposals(ROUND))
+        where = judged[0].environment
+        kept = {one.task.instruction for one in judged if one.task}
+        tasks = [Task.from_json(row) for row in rows if row["instruction"] not in kept]
+        added = [
+            Proposal(len(judged) + i, ROUND, UNJUDGED, replace(task, evaluate=NEVER, environment=where))
+            for i, task in enumerate(tasks)
+        ]
+        store.put_proposals(ROUND, f"{ROUND}/refused", added, [], purpose="source")
+        store.put_fact(READ, {**store.fact(READ), "rows": len(judged) + len(added)})
 
 
 def row_of_run(name: str, results: Mapping[str, Any]) -> list[str]:
@@ -130,6 +173,10 @@ def row_of_two(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -
     """Two measurements that were not made in one run: no paired difference."""
     greedy = f"{100 * before['greedy']:.1f} -> {100 * after['greedy']:.1f}"
     return [name, "", write_share(before), write_share(after), "", greedy]
+
+
+def row_of_one(name: str, found: Mapping[str, Any]) -> list[str]:
+    return [name, "", write_share(found), "", "", f"{100 * found['greedy']:.1f}"]
 
 
 def write_share(found: Mapping[str, Any]) -> str:
@@ -157,12 +204,24 @@ def main(manifest: Path, overrides: tuple[str, ...], data: Path | None, controls
     for variant in (DISTILLED, *(CONTROLS if controls else ())):
         found[variant.name] = results = experiment.train(variant, shared)
         rows.append(row_of_run(variant.name, results))
-        if data:
-            measured = [experiment.measure_original(variant, checkpoint) for checkpoint in ("start", None)]
-            rows.append(row_of_two(f"{variant.name}, M3ToolEval's tasks", measured[0], measured[1]))
-    for temperature in TEMPERATURES if controls else ():
-        untrained = experiment.measure_untrained(temperature)
-        rows.append([f"untrained at {temperature}", "", write_share(untrained), "", "", ""])
+    if data:
+        measured = [experiment.measure_original(DISTILLED, checkpoint) for checkpoint in ("start", None)]
+        rows.append(row_of_two("distilled, on M3ToolEval's tasks", *measured))
+    if controls:
+        example = experiment.write_example()
+        rows.append(
+            row_of_one(
+                "untrained, one solved task shown",
+                experiment.measure_untrained("example", f"evaluation.example={example}"),
+            )
+        )
+        rows += [
+            row_of_one(
+                f"untrained, temperature {temperature}",
+                experiment.measure_untrained(str(temperature), f"evaluation.temperature={temperature}"),
+            )
+            for temperature in TEMPERATURES
+        ]
     (out / "table.md").write_text(write_table(rows) + "\n", encoding="utf-8")
     (out / "learn.json").write_text(json.dumps(found, indent=1, default=str), encoding="utf-8")
     click.echo(write_table(rows))

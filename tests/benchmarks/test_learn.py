@@ -51,7 +51,14 @@ def test_one_command_trains_measures_and_goes_on_where_it_was(tmp_path: Path) ->
     manifest, out = write_manifest(tmp_path), tmp_path / "out"
     table = learn(manifest, out)
     rows = [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()[2:]]
-    assert rows == ["distilled", "random rewards", "unfiltered", "untrained at 0.2", "untrained at 1.0"]
+    assert rows == [
+        "distilled",
+        "unfiltered",
+        "random rewards",
+        "untrained, one solved task shown",
+        "untrained, temperature 0.2",
+        "untrained, temperature 1.0",
+    ]
     assert table.strip() == (out / "table.md").read_text(encoding="utf-8").strip()
     found = json.loads((out / "learn.json").read_text(encoding="utf-8"))
     before = [found[name]["before"] for name in ("distilled", "random rewards", "unfiltered")]
