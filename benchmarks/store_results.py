@@ -6,6 +6,10 @@
 Kept of each run are its scores, funnel, seconds and memory, every sampled reward of its evaluations, and
 the mean reward of each update. With them stand the command, the commit of the present checkout (or of
 ``--commit``), the date on which the last run ended, and this machine, which must be the one that made them.
+
+    python benchmarks/store_results.py filters --command "python benchmarks/ablation.py" --tables table.md
+
+keeps the tables that a benchmark printed, where the runs say nothing that the tables do not.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -28,6 +33,8 @@ from selfchal.write_whole import write_whole
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "docs" / "results" / "data"
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_RULE = re.compile(r":?-{3,}:?")  # what stands between a table's head and its rows
 KEPT = (
     "before",
     "after",
@@ -75,6 +82,23 @@ def read_output(text: str, runs: Sequence[Path]) -> list[str]:
     return text.splitlines()
 
 
+def read_tables(text: str) -> list[list[list[str]]]:
+    """The Markdown tables of a text, each a list of rows of cells, without the line below the head."""
+    tables: list[list[list[str]]] = []
+    ended = True
+    for line in map(str.strip, text.splitlines()):
+        if not line.startswith("|"):
+            ended = True
+            continue
+        if ended:
+            tables.append([])
+            ended = False
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not all(_RULE.fullmatch(cell) for cell in cells):
+            tables[-1].append(cells)
+    return tables
+
+
 def describe_machine() -> str:
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {gib:.0f} GiB, {platform.system()} {platform.machine()}"
@@ -87,25 +111,38 @@ def find_commit() -> str:
 
 @click.command(help=__doc__)
 @click.argument("name")
-@click.argument("runs", nargs=-1, required=True, metavar="LABEL=RUN…")
+@click.argument("runs", nargs=-1, metavar="LABEL=RUN…")
 @click.option("--command", required=True, help="What made the runs.")
 @click.option("--commit", help="The commit that they were made at, where it is not the present one.")
 @click.option("--note", default="", help="A sentence about how they were run.")
 @click.option("--output", type=click.File(encoding="utf-8"), help="What the first run printed.")
+@click.option("--tables", type=_FILE, help="Markdown tables that a benchmark printed.")
 def main(
-    name: str, runs: tuple[str, ...], command: str, commit: str | None, note: str, output: IO[str] | None
+    name: str,
+    runs: tuple[str, ...],
+    command: str,
+    commit: str | None,
+    note: str,
+    output: IO[str] | None,
+    tables: Path | None,
 ) -> None:
     pairs = [(label, Path(directory)) for label, _, directory in (run.rpartition("=") for run in runs)]
-    ended = max((directory / RESULTS).stat().st_mtime for _, directory in pairs)
-    found = {
+    made = [directory / RESULTS for _, directory in pairs] + ([tables] if tables else [])
+    if not made:
+        raise click.UsageError("name runs as LABEL=RUN, or a file of tables with --tables")
+    found: dict[str, Any] = {
         "command": command,
         "commit": commit or find_commit(),
-        "date": time.strftime("%Y-%m-%d", time.gmtime(ended)),
+        "date": time.strftime("%Y-%m-%d", time.gmtime(max(path.stat().st_mtime for path in made))),
         "machine": describe_machine(),
         "note": note,
-        "runs": {label: read_run(directory) for label, directory in pairs},
-        "output": read_output(output.read(), [directory for _, directory in pairs]) if output else [],
     }
+    if pairs:
+        found["runs"] = {label: read_run(directory) for label, directory in pairs}
+    if output:
+        found["output"] = read_output(output.read(), [directory for _, directory in pairs])
+    if tables:
+        found["tables"] = read_tables(tables.read_text(encoding="utf-8"))
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
     DATA.mkdir(parents=True, exist_ok=True)
     write_whole(DATA / f"{name}.json", lambda part: part.write_text(text, encoding="utf-8"))

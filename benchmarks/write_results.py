@@ -4,7 +4,8 @@
     python benchmarks/write_results.py --check   exit 1 where the docs say something else than what is stored
 
 A page holds blocks, from ``<!-- results FILE.PART -->`` to ``<!-- end -->``. FILE is
-docs/results/data/FILE.json, which store_results.py writes; the parts are the functions below.
+docs/results/data/FILE.json, which store_results.py writes, or docs/results/FILE.md, which scripts/test_all.py
+writes. The parts are the functions below; ``rows N`` is the N-th table that was printed.
 docs/results/README.md lists where every figure comes from.
 """
 
@@ -21,12 +22,12 @@ from typing import Any
 from picture import draw
 from quickstart import row_of, table
 from seeds import over_seeds, pooled, rate
-from store_results import DATA, ROOT, read_samples
+from store_results import DATA, ROOT, read_samples, read_tables
 
 DOCS = ROOT / "docs"
 INDEX = DOCS / "results" / "README.md"
 PICTURE = DOCS / "quickstart.svg"
-_BLOCK = re.compile(r"(<!-- results (\w+)\.(\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- results (\w+)\.(\w+)(?: (\d+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 _SAID = re.compile(r"\b(?:Passed|Run|Seen) at commit (\w+), ([\d-]+)(?:.*? on (.+?)\.(?:\s|$))?", re.DOTALL)
 _COMMAND = re.compile(r"^    (\S.*(?:\n        \S.*)*)|`(python [^`]+)`", re.MULTILINE)
 _OUTPUT = re.compile(r"; done in \d|^[┃│]|^pass@1 changed|^best without training")
@@ -86,9 +87,26 @@ def write_pooled(stored: Stored) -> Iterator[str]:
         yield f"| {name or 'all seeds'} | {first:.1f} | {last:.1f} | {times} | {over_seeds(before, after)} |"
 
 
-def write_rows(stored: Stored) -> Iterator[str]:
-    """A table that is stored as it was printed, of runs that are not."""
-    for row in (stored["columns"], ["---"] * len(stored["columns"]), *stored["rows"]):
+def read_stored(name: str) -> Stored:
+    """What store_results.py or scripts/test_all.py wrote under this name."""
+    data = DATA / f"{name}.json"
+    if data.exists():
+        found: Stored = json.loads(data.read_text(encoding="utf-8"))
+        return found
+    page = (INDEX.parent / f"{name}.md").read_text(encoding="utf-8")
+    said, command = _SAID.search(page), _COMMAND.search(page)
+    if said is None or command is None:
+        raise ValueError(
+            f"docs/results/{name}.md does not say its command and commit; scripts/test_all.py does"
+        )
+    facts = dict(zip(("commit", "date", "machine"), said.groups(), strict=True))
+    return {**facts, "command": command[1], "note": "", "tables": read_tables(page)}
+
+
+def write_rows(stored: Stored, number: int) -> Iterator[str]:
+    """The ``number``-th of the tables that were printed."""
+    head, *rows = stored["tables"][number - 1]
+    for row in (head, ["---"] * len(head), *rows):
         yield f"| {' | '.join(row)} |"
 
 
@@ -104,7 +122,6 @@ PARTS: dict[str, Callable[[Stored], Iterator[str]]] = {
     "source": write_source,
     "families": write_families,
     "pooled": write_pooled,
-    "rows": write_rows,
     "output": write_output,
 }
 
@@ -113,8 +130,10 @@ def fill(text: str) -> str:
     """A page with its blocks written anew."""
 
     def write(found: re.Match[str]) -> str:
-        stored = json.loads((DATA / f"{found[2]}.json").read_text(encoding="utf-8"))
-        return "\n".join([found[1].rstrip(), *PARTS[found[3]](stored), found[4]])
+        begin, name, part, number, end = found.groups()
+        stored = read_stored(name)
+        lines = write_rows(stored, int(number or 1)) if part == "rows" else PARTS[part](stored)
+        return "\n".join([begin.rstrip(), *lines, end])
 
     return _BLOCK.sub(write, text)
 
