@@ -181,3 +181,14 @@ def test_a_frame_is_what_the_costs_here_are_forged_with() -> None:
     names: dict[str, Any] = {}
     exec(_frame("'[]'"), names)
     assert names["raw"] == struct.pack("!I", 2) + b"[]"
+
+
+def test_an_error_is_told_without_a_module_that_each_process_would_import_anew(sandbox: Sandbox) -> None:
+    with sandbox.session(None, LIMITS) as session:
+        before = session.run("import sys\nresult = len(sys.modules)").value
+        failed = session.run("def f(x):\n    assert x['a'] + 1 == 2, 'no'\nf({'a': 3})")
+        assert failed.error == (
+            "Traceback (most recent call last):\n  File \"<task>\", line 3, in <module>\n    f({'a': 3})\n"
+            "  File \"<task>\", line 2, in f\n    assert x['a'] + 1 == 2, 'no'\nAssertionError: no"
+        )
+        assert session.run("result = len(sys.modules)").value == before
