@@ -1,6 +1,6 @@
 """Measures the judge: how many planted faults does it find, how many sound tasks does it refuse?
 
-    python benchmarks/planted_faults.py            # writes the table in docs/results/judge.md
+    python benchmarks/planted_faults.py
     python benchmarks/planted_faults.py --each 10 --environment retail --show 5
     python benchmarks/planted_faults.py --fault "detail removed from the instruction" --base-url http://…/v1
 
@@ -27,8 +27,6 @@ from reading_settings import NOTHING, Row, add_options, is_unsure, judge_in_sett
 
 import selfchal
 
-DOCS = Path(__file__).parent.parent / "docs" / "results" / "judge.md"
-START, END = "<!-- planted faults: start -->", "<!-- planted faults: end -->"
 ENVIRONMENTS = ("calculation", "web_browsing", "retail", "airline")
 
 
@@ -39,7 +37,6 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=90, help="sound tasks an environment, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", type=int, default=0, help="print so many mistakes of each class")
-    parser.add_argument("--write", action="store_true", help=f"put the table into {DOCS}")
     add_options(parser)
     options = parser.parse_args()
     names = options.environment or list(ENVIRONMENTS)
@@ -48,13 +45,8 @@ def main() -> None:
     started = time.monotonic()
     for name in names:
         measure(name, options, tables)
-    text = tables[NOTHING].text(names, options.seed, time.monotonic() - started)
-    print(text)
+    print(tables[NOTHING].text(names, options.seed, time.monotonic() - started))
     print("\n".join(["", *compare_settings(tables)]))
-    if options.write:
-        document = DOCS.read_text(encoding="utf-8")
-        before, after = document.split(START)[0], document.split(END)[1]
-        DOCS.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 class Table:
