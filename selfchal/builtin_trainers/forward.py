@@ -31,11 +31,11 @@ def score(
     log-probability here, and so no gradient.
     """
     rows = count_rows(_count_vocabulary(network))
-    autocast = _make_autocast(batch.ids.device, bfloat16)
+    autocast = make_autocast(batch.ids.device, bfloat16)
     if len(batch.targets) > rows:
         return _score_chunked(network, batch, autocast, rows, entropy_gradient)
     with autocast(), project_only(network, batch.predicts) as seen:
-        logits = network(input_ids=batch.ids, use_cache=False).logits.float()  # [N, vocabulary]
+        logits = network(**read_inputs(batch), use_cache=False).logits.float()  # [N, vocabulary]
     logits = logits.reshape(-1, logits.shape[-1])
     normaliser = torch.logsumexp(logits, -1)  # [N]
     logprobs = logits.gather(-1, batch.targets[:, None])[:, 0] - normaliser  # [N]
@@ -49,7 +49,7 @@ def _score_chunked(
 ) -> Scores:
     core = network.get_base_model() if is_adapted(network) else network
     with autocast(), project_only(network, torch.zeros_like(batch.predicts)), _decoded(core) as outputs:
-        network(input_ids=batch.ids, use_cache=False)
+        network(**read_inputs(batch), use_cache=False)
     hidden = outputs[0].last_hidden_state[batch.predicts]  # [N, h]
     decoder = RanDecoder(core, outputs[0])
 
@@ -62,7 +62,12 @@ def _score_chunked(
     return Scores(*scored, hidden)
 
 
-def _make_autocast(device: torch.device, bfloat16: bool) -> Callable[[], Any]:
+def read_inputs(batch: MicroBatch) -> dict[str, Tensor]:
+    """What a network is given: ids [b, t], and of a packed row the positions [1, t]."""
+    return {"input_ids": batch.ids} | ({} if batch.positions is None else {"position_ids": batch.positions})
+
+
+def make_autocast(device: torch.device, bfloat16: bool) -> Callable[[], Any]:
     def autocast() -> Any:
         return torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
 

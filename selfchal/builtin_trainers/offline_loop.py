@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from selfchal.builtin_trainers.batch import agent_tokens, micro_batches, pack
+from selfchal.builtin_trainers.batch import agent_tokens, batch_units, micro_batches
 from selfchal.builtin_trainers.checkpoint import (
     Best,
     TrainState,
@@ -36,6 +36,7 @@ from selfchal.builtin_trainers.offline import (
     updates,
 )
 from selfchal.builtin_trainers.optim import Division, Optimizer, rate_fraction
+from selfchal.builtin_trainers.packing import PackingOptions, check_packing, packed_attention
 from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.rollouts import TaskSampler, sampler_for
 from selfchal.builtin_trainers.sharding import find_device
@@ -44,7 +45,7 @@ from selfchal.core.trainer import Training
 from selfchal.core.updating import updating
 
 
-class Options(OfflineOptions, Division, Protocol):
+class Options(OfflineOptions, Division, PackingOptions, Protocol):
     """See ``RftConfig`` and ``DpoConfig`` for their meaning."""
 
 
@@ -163,6 +164,7 @@ class _OfflineRun:
         self.algorithm, self.training, self.state, self.team = algorithm, training, state, Team()
         self.network = training.model.network
         self.team.broadcast_weights(self.network)
+        check_packing(self.network, algorithm.options)
         self.score_all = self.team.together(self._score_all)
         self.begin = self.team.together(self._begin)
         self.learn = self.team.together(self._learn_with_room)
@@ -199,7 +201,8 @@ class _OfflineRun:
         network = self.optimizer.network.train()
         tokens = sum(agent_tokens(episode) for example in examples for episode in example.episodes)
         batch = Batch(len(examples), tokens, self._measure_drift(examples))
-        sums = self._add_gradients(examples, batch)
+        with packed_attention(network, self.algorithm.options):
+            sums = self._add_gradients(examples, batch)
         norm = self.optimizer.step(step)
         network.eval()
         if due:
@@ -210,12 +213,14 @@ class _OfflineRun:
 
     def _add_gradients(self, examples: Sequence[Example], batch: Batch) -> dict[str, float]:
         network, each = self.optimizer.network, len(examples[0].episodes)
-        packed = pack([example.episodes for example in examples], self.algorithm.options.micro_batch_tokens)
-        mine, counting = self.team.shard_batches(packed)
+        options = self.algorithm.options
+        units = [example.episodes for example in examples]
+        every = batch_units(units, options.micro_batch_tokens, packed=options.packing)
+        mine, counting = self.team.shard_batches(every)
         sums: dict[str, float] = defaultdict(float)
         for number, micro in enumerate(mine):
             micro = micro.to(find_device(network))
-            scores = score(network, micro, bfloat16=self.algorithm.options.precision == "bfloat16")
+            scores = score(network, micro, bfloat16=options.precision == "bfloat16")
             totals = scores.logprobs.new_zeros(each * len(examples))  # [B k]
             totals = totals.index_add(0, micro.row_of_token, scores.logprobs)  # [B k]
             some = [examples[row // each] for row in micro.rows[::each].tolist()]
@@ -239,9 +244,10 @@ class _OfflineRun:
         """[E] on the CPU, in every process; each scores its part."""
         options, device = self.algorithm.options, find_device(network)
         scored = partial(score, network, bfloat16=options.precision == "bfloat16")
-        mine, counting = self.team.shard_batches(micro_batches(episodes, options.micro_batch_tokens))
+        every = micro_batches(episodes, options.micro_batch_tokens, packed=options.packing)
+        mine, counting = self.team.shard_batches(every)
         totals = torch.zeros(len(episodes))  # [E]
-        with torch.no_grad():
+        with torch.no_grad(), packed_attention(network, options):
             for number, micro in enumerate(mine):
                 logprobs = scored(micro.to(device)).logprobs.cpu()  # [N]
                 totals.index_add_(0, micro.row_of_token, logprobs * (number < counting))

@@ -40,6 +40,7 @@ from selfchal.builtin_trainers.optim import (
     rate_fraction,
 )
 from selfchal.builtin_trainers.options import OnPolicyOptions
+from selfchal.builtin_trainers.packing import check_packing, packed_attention
 from selfchal.builtin_trainers.parallel import Team
 from selfchal.builtin_trainers.rollouts import TaskSampler, rollout_metrics, sampler_for
 from selfchal.builtin_trainers.sharding import find_device
@@ -120,7 +121,9 @@ class Preparation:
 
     def micro_batches(self, episodes: Sequence[Episode]) -> tuple[list[MicroBatch], int]:
         """This process's micro-batches on the network's device, and how many of them count."""
-        batches, counting = self.team.shard_batches(micro_batches(episodes, self.options.micro_batch_tokens))
+        options = self.options
+        every = micro_batches(episodes, options.micro_batch_tokens, packed=options.packing)
+        batches, counting = self.team.shard_batches(every)
         return [batch.to(self.device) for batch in batches], counting
 
     def score(self, batch: MicroBatch) -> Scores:
@@ -132,7 +135,7 @@ class Preparation:
         """Log-probabilities [N] of the policy that training began with; None where ``kl`` is 0."""
         if self.reference is None:
             return None
-        with torch.no_grad(), self.reference() as frozen:
+        with torch.no_grad(), self.reference() as frozen, packed_attention(frozen, self.options):
             return score(frozen, batch, bfloat16=self.options.precision == "bfloat16").logprobs
 
 
@@ -183,6 +186,7 @@ def train(algorithm: Algorithm[P], training: Training) -> None:
     progress, team, options = training.progress, Team(), algorithm.options
     network, extra = training.model.network, [module for module, _ in algorithm.modules]
     team.broadcast_weights(network)
+    check_packing(network, options)
     state = TrainState(sampler_for(training) if team.is_rank0 else TaskSampler((), 0))
     reference = None
     if options.kl and not is_adapted(network):
@@ -204,7 +208,8 @@ def train(algorithm: Algorithm[P], training: Training) -> None:
         # The leader has made room before it asks for this; a follower gives back what it used.
         with nullcontext() if team.is_rank0 else updating(training.model):
             optimizer.release()
-            metrics = update(algorithm, optimizer, reference, batch, step)
+            with packed_attention(optimizer.network, options):
+                metrics = update(algorithm, optimizer, reference, batch, step)
             optimizer.fill()
             return metrics
 

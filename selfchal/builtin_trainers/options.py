@@ -47,7 +47,11 @@ class OptimizerOptions(Options):
 
 
 class ParallelOptions(Options):
-    """How the processes that torchrun or ``accelerate launch`` started divide the work."""
+    """How passes, and the processes that torchrun or ``accelerate launch`` started, divide the work."""
+
+    packing: bool = False
+    """Episodes stand behind one another in one row of ``micro_batch_tokens``, without padding. Faster with
+    flash attention, which needs a GPU, bfloat16 and the package flash-attn; slower with any other."""
 
     parallel: Literal["replicate", "shard"] = "replicate"
     """replicate: every process holds the whole network and a part of each batch. shard: FSDP2; weights, the

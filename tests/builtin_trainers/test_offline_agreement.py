@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from selfchal.builtin_trainers.batch import agent_tokens, pack
+from selfchal.builtin_trainers.batch import agent_tokens, batch_units
 from selfchal.builtin_trainers.offline_loop import Batch, Example
 from selfchal.builtin_trainers.plugin import Dpo, Kto, TrlDpo, TrlKto
 from selfchal.builtin_trainers.rft.algorithm import RftAlgorithm
@@ -70,7 +70,7 @@ def test_fine_tuning_is_the_mean_cross_entropy_of_the_agents_tokens() -> None:
 def test_the_episodes_of_an_example_share_a_pass() -> None:
     episodes = multi_turn()
     pairs = [(episodes[i], episodes[i + 1]) for i in range(0, len(episodes), 2)]
-    batches = pack(pairs, max_tokens=40)
+    batches = batch_units(pairs, max_tokens=40)
     assert len(batches) > 1
     assert sorted(row for batch in batches for row in batch.rows.tolist()) == list(range(len(episodes)))
     for batch in batches:

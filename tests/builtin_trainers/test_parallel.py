@@ -60,6 +60,7 @@ CASES = {
     "dpo": Case(Dpo, OFFLINE),
     "kto": Case(Kto, OFFLINE),
     "grpo recomputing": Case(Grpo, ON_POLICY, recomputes=True),
+    "grpo packed": Case(Grpo, ON_POLICY, more={"packing": True}),
     "grpo in chunks": Case(Grpo, ON_POLICY, chunk=3 * toy.VOCABULARY),
     "dpo in chunks": Case(Dpo, OFFLINE, chunk=3 * toy.VOCABULARY),
     "bfloat16": Case(Grpo, ON_POLICY, dtype=torch.bfloat16, chunk=3 * toy.VOCABULARY),

@@ -95,7 +95,7 @@ class PpoAlgorithm:
         penalty = torch.zeros_like(values)  # [N]
         if ref_logprobs is not None and options.kl_in == "reward":
             penalty = options.kl * (scores.logprobs - ref_logprobs)  # [N]
-        lengths = batch.predicts.sum(1)  # [b]
+        lengths = batch.lengths  # [b]
         rewards = torch.tensor([episodes[row].reward for row in batch.rows.tolist()], device=values.device)
 
         def by_episode(flat: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from selfchal.builtin_trainers.batch import MicroBatch
-from selfchal.builtin_trainers.forward import Scores, project_only
+from selfchal.builtin_trainers.forward import Scores, project_only, read_inputs
 
 
 class HeadCritic(nn.Module):
@@ -54,7 +54,7 @@ class NetworkCritic(nn.Module):
     def forward(self, scores: Scores, batch: MicroBatch) -> Tensor:
         """Values [N] of the agent's tokens."""
         with project_only(self.network, batch.predicts):
-            values: Tensor = self.network(input_ids=batch.ids, use_cache=False).logits  # [N, 1]
+            values: Tensor = self.network(**read_inputs(batch), use_cache=False).logits  # [N, 1]
         return values.float().reshape(-1)  # [N]
 
 
