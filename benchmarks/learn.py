@@ -126,6 +126,25 @@ class Experiment:
         file.write_text(json.dumps({"messages": turns}, indent=1), encoding="utf-8")
         return file
 
+    def measure_beside(self, *, controls: bool) -> list[list[str]]:
+        """Rows of the distilled weights on the original's tasks, and of the untrained with an example."""
+        rows = []
+        if self.data:
+            measured = [self.measure_original(DISTILLED, checkpoint) for checkpoint in ("start", None)]
+            rows.append(row_of_two("distilled, on M3ToolEval's tasks", *measured))
+        if controls:
+            found = self.measure_untrained("example", f"evaluation.example={self.write_example()}")
+            rows.append(row_of_one("untrained, one solved task shown", found))
+        return rows
+
+    def measure_temperatures(self) -> list[list[str]]:
+        rows = []
+        for temperature in TEMPERATURES:
+            options = (f"evaluation.temperature={temperature}", "evaluation.samples=1")
+            found = self.measure_untrained(str(temperature), *options)
+            rows.append(row_of_one(f"untrained, temperature {temperature}", found))
+        return rows
+
     def measure(
         self, name: str, directory: Path, checkpoint: str | None, overrides: Sequence[str]
     ) -> dict[str, Json]:
@@ -204,24 +223,10 @@ def main(manifest: Path, overrides: tuple[str, ...], data: Path | None, controls
     for variant in (DISTILLED, *(CONTROLS if controls else ())):
         found[variant.name] = results = experiment.train(variant, shared)
         rows.append(row_of_run(variant.name, results))
-    if data:
-        measured = [experiment.measure_original(DISTILLED, checkpoint) for checkpoint in ("start", None)]
-        rows.append(row_of_two("distilled, on M3ToolEval's tasks", *measured))
+        if variant is DISTILLED:  # what says most comes first, for a run that is broken off
+            rows += experiment.measure_beside(controls=controls)
     if controls:
-        example = experiment.write_example()
-        rows.append(
-            row_of_one(
-                "untrained, one solved task shown",
-                experiment.measure_untrained("example", f"evaluation.example={example}"),
-            )
-        )
-        rows += [
-            row_of_one(
-                f"untrained, temperature {temperature}",
-                experiment.measure_untrained(str(temperature), f"evaluation.temperature={temperature}"),
-            )
-            for temperature in TEMPERATURES
-        ]
+        rows += experiment.measure_temperatures()
     (out / "table.md").write_text(write_table(rows) + "\n", encoding="utf-8")
     (out / "learn.json").write_text(json.dumps(found, indent=1, default=str), encoding="utf-8")
     click.echo(write_table(rows))

@@ -53,9 +53,9 @@ def test_one_command_trains_measures_and_goes_on_where_it_was(tmp_path: Path) ->
     rows = [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines()[2:]]
     assert rows == [
         "distilled",
+        "untrained, one solved task shown",
         "unfiltered",
         "random rewards",
-        "untrained, one solved task shown",
         "untrained, temperature 0.2",
         "untrained, temperature 1.0",
     ]
