@@ -1,12 +1,13 @@
 """Judges mutated tasks by the thousand: the program must not crash, and no row may cost another its verdict.
 
-    python benchmarks/fuzz_judge.py [--tasks 100000] [--seed 0]
+    python benchmarks/fuzz_judge.py [--tasks 100000] [--seed 0] [--out FOLDER]
 
 Sound tasks, dishonest verifiers and hostile sources are mutated: characters, lines and parts are changed,
 dropped, doubled and mixed; there are values of wrong types, odd texts, broken JSON and broken bytes. The rows
 go through `selfchal tasks judge` in files of some thousand. Of each file there must be one line of output a
 row, in order, an exit code that a task can cause, nothing on stderr, and no verdict that says that the judge
-itself failed.
+itself failed. What came of each file is kept in --out, so that the same command goes on after a stop; a
+folder is for one state of the code.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import natural_tasks
 import red_team
 
 from selfchal.core.judge import Outcome
+from selfchal.write_whole import write_whole
 
 Row = dict[str, Any]
 SECONDS = 1_800  # for one file
@@ -191,11 +193,24 @@ def judge_file(environment: str, lines: Sequence[bytes], folder: Path) -> tuple[
     return Counter(f"{row['outcome']} at {row['stage']}" for row in rows), faults
 
 
+def judge_once(
+    kept: Path, environment: str, lines: Sequence[bytes], folder: Path
+) -> tuple[Counter[str], list[str]]:
+    """What is kept of this file, or what comes of it now."""
+    if not kept.exists():
+        found, wrong = judge_file(environment, lines, folder)
+        text = json.dumps([found, wrong])
+        write_whole(kept, lambda part: part.write_text(text, encoding="utf-8"))
+    found, wrong = json.loads(kept.read_text(encoding="utf-8"))
+    return Counter(found), wrong
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--rows", type=int, default=2_500, help="of a file")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="where what came of each file is kept")
     options = parser.parse_args()
     chance = random.Random(options.seed)
     bases: dict[str, list[Row]] = {}
@@ -204,18 +219,25 @@ def main() -> int:
     hostile = [source for _, source in hostile_sources.hostile_sources(400, options.seed)]
     outcomes: Counter[str] = Counter()
     faults: list[str] = []
-    started, done = time.monotonic(), 0
+    done = 0
     with tempfile.TemporaryDirectory(prefix="selfchal-fuzz-") as folder:
+        out = options.out or Path(folder)
+        out.mkdir(parents=True, exist_ok=True)
         while done < options.tasks:
             environment = list(bases)[done // options.rows % len(bases)]
             count = min(options.rows, options.tasks - done)
             lines = [mutate(chance, bases[environment], hostile) for _ in range(count)]
-            found, wrong = judge_file(environment, lines, Path(folder))
+            began = time.monotonic()
+            found, wrong = judge_once(
+                out / f"{options.seed}_{done}_{count}.json", environment, lines, Path(folder)
+            )
             outcomes += found
             faults += wrong
             done += count
-            rate = done / (time.monotonic() - started)
-            print(f"{done:,} tasks, {rate:.0f} a second, {len(faults)} faults", flush=True)
+            rate = count / (time.monotonic() - began)
+            print(
+                f"{done:,} tasks, the last {count:,} at {rate:.0f} a second, {len(faults)} faults", flush=True
+            )
     for what, number in outcomes.most_common():
         print(f"{number:8,}  {what}")
     print("\n".join(faults[:20]) or "no fault")

@@ -33,7 +33,7 @@ NOT_RESULTS = (".", ":(exclude)docs/results")
 
 @dataclass(frozen=True)
 class Step:
-    """``{python}`` in the command is this interpreter."""
+    """In the command ``{python}`` is this interpreter, and ``{commit}`` the commit that is tested."""
 
     name: str
     purpose: str
@@ -79,7 +79,11 @@ STEPS = (
     _make_benchmark("interval_coverage", "how often the intervals of scores hold the true value"),
     _make_benchmark("planted_faults", "how many of the faults that were planted in tasks the judge finds"),
     _make_benchmark("red_team", "which dishonest verifiers the judge refuses"),
-    _make_benchmark("fuzz_judge", "100,000 mutated tasks: none may crash the judge"),
+    _make_benchmark(
+        "fuzz_judge",
+        "100,000 mutated tasks: none may crash the judge",
+        *("--out", "runs/fuzz_judge_{commit}"),
+    ),
     _make_benchmark("hostile_sources", "what hostile sources cost the host"),
     _make_benchmark("natural_tasks", "which sound tasks in natural words the judge keeps"),
     _make_benchmark("ray_cluster", "a run on three nodes that are lost on the way, against one process"),
@@ -111,7 +115,7 @@ def is_done(step: Step, commit: str, folder: Path) -> bool:
 
 def run_step(step: Step, commit: str, folder: Path) -> bool:
     """Run it, show what it prints, and write its page. Whether it passed."""
-    command = [part.replace("{python}", sys.executable) for part in step.command]
+    command = [part.replace("{python}", sys.executable).replace("{commit}", commit) for part in step.command]
     last_lines: deque[str] = deque(maxlen=KEPT_LINES)
     started = time.monotonic()
     with subprocess.Popen(
@@ -143,7 +147,7 @@ def run_step(step: Step, commit: str, folder: Path) -> bool:
 
 def _write_command(step: Step) -> str:
     environ = [f"{name}={value}" for name, value in step.environ.items()]
-    return " ".join([*environ, *step.command]).replace("{python}", "python")
+    return " ".join([*environ, *step.command]).replace("{python}", "python").replace("_{commit}", "")
 
 
 def _describe_machine() -> str:
