@@ -18,7 +18,7 @@ from typing import Any
 
 from selfchal.core.errors import SelfchalError
 from selfchal.core.world import Json
-from selfchal.testing.conformance.case import Case, CaseLevel
+from selfchal.testing.conformance.case import Case, CaseLevel, NotMadeError
 from selfchal.testing.conformance.checks import check_cases
 from selfchal.testing.conformance.engines import engine_cases
 from selfchal.testing.conformance.environments import environment_cases
@@ -95,15 +95,16 @@ def run_cases(
     A case that goes on for longer is broken off where the system can do that (signals, in the main thread).
     """
     end, reports = time.monotonic() + seconds, list[CaseReport]()
+    unmade: set[str] = set()  # what was said of plugins that cannot be made
     for case in cases:
         left = end - time.monotonic()
-        report = _run_case(case, left) if left > 0 else _leave_out(case, seconds)
+        report = _run_case(case, left, unmade) if left > 0 else _leave_out(case, seconds)
         reports.append(report)
         told(report)
     return reports
 
 
-def _run_case(case: Case, left: float) -> CaseReport:
+def _run_case(case: Case, left: float, unmade: set[str]) -> CaseReport:
     started = time.monotonic()
     result, seen, cure = Result.KEPT, "", ""
     try:
@@ -112,11 +113,17 @@ def _run_case(case: Case, left: float) -> CaseReport:
     except _TookTooLong as error:
         result = Result.BROKEN
         seen = f"it had not ended after {left:.0f} s, and was broken off{_find_line(error)}"
+    except NotMadeError as error:
+        if str(error) in unmade:
+            seen = "it cannot be made, as is said above"
+            return CaseReport(case.rule, case.level, Result.NOT_TRIED, seen, time.monotonic() - started)
+        unmade.add(str(error))
+        result, seen, cure = Result.BROKEN, f"it cannot be made: {error}", "Do what the sentence says."
     except AssertionError as error:
         result, seen = Result.BROKEN, str(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001 — a stranger's plugin may raise anything
         result, seen = Result.BROKEN, f"it raised {type(error).__name__}: {error}{_find_line(error)}"
-    if result is Result.BROKEN:
+    if result is Result.BROKEN and not cure:
         cure = case.cure or "Mend the line that is named, or what the sentence names."
     return CaseReport(case.rule, case.level, result, seen, time.monotonic() - started, cure)
 

@@ -40,6 +40,20 @@ def test_a_broken_case_says_what_was_seen_and_harms_no_other() -> None:
     assert reports[3].seen.startswith("it raised SystemExit: 3")
 
 
+def test_a_plugin_that_says_why_it_cannot_be_made_is_broken_once_and_tried_no_further() -> None:
+    cls = load_plugins().find("sandbox", "unsafe-subprocess")
+    reports = run_cases(list_cases("sandbox", cls, {}, CaseLevel.RUNTIME), 60)
+    (broken,) = [report for report in reports if report.result is Result.BROKEN]
+    assert "SandboxUnavailableError" in broken.seen
+    assert "allow: true" in broken.seen
+    assert broken.cure == "Do what the sentence says."
+    later = reports[reports.index(broken) + 1 :]
+    assert later
+    assert {(report.result, report.seen) for report in later} == {
+        (Result.NOT_TRIED, "it cannot be made, as is said above")
+    }
+
+
 def test_a_case_that_does_not_end_is_broken_off_and_later_ones_are_not_tried() -> None:
     def catch_everything() -> None:
         while True:

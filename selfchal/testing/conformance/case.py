@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from selfchal.core.errors import SelfchalError
 from selfchal.core.model import Prices
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.world import Json
@@ -124,9 +125,17 @@ def _find_kind(name: str) -> Any:
     return found
 
 
+class NotMadeError(Exception):
+    """A plugin itself said why it cannot be made: no rule that needs one can be tried."""
+
+
 def make(cls: type[Any], options: Mapping[str, Json]) -> Any:
-    """An instance with these options, as a manifest would make it."""
-    return cls(parse_config(cls.Config, options, cls.__name__))
+    """An instance with these options, as a manifest would make it. Raises NotMadeError."""
+    config = parse_config(cls.Config, options, cls.__name__)
+    try:
+        return cls(config)
+    except SelfchalError as error:
+        raise NotMadeError(f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager
