@@ -190,7 +190,8 @@ def serve(
 
 
 def _serve_mcp(name: str, open_session: Callable[[], McpSession], host: str, port: int) -> None:
-    from selfchal.serving.mcp_http import McpServer, Sessions  # Python's HTTP server is slow to import
+    from selfchal.serving.mcp_http import McpServer  # Python's HTTP server is slow to import
+    from selfchal.serving.sessions import Sessions
 
     try:
         server = McpServer(host, port, Sessions(open_session))

@@ -8,12 +8,7 @@ deletes it, or when the server needs room for another one and this one was used 
 from __future__ import annotations
 
 import json
-import secrets
 import sys
-import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -28,51 +23,12 @@ from selfchal.serving.mcp_session import (
     parse_message,
 )
 from selfchal.serving.origins import LOCAL_NAMES, find_foreign
+from selfchal.serving.sessions import Sessions
 
 PATH = "/mcp"
 SESSION_HEADER = "Mcp-Session-Id"
 MOST_BYTES = 16 * 2**20  # of one request
-MOST_SESSIONS = 1_000
 _CLIENT_SECONDS = 60.0  # a client that sends nothing for so long is let go; its session stays
-
-
-@dataclass
-class _Opened:
-    session: McpSession
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-class Sessions:
-    """The sessions of all clients, by id. Thread-safe."""
-
-    def __init__(self, open_session: Callable[[], McpSession], most: int = MOST_SESSIONS) -> None:
-        self._open_session = open_session
-        self._most = most
-        self._lock = threading.Lock()
-        self._opened: OrderedDict[str, _Opened] = OrderedDict()
-
-    def open(self, message: Message) -> tuple[str, Message | None]:
-        """A new session's id, and its response to the client's ``initialize``."""
-        opened = _Opened(self._open_session())
-        name = secrets.token_urlsafe(24)
-        with self._lock:
-            self._opened[name] = opened
-            while len(self._opened) > self._most:
-                self._opened.popitem(last=False)
-        return name, opened.session.answer(message)
-
-    def answer(self, name: str, message: Message) -> Message | None:
-        """The session's response. Raises KeyError where there is no such session."""
-        with self._lock:
-            opened = self._opened[name]
-            self._opened.move_to_end(name)
-        with opened.lock:
-            return opened.session.answer(message)
-
-    def close(self, name: str) -> None:
-        """Raises KeyError where there is no such session."""
-        with self._lock:
-            del self._opened[name]
 
 
 class McpServer(ThreadingHTTPServer):
@@ -80,7 +36,7 @@ class McpServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, sessions: Sessions) -> None:
+    def __init__(self, host: str, port: int, sessions: Sessions[McpSession]) -> None:
         super().__init__((host, port), _Handler)
         self.sessions = sessions
         self.names = LOCAL_NAMES | {host}
@@ -132,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _open(self, message: Message) -> None:
         try:
-            name, response = self.server.sessions.open(message)
+            name = self.server.sessions.open()
+            response = self.server.sessions.use(name, lambda session: session.answer(message))
         except SelfchalError as error:
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
             return
@@ -144,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.BAD_REQUEST, f"send initialize first, then its {SESSION_HEADER}")
             return
         try:
-            response = self.server.sessions.answer(name, message)
+            response = self.server.sessions.use(name, lambda session: session.answer(message))
         except KeyError:
             self._refuse(HTTPStatus.NOT_FOUND, "this session is over; send initialize")
             return

@@ -40,9 +40,9 @@ from selfchal.serving.openenv_messages import (
     make_ws_error,
 )
 from selfchal.serving.openenv_session import OpenEnvSession
-from selfchal.serving.openenv_sessions import OpenSessions
 from selfchal.serving.openenv_tasks import ActionError, answer_task_request, list_splits
 from selfchal.serving.origins import LOCAL_NAMES, find_foreign
+from selfchal.serving.sessions import SessionError, Sessions
 
 MOST_BYTES = 16 * 2**20  # of one request or message
 _BODY_SECONDS = 60.0  # that a body may take
@@ -121,7 +121,7 @@ class _Served:
         self, environment: Environment, open_session: Callable[[], OpenEnvSession], version: str
     ) -> None:
         self._environment, self._open_session, self._version = environment, open_session, version
-        self._sessions = OpenSessions(open_session)
+        self._sessions = Sessions(open_session)
 
     async def openapi(self, request: Request) -> Response:
         """The paths alone: OpenEnv's validation reads them to tell what kind of server this is."""
@@ -217,17 +217,15 @@ class _Served:
                 return make_result(number, {"session_id": name, "closed": True})
             if name is None:
                 return answer_rpc(self._open_session(), message)
-            answered: Message = self._sessions.use(name, lambda session: answer_rpc(session, message))
-            return answered
+            return self._sessions.use(name, lambda session: answer_rpc(session, message))
         except (KeyError, TypeError):  # an id may be any JSON
             return make_error(number, INVALID_PARAMS, f"there is no session {name!r:.80}")
-        except (ActionError, SelfchalError) as error:
+        except (ActionError, SessionError, SelfchalError) as error:
             return make_error(number, INVALID_REQUEST, str(error))
 
     async def serve_socket(self, socket: WebSocket) -> None:
         def answer(name: str, text: str) -> Message | None:
-            answered: Message | None = self._sessions.use(name, lambda one: answer_text(one, name, text))
-            return answered
+            return self._sessions.use(name, lambda one: answer_text(one, name, text))
 
         await self._serve(socket, answer, socket.query_params.get("session_id"))
 
@@ -237,8 +235,7 @@ class _Served:
                 message = json.loads(text)
             except (ValueError, RecursionError) as error:
                 return make_error(None, PARSE_ERROR, f"this is no JSON: {error}")
-            answered: Message = self._sessions.use(name, lambda one: answer_own_rpc(one, name, message))
-            return answered
+            return self._sessions.use(name, lambda one: answer_own_rpc(one, name, message))
 
         await self._serve(socket, answer, None)
 
@@ -251,9 +248,9 @@ class _Served:
             name = str(wanted or await run_sync(self._sessions.open, True))
             if wanted:
                 self._sessions.attach(wanted)
-        except (KeyError, ActionError, SelfchalError) as error:
+        except (KeyError, SessionError, SelfchalError) as error:
             why = f"Unknown session_id: {wanted}" if isinstance(error, KeyError) else str(error)
-            code = "CAPACITY_REACHED" if isinstance(error, ActionError) and not wanted else "SESSION_ERROR"
+            code = "CAPACITY_REACHED" if isinstance(error, SessionError) and not wanted else "SESSION_ERROR"
             await socket.send_text(json.dumps(make_ws_error(why, code)))
             await socket.close()
             return

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from selfchal.serving.mcp_http import McpServer, Sessions
+from selfchal.serving.mcp_http import McpServer
+from selfchal.serving.sessions import Sessions
 from tests.patience import SOON
 from tests.serving.test_mcp_session import make_session
 

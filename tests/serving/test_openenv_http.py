@@ -16,9 +16,7 @@ websockets = pytest.importorskip("websockets.sync.client", reason="needs the ext
 from selfchal.core.errors import PluginError  # noqa: E402 — it is there
 from selfchal.serving import openenv_http  # noqa: E402
 from selfchal.serving.openenv_http import MOST_BYTES  # noqa: E402
-from selfchal.serving.openenv_session import OpenEnvSession, list_openenv_tools  # noqa: E402
-from selfchal.serving.openenv_sessions import OpenSessions  # noqa: E402
-from selfchal.serving.openenv_tasks import ActionError  # noqa: E402
+from selfchal.serving.openenv_session import list_openenv_tools  # noqa: E402
 from selfchal.serving.origins import LOCAL_NAMES, find_foreign  # noqa: E402
 from selfchal.testing.toys import ToyShelf  # noqa: E402
 from tests.patience import SOON  # noqa: E402
@@ -206,17 +204,6 @@ def test_a_body_that_does_not_come_is_not_waited_for(client: Client, monkeypatch
     with socket.create_connection((url.host, url.port or 80), timeout=SOON) as slow:
         slow.sendall(b"POST /reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
         assert b"422" in slow.recv(100)
-
-
-def test_a_session_without_a_websocket_makes_room() -> None:
-    sessions = OpenSessions(lambda: OpenEnvSession(Shop(), {}), most=2)
-    idle, held = sessions.open(), sessions.open(attached=True)
-    sessions.open(attached=True)
-    with pytest.raises(KeyError):
-        sessions.use(idle, lambda session: session.state)
-    assert sessions.use(held, lambda session: session.state)["step_count"] == 0
-    with pytest.raises(ActionError, match="all 2 sessions"):
-        sessions.open(attached=True)
 
 
 def test_a_forbidden_tool_name_is_refused_at_the_start() -> None:
