@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +24,7 @@ from selfchal.interop.portable import PortableTask
 from selfchal.strangers.containers import open_engine
 from selfchal.strangers.files import TooManyFilesError
 from selfchal.strangers.harbor_tasks import CONFIG, list_task_folders, read_texts
+from selfchal.strangers.toml_text import parse_toml
 
 _LONGEST_ID = 200
 
@@ -85,9 +85,9 @@ def _find_config_fault(text: str | None) -> str:
     if text is None:
         return f"{CONFIG} is no regular file of 1 MiB at most."
     try:
-        tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        return f"{CONFIG} is no TOML: {error}."
+        parse_toml(text)
+    except ValueError as error:
+        return f"{CONFIG} is no TOML that can be read: {error}."
     return ""
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from selfchal.strangers.containers import BuildError, TaskContainer, read_reward
 from selfchal.strangers.files import list_files, list_folders, read_strange_bytes, read_strange_text
+from selfchal.strangers.toml_text import parse_toml
 
 CONFIG = "task.toml"
 MOST_SECONDS = 900.0  # that a solution or a verifier may take
@@ -88,7 +88,7 @@ def take_texts(texts: Texts, folder: str) -> dict[str, str]:
 
 def _read_seconds(texts: Texts) -> float:
     """How long the verifier may take, as the task says, within bounds."""
-    asked = tomllib.loads(texts.get(CONFIG) or "").get("verifier", {})
+    asked = parse_toml(texts.get(CONFIG) or "").get("verifier", {})
     seconds = asked.get("timeout_sec", MOST_SECONDS) if isinstance(asked, dict) else MOST_SECONDS
     return (
         min(float(seconds), MOST_SECONDS)

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +289,32 @@ def test_no_text_takes_long_to_read(tmp_path: Path, name: str, text: str) -> Non
     adds_from_network(texts["environment/Dockerfile"])
     list_images(texts["environment/Dockerfile"])
     assert time.monotonic() - started < SOON
+
+
+# What a megabyte of TOML can ask of a parser: a table within each other, keys with 100,000 parts, many tables.
+TOML = {
+    "brackets": "a = " + "[" * 900_000,
+    "a dotted key": ".".join("a" * 100_000) + " = 1\n",
+    "a dotted table": f"[{'.'.join('a' * 100_000)}]\n",
+    "dotted keys": f"{'.'.join('a' * 250)} = 1\n" * 1_900,
+    "a key in a table in a line": "x = {" + ".".join("a" * 100_000) + " = 1}\n",
+    "tables": "".join(f"[[a.b{i}]]\n" for i in range(60_000)),
+    "escapes": 'a = """' + "\\u0041" * 160_000 + '"""\n',
+    "spaces": "a" + " " * 900_000,
+    "a number": "a = " + "9" * 900_000,
+}
+
+
+@pytest.mark.parametrize("text", TOML.values(), ids=TOML.keys())
+def test_no_toml_takes_much_time_or_memory(text: str, tmp_path: Path) -> None:
+    write_task(tmp_path / "one", {**SOUND, "task.toml": text})
+    began = time.process_time()
+    tracemalloc.start()
+    try:
+        found = audit(tmp_path)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.tasks[0].verdict in (TaskVerdict.UNREADABLE, TaskVerdict.NOT_RUN)
+    assert most < 200 * 2**20
+    assert time.process_time() - began < 20
