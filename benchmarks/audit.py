@@ -94,7 +94,11 @@ def print_findings(name: str, made: Audit) -> None:
     for check, grade in sorted(found, key=lambda one: (one[1], order.index(one[0]))):
         ids = found[check, grade]
         text = f"  {check}, {grade}: {len(ids)} ({', '.join(ids)})"
-        print(textwrap.fill(text, _WIDTH, subsequent_indent="    ", break_on_hyphens=False))
+        print(
+            textwrap.fill(
+                text, _WIDTH, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from store_results import describe_machine, find_commit
 
 from selfchal.browsing.index import open_index
 from selfchal.browsing.schema import INDEX, INDEX_FILES
@@ -189,8 +190,9 @@ def write_report(measured: Measured, episodes: int, indexing: float, sizes: tupl
         "| --- | --- | --- | --- |",
         *rows,
         "",
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.machine()}, a core",
-        "shared with other work. Times are those of a clock on the wall.",
+        f"Run at commit {find_commit()}, {time.strftime('%Y-%m-%d')}, on {describe_machine()}.",
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}.",
+        "Times are those of a clock on the wall.",
         "",
     ])  # fmt: skip
 
