@@ -1,6 +1,6 @@
 """Judges mutated tasks by the thousand: the program must not crash, and no row may cost another its verdict.
 
-    python benchmarks/fuzz_judge.py [--tasks 100000] [--seed 0] [--out FOLDER]
+    python benchmarks/fuzz_judge.py [--tasks 100000] [--seed 0] [--jobs 4] [--out FOLDER]
 
 Sound tasks, dishonest verifiers and hostile sources are mutated: characters, lines and parts are changed,
 dropped, doubled and mixed; there are values of wrong types, odd texts, broken JSON and broken bytes. The rows
@@ -21,6 +21,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -193,16 +195,36 @@ def judge_file(environment: str, lines: Sequence[bytes], folder: Path) -> tuple[
     return Counter(f"{row['outcome']} at {row['stage']}" for row in rows), faults
 
 
-def judge_once(
-    kept: Path, environment: str, lines: Sequence[bytes], folder: Path
-) -> tuple[Counter[str], list[str]]:
-    """What is kept of this file, or what comes of it now."""
-    if not kept.exists():
-        found, wrong = judge_file(environment, lines, folder)
-        text = json.dumps([found, wrong])
-        write_whole(kept, lambda part: part.write_text(text, encoding="utf-8"))
-    found, wrong = json.loads(kept.read_text(encoding="utf-8"))
-    return Counter(found), wrong
+@dataclass(frozen=True)
+class File:
+    """Rows that are judged together, and where it is kept what came of them."""
+
+    kept: Path
+    environment: str
+    lines: Sequence[bytes]
+
+    def judge_once(self) -> tuple[Counter[str], list[str]]:
+        """What is kept of this file, or what comes of it now."""
+        if not self.kept.exists():
+            with tempfile.TemporaryDirectory(prefix="selfchal-fuzz-") as folder:
+                text = json.dumps(judge_file(self.environment, self.lines, Path(folder)))
+            write_whole(self.kept, lambda part: part.write_text(text, encoding="utf-8"))
+        found, wrong = json.loads(self.kept.read_text(encoding="utf-8"))
+        return Counter(found), wrong
+
+
+def make_files(tasks: int, rows: int, seed: int, out: Path) -> Iterator[File]:
+    """The same for the same arguments."""
+    chance = random.Random(seed)
+    bases: dict[str, list[Row]] = {}
+    for environment, row in read_bases():
+        bases.setdefault(environment, []).append(row)
+    hostile = [source for _, source in hostile_sources.hostile_sources(400, seed)]
+    for number, first in enumerate(range(0, tasks, rows)):
+        environment = list(bases)[number % len(bases)]
+        count = min(rows, tasks - first)
+        lines = [mutate(chance, bases[environment], hostile) for _ in range(count)]
+        yield File(out / f"{seed}_{first}_{count}.json", environment, lines)
 
 
 def main() -> int:
@@ -210,34 +232,27 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--rows", type=int, default=2_500, help="of a file")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="files at a time: most of it is waiting for limits"
+    )
     parser.add_argument("--out", type=Path, help="where what came of each file is kept")
     options = parser.parse_args()
-    chance = random.Random(options.seed)
-    bases: dict[str, list[Row]] = {}
-    for environment, row in read_bases():
-        bases.setdefault(environment, []).append(row)
-    hostile = [source for _, source in hostile_sources.hostile_sources(400, options.seed)]
     outcomes: Counter[str] = Counter()
     faults: list[str] = []
-    done = 0
-    with tempfile.TemporaryDirectory(prefix="selfchal-fuzz-") as folder:
+    done, started = 0, time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="selfchal-fuzz-") as folder,
+        ThreadPoolExecutor(options.jobs) as pool,
+    ):
         out = options.out or Path(folder)
         out.mkdir(parents=True, exist_ok=True)
-        while done < options.tasks:
-            environment = list(bases)[done // options.rows % len(bases)]
-            count = min(options.rows, options.tasks - done)
-            lines = [mutate(chance, bases[environment], hostile) for _ in range(count)]
-            began = time.monotonic()
-            found, wrong = judge_once(
-                out / f"{options.seed}_{done}_{count}.json", environment, lines, Path(folder)
-            )
+        files = list(make_files(options.tasks, options.rows, options.seed, out))
+        for file, (found, wrong) in zip(files, pool.map(File.judge_once, files), strict=True):
             outcomes += found
             faults += wrong
-            done += count
-            rate = count / (time.monotonic() - began)
-            print(
-                f"{done:,} tasks, the last {count:,} at {rate:.0f} a second, {len(faults)} faults", flush=True
-            )
+            done += len(file.lines)
+            minutes = (time.monotonic() - started) / 60
+            print(f"{done:,} tasks, {minutes:.0f} minutes, {len(faults)} faults", flush=True)
     for what, number in outcomes.most_common():
         print(f"{number:8,}  {what}")
     print("\n".join(faults[:20]) or "no fault")

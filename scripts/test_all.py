@@ -82,7 +82,7 @@ STEPS = (
     _make_benchmark(
         "fuzz_judge",
         "100,000 mutated tasks: none may crash the judge",
-        *("--out", "runs/fuzz_judge_{commit}"),
+        *("--jobs", "4", "--out", "runs/fuzz_judge_{commit}"),
     ),
     _make_benchmark("hostile_sources", "what hostile sources cost the host"),
     _make_benchmark("natural_tasks", "which sound tasks in natural words the judge keeps"),

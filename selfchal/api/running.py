@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from selfchal.api.arguments import expect, expect_callable, expect_truth, expect_whole, list_wanted
 from selfchal.api.launching import LaunchedRun, find_launcher, launch
 from selfchal.api.opening import WatcherLike, open_part
-from selfchal.core.errors import ManifestError, StoreError
+from selfchal.core.errors import ManifestError, PluginError, StoreError
 from selfchal.core.task import Task
 from selfchal.core.world import Json
 from selfchal.pipeline import context, openings
@@ -231,8 +231,17 @@ def use_named_plugins(rows: dict[str, Any]) -> None:
 
 
 def _open_store(manifest: Manifest, directory: Path, resume: bool) -> Store:
-    opened = Store.resume if resume else Store.create
-    return opened(directory, manifest.resolved())
+    if resume:
+        return Store.resume(directory, manifest.resolved(), _fill_in)
+    return Store.create(directory, manifest.resolved())
+
+
+def _fill_in(stored: dict[str, Any]) -> Mapping[str, Json]:
+    """A stored manifest with the defaults of today; as it is where it cannot be read any more."""
+    try:
+        return validate(stored, load_plugins(), trains=False, loads_model=False).resolved()
+    except (ManifestError, PluginError):
+        return stored
 
 
 def _find_sections(target: ManifestLike, policy: Policy) -> ManifestLike:

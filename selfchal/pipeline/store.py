@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -91,13 +91,24 @@ class Store:
                 return cls(directory, _connect(directory), lock)
 
     @classmethod
-    def resume(cls, directory: Path, resolved: Mapping[str, Json]) -> Self:
-        """Go on with a run. Raises StoreError if there is none or it was made by another manifest."""
+    def resume(
+        cls,
+        directory: Path,
+        resolved: Mapping[str, Json],
+        fill_in: Callable[[dict[str, Any]], Mapping[str, Json]] = dict,
+    ) -> Self:
+        """Go on with a run. Raises StoreError if there is none or it was made by another manifest.
+
+        ``fill_in`` gives the stored manifest the options that came into being since, with their defaults.
+        """
         if not is_run(directory) or not _has_begun(directory):
             return cls.create(directory, resolved)
         with raise_store_errors(directory, "resume"):
             before = read_yaml((directory / MANIFEST).read_text(encoding="utf-8"))
         different = list(_list_differences("", _leave_out_free(before), _leave_out_free(resolved)))
+        if different:  # looked at again, for a run of an earlier version knows fewer options
+            known = fill_in(before)
+            different = list(_list_differences("", _leave_out_free(known), _leave_out_free(resolved)))
         if different:
             raise StoreError(
                 f"{directory} was made by another manifest: {'; '.join(different)}. Go on with it: "

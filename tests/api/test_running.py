@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import selfchal
 from selfchal.core.episode import Episode
@@ -148,3 +149,27 @@ def test_the_stages_of_a_run_can_be_called_one_by_one(tmp_path: Path) -> None:
             begin(context)
     batches = {row["batch"].rpartition("/")[0] for row in selfchal.open_run(tmp_path / "run").episodes()}
     assert batches == {"before/sampled", "before/greedy"}
+
+
+@pytest.mark.torch
+def test_a_run_of_a_version_with_fewer_options_goes_on_and_one_of_other_options_does_not(
+    tmp_path: Path,
+) -> None:
+    with selfchal.open_context(SMALL, tmp_path) as context:
+        context.store.put_episodes("evaluate", "before/greedy/000000", [Episode("one", 0, reward=1.0)])
+    file = tmp_path / "manifest.yaml"
+    stored = yaml.safe_load(file.read_text(encoding="utf-8"))
+    del stored["evaluation"]["temperature"]
+    del stored["trainer"]["patience"]
+    file.write_text(yaml.safe_dump(stored), encoding="utf-8")
+    with selfchal.open_context(SMALL, tmp_path) as context:
+        assert [episode.task for episode in context.store.episodes("evaluate")] == ["one"]
+    changed = {**SMALL, "trainer": {**SMALL["trainer"], "patience": 2}}
+    with pytest.raises(StoreError, match=r"trainer\.patience is 5 there and 2 here"):  # noqa: SIM117
+        with selfchal.open_context(changed, tmp_path):
+            pass
+    stored["trainer"]["gone"] = 1
+    file.write_text(yaml.safe_dump(stored), encoding="utf-8")
+    with pytest.raises(StoreError, match=r"trainer\.gone is 1 there and null here"):  # noqa: SIM117
+        with selfchal.open_context(SMALL, tmp_path):
+            pass
