@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from selfchal.core.errors import StoreError
@@ -25,13 +25,38 @@ def write_whole(path: Path, write: Callable[[Path], object], cure: str = GO_ON) 
     StoreError, which ends in ``cure``, where the disk is full or may not be written; what was written of it
     is then removed.
     """
+    begin_whole(path, lambda part: _wait_for_nothing(write(part)), cure)()
+
+
+def begin_whole(
+    path: Path, begin: Callable[[Path], Callable[[], None] | None], cure: str = GO_ON
+) -> Callable[[], None]:
+    """The first half of the same: what is given back renames it, after it has waited for what ``begin`` gave
+    back. Both raise as ``write_whole`` does."""
     part = path.with_name(f"{path.name}.part")
-    try:
+    with _explaining(path, part, cure):
         _remove(part)  # what a killed process left
-        write(part)
-        if part.is_dir():
-            _remove(path)  # a directory is not renamed over another one
-        part.replace(path)
+        wait = begin(part)
+
+    def finish() -> None:
+        with _explaining(path, part, cure):
+            if wait is not None:
+                wait()
+            if part.is_dir():
+                _remove(path)  # a directory is not renamed over another one
+            part.replace(path)
+
+    return finish
+
+
+def _wait_for_nothing(_: object) -> None:
+    return None
+
+
+@contextlib.contextmanager
+def _explaining(path: Path, part: Path, cure: str) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # every library has an exception of its own for a full disk
         full = os.strerror(errno.ENOSPC) in str(error) or _is_full(path.parent)
         with contextlib.suppress(OSError):

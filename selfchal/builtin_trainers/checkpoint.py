@@ -6,9 +6,8 @@ The state is plain numbers, strings and tensors, so that it loads with ``torch.l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -17,9 +16,7 @@ from torch import Tensor, nn
 from selfchal.builtin_trainers.optim import IN_FILES, put_back, trainable_copy
 from selfchal.builtin_trainers.rollouts import TaskSampler, explain_zero_signal, judged, mean
 from selfchal.core.errors import TrainingError
-from selfchal.core.trainer import Progress, Training
-
-WriteFiles = Callable[[Path], None]
+from selfchal.core.trainer import Progress, Training, WriteFiles
 
 
 @dataclass

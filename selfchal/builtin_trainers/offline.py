@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from selfchal.builtin_trainers.checkpoint import TrainState, WriteFiles, pack, save, validate
+from selfchal.builtin_trainers.checkpoint import TrainState, pack, save, validate
 from selfchal.builtin_trainers.optim import Optimisation
 from selfchal.builtin_trainers.rollouts import TaskSampler
 from selfchal.core.episode import Episode, Group
 from selfchal.core.model import Generation, Message, Model
-from selfchal.core.trainer import Training
+from selfchal.core.trainer import Training, WriteFiles
 from selfchal.core.updating import pausing_update
 
 _LONGEST_END = 8  # ids: one in chat templates, a few where a turn ends with text

@@ -6,14 +6,16 @@ import copy
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict_loader import load as load_parts
-from torch.distributed.checkpoint.state_dict_saver import save as save_parts
+from torch.distributed.checkpoint.state_dict_saver import AsyncSaveResponse, async_save
 from torch.distributed.tensor import DTensor
 
 from selfchal.builtin_trainers.parallel import Team
@@ -26,6 +28,7 @@ from selfchal.builtin_trainers.sharding import (
     split_like,
 )
 from selfchal.core.errors import TrainingError
+from selfchal.core.trainer import WriteFiles
 
 Reference = Callable[[], AbstractContextManager[nn.Module]]
 IN_FILES = "in files"  # the key of a state that is in files; its value says where they are
@@ -99,6 +102,9 @@ class Optimizer:
             groups, lr=options.learning_rate, weight_decay=options.weight_decay, **kernel
         )
         self._write = team.together(self._write_files)
+        # Of their own: those who write speak to one another while others do.
+        self._writers = dist.new_group(backend="gloo") if self.whole is not None else None
+        self._writing: Future[Any] | None = None
 
     def _make_master(self, weight: Tensor) -> Tensor:
         if weight.dtype == torch.float32:
@@ -118,6 +124,7 @@ class Optimizer:
 
     def end(self) -> None:
         """When training is over, in a follower: its model may be trained again."""
+        self._wait_for_files()
         if self.whole is not None and not self.team.is_rank0:
             self.whole.allocate()
 
@@ -186,15 +193,24 @@ class Optimizer:
         return {IN_FILES: ""} if self.whole is not None else self.named_state()
 
     @property
-    def write_files(self) -> Callable[[Path], None] | None:
+    def write_files(self) -> WriteFiles | None:
         """Writes the state into a directory, each process its part; None where ``state_dict`` is all of it.
 
-        The leader's call, in which all take part. It returns when all have written.
+        The leader's call, in which all take part. It returns when all have copied their part into the host's
+        memory, and gives what waits until all are on disk.
         """
         return self._write if self.whole is not None else None
 
-    def _write_files(self, directory: Path) -> None:
-        save_parts(self.named_state(), checkpoint_id=directory)
+    def _write_files(self, directory: Path) -> Callable[[], None]:
+        self._wait_for_files()
+        found = async_save(self.named_state(), checkpoint_id=directory, process_group=self._writers)
+        self._writing = found.upload_completion if isinstance(found, AsyncSaveResponse) else found
+        return self._wait_for_files
+
+    def _wait_for_files(self) -> None:
+        """Until what is being written is on disk."""
+        if self._writing is not None:
+            self._writing.result()
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

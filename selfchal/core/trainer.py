@@ -26,21 +26,27 @@ class Collect(Protocol):
         """
 
 
+WriteFiles = Callable[[Path], Callable[[], None] | None]
+
+
 class Progress(Protocol):
-    """Where a trainer reports and saves; every call returns only when the data is safe on disk."""
+    """Where a trainer reports and saves. A call returns when the data is safe on disk; what ``write_files``
+    wants to be waited for comes later."""
 
     def log(self, step: int, metrics: Metrics) -> None:
         """Metrics of update ``step`` (from 1): numbers, of numpy or torch too. Those that are not finite are
         left out. Raises TrainingError for what is no number."""
 
-    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
+    def save(self, step: int, state: Any, write_files: WriteFiles | None = None) -> None:
         """Checkpoint: the model's weights and ``state`` after ``step``.
 
         ``state`` is made of tensors, numbers, text, bytes, None, and lists, tuples, sets and dicts of them:
         what ``torch.load`` reads with ``weights_only``. Raises TrainingError for anything else.
 
         ``write_files`` makes a directory, at the path that it is called with, of what is too large for one
-        process: several processes write a part each. The checkpoint counts once all of it is there.
+        process: several processes write a part each. Where it gives a function back, they go on writing
+        while training goes on, and the function waits for them. The checkpoint counts once all of it is
+        there. Raises StoreError where it, or the one before it, could not be written.
         """
 
     def files_of(self, step: int) -> Path:

@@ -8,14 +8,14 @@ samples. Without such a launcher nothing here does anything.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from selfchal.core.episode import Group
 from selfchal.core.model import Metrics
 from selfchal.core.task import Task
-from selfchal.core.trainer import Training
+from selfchal.core.trainer import Training, WriteFiles
 from selfchal.pipeline.manifest import Manifest
 from selfchal.processes import broadcast_order, count_processes, join_processes, leave_processes
 
@@ -65,7 +65,7 @@ class _Helping:
     def log(self, step: int, metrics: Metrics) -> None:
         raise AssertionError("a follower's trainer reported")
 
-    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
+    def save(self, step: int, state: Any, write_files: WriteFiles | None = None) -> None:
         raise AssertionError("a follower's trainer saved")
 
     def files_of(self, step: int) -> Path:

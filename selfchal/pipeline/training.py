@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from selfchal.core.errors import TrainingError
 from selfchal.core.model import Capability, Metrics, TrainableModel
 from selfchal.core.task import Task
-from selfchal.core.trainer import Collect, Trainer, Training
+from selfchal.core.trainer import Collect, Trainer, Training, WriteFiles
 from selfchal.core.updating import MeasuresSampling
 from selfchal.pipeline.ahead import open_ahead
 from selfchal.pipeline.budget import find_exhausted
@@ -20,7 +21,7 @@ from selfchal.pipeline.collecting import Collector, Rewrite
 from selfchal.pipeline.context import RunContext
 from selfchal.pipeline.distributed import TRAIN, signal_workers
 from selfchal.pipeline.trainer_state import find_unloadable
-from selfchal.write_whole import write_whole
+from selfchal.write_whole import begin_whole, write_whole
 
 KEPT_CHECKPOINTS = 2
 POINTS = "point_*[0-9]"  # weights that the curve is measured with; those that a kill cut short end otherwise
@@ -74,6 +75,7 @@ def run_trainer(
                 ahead=open_ahead(collect) if isinstance(collect, Collector) else None,
             )
         )
+        recorder.settle()
     if Capability.GRADIENTS in trainer.needs:
         write_whole(final, recorder.save_model)
 
@@ -110,6 +112,7 @@ class Recorder:
     stage: str
     directory: Path
     every: int | None = None
+    _writing: list[Future[None]] = field(default_factory=list)  # the checkpoint that is not there yet
 
     @property
     def model(self) -> TrainableModel:
@@ -140,26 +143,41 @@ class Recorder:
         directory.mkdir(parents=True)
         self.model.save(directory)
 
-    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
+    def save(self, step: int, state: Any, write_files: WriteFiles | None = None) -> None:
         import torch  # a trainer runs, so it is loaded already
 
+        self.settle()
         if found := find_unloadable(state):
             raise TrainingError(
                 f"the trainer's state cannot be saved: {found}; a checkpoint holds tensors, numbers, text, "
                 "and lists, tuples, sets and dicts of them"
             )
 
-        def write(directory: Path) -> None:
+        def begin(directory: Path) -> Callable[[], None] | None:
             self.save_model(directory)
             torch.save(state, directory / STATE)
-            if write_files is not None:
-                write_files(directory / FILES)
+            return None if write_files is None else write_files(directory / FILES)
 
-        write_whole(self._directory_of(step), write)
+        finish = begin_whole(self._directory_of(step), begin)
+        if write_files is None:
+            self._finish(finish)
+        else:
+            with_thread = ThreadPoolExecutor(1, "checkpoint")
+            self._writing.append(with_thread.submit(self._finish, finish))
+            with_thread.shutdown(wait=False)
+
+    def _finish(self, finish: Callable[[], None]) -> None:
+        finish()
         for old in self._list_steps()[:-KEPT_CHECKPOINTS]:
             shutil.rmtree(old)
 
+    def settle(self) -> None:
+        """Wait until the last checkpoint is there. Raises StoreError where it could not be written."""
+        while self._writing:
+            self._writing.pop().result()
+
     def latest(self) -> tuple[int, Any] | None:
+        self.settle()
         steps = self._list_steps()
         if not steps:
             self._discard_updates(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from selfchal.builtin_models.config import TransformersConfig
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.core.episode import Group
 from selfchal.core.task import Task
+from selfchal.core.trainer import WriteFiles
 from selfchal.plugins import load_plugins
 from tests.builtin_models.tiny import write_model
 from tests.builtin_trainers.test_pairs import training
@@ -36,7 +37,7 @@ class OnDisk(ToyProgress):
 
     directory: Path
 
-    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
+    def save(self, step: int, state: Any, write_files: WriteFiles | None = None) -> None:
         super().save(step, state, write_files)
         self.model.save(self.directory / f"step_{step}")
 

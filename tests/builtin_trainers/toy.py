@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from selfchal.core.episode import End, Episode, Group
 from selfchal.core.task import Task
-from selfchal.core.trainer import Training
+from selfchal.core.trainer import Training, WriteFiles
 
 BOS, TURN, FIRST_DIGIT, DIGITS = 0, 1, 2, 4
 VOCABULARY = 12
@@ -119,10 +119,12 @@ class ToyProgress:
         if step == self.stop_after:
             raise KeyboardInterrupt
 
-    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
+    def save(self, step: int, state: Any, write_files: WriteFiles | None = None) -> None:
         if write_files is not None:
             assert self.directory is not None, "several processes write files"
-            write_files(self.files_of(step))
+            wait = write_files(self.files_of(step))
+            if wait is not None:
+                wait()
         self.kept.append((step, copy.deepcopy(state), copy.deepcopy(self.model.network.state_dict())))
 
     def latest(self) -> tuple[int, Any] | None:

@@ -111,7 +111,7 @@ def run_harbor(podman: Podman, tasks: Path, agent: str, jobs: Path) -> dict[str,
         "-y",
         "-q",
         "-n",
-        "2",
+        "1",  # Podman removes images that a build beside it has just found in its cache
     ]
     words += ["--environment-build-timeout-multiplier", "6"]  # a machine with other work builds slowly
     environ = {**podman.environ, "PATH": f"{programs}:{podman.environ['PATH']}"}

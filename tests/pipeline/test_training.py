@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
-from selfchal.core.errors import TrainingError
+from selfchal.core.errors import StoreError, TrainingError
 from selfchal.core.sandbox import Sandbox
 from selfchal.core.trainer import Training
 from selfchal.pipeline.loop import run
 from selfchal.pipeline.manifest import Choice
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.watch import Watchers
+from tests.patience import SOON
 from tests.pipeline.learner import Empty, Learner, Steps, manifest_of
 
 
@@ -63,6 +65,36 @@ def save_with_files(training: Training) -> None:
     assert not progress.files_of(2).exists()
 
 
+def save_while_training_goes_on(training: Training) -> None:
+    """A checkpoint that others go on writing counts when they have ended, and the next one waits for it."""
+    may_end = Event()
+
+    def begin(directory: Path) -> Callable[[], None]:
+        directory.mkdir()
+
+        def wait() -> None:
+            assert may_end.wait(SOON)
+            (directory / "part").write_text("whole", encoding="utf-8")
+
+        return wait
+
+    progress = training.progress
+    progress.save(1, {"step": 1}, begin)
+    assert not progress.files_of(1).exists()
+    may_end.set()
+    progress.save(2, {"step": 2}, begin)
+    assert (progress.files_of(1) / "part").exists()
+    assert progress.latest() == (2, {"step": 2})
+
+
+def save_what_others_cannot_write(training: Training) -> None:
+    def begin(directory: Path) -> Callable[[], None]:
+        directory.mkdir()
+        return lambda: (directory / "gone" / "part").touch()
+
+    training.progress.save(1, {"step": 1}, begin)
+
+
 def run_with(work: Callable[[Training], None], directory: Path, sandbox: Sandbox) -> dict[str, Any]:
     class Working(Steps):
         def train(self, training: Training) -> None:
@@ -78,6 +110,16 @@ def test_a_checkpoint_counts_once_all_files_of_several_processes_are_there(
     tmp_path: Path, process_sandbox: Sandbox
 ) -> None:
     run_with(save_with_files, tmp_path / "run", process_sandbox)
+    run_with(save_while_training_goes_on, tmp_path / "second", process_sandbox)
+
+
+@pytest.mark.torch
+def test_a_checkpoint_that_could_not_be_written_behind_the_training_ends_the_run(
+    tmp_path: Path, process_sandbox: Sandbox
+) -> None:
+    with pytest.raises(StoreError, match=r"cannot write .*step_000001.*go on with --resume"):
+        run_with(save_what_others_cannot_write, tmp_path / "run", process_sandbox)
+    assert not list((tmp_path / "run" / "checkpoints").glob("**/step_*"))
 
 
 @pytest.mark.parametrize("work", [collect_others_with_one_seed, collect_more_with_one_seed])

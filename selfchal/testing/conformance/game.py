@@ -8,7 +8,7 @@ A training of some dozens of updates takes seconds on one core. Needs torch and 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from selfchal.core.episode import End, Episode, Group
 from selfchal.core.errors import TrainingError
 from selfchal.core.model import Metrics
 from selfchal.core.task import Task
-from selfchal.core.trainer import Training
+from selfchal.core.trainer import Training, WriteFiles
 
 LETTERS, VOCABULARY, TASKS = 4, 8, 8
 
@@ -174,7 +174,7 @@ class MemoryProgress:
         if step == self.stop_after:
             raise KeyboardInterrupt
 
-    def save(self, step: int, state: Any, write_files: Callable[[Path], None] | None = None) -> None:
+    def save(self, step: int, state: Any, write_files: WriteFiles | None = None) -> None:
         assert write_files is None, "one process has no parts"
         self.kept.append((step, copy.deepcopy(state), copy.deepcopy(self.model.network.state_dict())))
 
