@@ -1,7 +1,7 @@
 """Harbor: a directory of tasks, each a directory with ``task.toml``. Nothing in it is imported.
 
-Tasks that selfchal has exported are played by the replay that rewards them, where their scripts are still
-those that selfchal writes. Of all others the files are read; they run in containers where the user asks.
+Tasks that selfchal has exported are played by the replay that rewards them, where every file of theirs is
+still what selfchal writes. Of all others the files are read; they run in containers where the user asks.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ from functools import partial
 from pathlib import Path
 
 from selfchal.audit.call_trials import PLAYED
+from selfchal.audit.exported import find_version, is_untouched
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
 from selfchal.audit.harbor_files import find_in_files
 from selfchal.audit.harbor_runs import find_by_running
 from selfchal.audit.portable_trials import find_in_portable, read_portable
 from selfchal.audit.task_sets import AuditRequest, CodedTask, GivenTask, TaskSet
-from selfchal.interop.harbor import write_scripts
+from selfchal.core.environment import Environment
+from selfchal.interop.harbor import list_task_files
 from selfchal.interop.portable import PortableTask
 from selfchal.strangers.containers import open_engine
-from selfchal.strangers.files import TooManyFilesError
+from selfchal.strangers.files import TooManyFilesError, holds_links
 from selfchal.strangers.harbor_tasks import CONFIG, list_task_folders, read_texts
 from selfchal.strangers.toml_text import parse_toml
 
 _LONGEST_ID = 200
+_RECORD = "tests/task.json"  # of an exported task: all that its other files are written from
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Harbor:
         folders = list(list_task_folders(path))
         if not folders:
             return None
-        tasks = [_read_task(folder, path) for folder in folders]
+        tasks = [_read_task(folder, path, request) for folder in folders]
         coded = [
             CodedTask(number, task.exported.environment, task.exported.task)
             for number, task in enumerate(tasks)
@@ -60,14 +63,14 @@ class Harbor:
         return TaskSet(self.format, [task.given for task in tasks], partial(_find, tasks, request), coded)
 
 
-def _read_task(folder: Path, root: Path) -> HarborTask:
+def _read_task(folder: Path, root: Path, request: AuditRequest) -> HarborTask:
     name = folder.relative_to(root).as_posix() if folder != root else folder.resolve().name
     name = name.encode("utf-8", "replace").decode()[:_LONGEST_ID]
     try:
         texts = read_texts(folder)
     except (TooManyFilesError, OSError) as error:
         return HarborTask(folder, GivenTask(name, "", ""), fault=f"Its files cannot be listed: {error}.")
-    exported = _read_exported(texts)
+    exported = None if holds_links(folder) else _read_exported(texts, request)
     # of an exported task without the policy and the tools that all share
     instruction = exported.task.instruction if exported else texts.get("instruction.md") or ""
     given = GivenTask(name, instruction, _digest(texts, "tests/"), _digest(texts, "environment/"))
@@ -91,12 +94,17 @@ def _find_config_fault(text: str | None) -> str:
     return ""
 
 
-def _read_exported(texts: Mapping[str, str | None]) -> PortableTask | None:
-    """The task that selfchal has exported, where the scripts that judge and solve it are what it writes."""
-    task = read_portable(texts.get("tests/task.json") or "")
+def _read_exported(texts: Mapping[str, str | None], request: AuditRequest) -> PortableTask | None:
+    """The task that selfchal has exported, where every file is what it writes."""
+    task = read_portable(texts.get(_RECORD) or "")
     if task is None:
         return None
-    return task if all(texts.get(name) == text for name, text in write_scripts(task).items()) else None
+    requirements = [f"selfchal=={find_version(texts.get('environment/Dockerfile'))}"]
+
+    def write(environment: Environment) -> Mapping[str, str]:
+        return list_task_files(environment, requirements, task)
+
+    return task if is_untouched(texts, _RECORD, task.environment, request, write) else None
 
 
 def _find(tasks: list[HarborTask], request: AuditRequest) -> Iterator[Finding]:

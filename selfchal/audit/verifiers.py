@@ -1,7 +1,7 @@
 """verifiers: a package with a Taskset. It is read and neither imported nor run.
 
-A package that selfchal has exported is played by the replay that rewards its tasks, where the file with its
-reward is still the one that selfchal writes.
+A package that selfchal has exported is played by the replay that rewards its tasks, where every file of it is
+still what selfchal writes.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ from functools import partial
 from pathlib import Path
 
 from selfchal.audit.call_trials import PLAYED
+from selfchal.audit.exported import find_version, is_untouched
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
 from selfchal.audit.portable_trials import find_in_portable, read_portable
 from selfchal.audit.python_tests import grade_unparsed
 from selfchal.audit.reward_functions import collect_rewards, find_in_rewards, finds_answer_within
 from selfchal.audit.task_sets import AuditRequest, CodedTask, GivenTask, TaskSet
 from selfchal.audit.taskset_rows import TasksetRow, list_rows
+from selfchal.core.environment import Environment
 from selfchal.core.task import Task
+from selfchal.interop.exporting import Export
 from selfchal.interop.portable import PortableTask
-from selfchal.interop.verifiers import write_taskset
+from selfchal.interop.verifiers import list_package_files
 from selfchal.judging.source.parse import SourceError, copy_tree
-from selfchal.strangers.files import list_files, read_strange_text
+from selfchal.strangers.files import holds_links, list_files, read_strange_text
 
 _READ = (".py", ".json", ".jsonl", ".toml")
 _IMPORTS = re.compile(r"^[ \t]*(import|from) verifiers\b", re.MULTILINE)
 _MOST_FILES = 200  # Python files that are parsed
 _SHORTEST_ANSWER = 3  # characters of an answer that is looked for in the prompt
 _LONGEST_ANSWER = 1_000
-_EXPORTED_CLASS = re.compile(r"^class (\w+)Taskset\(", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Verifiers:
         package = _read_package(path)
         if package is None:
             return None
-        exported = _read_exported(package)
+        exported = [] if holds_links(path) else _read_exported(package, request)
         if exported:
             tasks = [_describe(task.task) for task in exported]
             coded = [CodedTask(i, task.environment, task.task) for i, task in enumerate(exported)]
@@ -103,19 +105,24 @@ def _read_package(path: Path) -> Package | None:
     return Package(path.resolve().name, texts, trees, unparsed)
 
 
-def _read_exported(package: Package) -> list[PortableTask]:
-    """The tasks that selfchal has exported; none where anything of their reward is not what it writes."""
+def _read_exported(package: Package, request: AuditRequest) -> list[PortableTask]:
+    """The tasks that selfchal has exported; none where a file is not what it writes."""
     data = [name for name in package.texts if name.endswith("/tasks.jsonl")]
     if len(data) != 1:
         return []
-    module = data[0].removesuffix("/tasks.jsonl")
-    text = package.texts.get(f"{module}/taskset.py", "")
-    named = _EXPORTED_CLASS.search(text)
-    if named is None or text != write_taskset(module, named[1]):
-        return []
     tasks = [read_portable(line) for line in package.texts[data[0]].splitlines()]
     whole = [task for task in tasks if task is not None]
-    return whole if len(whole) == len(tasks) else []
+    if not whole or len(whole) < len(tasks):
+        return []
+    module, version = data[0].removesuffix("/tasks.jsonl"), find_version(package.texts.get("pyproject.toml"))
+
+    def write(environment: Environment) -> Mapping[str, str]:
+        run = module.removeprefix(f"{environment.name}_")
+        export = Export(run, environment, [f"selfchal=={version}"], whole)
+        files = list_package_files(export, version)
+        return {name: text for name, text in files.items() if name.endswith(_READ)}
+
+    return whole if is_untouched(package.texts, data[0], whole[0].environment, request, write) else []
 
 
 def _find(package: Package, rows: Sequence[TasksetRow]) -> Iterator[Finding]:

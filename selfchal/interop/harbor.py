@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
 
@@ -124,23 +125,28 @@ def name_task(task: PortableTask) -> str:
 
 
 def _write_task(export: Export, task: PortableTask, directory: Path) -> None:
-    world = _write_world_arguments(task)
-    requirements = " ".join(map(shlex.quote, export.requirements))
-    files = {
-        "instruction.md": write_instruction(export.environment, task),
-        "task.toml": _write_toml(task),
-        "environment/Dockerfile": _DOCKERFILE.format(requirements=requirements),
-        "environment/call_tool": _CALL_TOOL.format(world=world, calls=CALLS),
-        "environment/serve_world": _SERVE_WORLD.format(world=world, calls=CALLS),
-        **write_scripts(task),
-        "tests/task.json": json.dumps(task.to_json(), indent=1) + "\n",
-    }
-    for name, text in files.items():
+    for name, text in list_task_files(export.environment, export.requirements, task).items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode("utf-8", "replace"))  # an instruction may hold half a surrogate pair
         if text.startswith("#!"):
             path.chmod(0o755)
+
+
+def list_task_files(
+    environment: Environment, requirements: Sequence[str], task: PortableTask
+) -> dict[str, str]:
+    """The texts of all files of a task by their path in its directory."""
+    world = _write_world_arguments(task)
+    return {
+        "instruction.md": write_instruction(environment, task),
+        "task.toml": _write_toml(task),
+        "environment/Dockerfile": _DOCKERFILE.format(requirements=" ".join(map(shlex.quote, requirements))),
+        "environment/call_tool": _CALL_TOOL.format(world=world, calls=CALLS),
+        "environment/serve_world": _SERVE_WORLD.format(world=world, calls=CALLS),
+        **write_scripts(task),
+        "tests/task.json": json.dumps(task.to_json(), indent=1) + "\n",
+    }
 
 
 def write_scripts(task: PortableTask) -> dict[str, str]:

@@ -146,18 +146,27 @@ vf-eval {module} -m MODEL
 
 def write_verifiers(export: Export, directory: Path) -> None:
     """Write the package. Its module is called after the environment and the run."""
+    for name, text in list_package_files(export).items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def list_package_files(export: Export, version: str = selfchal.__version__) -> dict[str, str]:
+    """The texts of all files of the package by their path in it. ``version`` is that of the selfchal that
+    wrote it."""
     names = {
         "name": export.environment.name,
         "module": export.module,
         "cls": export.class_name,
         "count": len(export.tasks),
-        "version": selfchal.__version__,
+        "version": version,
         "requirements": ", ".join(json.dumps(one) for one in ["verifiers>=0.4,<0.5", *export.requirements]),
         "methods": write_methods(list_tools(export.environment), _RESERVED, "@vf.tool\n"),
         "drop_missing": DROP_MISSING,
     }
-    module = names["module"]
-    files = {
+    module = export.module
+    templates = {
         "pyproject.toml": _PYPROJECT,
         "README.md": _README,
         f"{module}/__init__.py": _INIT,
@@ -165,18 +174,11 @@ def write_verifiers(export: Export, directory: Path) -> None:
         f"{module}/servers/__init__.py": "",
         f"{module}/servers/tool.py": _TOOL,
     }
-    for name, template in files.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(template.format(**names), encoding="utf-8")
-    lines = "".join(json.dumps(task.to_json()) + "\n" for task in export.tasks)
-    (directory / str(module) / "tasks.jsonl").write_text(lines, encoding="utf-8")
-    (directory / str(module) / "prompts.json").write_text(json.dumps(_list_prompts(export)), encoding="utf-8")
-
-
-def write_taskset(module: str, cls: str) -> str:
-    """The file with the Taskset and its reward, for a module and the beginning of its classes' names."""
-    return _TASKSET.format(module=module, cls=cls)
+    return {
+        **{name: template.format(**names) for name, template in templates.items()},
+        f"{module}/tasks.jsonl": "".join(json.dumps(task.to_json()) + "\n" for task in export.tasks),
+        f"{module}/prompts.json": json.dumps(_list_prompts(export)),
+    }
 
 
 def _list_prompts(export: Export) -> list[dict[str, str]]:

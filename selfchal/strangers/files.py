@@ -42,6 +42,16 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
             yield Path(entry.path)
 
 
+def holds_links(folder: Path) -> bool:
+    """Is anything below the folder neither a folder nor a regular file?"""
+    for inner, folders, files in os.walk(folder):
+        paths = [os.path.join(inner, name) for name in (*folders, *files)]
+        modes = [os.lstat(path).st_mode for path in paths]
+        if not all(stat.S_ISDIR(mode) or stat.S_ISREG(mode) for mode in modes):
+            return True
+    return False
+
+
 def list_folders(folder: Path) -> list[Path]:
     """The folders in a folder, in order. Links are left out."""
     with os.scandir(folder) as entries:
