@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ from selfchal.serving.call_file import SharedSession, parse_calls
 from selfchal.serving.mcp_session import Caller, McpSession
 from selfchal.serving.mcp_stdio import serve_stdio
 from selfchal.serving.session import ToolCall, WorldSession, list_tools
+from selfchal.serving.strict_json import read_json
 
 
 @click.group(cls=SuggestingGroup)
@@ -236,8 +236,8 @@ def _share_world(environment: Environment, context: Mapping[str, Json], calls: P
 def _read_object(text: str, what: str) -> dict[str, Json]:
     """Raises ManifestError for what is no JSON object."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = read_json(text)
+    except ValueError as error:
         raise ManifestError(f"{what}: {text[:200]!r} is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise ManifestError(f'{what}: write a JSON object, as {{"name": "value"}}')

@@ -17,6 +17,7 @@ from pathlib import Path
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
 from selfchal.serving.session import Observation, ToolCall, WorldSession
+from selfchal.serving.strict_json import read_json
 from selfchal.text_files import read_text_bytes
 
 MOST_BYTES = 64 * 2**20  # of a file of calls
@@ -43,8 +44,8 @@ def parse_calls(data: bytes, where: str, first: int = 1) -> Iterator[ToolCall]:
         if not line.strip():
             continue
         try:
-            yield parse_call(json.loads(line, parse_constant=_refuse_constant))
-        except (ValueError, RecursionError) as error:
+            yield parse_call(read_json(line))
+        except ValueError as error:
             raise UnreadableCallsError(f"{where}, line {number}: {error}") from error
 
 
@@ -74,8 +75,11 @@ class SharedSession:
     def call(self, call: ToolCall) -> Observation:
         """Make a call on the world that all calls of the file have left, and append it.
 
+        What could not be read from the file again is refused, and leaves no trace.
         Raises StoreError where the file cannot be read or written.
         """
+        if fault := call.find_fault():
+            return Observation(fault, ok=False)
         try:
             with self._locked() as file:
                 self._catch_up(file)
@@ -113,7 +117,3 @@ class SharedSession:
         for call in parse_calls(appended, f"{self._path}, from byte {self._read}"):
             self._session.call(call)
         self._read = size
-
-
-def _refuse_constant(name: str) -> Json:
-    raise ValueError(f"{name} is no JSON value")

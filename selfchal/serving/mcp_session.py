@@ -7,13 +7,13 @@ with an ``initialize`` are understood; newer ones fall back to it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from selfchal.core.errors import SelfchalError
 from selfchal.core.world import Json, ToolSpec
 from selfchal.serving.session import Observation, ToolCall
+from selfchal.serving.strict_json import read_json
 
 VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")  # the newest first
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND = -32700, -32600, -32601
@@ -122,7 +122,4 @@ def make_error(number: Json, code: int, message: str) -> Message:
 
 def parse_message(line: bytes) -> Json:
     """The message in these bytes. Raises ValueError where they are no JSON."""
-    try:
-        return json.loads(line)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    return read_json(line)

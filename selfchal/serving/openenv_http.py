@@ -43,6 +43,7 @@ from selfchal.serving.openenv_session import OpenEnvSession
 from selfchal.serving.openenv_tasks import ActionError, answer_task_request, list_splits
 from selfchal.serving.origins import LOCAL_NAMES, find_foreign
 from selfchal.serving.sessions import SessionError, Sessions
+from selfchal.serving.strict_json import read_json
 
 MOST_BYTES = 16 * 2**20  # of one request or message
 _BODY_SECONDS = 60.0  # that a body may take
@@ -179,11 +180,11 @@ class _Served:
     async def _answer(self, request: Request, work: Callable[[Mapping[str, Json]], Json]) -> Response:
         """The JSON that the work makes of the body, an object; status 422 where it refuses."""
         try:
-            body = json.loads(await _read_body(request) or b"{}")
+            body = read_json(await _read_body(request) or b"{}")
             if not isinstance(body, dict):
                 raise ActionError("the body is an object")
             return _respond(await run_sync(work, body))
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             return _respond({"detail": f"the body is no JSON: {error}"}, 422)
         except ActionError as error:
             return _respond({"detail": str(error)}, 422)
@@ -193,8 +194,8 @@ class _Served:
     async def mcp(self, request: Request) -> Response:
         """JSON-RPC; the status is 200 whatever the response says, as the clients expect."""
         try:
-            message = json.loads(await _read_body(request))
-        except (ValueError, RecursionError) as error:
+            message = read_json(await _read_body(request))
+        except ValueError as error:
             return _respond(make_error(None, PARSE_ERROR, f"the body is no JSON: {error}"))
         except ActionError as error:
             return _respond(make_error(None, INVALID_REQUEST, str(error)))
@@ -232,8 +233,8 @@ class _Served:
     async def serve_rpc_socket(self, socket: WebSocket) -> None:
         def answer(name: str, text: str) -> Message | None:
             try:
-                message = json.loads(text)
-            except (ValueError, RecursionError) as error:
+                message = read_json(text)
+            except ValueError as error:
                 return make_error(None, PARSE_ERROR, f"this is no JSON: {error}")
             return self._sessions.use(name, lambda one: answer_own_rpc(one, name, message))
 

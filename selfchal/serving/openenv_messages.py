@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from selfchal.core.errors import SelfchalError
@@ -17,6 +16,7 @@ from selfchal.serving.mcp_session import (
 )
 from selfchal.serving.openenv_session import OpenEnvSession
 from selfchal.serving.openenv_tasks import ActionError
+from selfchal.serving.strict_json import read_json
 
 CREATE, CLOSE = "openenv/session/create", "openenv/session/close"
 _METADATA = {"metadata": {"type": "object"}}
@@ -60,8 +60,8 @@ SCHEMAS: Json = {
 def answer_text(session: OpenEnvSession, name: str, text: str | bytes) -> Message | None:
     """The response to a message of a WebSocket; None where it closes the session, whose id is ``name``."""
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        message = read_json(text)
+    except ValueError as error:
         return make_ws_error(f"Invalid JSON: {error}", "INVALID_JSON")
     if not isinstance(message, dict) or not isinstance(message.get("data", {}), dict):
         return make_ws_error("a message is an object with type and data", "VALIDATION_ERROR")

@@ -7,6 +7,7 @@ has the list can make the calls again on a fresh world (``replay``).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -39,6 +40,17 @@ class ToolCall:
     def to_json(self) -> dict[str, Json]:
         """A line of a file of calls, as ``selfchal env replay`` reads it."""
         return {"name": self.name, "kwargs": dict(self.arguments)}
+
+    def find_fault(self) -> str:
+        """Why this call cannot be written down, and so not be made; empty where it can. Python reads 1e400 as
+        infinity, and NaN, which no JSON holds."""
+        try:
+            json.dumps(self.to_json(), allow_nan=False)
+        except (ValueError, RecursionError):
+            return (
+                f"{self.name[:80]}(): the arguments are no JSON: a number is too large, or they are too deep"
+            )
+        return ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,8 @@ class WorldSession:
 
     def call(self, call: ToolCall) -> Observation:
         """Make one call. Never raises, whatever the arguments are."""
+        if fault := call.find_fault():
+            return Observation(fault, ok=False)
         if self.over:
             return Observation("This episode is over: no tool can be called any more.", ok=False)
         if self._takes_answer and call.name == ANSWER_TOOL:

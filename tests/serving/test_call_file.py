@@ -42,6 +42,16 @@ def test_the_file_holds_all_calls_in_their_order(tmp_path: Path) -> None:
     assert read_calls(tmp_path / "absent") == []
 
 
+@pytest.mark.parametrize("odd", [float("inf"), float("nan"), [[float("-inf")]]])
+def test_a_call_that_no_json_holds_is_refused_and_costs_no_later_one(odd: object, tmp_path: Path) -> None:
+    path = tmp_path / "calls"
+    refused = share(path).call(ToolCall("set_city", {"order_id": "W102", "city": odd}))
+    assert (refused.ok, "are no JSON" in refused.text) == (False, True)
+    assert read_calls(path) == []
+    assert share(path).call(set_city("Rome")).ok
+    assert not WorldSession(Shop(), {}).call(ToolCall("get_order", {"order_id": odd})).ok
+
+
 def test_many_programs_at_once_lose_no_call(tmp_path: Path) -> None:
     def work(number: int) -> None:
         session = share(tmp_path / "calls")
