@@ -12,7 +12,7 @@ from selfchal.api.opening import using_environment
 from selfchal.api.reading import Row, RunView
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
-from selfchal.pipeline.manifest.stored import list_environment_names, list_environment_sections
+from selfchal.pipeline.manifest.stored import list_environment_names, list_environment_sections, read_run_name
 from selfchal.pipeline.test_sets import EXAM_STATUS
 from selfchal.rollout.agent import first_messages, system_prompt
 
@@ -115,7 +115,7 @@ def _write_parquet(rows: Rows, view: RunView, out: Path) -> int:
     parquet.write_table(Table.from_pylist(flat), out / "tasks.parquet")
     manifest = view.manifest()
     card = CARD.format(
-        name=manifest["run"]["name"],
+        name=read_run_name(manifest),
         count=len(flat),
         environment=", ".join(list_environment_names(manifest)),
         origin=describe_origin(manifest),

@@ -20,12 +20,13 @@ from selfchal.core.environment import Environment
 from selfchal.core.errors import PluginError, StoreError
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
+from selfchal.core.text import replace_surrogates_within
 from selfchal.core.world import Json
 from selfchal.interop.portable import PortableTask, Replayer, make_replayer
 from selfchal.pipeline.environments import limits_of, open_environment
 from selfchal.pipeline.manifest import Choice, LimitsSection, parse_config
 from selfchal.pipeline.manifest.redaction import REDACTED
-from selfchal.pipeline.manifest.stored import choose_environment_section
+from selfchal.pipeline.manifest.stored import choose_environment_section, read_run_name
 from selfchal.pipeline.requirements import find_needed
 from selfchal.pipeline.test_sets import EXAM_STATUS
 from selfchal.plugins import load_plugins
@@ -97,7 +98,7 @@ def export_run(
         if not portable:
             why = f": the first stays since {left_out[0][1]}" if left_out else ""
             raise StoreError(f"{view.directory} has no task to export{why}")
-        export = Export(manifest["run"]["name"], environment, requirements, portable)
+        export = Export(read_run_name(manifest), environment, requirements, portable)
         directory.parent.mkdir(parents=True, exist_ok=True)
         write_whole(directory, lambda part: write(export, part), "choose another directory")
     return Exported(len(portable), left_out)
@@ -162,7 +163,9 @@ def _prepare(
 
 
 def _drop_notes(task: Task) -> Task:
-    """The task with what a reward needs of the judge's notes, and no more."""
+    """The task with what a reward needs of the judge's notes, and no more. Half a surrogate pair, which no
+    file of others holds, is replaced."""
+    task = Task.from_json(replace_surrogates_within(task.to_json()))
     diagnostics: dict[str, Json] = {}
     if "answer_type" in task.diagnostics:
         diagnostics["answer_type"] = task.diagnostics["answer_type"]

@@ -14,6 +14,7 @@ server ``world`` or by the command ``call_tool``; both append to one file of cal
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -29,6 +30,7 @@ from selfchal.serving.session import ANSWER_TOOL, list_tools
 
 CALLS = "/logs/artifacts/calls.jsonl"
 REWARD = "/logs/verifier/reward.txt"
+_LONGEST_NAME = 60  # characters of an id that a directory is called by
 _AGENT_SECONDS = 900.0
 _VERIFIER_SECONDS = 120.0
 _TASK_TOML = """schema_version = "1.4"
@@ -120,8 +122,12 @@ def write_harbor(export: Export, directory: Path) -> None:
 
 
 def name_task(task: PortableTask) -> str:
-    """The name of its directory: letters, digits and dashes."""
-    return f"task-{re.sub(r'[^A-Za-z0-9]+', '-', task.task.id).strip('-')}"
+    """The name of its directory: letters, digits and dashes, another one for every id."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", task.task.id).strip("-")
+    if plain == task.task.id and len(plain) <= _LONGEST_NAME:
+        return f"task-{plain}"
+    digest = hashlib.sha256(task.task.id.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"task-{plain[:_LONGEST_NAME]}-{digest[:12]}"
 
 
 def _write_task(export: Export, task: PortableTask, directory: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from selfchal.api.reading import Row, RunView
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
-from selfchal.pipeline.manifest.stored import list_environment_names
+from selfchal.pipeline.manifest.stored import list_environment_names, read_run_name
 
 VERSION = 2
 _SCORE = "reward"
@@ -48,7 +48,7 @@ def export_episodes(view: RunView, directory: Path) -> int:
 
 def make_log(manifest: Row, name: str, episodes: Sequence[Row], created: datetime) -> dict[str, Json]:
     """The log of one measurement, as JSON."""
-    run = manifest["run"]["name"]
+    run = read_run_name(manifest)
     identity = hashlib.sha256(f"{run}/{name}/{created.isoformat()}".encode()).hexdigest()[:22]
     model = str(manifest["model"]["name"])
     judged = [episode["reward"] for episode in episodes if episode["reward"] is not None]

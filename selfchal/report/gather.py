@@ -17,7 +17,7 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.core.world import Json
 from selfchal.pipeline.curve import is_curve_point, list_curve_points
 from selfchal.pipeline.failure import FAILURE
-from selfchal.pipeline.manifest.stored import list_environment_names
+from selfchal.pipeline.manifest.stored import list_environment_names, read_run_name
 from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import list_measured
@@ -63,7 +63,7 @@ def gather(directory: Path) -> Findings:
         results = store.results()
         proposals = list(store.proposals())
         return Findings(
-            name=manifest["run"]["name"],
+            name=read_run_name(manifest),
             manifest=manifest,
             environments=", ".join(list_environment_names(manifest)),
             results=results,

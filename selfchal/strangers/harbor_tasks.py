@@ -90,8 +90,5 @@ def _read_seconds(texts: Texts) -> float:
     """How long the verifier may take, as the task says, within bounds."""
     asked = parse_toml(texts.get(CONFIG) or "").get("verifier", {})
     seconds = asked.get("timeout_sec", MOST_SECONDS) if isinstance(asked, dict) else MOST_SECONDS
-    return (
-        min(float(seconds), MOST_SECONDS)
-        if isinstance(seconds, int | float) and seconds > 0
-        else MOST_SECONDS
-    )
+    counts = isinstance(seconds, int | float) and seconds > 0
+    return float(min(seconds, MOST_SECONDS)) if counts else MOST_SECONDS  # no float holds 400 digits

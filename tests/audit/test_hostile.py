@@ -23,6 +23,7 @@ from selfchal.interop.harbor import write_scripts
 from selfchal.interop.portable import PortableTask, ReplayError
 from selfchal.pipeline.store import Store
 from selfchal.strangers.dockerfiles import adds_from_network, list_images
+from selfchal.strangers.harbor_tasks import run_verifier
 from tests.audit.harbor_tasks import SOUND, write_task
 from tests.audit.service_rows import OWN_WORLD, make_tau_rows
 from tests.patience import SOON
@@ -318,3 +319,34 @@ def test_no_toml_takes_much_time_or_memory(text: str, tmp_path: Path) -> None:
     assert found.tasks[0].verdict in (TaskVerdict.UNREADABLE, TaskVerdict.NOT_RUN)
     assert most < 200 * 2**20
     assert time.process_time() - began < 20
+
+
+class _Timing:
+    """As much of a container as a verifier is run in; it remembers how long that may take."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def put(self, files: dict[str, str], folder: str) -> None:
+        pass
+
+    def run(self, command: list[str], seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("2", 2.0),
+        ("0.5", 0.5),
+        ("9" * 400, 900.0),
+        ("inf", 900.0),
+        ("nan", 900.0),
+        ("-1", 900.0),
+        ("'1'", 900.0),
+    ],
+)
+def test_a_verifier_has_the_time_that_its_task_says_within_bounds(said: str, seconds: float) -> None:
+    container: Any = _Timing()
+    run_verifier(container, {"task.toml": f"[verifier]\ntimeout_sec = {said}\n", "tests/test.sh": ""})
+    assert container.seconds == [seconds]

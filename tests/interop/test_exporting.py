@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from selfchal import open_run
 from selfchal.core.errors import PluginError, StoreError
@@ -127,3 +128,24 @@ def test_calls_travel_whole() -> None:
     call = ToolCall("a", {"b": [None, {"é": 1.5}]})
     task = PortableTask({"name": "calculation"}, SOUND[0], (call,), ((), (call, call)), Limits(seconds=9))
     assert PortableTask.from_json(task.to_json()) == task
+
+
+def test_half_a_surrogate_pair_leaves_as_the_sign_of_what_is_lost(
+    tmp_path: Path, process_sandbox: Sandbox
+) -> None:
+    odd = replace(SOUND[0], id="odd", instruction=f"{SOUND[0].instruction} \ud800")
+    _, given = export(tmp_path, (odd,), process_sandbox)
+    assert given.tasks[0].task.instruction == f"{SOUND[0].instruction} \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "said"), [("run", 3, r"run\.name"), ("environment", None, "no environment")]
+)
+def test_a_run_whose_manifest_is_none_is_named(
+    section: str, value: object, said: str, tmp_path: Path, process_sandbox: Sandbox
+) -> None:
+    run = write_run(tmp_path / "run", {"name": "calculation"}, SOUND[:1])
+    file = run / "manifest.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), section: value}), encoding="utf-8")
+    with pytest.raises(StoreError, match=said):
+        export_run(open_run(run), Collect(), tmp_path / "out", process_sandbox)

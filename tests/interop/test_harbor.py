@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from selfchal import open_run
-from selfchal.core.sandbox import Sandbox
+from selfchal.core.sandbox import Limits, Sandbox
 from selfchal.interop.exporting import export_run
-from selfchal.interop.harbor import write_harbor
+from selfchal.interop.harbor import name_task, write_harbor
+from selfchal.interop.portable import PortableTask
 from tests.support.runs import sound_tasks, write_run
 
 
@@ -108,3 +109,13 @@ def test_strange_words_of_an_instruction_break_no_file(tmp_path: Path, process_s
     (task,) = (tmp_path / "out").iterdir()
     assert "{brace}" in tomllib.loads((task / "task.toml").read_text())["task"]["description"]
     assert "{brace}" in (task / "instruction.md").read_text()
+
+
+def test_every_id_has_a_directory_of_its_own_that_can_be_made(tmp_path: Path) -> None:
+    ids = ["a b", "a-b", "a.b", "é", "", "x" * 500, "x" * 501, "a" * 60, "../up", "01de9dd5a2072888"]
+    task = PortableTask({"name": "calculation"}, sound_tasks("calculation", 1)[0], (), ((),), Limits())
+    names = [name_task(replace(task, task=replace(task.task, id=one))) for one in ids]
+    assert len(set(names)) == len(ids)
+    assert names[-1] == "task-01de9dd5a2072888"
+    for name in names:
+        (tmp_path / name).mkdir()

@@ -11,9 +11,19 @@ _OF_THE_RUN = ("share", "split")  # what a section of several says that is no op
 
 
 def list_environment_sections(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The name and options of each."""
-    sections = manifest.get("environments") or [manifest["environment"]]
+    """The name and options of each. Raises StoreError for what is no run's manifest."""
+    sections = manifest.get("environments") or [manifest.get("environment")]
+    if not (isinstance(sections, list) and all(isinstance(one, dict) and "name" in one for one in sections)):
+        raise StoreError("the run's manifest.yaml names no environment: it was changed, or is no run's")
     return [{key: value for key, value in one.items() if key not in _OF_THE_RUN} for one in sections]
+
+
+def read_run_name(manifest: Mapping[str, Any]) -> str:
+    """Raises StoreError for what is no run's manifest."""
+    run = manifest.get("run")
+    if not isinstance(run, dict) or not isinstance(run.get("name"), str):
+        raise StoreError("the run's manifest.yaml has no run.name: it was changed, or is no run's")
+    return str(run["name"])
 
 
 def list_environment_names(manifest: Mapping[str, Any]) -> list[str]:
