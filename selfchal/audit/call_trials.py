@@ -12,8 +12,9 @@ from random import Random
 from typing import Protocol
 
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
+from selfchal.audit.other_values import OtherValues, draw_word
 from selfchal.core.errors import SandboxError
-from selfchal.core.world import Json, ToolSpec
+from selfchal.core.world import ToolSpec
 from selfchal.serving.session import Observation, ToolCall
 
 PLAYED = (
@@ -26,8 +27,7 @@ PLAYED = (
 )
 MOST_CALLS = 1_000  # of a solution that is played
 _MOST_CHARACTERS = 1_000_000  # of all its arguments
-_MOST_ALTERED = 20  # altered arguments, and calls left out, that are tried of a task
-_LETTERS = "abcdefghijklmnoprstuvwz"
+_MOST_ALTERED = 60  # altered arguments, and calls left out, that are tried of a task
 _SHOWN = 120  # characters of an observation or an argument that a reason repeats
 
 
@@ -68,6 +68,14 @@ class TrialChecks:
             yield from list(self._find_all())
         except SandboxError as error:
             yield from skip_checks(self.number, PLAYED, f"The sandbox failed: {error}")
+
+    def find_unchecked_arguments(self) -> Iterator[Finding]:
+        """Arguments that may be others, where the solution passes; nothing where the sandbox fails."""
+        try:
+            solved = self.trial.play(self.trial.calls, self.trial.answer)
+            yield from list(self._check_arguments(solved)) if solved.passed else ()
+        except SandboxError:
+            return
 
     def _find_all(self) -> Iterator[Finding]:
         trial = self.trial
@@ -130,11 +138,13 @@ class TrialChecks:
     def _check_arguments(self, solved: Played) -> Iterator[Finding]:
         """An argument is another one, and the world shows it. Some checks mean to allow that."""
         calls = list(self.trial.calls)
+        seen = [observed.value for observed in solved.observations]
+        others = OtherValues([*seen, *(dict(call.arguments) for call in calls)], self.random)
         altered = (
             (index, name, other)
             for index, call in enumerate(calls)
             if self._writes(call)
-            for name, other in self._alter(call)
+            for name, other in others.alter(self.tools[call.name], call.arguments)
         )
         for index, name, other in islice(altered, _MOST_ALTERED):
             call = replace(calls[index], arguments={**calls[index].arguments, name: other})
@@ -147,7 +157,7 @@ class TrialChecks:
         right = self.trial.answer
         if right is None:
             return
-        for wrong in ("", "unknown", "0", "I do not know.", self._draw_word()):
+        for wrong in ("", "unknown", "0", "I do not know.", draw_word(self.random)):
             if wrong.casefold() == right.casefold():
                 continue
             if self.trial.play(self.trial.calls, wrong).passed:
@@ -155,31 +165,6 @@ class TrialChecks:
 
     def _writes(self, call: ToolCall) -> bool:
         return call.name in self.tools and self.tools[call.name].writes
-
-    def _alter(self, call: ToolCall) -> Iterator[tuple[str, Json]]:
-        """Each argument that has another plausible value, with one such."""
-        properties = self.tools[call.name].parameters.get("properties", {})
-        for name, value in call.arguments.items():
-            choices = [one for one in properties.get(name, {}).get("enum", ()) if one != value]
-            if choices:
-                yield name, self.random.choice(choices)
-            elif isinstance(value, bool):
-                yield name, not value
-            elif isinstance(value, int | float):
-                yield name, value + 1
-            elif isinstance(value, str):
-                yield name, self._alter_text(value)
-
-    def _alter_text(self, text: str) -> str:
-        """A text with one digit changed; without digits another word."""
-        digits = [index for index, letter in enumerate(text) if letter.isdigit() and letter.isascii()]
-        if not digits:
-            return self._draw_word()
-        index = self.random.choice(digits)
-        return f"{text[:index]}{(int(text[index]) + self.random.randint(1, 9)) % 10}{text[index + 1 :]}"
-
-    def _draw_word(self) -> str:
-        return "".join(self.random.choices(_LETTERS, k=9))
 
 
 def explain_too_long(calls: Sequence[ToolCall]) -> str:

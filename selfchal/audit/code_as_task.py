@@ -7,32 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from selfchal.api.judging import judge_rows
-from selfchal.api.opening import EnvironmentLike, SandboxLike
 from selfchal.api.reading import open_run
-from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
+from selfchal.audit.by_judge import find_by_judge
+from selfchal.audit.findings import Finding, Grade
+from selfchal.audit.portable_trials import find_unchecked_arguments
 from selfchal.audit.task_sets import AuditError, AuditRequest, CodedTask, GivenTask, TaskSet
 from selfchal.audit.trusted_environments import trust_environment
-from selfchal.core.judge import Outcome, Stage
 from selfchal.core.task import Task
 from selfchal.core.world import Json
-from selfchal.judging.rows import UnreadableRow, read_row
+from selfchal.judging.rows import read_row
 from selfchal.pipeline.manifest.stored import choose_environment_section, list_environment_names
 from selfchal.pipeline.sources import read_lines
 from selfchal.pipeline.store import is_run
 from selfchal.pipeline.test_sets import EXAM_STATUS
 
-# The check of an audit that a stage of the judge's funnel stands for.
-_CHECKS = {
-    Stage.PARSED: CheckName.READABLE,
-    Stage.RAN: CheckName.ORACLE,
-    Stage.SOLUTION_PASSED: CheckName.ORACLE,
-    Stage.FAILURES_FAILED: CheckName.FAILURE_CASES,
-    Stage.NOOP_FAILED: CheckName.NO_OP,
-    Stage.STABLE: CheckName.DETERMINISM,
-    Stage.STRONG: CheckName.ALTERED_SOLUTION,
-    Stage.COMPLETE: CheckName.HIDDEN_DEMAND,
-}
 _PARTS = frozenset({"instruction", "evaluate"})
 
 
@@ -73,9 +61,10 @@ class CodeAsTask:
 
     def _make(self, rows: Sequence[Json], section: Mapping[str, Json], request: AuditRequest) -> TaskSet:
         tasks = [_describe(row, number) for number, row in enumerate(rows, start=1)]
-        find = partial(find_by_judge, rows, section, request.sandbox, request.secret)
         read = enumerate(map(read_row, rows))
-        coded = [CodedTask(number, section, task) for number, task in read if isinstance(task, Task)]
+        whole = {number: task for number, task in read if isinstance(task, Task)}
+        find = partial(_find, rows, section, whole, request)
+        coded = [CodedTask(number, section, task) for number, task in whole.items()]
         return TaskSet(f"{self.format} in {section['name']}", tasks, find, coded)
 
 
@@ -101,24 +90,14 @@ def _describe(row: Json, number: int) -> GivenTask:
     return GivenTask(named, task.instruction, task.evaluate, context)
 
 
-def find_by_judge(
-    rows: Sequence[Json], environment: EnvironmentLike, sandbox: SandboxLike, secret: str | None
+def _find(
+    rows: Sequence[Json], section: Mapping[str, Json], tasks: Mapping[int, Task], request: AuditRequest
 ) -> Iterator[Finding]:
-    """A finding for each row that falls; the judge ends at the first check that refuses."""
-    checks = [{"name": "novelty", "enabled": False}]  # alike tasks are compared for all formats
-    verdicts = judge_rows(rows, environment, sandbox, checks=checks, processes=None, secret=secret)
-    for number, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
-        if verdict["outcome"] == Outcome.COULD_NOT_CHECK:
-            yield from skip_checks(number, list(dict.fromkeys(_CHECKS.values())), verdict["reason"])
-        elif verdict["outcome"] != Outcome.PASSED:
-            yield Finding(number, _name_check(row, verdict), Grade.CERTAIN, verdict["reason"])
-        elif unsure := verdict["diagnostics"].get("completeness", {}).get("unsure"):
-            said = "; ".join(map(str, unsure))
-            yield Finding(number, CheckName.HIDDEN_DEMAND, Grade.DOUBTFUL, f"Words alone do not tell: {said}")
-
-
-def _name_check(row: Json | UnreadableRow, verdict: Mapping[str, Json]) -> CheckName:
-    """A row that holds a task whose code does not compile can be read, and its solution does not run."""
-    check = _CHECKS[Stage(verdict["stage"])]
-    readable = check is CheckName.READABLE and isinstance(read_row(row), Task)
-    return CheckName.ORACLE if readable else check
+    """What the judge finds; of a row that it keeps, what its verifier does not look at."""
+    fallen = set[int]()
+    for finding in find_by_judge(rows, section, request.sandbox, request.secret):
+        if finding.grade is not Grade.DOUBTFUL:
+            fallen.add(finding.task)
+        yield finding
+    kept = {number: task for number, task in tasks.items() if number not in fallen}
+    yield from find_unchecked_arguments(kept, section, request)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from selfchal.api.opening import open_sandbox, using_environment
+from selfchal.audit.by_judge import find_by_judge
 from selfchal.audit.call_trials import PLAYED, Played, TrialChecks, explain_too_long
-from selfchal.audit.code_as_task import find_by_judge
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
 from selfchal.audit.task_sets import AuditError, AuditRequest
 from selfchal.audit.trusted_environments import trust_environment
@@ -21,6 +21,7 @@ from selfchal.core.environment import Environment
 from selfchal.core.errors import EnvironmentDataError, ManifestError, PluginError, SandboxError
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
+from selfchal.core.world import Json
 from selfchal.interop.portable import PortableTask, Replayer, ReplayError, make_replayer
 from selfchal.judging.rows import read_row
 from selfchal.serving.session import ANSWER_TOOL, Observation, ToolCall, WorldSession
@@ -79,6 +80,29 @@ def find_in_portable(tasks: Mapping[int, PortableTask], request: AuditRequest) -
             row = task.task.to_json()
             for finding in find_by_judge([row], environment, sandbox, request.secret):
                 yield replace(finding, task=number)
+
+
+def find_unchecked_arguments(
+    tasks: Mapping[int, Task], section: Mapping[str, Json], request: AuditRequest
+) -> Iterator[Finding]:
+    """Of sound rows, the arguments of their solutions that may be others: its calls are recorded and altered.
+
+    A solution that its calls alone do not make again is left aside.
+    """
+    if not tasks:
+        return
+    with using_environment(section) as environment, open_sandbox(request.sandbox) as sandbox:
+        replayer = make_replayer(environment, sandbox, _MOST)
+        tools = {tool.name: tool for tool in environment.tools}
+        for number, task in tasks.items():
+            try:
+                made = PortableTask(section, task, replayer.record(task, task.solution), (), _MOST)
+            except SandboxError:
+                continue
+            if not explain_too_long(made.solution):
+                random = Random(f"{request.secret} {number} {task.id}")
+                trial = PortableTrial(replayer, made)
+                yield from TrialChecks(number, trial, tools, random).find_unchecked_arguments()
 
 
 def _bound(limits: Limits) -> Limits:
