@@ -8,8 +8,9 @@
       tests/test.sh         makes the agent's calls again on a fresh world and writes the reward
       tests/task.json       the task, with the recorded calls of its failure cases, which test.sh tries too
 
-Harbor copies solution/ and tests/ into the container only after the agent has ended. Agents act by the MCP
-server ``world`` or by the command ``call_tool``; both append to one file of calls, so they act in one world.
+Agents act by the MCP server ``world`` or by the command ``call_tool``; both append to one file of calls, so
+they act in one world. That file is all that reaches the verifier, which has a container of its own: in the
+agent's, an agent that is root could replace what judges it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ timeout_sec = {agent_seconds}
 
 [verifier]
 timeout_sec = {verifier_seconds}
-environment_mode = "shared"
+environment_mode = "separate"
 
 [environment]
 network_mode = "public"

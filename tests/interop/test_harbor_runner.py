@@ -111,7 +111,8 @@ def run_harbor(podman: Podman, tasks: Path, agent: str, jobs: Path) -> dict[str,
         "-y",
         "-q",
         "-n",
-        "1",  # Podman removes images that a build beside it has just found in its cache
+        "2",
+        "--no-delete",  # Podman would remove images that a build beside it has just found in its cache
     ]
     words += ["--environment-build-timeout-multiplier", "6"]  # a machine with other work builds slowly
     environ = {**podman.environ, "PATH": f"{programs}:{podman.environ['PATH']}"}
