@@ -7,6 +7,7 @@ synthesizer asked for, and with its own secret, so that nothing but such a chang
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from selfchal.api.judging import judge_filtered
+from selfchal.api.opening import using_environment
 from selfchal.api.reading import open_run
 from selfchal.api.running import use_named_plugins
 from selfchal.core.errors import StoreError
@@ -23,10 +25,12 @@ from selfchal.core.world import Json
 from selfchal.judging import format_verdict
 from selfchal.pipeline.context import SECRET
 from selfchal.pipeline.environments import limits_of
-from selfchal.pipeline.manifest import LimitsSection, parse_config
+from selfchal.pipeline.made_with import MADE_WITH, describe_making, list_changes
+from selfchal.pipeline.manifest import CheckSection, LimitsSection, choose_checks, parse_config
 from selfchal.pipeline.manifest.stored import list_environment_sections
 from selfchal.pipeline.outcomes import name_check
 from selfchal.pipeline.store import Store
+from selfchal.plugins import load_plugins
 
 # A task that fell here was sound by itself: it was alike to another one, or the policy solved it too often.
 _BESIDE_OTHERS = (Stage.NEW, Stage.IN_BAND)
@@ -78,6 +82,39 @@ class Rejudged:
         }
 
 
+def find_changes(
+    directory: Path,
+    options: Mapping[str, Json] | None = None,
+    checks: Sequence[Mapping[str, Json]] = (),
+) -> list[str]:
+    """What the tasks were made with and is another one now: tools, data, policies, checks, this program.
+
+    Nothing for a run that did not note it. Raises what ``judge_again`` raises.
+    """
+    manifest = open_run(directory).manifest()
+    use_named_plugins(manifest)
+    with Store.read(directory) as store:
+        made = store.fact(MADE_WITH)
+    if made is None:
+        return []
+    wanted = [parse_config(CheckSection, one, "checks") for one in _replace_checks(manifest, checks)]
+    names = [choice.name for choice in choose_checks(load_plugins(), wanted, "checks")]
+    with ExitStack() as closing:
+        opened = {
+            section["name"]: closing.enter_context(using_environment({**section, **(options or {})}))
+            for section in list_environment_sections(manifest)
+        }
+        return list(list_changes(made, describe_making(opened, names)))
+
+
+def _replace_checks(
+    manifest: Mapping[str, Any], checks: Sequence[Mapping[str, Json]]
+) -> list[Mapping[str, Json]]:
+    """The manifest's sections of checks, with these in place of those of the same name."""
+    named = {section["name"] for section in checks}
+    return [*(one for one in manifest.get("checks", ()) if one["name"] not in named), *checks]
+
+
 def judge_again(
     directory: Path,
     options: Mapping[str, Json] | None = None,
@@ -98,8 +135,7 @@ def judge_again(
         secret = store.fact(SECRET)
     if not stored:
         raise StoreError(f"{directory} holds no task that can be judged again")
-    named = {section["name"] for section in checks}
-    sections = [*(one for one in manifest.get("checks", ()) if one["name"] not in named), *checks]
+    sections = _replace_checks(manifest, checks)
     filters, min_failures = _read_filters(manifest)
     limits = limits_of(parse_config(LimitsSection, manifest.get("limits", {}), "limits"))
     environments = list_environment_sections(manifest)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from selfchal.api.judging import judge_rows
-from selfchal.api.rejudging import Change, describe_verdict, judge_again
+from selfchal.api.rejudging import Change, describe_verdict, find_changes, judge_again
 from selfchal.cli.terminal import say_json, say_listing
 from selfchal.core.errors import ManifestError
 from selfchal.core.judge import Outcome
@@ -24,6 +24,9 @@ def judge_run(
 ) -> int:
     """Show what has changed, or with JSON every task; returns the exit code."""
     counts: Counter[Change] = Counter()
+    if not as_json:
+        for said in find_changes(run, options, checks):
+            say_listing(f"since this run: {said}")
     for judged in judge_again(run, options, checks):
         counts[judged.change] += 1
         if as_json:

@@ -19,6 +19,7 @@ from selfchal.pipeline.curve import measure_curve
 from selfchal.pipeline.distributed import END, signal_workers
 from selfchal.pipeline.evaluation import Measured, Mode, measure
 from selfchal.pipeline.failure import STAGE, noting_failure
+from selfchal.pipeline.made_with import MADE_WITH, describe_making
 from selfchal.pipeline.manifest import Manifest
 from selfchal.pipeline.results import write_results
 from selfchal.pipeline.selection import select
@@ -58,6 +59,10 @@ def begin(context: RunContext) -> Measured:
     weights that the run begins with."""
     check_challenger(context)
     context.store.put_fact("guarantees", context.describe_sandbox())
+    if context.store.fact(MADE_WITH) is None:
+        environments = {name: of.environment for name, of in context.environments.items()}
+        checks = [choice.name for choice in context.manifest.checks]
+        context.store.put_fact(MADE_WITH, describe_making(environments, checks))
     note_test_tasks(context)
     if context.manifest.settings.tasks is not None:
         with time_stage(context, "judge tasks"):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from selfchal.api.rejudging import Change, judge_again
+import selfchal
+from selfchal import open_run, using_environment
+from selfchal.api.rejudging import Change, find_changes, judge_again
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.synthesizer import Proposal
 from selfchal.core.task import Task
 from selfchal.pipeline.context import SECRET
+from selfchal.pipeline.made_with import MADE_WITH, describe_making, list_changes
 from selfchal.pipeline.store import Store
 from tests.support.runs import sound_tasks
 
@@ -81,3 +85,38 @@ def test_a_run_of_the_papers_filter_is_judged_by_it_again(tmp_path: Path) -> Non
     filters = {"name": "code_as_task", "filters": "paper"}
     run = write_run(tmp_path / "run", [(vague, PASSED)], synthesizer=filters)
     assert [judged.change for judged in judge_again(run)] == [Change.NONE]
+
+
+def test_what_has_changed_since_the_run_is_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [(sound_tasks("retail", 1)[0], PASSED)])
+    assert find_changes(run) == []  # it did not note what it was made with
+    with using_environment("retail") as environment:
+        made = describe_making({"retail": environment}, ["strength", "novelty"])
+    for change, said in (
+        ({}, []),
+        ({"checks": ["strength"]}, ["check novelty is new"]),
+        ({"selfchal": "0.0.9"}, [f"selfchal was 0.0.9 and is {selfchal.__version__}"]),
+    ):
+        assert list(list_changes({**made, **change}, made)) == said
+    older = copy.deepcopy(made)
+    older["environments"]["retail"] |= {"world": "x", "policy": "y"}
+    older["environments"]["retail"]["tools"] |= {"calculate": "z", "gone": "z"}
+    del older["environments"]["retail"]["tools"]["think"]
+    assert list(list_changes(older, made)) == [
+        "retail: tool calculate is described otherwise",
+        "retail: tool gone is gone",
+        "retail: tool think is new",
+        "retail: the data of its world are others",
+        "retail: its policy is another one",
+    ]
+
+
+def test_a_run_notes_what_its_tasks_are_made_with(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [(sound_tasks("retail", 1)[0], PASSED)])
+    with using_environment("retail") as environment, Store.resume(run, open_run(run).manifest()) as store:
+        store.put_fact(MADE_WITH, describe_making({"retail": environment}, ["novelty"]))
+    found = find_changes(run)
+    assert "check strength is new" in found
+    assert not any(said.startswith("retail") for said in found)
+    off = [{"name": "strength", "enabled": False}]
+    assert "check strength is new" not in find_changes(run, checks=off)
