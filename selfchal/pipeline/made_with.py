@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 
-import selfchal
 from selfchal.core.environment import Environment, list_unchecked
 from selfchal.core.world import Json
 
@@ -17,7 +17,7 @@ MADE_WITH = "made_with"  # the fact in a run's store
 def describe_making(environments: Mapping[str, Environment], checks: Sequence[str]) -> dict[str, Json]:
     """Digests by environment, and the names of the checks."""
     return {
-        "selfchal": selfchal.__version__,
+        "selfchal": version("selfchal"),
         "environments": {name: _describe(environment) for name, environment in environments.items()},
         "checks": sorted(checks),
     }
