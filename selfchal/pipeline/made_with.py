@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 
 from selfchal.core.environment import Environment, list_unchecked
 from selfchal.core.world import Json
+from selfchal.pipeline.context import describe_versions
 
 MADE_WITH = "made_with"  # the fact in a run's store
 
@@ -17,7 +17,7 @@ MADE_WITH = "made_with"  # the fact in a run's store
 def describe_making(environments: Mapping[str, Environment], checks: Sequence[str]) -> dict[str, Json]:
     """Digests by environment, and the names of the checks."""
     return {
-        "selfchal": version("selfchal"),
+        "selfchal": describe_versions()["selfchal"],
         "environments": {name: _describe(environment) for name, environment in environments.items()},
         "checks": sorted(checks),
     }
