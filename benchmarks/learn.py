@@ -105,7 +105,7 @@ class Experiment:
     def measure_original(self, variant: Variant, checkpoint: str | None) -> dict[str, Json]:
         """On M3ToolEval's tasks, of all tools, by the original's rules."""
         directory = self.find_directory(variant)
-        data = [f"environment.data={self.data}", "environment.profile=compat", "environment.family=null"]
+        data = [f"environment.data={self.data}", "environment.profile=compat", "environment.family=all"]
         return self.measure(
             f"{directory.name}_original_{checkpoint or 'final'}",
             directory,
