@@ -71,13 +71,25 @@ def run_commands(folder: Path) -> list[tuple[str, float, str, int]]:
     return steps
 
 
+def _ask_commit() -> str:
+    asked = ["git", "log", "-1", "--format=%h"]
+    return subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def _describe_machine() -> str:
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}"
+
+
 def write_page(steps: list[tuple[str, float, str, int]]) -> str:
     total = sum(seconds for _, seconds, _, _ in steps)
     lines = [
         "# A first environment, from nothing to every rule kept",
         "",
         f"`python scripts/time_plugin_author.py` made this page: {len(steps)} commands, {total:.0f} s of",
-        f"the machine (Python {platform.python_version()}, beside other work), downloads left out.",
+        "the machine, downloads left out.",
+        "",
+        f"Run at commit {_ask_commit()}, {time.strftime('%Y-%m-%d')}, on {_describe_machine()}.",
         "",
         "```console",
     ]
