@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import os
 from pathlib import Path
 
 MOST_BYTES = 2**30  # of any file
@@ -27,11 +28,13 @@ def read_text_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     """The file's bytes without a byte order mark. Raises OSError, also where there are more than ``most``."""
     chunks, size = [], 0
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        left = most - os.fstat(file.fileno()).st_size  # a file with holes is refused before it is read
+        while left >= 0 and (chunk := file.read(_CHUNK)):
             chunks.append(chunk)
             size += len(chunk)
-            if size > most:  # counted while it is read: a device has no size
-                raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, the most that are read")
+            left = most - size  # counted while it is read: a device has no size
+    if left < 0:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes, the most that are read")
     return b"".join(chunks).removeprefix(codecs.BOM_UTF8)
 
 

@@ -18,6 +18,7 @@ from selfchal.audit.exported import find_version, is_untouched
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
 from selfchal.audit.harbor_files import find_in_files
 from selfchal.audit.harbor_runs import find_by_running
+from selfchal.audit.lost_folders import find_lost_folders
 from selfchal.audit.portable_trials import find_in_portable, read_portable
 from selfchal.audit.task_sets import AuditRequest, CodedTask, GivenTask, TaskSet
 from selfchal.core.environment import Environment
@@ -40,6 +41,7 @@ class HarborTask:
     given: GivenTask
     exported: PortableTask | None = None
     fault: str = ""  # why it cannot be read at all
+    grade: Grade = Grade.CERTAIN  # of this fault
 
 
 class Harbor:
@@ -55,6 +57,10 @@ class Harbor:
         if not folders:
             return None
         tasks = [_read_task(folder, path, request) for folder in folders]
+        tasks += [
+            HarborTask(lost.folder, GivenTask(_name(lost.folder, path), "", ""), None, lost.why, lost.grade)
+            for lost in find_lost_folders(path, folders)
+        ]
         coded = [
             CodedTask(number, task.exported.environment, task.exported.task)
             for number, task in enumerate(tasks)
@@ -64,8 +70,7 @@ class Harbor:
 
 
 def _read_task(folder: Path, root: Path, request: AuditRequest) -> HarborTask:
-    name = folder.relative_to(root).as_posix() if folder != root else folder.resolve().name
-    name = name.encode("utf-8", "replace").decode()[:_LONGEST_ID]
+    name = _name(folder, root)
     try:
         texts = read_texts(folder)
     except (TooManyFilesError, OSError) as error:
@@ -75,6 +80,11 @@ def _read_task(folder: Path, root: Path, request: AuditRequest) -> HarborTask:
     instruction = exported.task.instruction if exported else texts.get("instruction.md") or ""
     given = GivenTask(name, instruction, _digest(texts, "tests/"), _digest(texts, "environment/"))
     return HarborTask(folder, given, exported, _find_config_fault(texts.get(CONFIG)))
+
+
+def _name(folder: Path, root: Path) -> str:
+    name = folder.relative_to(root).as_posix() if folder != root else folder.resolve().name
+    return name.encode("utf-8", "replace").decode()[:_LONGEST_ID]
 
 
 def _digest(texts: Mapping[str, str | None], folder: str) -> str:
@@ -112,7 +122,7 @@ def _find(tasks: list[HarborTask], request: AuditRequest) -> Iterator[Finding]:
     strangers: dict[int, HarborTask] = {}
     for number, task in enumerate(tasks):
         if task.fault:
-            yield Finding(number, CheckName.READABLE, Grade.CERTAIN, task.fault)
+            yield Finding(number, CheckName.READABLE, task.grade, task.fault)
         elif task.exported is not None:
             exported[number] = task.exported
         else:

@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
+from selfchal.audit.pytest_settings import find_in_settings
 from selfchal.audit.python_tests import (
     TestFile,
     find_in_tests,
     list_existing,
     list_named_files,
+    may_be_helped,
     parse_tests,
 )
-from selfchal.audit.verifier_scripts import does_work, find_in_script
+from selfchal.audit.verifier_scripts import TEST_FILE, does_work, find_in_script, runs_tests_alone
 
 Texts = Mapping[str, str | None]
 _READABLE = "(a regular file of 1 MiB at most; links are not followed)"
@@ -21,7 +23,6 @@ _READ = (CheckName.VACUOUS, CheckName.HIDDEN_DEMAND, CheckName.LEAK)
 _SHORTEST_LEAK = 20  # characters of a file that counts as the same
 _MOST_TESTS = 50  # Python files of tests that are parsed
 _NAMED = 5  # files that a reason names
-_TEST_FILE = re.compile(r"/tests/([\w./-]{1,200}?\.py)\b")
 _SCRIPTS = (".sh", ".py", ".patch", ".diff")
 _FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE | re.MULTILINE)
 _COPIES = re.compile(r"^(?:COPY|ADD)\s.*\b(solution|tests)\b", re.IGNORECASE | re.MULTILINE)
@@ -76,7 +77,8 @@ def _find_leaks(number: int, texts: Texts) -> Iterator[Finding]:
     for name, text in texts.items():
         if name.startswith("environment/") and text and (same := secret.get(text.strip())):
             reason = f"{name[:80]}, which the agent's container is built with, is {same[:80]}."
-            grade = Grade.CERTAIN if same.startswith("solution/") else Grade.DOUBTFUL
+            # a solution may bring whole files of which it changes others
+            grade = Grade.CERTAIN if same == "solution/solve.sh" else Grade.DOUBTFUL
             yield Finding(number, CheckName.LEAK, grade, reason)
     if copied := _COPIES.search(texts.get("environment/Dockerfile") or ""):
         reason = f"The Dockerfile copies {copied[1]} into the agent's container."
@@ -109,27 +111,36 @@ def _find_in_verifier(number: int, texts: Texts) -> Iterator[Finding]:
         reason = f"There is no tests/test.sh that can be read {_READABLE}."
         yield Finding(number, CheckName.VACUOUS, Grade.CERTAIN, reason)
         return
-    yield from find_in_script(number, script, beside.keys())
+    elsewhere = "\n".join(texts.get(name) or "" for name in ("instruction.md", "environment/Dockerfile"))
+    yield from find_in_script(number, script, beside.keys(), elsewhere)
     readable = {name: text for name, text in beside.items() if text is not None}
-    files = parse_tests(dict(list(readable.items())[:_MOST_TESTS]))
-    yield from find_in_tests(number, files, _list_run_tests(script))
-    yield from _find_existing(number, texts, files)
+    settings = list(find_in_settings(number, readable))
+    yield from settings
+    python = {name: text for name, text in readable.items() if name.endswith(".py")}
+    files = parse_tests(dict(list(python.items())[:_MOST_TESTS]))
+    alone = runs_tests_alone(script)
+    sure = alone and not settings and len(files) == len(python)
+    yield from find_in_tests(number, files, _list_run_tests(script), sure)
+    yield from _find_existing(number, texts, files, alone)
     yield from _find_hidden_files(number, texts, files)
 
 
 def _list_run_tests(script: str) -> set[str]:
     """The files of tests that pytest is told to run."""
     lines = script.replace("\\\n", " ").split("\n")
-    return {name for line in lines if "pytest" in line for name in _TEST_FILE.findall(line)}
+    return {match[2] for line in lines if "pytest" in line for match in TEST_FILE.finditer(line)}
 
 
-def _find_existing(number: int, texts: Texts, files: list[TestFile]) -> Iterator[Finding]:
-    """All that the tests ask for is there before the agent begins."""
+def _find_existing(number: int, texts: Texts, files: list[TestFile], alone: bool) -> Iterator[Finding]:
+    """All that the tests ask for is there before the agent begins. ``alone``: nothing else judges."""
     wanted = list_existing(files)
     dockerfile = texts.get("environment/Dockerfile") or ""
     if wanted and all(_is_made(path, dockerfile) for path in wanted):
         reason = "The tests ask only whether files exist that the Dockerfile makes."
-        yield Finding(number, CheckName.NO_OP, Grade.CERTAIN, reason)
+        helped = any(may_be_helped(file, function) for file in files for function in file.functions)
+        unsure = helped or not alone or re.search(r"\brm\b", dockerfile)
+        grade = Grade.DOUBTFUL if unsure else Grade.CERTAIN
+        yield Finding(number, CheckName.NO_OP, grade, reason)
 
 
 def _is_made(path: str, dockerfile: str) -> bool:

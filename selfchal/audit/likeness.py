@@ -14,23 +14,28 @@ _NAMED = 80  # characters of an id that a reason repeats
 
 def find_duplicates(tasks: Sequence[GivenTask]) -> Iterator[Finding]:
     """The same instruction where the task begins alike makes one task of two, however each is judged. A near
-    text, or the same one in another context, is for a person to look at: variants may be meant."""
+    text, or the same one in another context, is for a person to look at: variants may be meant. So is an id
+    that another task bears: what goes by ids takes one for the other."""
     first: dict[tuple[str, str], GivenTask] = {}
+    named: dict[str, int] = {}
     seen = SeenTexts()
     for number, task in enumerate(tasks):
         text = _normalise(task.instruction)
-        if not text:
-            continue  # an empty instruction is a fault of its own
-        twin = first.setdefault((text, task.context), task)
+        twin = first.setdefault((text, task.context), task) if text else task  # an empty one is another fault
         if twin is not task:
             same = twin.demand == task.demand
             what = "repeats task" if same else "is judged in another way than a task of the same words,"
             reason = f"It {what} {_shorten(twin.id)}."
             yield Finding(number, CheckName.DUPLICATE, Grade.CERTAIN, reason)
-        elif near := seen.find_nearest(task.instruction):
+            continue
+        before = named.setdefault(task.id, number)
+        if before != number:
+            reason = f"Its id is that of task number {before + 1} too; this is number {number + 1}."
+            yield Finding(number, CheckName.DUPLICATE, Grade.DOUBTFUL, reason)
+        if text and (near := seen.find_nearest(task.instruction)):
             reason = f"Its instruction is nearly that of task {_shorten(near)}."
             yield Finding(number, CheckName.DUPLICATE, Grade.DOUBTFUL, reason)
-        else:
+        elif text:
             seen.remember(task.id, task.instruction)
 
 

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfchal.audit.findings import CheckName, Finding, Grade
+from selfchal.audit.live_statements import (
+    RAISING,
+    Function,
+    fails_by_itself,
+    is_text,
+    list_comparisons,
+    may_raise,
+    walk_live,
+    write,
+)
+from selfchal.audit.skipped_tests import XFAIL, find_skip
 from selfchal.judging.source.parse import SourceError, copy_tree
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-_COMPARES = re.compile(r"assert|raises|fail|check|verif|expect|validate|exit|compare|approx", re.IGNORECASE)
-_SKIPS = re.compile(r"\b(skip|xfail)\b|\bskipif\(True|\bskipIf\(True")
+_HELPS = re.compile(r"\bautouse\b|\b(setup|teardown|setUp|tearDown)\w*\b|\b(?:pytest_plugins|load_tests)\b")
+_ENDS = re.compile(r"\bos\._exit\(|\bexit\(0?\)|\breturncode=0\b")
 _EXISTS = re.compile(r"exists|is_file|isfile|is_dir|isdir")
 _DRAWS = re.compile(r"\brandom\.|\bdatetime\.now\(|\btime\.time\(|\bdate\.today\(|\buuid4\(")
 _FILE = re.compile(r"^[\w./-]*?([\w-]+\.[a-z][a-z0-9]{0,4})$")
-_HARMLESS = re.compile(r"(^|\.)(print|str|len|repr|Path|bool|exists|is_file|isfile|is_dir|isdir)$")
 LONGEST_PARSED = 20_000  # characters of code that the parser takes
 _NAMED = 3  # tests that a reason names
 
@@ -59,8 +69,11 @@ def grade_unparsed(text: str) -> Grade:
     return Grade.NOT_CHECKED if len(text) > LONGEST_PARSED else Grade.DOUBTFUL
 
 
-def find_in_tests(number: int, files: Sequence[TestFile], named: Collection[str]) -> Iterator[Finding]:
-    """Findings on all test files of a task; ``named`` are those that pytest is told to run."""
+def find_in_tests(
+    number: int, files: Sequence[TestFile], named: Collection[str], alone: bool = True
+) -> Iterator[Finding]:
+    """Findings on all test files of a task; ``named`` are those that pytest is told to run, ``alone`` says
+    that nothing judges but these files."""
     for file in files:
         if file.tree is None:
             yield Finding(number, CheckName.VACUOUS, grade_unparsed(file.text), file.fault)
@@ -71,111 +84,93 @@ def find_in_tests(number: int, files: Sequence[TestFile], named: Collection[str]
     for file in files:
         if file.name in named and file.tree and not file.functions:
             reason = f"pytest runs {file.name[:80]}, and there is no test in it."
-            yield Finding(number, CheckName.ORACLE, Grade.CERTAIN, reason)
-    skipped = [function.name for file, function in functions if _is_skipped(file, function)]
-    empty = [f.name for _, f in functions if f.name not in skipped and not list_comparisons(f)]
-    yield from _count(number, skipped, len(functions), "skipped")
-    unsure = any(f.name in empty and _may_raise(f) for _, f in functions)
-    yield from _count(number, empty, len(functions), "without anything that compares", unsure)
+            grade = Grade.CERTAIN if alone and not _may_gain_tests(file.tree) else Grade.DOUBTFUL
+            yield Finding(number, CheckName.ORACLE, grade, reason)
+    skips = {id(function): find_skip(file.tree, function) for file, function in functions}
+    skipped = [function for _, function in functions if skips[id(function)]]
+    empty = [(file, f) for file, f in functions if f not in skipped and not list_comparisons(f)]
+    may_run = not alone or any(skips[id(function)] == XFAIL for function in skipped)
+    can_raise = not alone or any(may_be_helped(file, f) or may_raise(f) for file, f in empty)
+    yield from _count(number, skipped, len(functions), "skipped", may_run)
+    names = [function for _, function in empty]
+    yield from _count(number, names, len(functions), "without anything that compares", can_raise)
     if functions and len(skipped) + len(empty) == len(functions) and skipped and empty:
-        grade = Grade.DOUBTFUL if unsure else Grade.CERTAIN
+        grade = Grade.DOUBTFUL if may_run or can_raise else Grade.CERTAIN
         yield Finding(number, CheckName.VACUOUS, grade, "Every test is skipped, or compares nothing.")
+    yield from _find_oddities(number, files, functions)
+
+
+def _find_oddities(
+    number: int, files: Sequence[TestFile], functions: Sequence[tuple[TestFile, Function]]
+) -> Iterator[Finding]:
+    """What makes a test or a run weaker than it looks."""
     for _, function in functions:
         if _compares_only_what_exists(function):
             reason = f"{function.name[:60]} compares only where a file exists."
             yield Finding(number, CheckName.VACUOUS, Grade.DOUBTFUL, reason)
+        if any(_expects_any_error(node) for node in walk_live(function.body)):
+            reason = f"{function.name[:60]} is content with any error (raises(Exception))."
+            yield Finding(number, CheckName.VACUOUS, Grade.DOUBTFUL, reason)
+    for file in files:
+        if file.functions and (ends := _ENDS.search(file.text.partition("__main__")[0])):
+            reason = f"{file.name[:80]} may end the whole run as passed ({ends[0][:40]})."
+            yield Finding(number, CheckName.VACUOUS, Grade.DOUBTFUL, reason)
+        if file.tree and (hidden := re.search(r"^\s*__test__\s*=\s*False\b", file.text, re.MULTILINE)):
+            reason = f"{file.name[:80]} keeps tests from running ({hidden[0].strip()})."
+            yield Finding(number, CheckName.VACUOUS, Grade.DOUBTFUL, reason)
 
 
-def _count(
-    number: int, names: Sequence[str], total: int, what: str, unsure: bool = False
-) -> Iterator[Finding]:
-    if names:
-        grade = Grade.CERTAIN if len(names) == total and not unsure else Grade.DOUBTFUL
-        shown = ", ".join(name[:60] for name in names[:_NAMED])
-        reason = f"{len(names)} of {total} tests are {what}: {shown}."
+def _expects_any_error(node: ast.AST) -> bool:
+    """``pytest.raises(Exception)``: a misspelt name in the test is such an error too."""
+    return (
+        isinstance(node, ast.Call)
+        and re.search(r"(^|\.)(raises|assertRaises)$", write(node.func)) is not None
+        and bool(node.args)
+        and write(node.args[0]) in ("Exception", "BaseException")
+        and not any(word.arg == "match" for word in node.keywords)
+    )
+
+
+def _may_gain_tests(tree: ast.Module) -> bool:
+    """May the file get tests other than by ``def test…``: from classes, imports, loops, calls?"""
+    return not all(
+        is_text(node)
+        or isinstance(node, ast.Import)
+        or (isinstance(node, Function) and not node.decorator_list)
+        or (
+            isinstance(node, ast.ImportFrom)
+            and not any(name.name[:4] in ("*", "test") for name in node.names)
+        )
+        or (isinstance(node, ast.Assign) and all(_is_plain_name(target) for target in node.targets))
+        for node in tree.body
+    )
+
+
+def _is_plain_name(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and not node.id.startswith("test")
+
+
+def may_be_helped(file: TestFile, function: Function) -> bool:
+    """May a fixture, a decorator, a base class or an import do what the test does not?"""
+    given = [arg.arg for arg in [*function.args.posonlyargs, *function.args.args] if arg.arg != "self"]
+    nodes = list(ast.walk(file.tree)) if file.tree else []
+    imported = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    imported |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}
+    known = sys.stdlib_module_names | {"pytest"}
+    return (
+        bool(given or function.decorator_list or _HELPS.search(file.text))
+        or any(isinstance(node, ast.ClassDef) and node.bases for node in nodes)
+        or (file.tree is not None and fails_by_itself(file.tree))
+        or not {name.partition(".")[0] for name in imported} <= known
+    )
+
+
+def _count(number: int, tests: Sequence[Function], total: int, what: str, unsure: bool) -> Iterator[Finding]:
+    if tests:
+        grade = Grade.CERTAIN if len(tests) == total and not unsure else Grade.DOUBTFUL
+        shown = ", ".join(test.name[:60] for test in tests[:_NAMED])
+        reason = f"{len(tests)} of {total} tests are {what}: {shown}."
         yield Finding(number, CheckName.VACUOUS, grade, reason)
-
-
-def _is_skipped(file: TestFile, function: Function) -> bool:
-    """By a decorator, by its first statement, or with the whole file."""
-    if any(_SKIPS.search(ast.unparse(decorator)) for decorator in function.decorator_list):
-        return True
-    body = [node for node in function.body if not _is_text(node)]
-    if (
-        body
-        and isinstance(body[0], ast.Expr)
-        and re.match(r"(pytest\.skip|self\.skipTest)\(", _write(body[0]))
-    ):
-        return True
-    statements = file.tree.body if file.tree else []
-    return any(re.match(r"pytestmark = .*mark\.skip\b|pytest\.skip\(", _write(node)) for node in statements)
-
-
-def list_comparisons(function: Function) -> list[ast.AST]:
-    """What in a test can make it fail: asserts that can be false, errors, calls named like checks."""
-    return [node for node in _walk_live(function.body) if _can_fail(node)]
-
-
-def _may_raise(function: Function) -> bool:
-    """Does a test call or look up what may end it with an error, a helper that compares for one?"""
-    return any(
-        isinstance(node, ast.Subscript)
-        or (isinstance(node, ast.Call) and not _HARMLESS.search(ast.unparse(node.func)[-200:]))
-        for node in _walk_live(function.body)
-    )
-
-
-def _walk_live(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
-    """The nodes of statements that are reached, without those whose failure is swallowed."""
-    for statement in body:
-        if isinstance(statement, ast.Return):
-            return
-        if isinstance(statement, ast.Try) and any(map(_swallows, statement.handlers)):
-            yield from _walk_live([*statement.orelse, *statement.finalbody])
-            continue
-        yield statement
-        for name, part in ast.iter_fields(statement):
-            inner = part if isinstance(part, list) else [part]
-            if name in ("body", "orelse", "finalbody") and all(isinstance(one, ast.stmt) for one in inner):
-                yield from _walk_live(inner)
-                continue
-            for one in inner:
-                if isinstance(one, ast.ExceptHandler):
-                    yield from _walk_live(one.body)
-                elif isinstance(one, ast.AST):
-                    yield from ast.walk(one)
-
-
-def _swallows(handler: ast.ExceptHandler) -> bool:
-    """Does it catch a failed assertion and go on?"""
-    caught = "" if handler.type is None else ast.unparse(handler.type)
-    catches = not caught or re.search(r"\b(AssertionError|Exception|BaseException)\b", caught)
-    silent = all(
-        isinstance(node, ast.Pass | ast.Return | ast.Continue)
-        or re.match(r"(print|logging|\.\.\.)", _write(node))
-        for node in handler.body
-    )
-    return bool(catches) and silent
-
-
-def _can_fail(node: ast.AST) -> bool:
-    if isinstance(node, ast.Assert):
-        return not _is_always_true(node.test)
-    if isinstance(node, ast.Call):
-        return bool(_COMPARES.search(ast.unparse(node.func)[:200]))
-    return isinstance(node, ast.Raise)
-
-
-def _is_always_true(test: ast.expr) -> bool:
-    if isinstance(test, ast.Constant):
-        return bool(test.value)
-    if isinstance(test, ast.Tuple):
-        return bool(test.elts)
-    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
-        return any(map(_is_always_true, test.values))
-    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq | ast.Is):
-        return ast.dump(test.left) == ast.dump(test.comparators[0])
-    return False
 
 
 def _compares_only_what_exists(function: Function) -> bool:
@@ -183,7 +178,7 @@ def _compares_only_what_exists(function: Function) -> bool:
     compared = list_comparisons(function)
     guarded = {
         id(inner)
-        for node in _walk_live(function.body)
+        for node in walk_live(function.body)
         if isinstance(node, ast.If) and not node.orelse and _EXISTS.search(ast.unparse(node.test)[:500])
         for inner in ast.walk(node)
     }
@@ -194,13 +189,32 @@ def list_existing(files: Sequence[TestFile]) -> set[str] | None:
     """The paths whose existence is all that the tests ask for; None where they ask for more."""
     found: set[str] = set()
     for function in (function for file in files for function in file.functions):
+        if any(_calls_more(node) for node in walk_live(function.body)):
+            return None
         for node in list_comparisons(function):
-            text = ast.unparse(node.test) if isinstance(node, ast.Assert) else ""
-            said = re.findall(r"['\"](/[^'\"]+)['\"]", text)
-            if not (_EXISTS.search(text) and said and not re.search(r"==|!=|\bnot\b|\bin\b", text)):
+            path = _read_asked_path(node.test) if isinstance(node, ast.Assert) else ""
+            if not path:
                 return None
-            found.update(said)
+            found.add(path)
     return found or None
+
+
+def _calls_more(node: ast.AST) -> bool:
+    """May it fail otherwise than by asking whether a path exists?"""
+    if isinstance(node, RAISING):
+        return True
+    return isinstance(node, ast.Call) and not re.search(r"(^|\.)(Path|exists|is_?file)$", write(node.func))
+
+
+def _read_asked_path(test: ast.expr) -> str:
+    """The path of which a test asks whether it is a file, and nothing else; otherwise empty."""
+    said = write(test)
+    asked = re.fullmatch(
+        r"(?:[\w.]*\.)?(?:Path\((['\"])(/[^'\"]+)\1\)\.(?:exists|is_file)\(\)"
+        r"|(?:exists|isfile)\((['\"])(/[^'\"]+)\3\))",
+        said,
+    )
+    return (asked[2] or asked[4]) if asked else ""
 
 
 def list_named_files(files: Sequence[TestFile]) -> list[str]:
@@ -219,11 +233,3 @@ def list_named_files(files: Sequence[TestFile]) -> list[str]:
         and (match := _FILE.match(text))
     )
     return list(dict.fromkeys(found))
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _write(node: ast.AST) -> str:
-    return ast.unparse(node)[:500]

@@ -37,7 +37,7 @@ def to_json(audit: Audit) -> dict[str, Json]:
         "format": audit.format,
         "test_set": audit.test_set,
         "hacker": audit.hacker,
-        "tasks": [_describe_task(task) for task in audit.tasks],
+        "tasks": [_describe_task(position, task) for position, task in enumerate(audit.tasks, start=1)],
         "verdicts": {str(verdict): count for verdict, count in audit.verdicts.items()},
         "checks": {
             str(check): {str(grade): count for grade, count in by_grade.items()}
@@ -51,12 +51,17 @@ def to_json(audit: Audit) -> dict[str, Json]:
     }
 
 
-def _describe_task(audited: AuditedTask) -> dict[str, Json]:
+def _describe_task(position: int, audited: AuditedTask) -> dict[str, Json]:
     findings = [
         {"check": str(finding.check), "grade": str(finding.grade), "reason": finding.reason}
         for finding in audited.findings
     ]
-    return {"id": audited.task.id, "verdict": str(audited.verdict), "findings": findings}
+    return {
+        "position": position,  # ids may be the same
+        "id": audited.task.id,
+        "verdict": str(audited.verdict),
+        "findings": findings,
+    }
 
 
 def list_lines(audit: Audit) -> Iterator[str]:

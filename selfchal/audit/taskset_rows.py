@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfchal.core.world import Json
 
@@ -22,28 +22,67 @@ class TasksetRow:
     id: str
     prompt: str
     answer: str | None
+    fault: str = ""  # why it cannot be read
+    broken: bool = False  # it is no JSON; otherwise it may be meant as something else than a task
 
 
 def list_rows(texts: Mapping[str, str], trees: Sequence[ast.Module]) -> list[TasksetRow]:
-    """The tasks of the data files; where there are none, those that stand in the code."""
-    found = list(_list_data_rows(texts)) or list(_list_literal_rows(trees))
-    return [_read_row(row, number) for number, row in enumerate(found[:_MOST_ROWS])]
+    """The tasks of the data files; where there are none, those that stand in the code. A row that cannot be
+    read among others that are tasks is a task with a fault."""
+    found = [row for name, text in texts.items() for row in _list_data_rows(name, text)]
+    found = (found or [_read_row(row) for row in _list_literal_rows(trees)])[:_MOST_ROWS]
+    return [replace(row, id=row.id or str(number)) for number, row in enumerate(found)]
 
 
-def _list_data_rows(texts: Mapping[str, str]) -> Iterator[Mapping[str, Json]]:
-    for name, text in texts.items():
-        values: list[Json] = []
-        try:
-            if name.endswith(".jsonl"):
-                values = [json.loads(line) for line in text.splitlines() if line.strip()]
-            elif name.endswith(".json"):
-                value = json.loads(text)
-                values = value if isinstance(value, list) else []
-        except (ValueError, RecursionError):
-            continue  # a file of something else
-        yield from (
-            value for value in values if isinstance(value, dict) and _find(value, _PROMPTS) is not None
-        )
+def list_broken(texts: Mapping[str, str]) -> list[str]:
+    """The names of files that are called JSON and are none."""
+    return [
+        name
+        for name, text in texts.items()
+        if name.endswith((".json", ".jsonl")) and any(map(_is_broken, _parse_values(name, text)))
+    ]
+
+
+def _list_data_rows(name: str, text: str) -> list[TasksetRow]:
+    """The rows of one file; none where no row of it asks anything."""
+    values = _parse_values(name, text)
+    if not any(map(_is_task, values)):
+        return []
+    return [
+        _read_row(value)
+        if isinstance(value, dict) and _is_task(value)
+        else TasksetRow(f"{name[-80:]}:{number + 1}", "", None, _explain_row(value), _is_broken(value))
+        for number, value in enumerate(values)
+    ]
+
+
+def _parse_values(name: str, text: str) -> list[Json | ValueError | RecursionError]:
+    """The rows of a file, and for each that is no JSON the error."""
+    if name.endswith(".jsonl"):
+        return [_parse(line) for line in text.split("\n") if line.strip()]
+    value = _parse(text) if name.endswith(".json") else None
+    return value if isinstance(value, list) else [value]
+
+
+def _parse(text: str) -> Json | ValueError | RecursionError:
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        return error
+
+
+def _is_task(value: object) -> bool:
+    return isinstance(value, dict) and _find(value, _PROMPTS) is not None
+
+
+def _is_broken(value: object) -> bool:
+    return isinstance(value, ValueError | RecursionError)
+
+
+def _explain_row(value: Json | ValueError | RecursionError) -> str:
+    if _is_broken(value):
+        return f"This row is no JSON: {str(value)[:200]}."
+    return f"This row has none of {', '.join(_PROMPTS)}, as others of its file do."
 
 
 def _list_literal_rows(trees: Sequence[ast.Module]) -> Iterator[Mapping[str, Json]]:
@@ -63,14 +102,16 @@ def _list_literal_rows(trees: Sequence[ast.Module]) -> Iterator[Mapping[str, Jso
             yield row
 
 
-def _read_row(row: Mapping[str, Json], number: int) -> TasksetRow:
+def _read_row(row: Mapping[str, Json]) -> TasksetRow:
+    """Without an id of its own it goes by its place among all rows, which is not known here."""
     name, prompt, answer = (_find(row, keys) for keys in (_NAMES, _PROMPTS, _ANSWERS))
     said = None if answer is None else _write(answer)
-    return TasksetRow(str(number if name is None else name), _write(prompt), said)
+    return TasksetRow("" if name is None else str(name), _write(prompt), said)
 
 
 def _find(row: Mapping[str, Json], keys: Sequence[str]) -> Json:
-    return next((row[key] for key in keys if row.get(key) is not None), None)
+    said = [row[key] for key in keys if row.get(key) is not None]
+    return next((value for value in said if value != ""), said[0] if said else None)
 
 
 def _write(value: Json) -> str:

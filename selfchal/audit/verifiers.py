@@ -19,19 +19,19 @@ from selfchal.audit.exported import find_version, is_untouched
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
 from selfchal.audit.portable_trials import find_in_portable, read_portable
 from selfchal.audit.python_tests import grade_unparsed
-from selfchal.audit.reward_functions import collect_rewards, find_in_rewards, finds_answer_within
+from selfchal.audit.reward_functions import collect_rewards, find_in_rewards, passes_empty_answer
 from selfchal.audit.task_sets import AuditRequest, CodedTask, GivenTask, TaskSet
-from selfchal.audit.taskset_rows import TasksetRow, list_rows
+from selfchal.audit.taskset_rows import TasksetRow, list_broken, list_rows
+from selfchal.audit.taskset_sources import READ, imports_verifiers, read_package_files
 from selfchal.core.environment import Environment
 from selfchal.core.task import Task
 from selfchal.interop.exporting import Export
 from selfchal.interop.portable import PortableTask
 from selfchal.interop.verifiers import list_package_files
 from selfchal.judging.source.parse import SourceError, copy_tree
-from selfchal.strangers.files import holds_links, list_files, read_strange_text
+from selfchal.strangers.files import holds_links
 
-_READ = (".py", ".json", ".jsonl", ".toml")
-_IMPORTS = re.compile(r"^[ \t]*(import|from) verifiers\b", re.MULTILINE)
+_NAMED = 5  # files that a reason names
 _MOST_FILES = 200  # Python files that are parsed
 _SHORTEST_ANSWER = 3  # characters of an answer that is looked for in the prompt
 _LONGEST_ANSWER = 1_000
@@ -45,6 +45,7 @@ class Package:
     texts: Mapping[str, str]
     trees: Mapping[str, ast.Module]
     unparsed: Mapping[str, str]
+    unread: Sequence[str]
 
     @property
     def tasksets(self) -> set[str]:
@@ -89,9 +90,9 @@ def _describe(task: Task) -> GivenTask:
 
 def _read_package(path: Path) -> Package | None:
     """None where nothing imports verifiers."""
-    files = {name: file for name, file in list_files(path).items() if name.endswith(_READ)}
-    texts = {name: text for name, file in files.items() if (text := read_strange_text(file)) is not None}
-    sources = [name for name, text in texts.items() if name.endswith(".py") and _IMPORTS.search(text)]
+    files = read_package_files(path)
+    texts = files.texts
+    sources = [name for name, text in texts.items() if name.endswith(".py") and imports_verifiers(text)]
     if not sources:
         return None
     trees, unparsed = {}, {}
@@ -102,15 +103,15 @@ def _read_package(path: Path) -> Package | None:
             trees[name] = copy_tree(texts[name], name)
         except SourceError as error:
             unparsed[name] = str(error)
-    return Package(path.resolve().name, texts, trees, unparsed)
+    return Package(path.resolve().name, texts, trees, unparsed, files.unread)
 
 
 def _read_exported(package: Package, request: AuditRequest) -> list[PortableTask]:
     """The tasks that selfchal has exported; none where a file is not what it writes."""
     data = [name for name in package.texts if name.endswith("/tasks.jsonl")]
-    if len(data) != 1:
+    if len(data) != 1 or package.unread:
         return []
-    tasks = [read_portable(line) for line in package.texts[data[0]].splitlines()]
+    tasks = [read_portable(line) for line in package.texts[data[0]].split("\n") if line.strip()]
     whole = [task for task in tasks if task is not None]
     if not whole or len(whole) < len(tasks):
         return []
@@ -120,15 +121,16 @@ def _read_exported(package: Package, request: AuditRequest) -> list[PortableTask
         run = module.removeprefix(f"{environment.name}_")
         export = Export(run, environment, [f"selfchal=={version}"], whole)
         files = list_package_files(export, version)
-        return {name: text for name, text in files.items() if name.endswith(_READ)}
+        return {name: text for name, text in files.items() if name.endswith(READ)}
 
     return whole if is_untouched(package.texts, data[0], whole[0].environment, request, write) else []
 
 
 def _find(package: Package, rows: Sequence[TasksetRow]) -> Iterator[Finding]:
     rewards = collect_rewards(list(package.trees.values()))
-    lenient = any(map(finds_answer_within, rewards.functions))
+    lenient = any(map(passes_empty_answer, rewards.functions))
     of_all = [*_find_in_package(package), *([] if package.unparsed else find_in_rewards(rewards))]
+    of_all += _find_unread(package, bool(rows))
     for number in range(len(rows) or 1):
         for check, grade, reason in of_all:
             yield Finding(number, check, grade, reason)
@@ -161,15 +163,37 @@ def _find_in_package(package: Package) -> Iterator[tuple[CheckName, Grade, str]]
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "validate"
     ]
-    if not functions:
+    if not functions and not package.unparsed:
         yield CheckName.ORACLE, Grade.DOUBTFUL, "No task has validate: nobody shows that it can be solved."
     for function in functions:
-        returned = [ast.unparse(node) for node in ast.walk(function) if isinstance(node, ast.Return)]
-        if returned and set(returned) == {"return True"}:
-            yield CheckName.ORACLE, Grade.DOUBTFUL, "validate says True whatever the task is."
+        returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+        asks = any(
+            isinstance(inner, ast.Name | ast.Call)
+            for value in returned
+            if value is not None
+            for inner in ast.walk(value)
+        )
+        if returned and not asks and len({ast.dump(value) for value in returned if value}) == 1:
+            yield CheckName.ORACLE, Grade.DOUBTFUL, "validate says the same whatever the task is."
+
+
+def _find_unread(package: Package, has_rows: bool) -> Iterator[tuple[CheckName, Grade, str]]:
+    """Files in which tasks, or the code that judges them, may stand unseen."""
+    kinds = [("are larger than what is read, or no regular files", package.unread)]
+    if not has_rows:
+        kinds.append(("are no JSON, and may be the tasks", list_broken(package.texts)))
+    for what, names in kinds:
+        if names:
+            shown = ", ".join(name[:80] for name in names[:_NAMED])
+            reason = f"{len(names)} files {what}: {shown}."
+            yield CheckName.READABLE, Grade.DOUBTFUL, reason
 
 
 def _find_in_row(number: int, row: TasksetRow, lenient: bool) -> Iterator[Finding]:
+    if row.fault:
+        grade = Grade.CERTAIN if row.broken else Grade.DOUBTFUL
+        yield Finding(number, CheckName.READABLE, grade, row.fault)
+        return
     if not row.prompt.strip():
         yield Finding(number, CheckName.HIDDEN_DEMAND, Grade.CERTAIN, "The prompt is empty.")
     if row.answer is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from selfchal.core.errors import SelfchalError
@@ -31,14 +32,21 @@ def list_files(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _walk(folder: Path, depth: int) -> Iterator[Path]:
+def list_links(folder: Path) -> list[str]:
+    """The first links below a folder by their path within it; none is followed."""
+    links = islice(_walk(folder, _DEEPEST, links=True), MOST_FILES)
+    return [path.relative_to(folder).as_posix() for path in links]
+
+
+def _walk(folder: Path, depth: int, links: bool = False) -> Iterator[Path]:
+    """Its regular files, or its links."""
     with os.scandir(folder) as entries:
         listed = sorted(entries, key=lambda entry: entry.name)
     for entry in listed:
         if entry.is_dir(follow_symlinks=False):
             if depth and entry.name not in (".git", "node_modules", "__pycache__", ".venv"):
-                yield from _walk(Path(entry.path), depth - 1)
-        elif entry.is_file(follow_symlinks=False):
+                yield from _walk(Path(entry.path), depth - 1, links)
+        elif entry.is_symlink() if links else entry.is_file(follow_symlinks=False):
             yield Path(entry.path)
 
 
@@ -73,7 +81,8 @@ def read_strange_bytes(path: Path, most: int) -> bytes | None:
     except OSError:
         return None
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+            return None  # a file with holes may be far larger than memory
         data = file.read(most + 1)
     return data if len(data) <= most else None

@@ -11,18 +11,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from selfchal.strangers.containers import BuildError, TaskContainer, read_reward
-from selfchal.strangers.files import list_files, list_folders, read_strange_bytes, read_strange_text
+from selfchal.strangers.files import (
+    list_files,
+    list_folders,
+    list_links,
+    read_strange_bytes,
+    read_strange_text,
+)
 from selfchal.strangers.toml_text import parse_toml
 
 CONFIG = "task.toml"
 MOST_SECONDS = 900.0  # that a solution or a verifier may take
-_DEEPEST = 3  # folders between a path and a task
+DEEPEST = 3  # folders between a path and a task
 _MOST_CHARACTERS = 32 * 2**20  # of the files of one task
 _MOST_CONTEXT = 256 * 2**20  # bytes of the files that an image is built with
 Texts = Mapping[str, str | None]
 
 
-def list_task_folders(folder: Path, depth: int = _DEEPEST) -> Iterator[Path]:
+def list_task_folders(folder: Path, depth: int = DEEPEST) -> Iterator[Path]:
     """The folder where it is a task, otherwise the tasks below it, in order. Raises OSError."""
     if (folder / CONFIG).is_file():
         yield folder
@@ -32,8 +38,9 @@ def list_task_folders(folder: Path, depth: int = _DEEPEST) -> Iterator[Path]:
 
 
 def read_texts(folder: Path) -> dict[str, str | None]:
-    """The texts of a task's files by path, None for what is no text. Raises TooManyFilesError, OSError."""
-    texts: dict[str, str | None] = {}
+    """The texts of a task's files by path, None for links and what is no text. Raises TooManyFilesError,
+    OSError."""
+    texts: dict[str, str | None] = dict.fromkeys(list_links(folder))
     left = _MOST_CHARACTERS
     for name, path in list_files(folder).items():
         text = read_strange_text(path) if left > 0 else None
@@ -46,7 +53,7 @@ def explain_not_run(texts: Texts) -> str:
     """What the task needs that is not had here; empty for one that can run."""
     if texts.get("environment/Dockerfile") is None:
         return "there is no environment/Dockerfile"
-    if "tests/test.sh" not in texts:
+    if texts.get("tests/test.sh") is None:
         return "there is no tests/test.sh"
     if any(name.startswith("environment/docker-compose") for name in texts):
         return "it needs several containers"

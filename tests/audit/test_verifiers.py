@@ -133,6 +133,98 @@ def test_a_planted_fault_is_found(
     assert _find(audit(_write(tmp_path, file, old, new)))[check] is grade
 
 
+WEAK = [
+    ("return float(trace.last_text.startswith(self.data.answer))", CheckName.ANSWERS),
+    ("return float(trace.last_text.find(self.data.answer) >= 0)", CheckName.ANSWERS),
+    ("return float(bool(re.search(self.data.answer, trace.last_text)))", CheckName.ANSWERS),
+    ("return 1.0 if trace.last_text else 1", CheckName.VACUOUS),
+    ("return max(1, len(trace.last_text))", CheckName.VACUOUS),
+    ("return float(trace.last_text == self.data.answer) or 1.0", CheckName.VACUOUS),
+    ("try:\n            check(trace)\n        finally:\n            return 1.0", CheckName.VACUOUS),
+    (
+        "try:\n            return check(trace)\n        except ValueError:\n            return 1.0",
+        CheckName.VACUOUS,
+    ),
+    ("return float(eval(trace.last_text) == self.data.answer)", CheckName.VACUOUS),
+    ("if trace.last_text:\n            return 1.0", CheckName.VACUOUS),
+    ("check(trace)\n        return 1.0", CheckName.VACUOUS),
+]
+
+
+@pytest.mark.parametrize(("code", "check"), WEAK)
+def test_a_weak_reward_is_for_a_person_to_look_at(tmp_path: Path, code: str, check: CheckName) -> None:
+    assert _find(audit(_write(tmp_path, TASKSET, REWARD, code))) == {check: Grade.DOUBTFUL}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "return max(0.0, len(trace.last_text) - 3)",
+        "return 1.0 if trace.last_text == self.data.answer else 0.0",
+        "return float(trace.last_text == self.data.answer) or 0.0",
+        "return float(ast.literal_eval(trace.last_text) == self.data.answer)",
+        "try:\n            return check(trace)\n        except Exception:\n            return 0.0",
+        "return float(trace.last_text.startswith('{'))",
+    ],
+)
+def test_a_reward_that_judges_is_not_named(tmp_path: Path, code: str) -> None:
+    assert _find(audit(_write(tmp_path, TASKSET, REWARD, code))) == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "check"),
+    [
+        (TASKSET, "weight=1.0", "weight=-1.0", CheckName.VACUOUS),
+        (TASKSET, "return await self.score(self.data.answer) == 1.0", "return not False", CheckName.ORACLE),
+    ],
+)
+def test_other_weak_parts_are_doubtful(
+    tmp_path: Path, file: str, old: str, new: str, check: CheckName
+) -> None:
+    assert _find(audit(_write(tmp_path, file, old, new))) == {check: Grade.DOUBTFUL}
+
+
+def test_a_penalty_that_is_given_for_failing_is_not_blamed_for_certain(tmp_path: Path) -> None:
+    code = "try:\n            return check(trace)\n        except Exception:\n            return 1.0"
+    path = _write(tmp_path, TASKSET, REWARD, code)
+    taskset = path / TASKSET
+    taskset.write_text(taskset.read_text().replace("weight=1.0", "weight=-1.0"))
+    assert Grade.CERTAIN not in _find(audit(path)).values()
+
+
+def test_a_long_module_is_named_as_not_read_and_not_as_without_validate(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path, TASKSET, "import verifiers.v1 as vf", "import verifiers.v1 as vf\n" + "x = 1\n" * 5_000
+    )
+    found = audit(path)
+    assert _find(found) == {}
+    assert any("cannot be parsed here" in reason for _, reason, _ in found.not_checked)
+
+
+def test_an_empty_prompt_beside_a_question_is_none(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path, ROWS, '"prompt": "What is 20 + 22?"', '"prompt": "", "question": "What is 20 + 22?"'
+    )
+    assert _find(audit(path)) == {}
+
+
+@pytest.mark.parametrize("funcs", ["[good, elsewhere]", "[good, fine()]", "list_rewards()"])
+def test_a_constant_beside_rewards_that_are_not_seen_is_not_blamed_for_certain(
+    tmp_path: Path, funcs: str
+) -> None:
+    code = "import verifiers as vf\n\n\n@vf.reward\ndef good(completion, answer):\n    return 1.0\n\n\n"
+    code += f"def load_environment():\n    return vf.SingleTurnEnv(rubric=vf.Rubric(funcs={funcs}))\n"
+    found = _find(audit(write_task(tmp_path / "old", {"old.py": code})))
+    assert found[CheckName.VACUOUS] is Grade.DOUBTFUL
+
+
+def test_an_empty_answer_that_is_asked_for_besides_is_doubtful(tmp_path: Path) -> None:
+    code = "return float(self.data.answer in trace.last_text and len(self.data.answer) > 0)"
+    path = _write(tmp_path, TASKSET, REWARD, code)
+    (path / ROWS).write_text((path / ROWS).read_text().replace('"42"', '""'))
+    assert _find(audit(path))[CheckName.ANSWERS] is Grade.DOUBTFUL
+
+
 def test_an_empty_answer_passes_where_it_may_stand_anywhere(tmp_path: Path) -> None:
     path = _write(tmp_path, TASKSET, REWARD, "return float(self.data.answer in trace.last_text)")
     rows = path / ROWS
