@@ -11,9 +11,10 @@ from pathlib import Path
 
 from selfchal.core.errors import ManifestError
 from selfchal.core.model import Message
+from selfchal.text_files import explain_unreadable, read_text_file
 
 _ROLES = ("system", "user", "assistant")
-_MOST_BYTES = 2**20
+_MOST_BYTES = 2**20  # one episode, with its ids
 _CURE = "Name what `selfchal episodes show RUN EPISODE --json > FILE` wrote"
 
 
@@ -24,13 +25,12 @@ def read_example(file: Path) -> tuple[Message, ...]:
     lacks.
     """
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise ManifestError(
-                f"evaluation.example: {file} is larger than a megabyte: it must be one episode"
-            )
-        row = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ManifestError(f"evaluation.example: {file} cannot be read: {error}. {_CURE}") from error
+        row = json.loads(read_text_file(file, _MOST_BYTES))
+    except (OSError, UnicodeDecodeError) as error:
+        why = explain_unreadable(error)
+        raise ManifestError(f"evaluation.example: {file} cannot be read: {why}. {_CURE}") from error
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"evaluation.example: {file} is no JSON: {error}. {_CURE}") from error
     rows = row.get("messages") if isinstance(row, dict) else row
     if not isinstance(rows, list):
         raise ManifestError(f"evaluation.example: {file} has no messages. {_CURE}")
