@@ -23,6 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+sys.path.insert(0, str(Path(__file__).parent))
+
 from store_results import describe_machine, find_commit
 
 from selfchal.browsing.index import open_index

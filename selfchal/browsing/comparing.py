@@ -62,7 +62,10 @@ class Comparison:
 
 def compare_runs(directories: Sequence[Path], seconds: float = float("inf")) -> Comparison:
     """``seconds`` is how long each index may catch up first. Raises StoreError where one is no run, or cannot
-    be read."""
+    be read, or where one is named twice."""
+    whole = [directory.resolve() for directory in directories]
+    if twice := [str(own) for own in directories if whole.count(own.resolve()) > 1]:
+        raise StoreError(f"the same run is named twice: {' and '.join(twice)[:500]}; name two different ones")
     summaries, rewards = [], []
     for directory in directories:
         with open_index(directory) as index:

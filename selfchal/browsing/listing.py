@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from selfchal.browsing.addresses import Address, Moment
 from selfchal.browsing.filters import EpisodeFilter, write_conditions, write_match
 from selfchal.browsing.index import RunIndex
 from selfchal.browsing.outcomes import Solved
+from selfchal.browsing.summaries import UNREADABLE
+from selfchal.core.episode import End
+from selfchal.core.errors import StoreError
 
 PATIENCE = 0.1  # seconds that a page may take to be found, about
 WINDOW = 25_000  # episodes that are looked at before the clock is
@@ -133,6 +136,26 @@ def list_choices(index: RunIndex) -> Choices:
     modes = index.ask("SELECT DISTINCT mode FROM stages WHERE mode!='' ORDER BY id")
     families = index.ask("SELECT name FROM families WHERE name!='' ORDER BY name LIMIT ?", MOST_FAMILIES)
     return Choices(*([row[0] for row in rows] for rows in (stages, modes, families)))
+
+
+def check_filter(index: RunIndex, wanted: EpisodeFilter) -> None:
+    """Raises StoreError where nothing can fit, for the run has no such stage, mode or family, or there is no
+    word in the text. The index must be up to date: what is not indexed yet is not known."""
+    choices = list_choices(index)
+    for name, known in (("stage", choices.stages), ("mode", choices.modes)):
+        check_choice(name, getattr(wanted, name), known)
+    if wanted.family and not index.ask("SELECT 1 FROM families WHERE name=?", wanted.family):
+        check_choice("family", wanted.family, choices.families)
+    check_choice("end", wanted.end, [*map(str, End), UNREADABLE])
+    if wanted.text and not write_match(wanted.text, wanted.where):
+        raise StoreError(f"there is no word to search for in {wanted.text[:80]!r}")
+
+
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """Raises StoreError, which names what there is, where the value is set and not known."""
+    if value and value not in known:
+        there = f"there are: {', '.join(known)[:1000]}" if known else "there is none in this run yet"
+        raise StoreError(f"{value[:80]!r} is no {name} of this run; {there}")
 
 
 @dataclass(frozen=True)

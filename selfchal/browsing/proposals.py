@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from selfchal.browsing.addresses import Address
 from selfchal.browsing.bodies import read_as
 from selfchal.browsing.index import RunIndex
+from selfchal.browsing.listing import check_choice
 from selfchal.browsing.source import open_source
 from selfchal.core.errors import StoreError
 from selfchal.core.judge import FUNNEL
@@ -75,6 +76,17 @@ def list_proposals(
     query = f"SELECT * FROM proposals WHERE {' AND '.join(conditions)} ORDER BY id LIMIT ?"
     rows = [_read_row(row) for row in index.ask(query, *values, count + 1)]
     return rows[:count], rows[count - 1].number if len(rows) > count else None
+
+
+def check_proposal_filter(index: RunIndex, stage: str, check: str) -> None:
+    """Raises StoreError, which names what there is, for a stage or a check that no proposal can have."""
+    check_choice("stage of proposals", stage, [str(each) for each in FUNNEL])
+    check_choice("check that refused", check, list_checks(index))
+
+
+def list_checks(index: RunIndex) -> list[str]:
+    """Those that refused a proposal."""
+    return sorted({each.check for each in count_fallen(index) if each.check})
 
 
 def find_by_task(index: RunIndex, task: str) -> ProposalRow | None:

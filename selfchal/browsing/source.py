@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -68,6 +69,17 @@ class Source:
         """How many there were ever: rows are numbered as they are stored."""
         return int(self._ask("SELECT coalesce(max(rowid), 0) FROM episodes")[0][0])
 
+    def list_rewards(self, moment: str) -> dict[str, list[float | None]]:
+        """Of the sampled episodes at a moment (``before``, ``exam before``), by task."""
+        query = (
+            "SELECT CAST(task AS TEXT) task, CAST(reward AS REAL) reward FROM episodes "
+            "WHERE purpose='evaluate' AND key>? AND key<? ORDER BY task, sample"
+        )
+        rows: dict[str, list[float | None]] = {}
+        for row in self._ask(query, f"{moment}/sampled/", f"{moment}/sampled0"):  # 0 follows the slash
+            rows.setdefault(row["task"], []).append(row["reward"])
+        return rows
+
     def fact(self, key: str) -> Any:
         """None where there is no such fact, or it cannot be read."""
         rows = self._ask("SELECT CAST(body AS TEXT) FROM facts WHERE key=?", key)
@@ -98,12 +110,16 @@ def open_source(directory: Path) -> Iterator[Source]:
 
 def read_change(directory: Path) -> str:
     """Differs whenever something was stored in between: sizes and times of the store's files."""
-    parts = []
+    return "; ".join(f"{found.st_size} {found.st_mtime_ns}" for found in list_written_files(directory))
+
+
+def list_written_files(directory: Path) -> Iterator[os.stat_result]:
+    """The store's files that hold what was stored. An empty write-ahead log is none: readers make it."""
     for name in (DATABASE, f"{DATABASE}-wal"):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             found = (directory / name).stat()
-            parts.append(f"{found.st_size} {found.st_mtime_ns}")
-    return "; ".join(parts)
+            if name == DATABASE or found.st_size:
+                yield found
 
 
 def read_test_tasks(source: Source) -> Mapping[str, Mapping[str, Any]]:

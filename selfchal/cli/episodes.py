@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,19 @@ import click
 from selfchal.api.reading import open_run
 from selfchal.browsing.addresses import Address
 from selfchal.browsing.episodes import describe_episode, describe_row, read_episode
+from selfchal.browsing.exporting import FILE, export_lines
 from selfchal.browsing.filters import EpisodeFilter
-from selfchal.browsing.index import RunIndex, open_index
-from selfchal.browsing.listing import PAGE, EpisodeRow, list_episodes
+from selfchal.browsing.index import open_index
+from selfchal.browsing.listing import PAGE, EpisodeRow, check_filter, list_episodes
 from selfchal.browsing.outcomes import WORDS
+from selfchal.browsing.verifiers import find_verifier
 from selfchal.cli.groups import SuggestingGroup
+from selfchal.cli.indexing import catch_up
 from selfchal.cli.terminal import say, say_json, say_listing
 from selfchal.core.episode import End, Episode
 from selfchal.interop.inspect_log import export_episodes
 
 _OUTCOME = click.Choice(list(WORDS))
-_STEP = 2.0  # seconds of indexing between two lines that say how far it is
 _LONGEST_OPENING = 100  # characters of a task in a list
 
 
@@ -31,7 +34,7 @@ def episodes() -> None:
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of ``list``: one for each part of an EpisodeFilter."""
+    """One option for each part of an EpisodeFilter."""
     parts = [
         click.option("--stage", default="", help="As the progress display calls it: 'evaluate before'."),
         click.option("--mode", default="", help="Of an evaluation: sampled, greedy, forced_greedy."),
@@ -73,9 +76,10 @@ def list_command(
 
     The system prompt is not searched. The first search in a run makes an index beside its store.
     """
-    chosen = EpisodeFilter(**{name: value for name, value in wanted.items() if value is not None})
+    chosen = _make_filter(wanted)
     with open_index(run) as index:
-        _catch_up(index)
+        catch_up(index)
+        check_filter(index, chosen)
         page = list_episodes(index, chosen, begin, limit, newest=newest, patience=float("inf"))
     for row in page.rows:
         if as_json:
@@ -94,35 +98,61 @@ def list_command(
 @click.option("--system", is_flag=True, help="Print the system prompt too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every token.")
 def show(run: Path, episode: str, system: bool, as_json: bool) -> None:
-    """Print one episode of a run, by the name that `selfchal episodes list` gives it."""
+    """Print one episode of a run, by the name that `selfchal episodes list` gives it.
+
+    After it comes what decided over it, where the run noted that: the task's verifier, or the outcome that a
+    held-out task expects.
+    """
     address = Address.parse(episode)
     with open_index(run) as index:
         found = read_episode(index, address)
+        catch_up(index)
+        verifier = find_verifier(index, found.task)
     if as_json:
-        say_json(describe_episode(address, found), indent=2)
+        decided = {name: verifier[name] for name in ("evaluate", "truth") if name in verifier}
+        say_json({**describe_episode(address, found), **decided}, indent=2)
         return
-    for line in _format_episode(address, found, system):
+    for line in (*_format_episode(address, found, system), *_format_verifier(verifier)):
         say(line)
 
 
 @episodes.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--to", "target", type=click.Choice(["inspect"]), required=True, help="See below.")
-def export(run: Path, directory: Path, target: str) -> None:
-    """Write a run's evaluation episodes into DIRECTORY.
+@click.option("--to", "target", type=click.Choice(["inspect", "jsonl"]), required=True, help="See below.")
+@filter_options
+def export(run: Path, directory: Path, target: str, **wanted: Any) -> None:
+    """Write a run's episodes into DIRECTORY.
 
     \b
-    inspect  a log for each measurement, which `inspect view` and Scout open
+    inspect  a log for each measurement, which `inspect view` and Scout open:
+             the evaluation episodes, all of them
+    jsonl    episodes.jsonl: every episode that fits all options, one a line,
+             whole: messages, ids, mask, logprobs, reward, end
     """
+    chosen = _make_filter(wanted)
+    if target == "jsonl":
+        _export_lines(run, directory, chosen)
+        return
+    if not chosen.is_empty():
+        raise click.UsageError("--to inspect writes all evaluation episodes; choose some with --to jsonl")
     count = export_episodes(open_run(run), directory)
     say(f"Wrote {count} episodes to {directory}; see them with: inspect view --log-dir {directory}")
 
 
-def _catch_up(index: RunIndex) -> None:
-    while not index.catch_up(_STEP):
-        indexed, stored = index.count_indexed()
-        say(f"indexing: {indexed:,} of {stored:,} episodes", err=True)
+def _export_lines(run: Path, directory: Path, chosen: EpisodeFilter) -> None:
+    with open_index(run) as index:
+        catch_up(index)
+        check_filter(index, chosen)
+        exported = export_lines(index, chosen, directory)
+    say(f"Wrote {exported.count:,} episodes to {directory / FILE}")
+    if exported.unreadable:
+        named = ", ".join(exported.unreadable[:5])
+        say(f"{len(exported.unreadable):,} are damaged and left out: {named}", err=True)
+
+
+def _make_filter(wanted: Mapping[str, Any]) -> EpisodeFilter:
+    return EpisodeFilter(**{name: value for name, value in wanted.items() if value is not None})
 
 
 def _format_row(row: EpisodeRow) -> str:
@@ -150,3 +180,13 @@ def _format_episode(address: Address, episode: Episode, system: bool) -> Iterato
         f"answer: {episode.answer}\n{episode.steps} steps, {episode.tool_calls} tool calls, "
         f"{len(episode.ids)} tokens, {sum(episode.mask)} of them the agent's, {episode.seconds:.1f} s"
     )
+
+
+def _format_verifier(verifier: Mapping[str, Any]) -> Iterator[str]:
+    if "evaluate" in verifier:
+        yield f"\n--- the verifier: the task's own evaluate\n{verifier['evaluate']}"
+    elif "truth" in verifier:
+        expected = json.dumps(verifier["truth"], indent=2, ensure_ascii=False, default=str)
+        yield f"\n--- the expected outcome, by which the environment judges\n{expected}"
+    else:
+        yield "\n--- the run did not note what this task expects"

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.table import Table
 
 from selfchal.browsing.comparing import Compared, Comparison, compare_runs, describe_comparison
-from selfchal.browsing.runs import RunSummary, describe_run, find_runs, read_rate, summarise_run
+from selfchal.browsing.index import open_index
+from selfchal.browsing.money import is_priced, measure_money
+from selfchal.browsing.runs import RunSummary, describe_run, find_runs, summarise_run
 from selfchal.cli.groups import SuggestingGroup
+from selfchal.cli.indexing import catch_up
 from selfchal.cli.outcome import interval, percent, points
 from selfchal.cli.terminal import open_console, say, say_json, say_on
+from selfchal.core.errors import StoreError
 from selfchal.pipeline.statistics import Estimate
 from selfchal.plain_text import make_plain
+
+_WIDE = 120  # columns of a terminal: in a narrower one errors stand below the table, where they can be read
 
 
 @click.group(cls=SuggestingGroup)
@@ -28,11 +35,17 @@ def runs() -> None:
 def list_runs(directories: tuple[Path, ...], as_json: bool) -> None:
     """List the runs in these directories and below them (default: runs)."""
     summaries = [summarise_run(directory) for directory in find_runs(directories or (Path("runs"),))]
+    rows = [(summary, describe_run(summary, _find_money(summary))) for summary in summaries]
     if as_json:
-        for summary in summaries:
-            say_json(describe_run(summary))
-    elif summaries:
-        open_console().print(_make_list(summaries))
+        for _, row in rows:
+            say_json(row)
+    elif rows:
+        console = open_console()
+        faulty = [summary for summary in summaries if summary.error]
+        is_wide = console.width >= _WIDE
+        console.print(_make_list(rows, with_errors=bool(faulty) and is_wide))
+        for summary in () if is_wide else faulty:
+            say_on(console, f"{summary.directory}: {summary.short_error}")
     else:
         say("none")
 
@@ -60,19 +73,37 @@ def compare(directories: tuple[Path, ...], as_json: bool) -> None:
         console.print(_make_options(comparison))
 
 
-def _make_list(summaries: list[RunSummary]) -> Table:
+def _find_money(summary: RunSummary) -> float | None:
+    """What a run that has not ended has cost so far: its tokens are counted in its index."""
+    if not is_priced(summary):
+        return None
+    try:
+        with open_index(summary.directory) as index:
+            catch_up(index)
+            return measure_money(summary, index)
+    except StoreError:
+        return None  # damaged rows are no reason to show no list
+
+
+def _make_list(rows: list[tuple[RunSummary, dict[str, Any]]], with_errors: bool) -> Table:
     table = Table()
     for column in ("run", "status", "environment", "model", "trainer", "seed"):
         table.add_column(column, overflow="fold")
     for column in ("before", "after"):
         table.add_column(column, justify="right")
-    for summary in summaries:
-        row = describe_run(summary)
+    with_money = any(row["money"] is not None for _, row in rows)
+    if with_money:
+        table.add_column("money", justify="right")
+    if with_errors:
+        table.add_column("error", overflow="fold")
+    for summary, row in rows:
         stage = f" ({row['stage']})" if row["stage"] and not summary.results else ""
         status = f"{row['status']}{stage}"
         texts = [str(row["directory"]), status, row["environment"], row["model"], row["trainer"], row["seed"]]
-        rates = [percent(read_rate(summary.results, when)) for when in ("before", "after")]
-        table.add_row(*(_show(text) for text in [*texts, *rates]))
+        rates = [percent(summary.rate(when)) for when in ("before", "after")]
+        errors = [summary.short_error] if with_errors else []
+        money = [_format_money(row["money"], summary)] if with_money else []
+        table.add_row(*(_show(text) for text in [*texts, *rates, *money, *errors]))
     return table
 
 
@@ -116,6 +147,10 @@ def _format_change(change: Estimate | None) -> str:
     if change is None or not change.tasks:
         return "–"
     return f"{points(change.mean)} {interval([change.low, change.high], change.warning)}"
+
+
+def _format_money(money: float | None, summary: RunSummary) -> str:
+    return "–" if money is None else f"{money:.4g}{'' if summary.results else ' so far'}"
 
 
 def _show(text: str) -> str:

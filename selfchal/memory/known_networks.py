@@ -1,4 +1,4 @@
-"""The configurations of the models that the examples name, for machines where none of them lies on the disk.
+"""The configurations of the models that the examples and docs/gpu.md name, for machines that lack them.
 
 Numbers of the ``config.json`` that each has on its hub, by hub name. What is found on the disk goes first.
 """
@@ -27,6 +27,8 @@ _ROWS: dict[str, tuple[Any, ...]] = {
     "Qwen/Qwen2.5-0.5B": ("qwen2", 896, 4864, 24, 14, 2, 64, 151_936, True, 32_768),
     "Qwen/Qwen2.5-1.5B": ("qwen2", 1536, 8960, 28, 12, 2, 128, 151_936, True, 32_768),
     "Qwen/Qwen2.5-7B": ("qwen2", 3584, 18944, 28, 28, 4, 128, 152_064, False, 32_768),
+    "Qwen/Qwen2.5-14B": ("qwen2", 5120, 13824, 48, 40, 8, 128, 152_064, False, 32_768),
+    "Qwen/Qwen2.5-32B": ("qwen2", 5120, 27648, 64, 40, 8, 128, 152_064, False, 32_768),
     "Qwen/Qwen3-0.6B": ("qwen3", 1024, 3072, 28, 16, 8, 128, 151_936, True, 40_960),
     "Qwen/Qwen3-1.7B": ("qwen3", 2048, 6144, 28, 16, 8, 128, 151_936, True, 40_960),
     "Qwen/Qwen3-8B": ("qwen3", 4096, 12288, 36, 32, 8, 128, 151_936, False, 40_960),

@@ -76,4 +76,6 @@ def _show_error(request: Request, error: Exception) -> Response:
 
 
 def _show_http_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 400:
+        return render("error.html.j2", 400, title="This cannot be asked for", text=error.detail)
     return render("error.html.j2", 404, title="There is no such page", text="Go back to the list of runs.")

@@ -10,10 +10,11 @@ from starlette.responses import Response, StreamingResponse
 
 from selfchal.browsing.episodes import describe_episode, read_episode, walk_bodies
 from selfchal.browsing.listing import walk_episodes
-from selfchal.browsing.proposals import list_proposals, read_proposal
+from selfchal.browsing.proposals import check_proposal_filter, list_proposals, read_proposal
 from selfchal.core.errors import StoreError
 from selfchal.core.world import Json
 from selfchal.view.asking import read_address, read_filter, read_text
+from selfchal.view.episode_pages import check_where_indexed
 from selfchal.view.library import Library
 
 
@@ -26,7 +27,8 @@ def send_episodes(library: Library, request: Request) -> Response:
             row = describe_episode(address, read_episode(index, address))
         return _send([row], "episode.jsonl")
     wanted = read_filter(request)
-    library.find(run)
+    with library.open(run) as index:  # what is wrong is said before anything is sent
+        check_where_indexed(index, wanted)
 
     def walk() -> Iterator[Mapping[str, Json]]:
         with library.open(run) as index:
@@ -38,7 +40,8 @@ def send_episodes(library: Library, request: Request) -> Response:
 def send_proposals(library: Library, request: Request) -> Response:
     """All proposals that a filter lets through."""
     run, stage, check = request.path_params["run"], read_text(request, "stage"), read_text(request, "check")
-    library.find(run)
+    with library.open(run) as index:
+        check_proposal_filter(index, stage, check)
 
     def walk() -> Iterator[Mapping[str, Json]]:
         following: int | None = 0

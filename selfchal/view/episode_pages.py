@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from selfchal.browsing.addresses import Address
 from selfchal.browsing.episodes import list_group, read_episode, read_from
 from selfchal.browsing.excerpts import find_excerpt
-from selfchal.browsing.filters import find_first_term
+from selfchal.browsing.filters import EpisodeFilter, find_first_term
 from selfchal.browsing.index import RunIndex
-from selfchal.browsing.listing import EpisodeRow, find_row, list_choices, list_episodes
+from selfchal.browsing.listing import EpisodeRow, check_filter, find_row, list_choices, list_episodes
 from selfchal.browsing.outcomes import WORDS
 from selfchal.browsing.pairs import find_pair
-from selfchal.browsing.proposals import find_by_task, read_proposal
 from selfchal.browsing.runs import summarise_run
-from selfchal.browsing.source import Source, open_source, read_test_tasks
+from selfchal.browsing.source import Source, open_source
+from selfchal.browsing.verifiers import find_verifier
 from selfchal.core.episode import End
 from selfchal.core.errors import StoreError
 from selfchal.view.asking import describe_filter, read_address, read_filter, read_number, read_text
@@ -32,6 +29,7 @@ def show_episodes(library: Library, request: Request) -> Response:
     run, wanted = request.path_params["run"], read_filter(request)
     newest = bool(read_text(request, "newest"))
     with library.open(run) as index:
+        check_where_indexed(index, wanted)
         page = list_episodes(index, wanted, read_number(request, "from"), newest=newest)
         indexed, stored = index.count_indexed()
         term = find_first_term(wanted.text)
@@ -52,6 +50,13 @@ def show_episodes(library: Library, request: Request) -> Response:
             ends=[str(end) for end in End],
             choices=list_choices(index),
         )
+
+
+def check_where_indexed(index: RunIndex, wanted: EpisodeFilter) -> None:
+    """Raises StoreError where nothing can fit; of a run that is not indexed whole nobody can say so."""
+    indexed, stored = index.count_indexed()
+    if indexed >= stored:
+        check_filter(index, wanted)
 
 
 def show_episode(library: Library, request: Request) -> Response:
@@ -98,20 +103,6 @@ def read_trace(index: RunIndex, address: Address) -> Trace | None:
         return make_trace(read_episode(index, address), read_token_texts(index.directory))
     except StoreError:
         return None
-
-
-def find_verifier(index: RunIndex, task: str) -> Mapping[str, Any]:
-    """What decided over a task: its own ``evaluate``, or what a held-out task expects; empty where the run
-    did not note it."""
-    if row := find_by_task(index, task):
-        found = read_proposal(index, row.round, row.index).task
-        parts = (
-            {name: getattr(found, name) for name in ("evaluate", "solution", "instruction")} if found else {}
-        )
-        return {"round": row.round, "index": row.index, **parts}
-    with open_source(index.directory) as source:
-        noted = read_test_tasks(source).get(task, {})
-    return {name: noted[name] for name in ("family", "instruction", "truth") if name in noted}
 
 
 def _find_excerpt(source: Source, row: EpisodeRow, term: str) -> tuple[str, str, str] | None:

@@ -16,6 +16,7 @@ from selfchal.browsing.index import RunIndex, open_index
 from selfchal.browsing.runs import RunSummary, Status, find_runs, summarise_run
 from selfchal.browsing.source import read_change
 from selfchal.core.errors import StoreError
+from selfchal.pipeline.run_lock import is_locked
 from selfchal.pipeline.store import RESULTS, is_run
 
 PATIENCE = 0.1  # seconds that a page waits for the index
@@ -119,12 +120,12 @@ def _catch_up(index: RunIndex, seconds: float) -> bool:
 
 
 def _read_change(directory: Path) -> str:
-    """As that of the store, and of the results beside it."""
+    """As that of the store, of the results beside it, and of whether a process works on it."""
     try:
         results = str((directory / RESULTS).stat().st_mtime_ns)
     except OSError:
         results = ""
-    return f"{read_change(directory)}; {results}"
+    return f"{read_change(directory)}; {results}; {is_locked(directory)}"
 
 
 def _hash(text: str) -> str:

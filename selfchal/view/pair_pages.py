@@ -5,12 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from selfchal.browsing.listing import check_choice, list_choices
 from selfchal.browsing.outcomes import WORDS
 from selfchal.browsing.pairs import PairFilter, count_changes, find_pair, list_pairs
 from selfchal.browsing.runs import summarise_run
+from selfchal.browsing.verifiers import find_verifier
 from selfchal.core.errors import StoreError
 from selfchal.view.asking import read_address, read_number, read_text
-from selfchal.view.episode_pages import find_verifier, read_trace
+from selfchal.view.episode_pages import read_trace
 from selfchal.view.library import Library
 from selfchal.view.rendering import render
 
@@ -21,6 +23,7 @@ def show_pairs(library: Library, request: Request) -> Response:
     run = request.path_params["run"]
     wanted = PairFilter(**{name: read_text(request, name) for name in _PARTS})
     with library.open(run) as index:
+        check_choice("mode", wanted.mode, list_choices(index).modes)
         pairs, following = list_pairs(index, wanted, read_number(request, "from") or 0)
         changes = count_changes(index)
         return render(

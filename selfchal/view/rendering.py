@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from selfchal.core.world import Json
 from selfchal.plain_text import make_plain
 
+NO_BREAK = "\u00a0"  # a blank at which no line ends
 LONGEST_TEXT = 20_000  # characters of one text on a page; downloads hold all
 
 
@@ -37,12 +38,14 @@ def _load_environment() -> jinja2.Environment:
     )
     made.filters |= {
         "percent": _format_percent,
-        "points": lambda value: f"{100 * value:+.1f} points",
+        "points": lambda value: f"{100 * value:+.1f}{NO_BREAK}points",
         "short": lambda value: f"{value:.3g}",
         "count": lambda value: f"{value:,.0f}",
+        "money": lambda value: f"{value:.4g}",
         "clock": _format_clock,
         "moment": _format_moment,
         "cut": cut,
+        "breakable": _make_breakable,
         "tojson_plain": lambda value: json.dumps(value, indent=2, ensure_ascii=False, default=str),
         "query": lambda values: urlencode({k: v for k, v in values.items() if v not in ("", None)}),
     }
@@ -56,13 +59,18 @@ def cut(text: str) -> str:
     return f"{text[:LONGEST_TEXT]}\n[{len(text) - LONGEST_TEXT:,} more characters; the download holds them]"
 
 
+def _make_breakable(value: object) -> Markup:
+    """A path or an address, whose lines end after slashes rather than within a word."""
+    return Markup("/<wbr>").join(make_plain(str(value)).split("/"))  # join escapes each part
+
+
 def _make_plain(value: object) -> object:
     """No control characters, and nothing that turns the direction of a text around."""
     return value if isinstance(value, Markup | int | float) else make_plain(str(value))
 
 
 def _format_percent(value: Json) -> str:
-    return f"{100 * value:.1f} %" if isinstance(value, int | float) and value == value else "–"
+    return f"{100 * value:.1f}{NO_BREAK}%" if isinstance(value, int | float) and value == value else "–"
 
 
 def _format_clock(seconds: Json) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from selfchal.browsing.index import RunIndex
+from selfchal.browsing.money import is_priced, measure_money
 from selfchal.browsing.pairs import count_changes
 from selfchal.browsing.proposals import count_fallen, count_funnel
-from selfchal.browsing.runs import read_rate, summarise_run
+from selfchal.browsing.runs import RunSummary, read_money, summarise_run
+from selfchal.core.errors import StoreError
 from selfchal.core.judge import FUNNEL
 from selfchal.pipeline.store import Store
 from selfchal.pipeline.test_sets import count_tasks, list_measured
@@ -22,23 +26,42 @@ from selfchal.view.rendering import render
 
 MakePage = Callable[[Library, Request], Response]
 MOST_POINTS = 1_000  # of a curve; of more updates, means of as many neighbours as it takes
+_GAP = 1.5  # of the usual distance of two points: what is farther apart misses one between
 _LEAST_CHANGE = 1e-6  # of a metric's size: below it there is nothing to see
 _STAGES = "SELECT * FROM stages ORDER BY min(id) OVER (PARTITION BY purpose, stage), id"
 
 
 def show_runs(library: Library, request: Request) -> Response:
     runs = [
-        {"id": name, "run": summary, "before": read_rate(summary.results, "before"),
-         "after": read_rate(summary.results, "after")}
+        {
+            "id": name,
+            "run": summary,
+            "before": summary.rate("before"),
+            "after": summary.rate("after"),
+            "money": _find_money(library, name, summary),
+        }
         for name, summary in library.list_runs()
-    ]  # fmt: skip
+    ]
     return render("runs.html.j2", runs=runs)
+
+
+def _find_money(library: Library, name: str, summary: RunSummary) -> float | None:
+    """What a run cost, or has cost so far: its tokens are counted in its index."""
+    if not is_priced(summary):
+        return read_money(summary.results)
+    try:
+        with library.open(name) as index:
+            return measure_money(summary, index)
+    except StoreError:
+        return None  # its own page says what is wrong
 
 
 def show_run(library: Library, request: Request) -> Response:
     run = request.path_params["run"]
     with library.open(run) as index:
         summary = summarise_run(index.directory)
+        if summary.fault:  # what the list says of it
+            raise StoreError(summary.fault)
         indexed, stored = index.count_indexed()
         with Store.read(index.directory) as store:
             seconds, metrics = store.fact("seconds", {}), store.metrics()
@@ -54,7 +77,7 @@ def show_run(library: Library, request: Request) -> Response:
             stages=index.ask(_STAGES),
             changes=_list_changes(index),
             seconds=seconds if isinstance(seconds, Mapping) else {},
-            costs=summary.results.get("costs", {}),
+            money=read_money(summary.results) if summary.results else measure_money(summary, index),
             curves=[_summarise_curve(*curve) for curve in _list_curves(metrics)],
         )
 
@@ -96,7 +119,7 @@ def _list_curves(rows: Sequence[Mapping[str, Any]]) -> Iterator[Curve]:
     curves: dict[tuple[str, str], tuple[list[int], list[float]]] = {}
     for row in rows:
         for metric, value in row.items():
-            if metric in ("stage", "step") or not isinstance(value, int | float) or not math.isfinite(value):
+            if metric in ("stage", "step") or not _is_point(row["step"], value):
                 continue
             steps, values = curves.setdefault((str(row["stage"]), metric), ([], []))
             steps.append(row["step"])
@@ -106,6 +129,11 @@ def _list_curves(rows: Sequence[Mapping[str, Any]]) -> Iterator[Curve]:
         steps, values = curves[stage, metric]
         if max(values) - min(values) > _LEAST_CHANGE * max(map(abs, values)):
             yield stage, metric, steps, values
+
+
+def _is_point(step: Any, value: Any) -> bool:
+    """Types are SQLite's to choose in a stranger's file."""
+    return isinstance(step, int) and isinstance(value, int | float) and math.isfinite(value)
 
 
 def _rank(metric: str) -> int:
@@ -131,4 +159,18 @@ def _thin_out(steps: Sequence[int], values: Sequence[float]) -> dict[str, Any]:
     width = math.ceil(len(steps) / MOST_POINTS)
     starts = range(0, len(steps), width)
     means = [sum(values[at : at + width]) / len(values[at : at + width]) for at in starts]
-    return {"steps": [steps[at] for at in starts], "values": means}
+    return _open_gaps([steps[at] for at in starts], means)
+
+
+def _open_gaps(steps: Sequence[int], values: Sequence[float]) -> dict[str, Any]:
+    """A None where updates are missing, so that no line is drawn over them. How far points usually are apart
+    is the curve's own affair: some metrics are measured at every tenth update."""
+    usual = median(after - before for before, after in pairwise(steps)) if len(steps) > 1 else 1
+    found: dict[str, Any] = {"steps": [], "values": []}
+    for step, value in zip(steps, values, strict=True):
+        if found["steps"] and step - found["steps"][-1] > _GAP * usual:
+            found["steps"].append(found["steps"][-1] + max(1, int(usual)))
+            found["values"].append(None)
+        found["steps"].append(step)
+        found["values"].append(value)
+    return found

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from selfchal.pipeline.failure import noting_failure
+from selfchal.pipeline.store import Store
 from tests.support.stored_run import write_stored_run
 
 
@@ -31,6 +33,51 @@ def test_runs_are_found_below_a_folder(selfchal: Any, folder: Path) -> None:
     assert selfchal("runs", "list", folder.parent / "none").code == 2
 
 
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_a_damaged_run_says_so_in_the_list_and_in_json(
+    selfchal: Any, folder: Path, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    (folder / "deep" / "one" / "store.sqlite").write_bytes(b"no database at all, but a text")
+    (row, other) = selfchal("runs", "list", folder, "--json").lines
+    assert (row["status"], other["status"]) == ("unreadable", "stopped")
+    assert row["error"]
+    shown = re.sub(r"[\s│]", "", selfchal("runs", "list", folder).out)
+    assert "unread" in shown
+    assert "stopped, or waiting" not in shown
+    assert "isnotadatabase" in shown
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_a_failed_run_says_of_what(
+    selfchal: Any, folder: Path, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    with (
+        Store.resume(folder / "deep" / "one", read_manifest(folder / "deep" / "one")) as store,
+        pytest.raises(ZeroDivisionError),
+        noting_failure(store),
+    ):
+        print(1 / 0)
+    shown = re.sub(r"[\s│]", "", selfchal("runs", "list", folder).out)
+    assert "ZeroDivisionError:divisionbyzero" in shown
+
+
+def read_manifest(run: Path) -> Any:
+    with Store.read(run) as store:
+        return store.manifest()
+
+
+def test_what_a_run_that_did_not_end_cost_is_in_the_list(selfchal: Any, tmp_path: Path) -> None:
+    paid = {"name": "openai", "price_in": 1.0, "price_out": 10.0}
+    run = write_stored_run(tmp_path / "runs" / "paid", {"environment": {"name": "desk"}, "model": paid})
+    with Store.resume(run, read_manifest(run)) as store:
+        store.put_fact("stage", "train 1")
+    (row,) = selfchal("runs", "list", tmp_path, "--json").lines
+    assert (row["money"], row["before"]) == (pytest.approx(11 * 64e-6), 0.5)
+    assert "so far" in selfchal("runs", "list", tmp_path).out
+
+
 def test_runs_that_differ_in_their_seeds_alone_are_taken_together(selfchal: Any, folder: Path) -> None:
     found = selfchal("runs", "compare", folder / "deep" / "one", folder / "deep" / "two", "--json").json
     assert found["manifests_differ"] == {"run.name": ['"one"', '"two"'], "run.seed": ["0", "1"]}
@@ -46,6 +93,52 @@ def test_runs_that_differ_in_their_seeds_alone_are_taken_together(selfchal: Any,
 def test_one_run_is_nothing_to_compare(selfchal: Any, folder: Path) -> None:
     ended = selfchal("runs", "compare", folder / "deep" / "one")
     assert (ended.code, "two runs or more" in ended.err) == (2, True)
+
+
+def test_a_run_is_not_compared_with_itself(selfchal: Any, folder: Path) -> None:
+    one = folder / "deep" / "one"
+    for other in (one, folder / "deep" / ".." / "deep" / "one"):
+        ended = selfchal("runs", "compare", one, other, folder / "deep" / "two")
+        assert (ended.code, "named twice" in ended.err) == (2, True), ended.err
+
+
+def test_a_file_is_no_directory_of_runs(selfchal: Any, folder: Path) -> None:
+    file = folder / "deep" / "one" / "manifest.yaml"
+    for command in (("runs", "list"), ("view",)):
+        ended = selfchal(*command, file)
+        assert (ended.code, "is not a directory" in ended.err) == (2, True), ended.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--mode", "foo", "there are: sampled"),
+        ("--stage", "nope", "there are: evaluate before, challenge 1, train 1, evaluate after"),
+        ("--family", "foo", "there are: easy, hard"),
+        ("--search", '"', "no word to search for"),
+        ("--search", "***", "no word to search for"),
+        ("--search", " ", "no word to search for"),
+    ],
+)
+def test_a_filter_that_nothing_can_fit_names_what_there_is(
+    selfchal: Any, folder: Path, option: str, value: str, told: str
+) -> None:
+    ended = selfchal("episodes", "list", folder / "deep" / "one", option, value)
+    assert (ended.code, told in ended.err) == (2, True), ended.err
+
+
+def test_an_episode_is_shown_with_what_decided_over_it(selfchal: Any, folder: Path) -> None:
+    run = folder / "deep" / "one"
+    held_out = selfchal("episodes", "show", run, "evaluate/after/sampled/000000/0").out
+    assert "--- the expected outcome" in held_out
+    assert '"answer": 7' in held_out
+    assert "def evaluate(): ..." in selfchal("episodes", "show", run, "train/1/0000000001/2").out
+    talk = selfchal("episodes", "show", run, "challenge/1/000000/0").out
+    assert "did not note" in talk
+    assert (
+        selfchal("episodes", "show", run, "train/1/0000000001/2", "--json").json["evaluate"]
+        == "def evaluate(): ..."
+    )
 
 
 def test_episodes_are_listed_by_every_filter_and_shown_by_their_name(selfchal: Any, folder: Path) -> None:

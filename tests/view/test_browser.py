@@ -100,6 +100,8 @@ def test_from_failed_before_and_solved_after_to_the_pair_and_its_link_in_a_fresh
     assert "print(delta)" in page.locator("#after").inner_text()
     page.get_by_role("button", name="Copy link").click()
     page.get_by_text("copied").wait_for()
+    page.wait_for_timeout(5_000)  # two looks at whether something changed
+    assert page.get_by_text("copied").is_visible()
     link = page.evaluate("navigator.clipboard.readText()")
     fresh = open_page(link)
     fresh.locator("#after").wait_for()

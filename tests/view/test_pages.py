@@ -28,13 +28,17 @@ ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e{{ 1234*5678 }}\x00"
 AFTER = "evaluate/after/sampled/000000/0"
 PAGES = [
     "", "/proposals", "/proposals?stage=strong", "/proposal?round=1&index=1", "/proposal?round=1&index=2",
-    "/task?id=t0", "/task?id=one", "/task?id=nobody", "/episodes", "/episodes?text=caesar", "/pairs",
+    "/task?id=t0", "/task?id=one", "/episodes", "/episodes?text=caesar", "/pairs",
     "/pairs?before=failed&after=solved", f"/pair?at={AFTER}", f"/episode?at={AFTER}", "/group?at=train/1/0000000001/2",
     "/curves.json", "/version", "/episodes.jsonl", f"/episodes.jsonl?at={AFTER}", "/proposals.jsonl",
 ]  # fmt: skip
 WRONG = [
     "/episode", "/episode?at=x", "/episode?at=evaluate/none/0", "/pair?at=train/1/0000000001/2", "/episodes?solved=maybe",
     "/proposal?round=9&index=9", "/proposal?round=x&index=99999999999999999999", "/group?at=train/9/9", "/nothing",
+    "/proposal?round=1&index=abc", "/proposal?round=1", "/proposal?index=1", "/proposal?round=1&index=-0x1", "/proposal?round=--1&index=1",
+    "/task?id=nobody", "/task", "/episodes?stage=nope", "/episodes?mode=nope", "/episodes?family=nope", "/episodes?end=nope",
+    "/episodes?text=%22", "/pairs?mode=nope", "/pairs?before=nope", "/proposals?stage=nope", "/proposals?check=nope",
+    "/episodes.jsonl?stage=nope", "/proposals.jsonl?check=nope",
 ]  # fmt: skip
 
 
@@ -80,6 +84,46 @@ def test_what_cannot_be_shown_is_said(served: Served, page: str) -> None:
         answer = client.get(find_run(served, "first") + page)
     assert answer.status_code == 404
     assert "The list of runs" in answer.text
+
+
+@pytest.mark.parametrize("page", ["episodes", "episodes.jsonl"])
+@pytest.mark.parametrize("name", ["min_steps", "max_steps", "min_tokens", "max_tokens"])
+@pytest.mark.parametrize("value", ["abc", "-5", "1.5", "1e3", "٣", "9" * 13])
+def test_a_number_that_is_none_is_said(served: Served, page: str, name: str, value: str) -> None:
+    with served.open_client() as client:
+        answer = client.get(f"{find_run(served, 'first')}/{page}", params={name: value})
+    assert answer.status_code == 400
+    assert f"“{name}” is" in answer.text
+    assert "must be a whole number" in answer.text
+
+
+@pytest.mark.parametrize(
+    "page", ["/episodes?from=-5", "/pairs?from=x", "/proposals?from=1.5", "/episodes?where=nope"]
+)
+def test_any_other_wrong_value_is_said_too(served: Served, page: str) -> None:
+    with served.open_client() as client:
+        answer = client.get(find_run(served, "first") + page)
+    assert (answer.status_code, "This cannot be asked for" in answer.text) == (400, True)
+
+
+def test_what_was_asked_for_wrongly_names_what_there_is(served: Served) -> None:
+    with served.open_client() as client:
+        run = find_run(served, "first")
+        assert "train 1" in client.get(f"{run}/episodes?stage=nope").text
+        assert "easy, hard" in client.get(f"{run}/episodes?family=nope").text
+        assert "strength" in client.get(f"{run}/proposals?check=nope").text
+
+
+def test_a_comparison_of_fewer_than_two_runs_says_what_is_missing(served: Served) -> None:
+    with served.open_client() as client:
+        name = find_run(served, "first").rpartition("/")[2]
+        for runs, told in (
+            ([], "No run is chosen"),
+            ([name], "One run alone"),
+            ([name, name], "named twice"),
+        ):
+            answer = client.get("/compare", params={"run": runs})
+            assert (answer.status_code, told in answer.text) == (200, True), told
 
 
 def test_a_trace_holds_all_that_decided_over_it(served: Served) -> None:
@@ -131,6 +175,69 @@ def test_a_failed_run_begins_with_its_error_and_where_it_stopped(tmp_path: Path)
     assert text.index("It failed in “train 1”") < text.index("The funnel")
     assert "ZeroDivisionError: division by zero" in text
     assert "noting_failure" in text
+
+
+@pytest.mark.parametrize("name", ["store.sqlite", "manifest.yaml", "results.json"])
+def test_a_damaged_run_has_one_story(tmp_path: Path, name: str) -> None:
+    run = write_stored_run(tmp_path / "runs" / "broken")
+    (run / name).write_text("- no mapping\n")
+    with serving(tmp_path / "runs") as served, served.open_client() as client:
+        listed = client.get("/").text
+        assert ">unreadable</span>" in listed
+        (path,) = re.findall(r'<a href="(/r/\w+)">', listed)
+        answer = client.get(path)
+    assert answer.status_code == 404
+    told = re.search(r"<p>(.*?)</p>", answer.text)
+    assert told is not None
+    assert told[1][:100] in listed
+
+
+def test_only_episodes_of_a_trainer_are_called_trained_on(tmp_path: Path) -> None:
+    manifest = {**MANIFEST, "run": {"name": "trained"}, "trainer": {"name": "grpo"}}
+    write_stored_run(tmp_path / "runs" / "trained", manifest)
+    write_stored_run(tmp_path / "runs" / "measured")
+    with serving(tmp_path / "runs") as served, served.open_client() as client:
+        texts = {
+            (name, at): client.get(f"{find_run(served, name)}/episode?at={at}").text
+            for name in ("trained", "small")
+            for at in (AFTER, "train/1/0000000001/0", "challenge/1/000000/0")
+        }
+        assert {key for key, text in texts.items() if "rained on" in text} == {
+            ("trained", "train/1/0000000001/0")
+        }
+        assert "This run trains nothing" in client.get(find_run(served, "small")).text
+        assert "No update is stored." in client.get(find_run(served, "trained")).text
+
+
+def test_a_curve_has_a_gap_where_updates_are_missing(tmp_path: Path) -> None:
+    run = write_stored_run(tmp_path / "runs" / "gaps")
+    with Store.resume(run, MANIFEST) as store:
+        for step in (1, 2, 3, 7, 8, 10):
+            store.put_metrics(
+                "train 1", step, {"reward": step / 10, "nan": float("nan") if step == 2 else step}
+            )
+        for step in (10, 20, 30, 50):
+            store.put_metrics("train 2", step, {"checked": step})
+    with serving(tmp_path / "runs") as served, served.open_client() as client:
+        curves = client.get(f"{find_run(served, 'small')}/curves.json").json()
+    found = {curve["metric"]: (curve["steps"], curve["values"]) for curve in curves}
+    assert found["reward"] == ([1, 2, 3, 4, 7, 8, 9, 10], [0.1, 0.2, 0.3, None, 0.7, 0.8, None, 1.0])
+    assert found["checked"] == ([10, 20, 30, 40, 50], [10, 20, 30, None, 50])
+    assert None in found["nan"][1]
+
+
+def test_a_run_that_did_not_end_shows_what_it_has_so_far(tmp_path: Path) -> None:
+    paid = {"name": "openai", "price_in": 1.0, "price_out": 10.0}
+    run = write_stored_run(tmp_path / "runs" / "paid", {**MANIFEST, "model": paid})
+    with Store.resume(run, {**MANIFEST, "model": paid}) as store:
+        store.put_fact("stage", "train 1")
+    with serving(tmp_path / "runs") as served, served.open_client() as client:
+        listed, page = (client.get(at).text for at in ("/", find_run(served, "small")))
+    assert "0.000704<br>so far" in listed
+    assert ">50.0\u00a0%<" in listed
+    assert "It has cost 0.000704 so far" in page
+    assert "Before, on 2 tasks" in page
+    assert "<b>50.0\u00a0%</b>" in page
 
 
 def write_hostile_run(directory: Path) -> Path:

@@ -2,6 +2,8 @@
 "use strict";
 
 const POLL = 2000; // milliseconds between two looks at whether something changed
+const LINGER = 15000; // milliseconds for which it stands there what a click did
+const LOST = "selfchal view does not answer; is it still running?";
 const STEPS = [1, 2, 5].flatMap((n) => [1, 10, 100, 1000, 10000, 100000].map((m) => n * m)).sort((a, b) => a - b);
 const versionAddress = document.body.dataset.version;
 const live = document.getElementById("live");
@@ -18,9 +20,9 @@ async function look() {
     const now = await (await ask(versionAddress)).json();
     if (version !== null && now !== version) await redraw();
     version = now;
-    live.textContent = "";
+    if (live.textContent === LOST) live.textContent = ""; // what a click did stays to be read
   } catch {
-    live.textContent = "selfchal view does not answer; is it still running?";
+    live.textContent = LOST;
   }
   setTimeout(look, document.hidden ? 5 * POLL : POLL);
 }
@@ -88,8 +90,17 @@ function makeChart(box, key, data) {
     height: 190,
     scales: { x: { time: false } },
     axes: [{ ...axis, label: "update", labelSize: 20, size: 40, incrs: STEPS }, { ...axis, size: 64, values: (_, splits) => splits.map((value) => Number(value.toPrecision(3)).toString()) }],
-    series: [{ label: "update" }, { label: "value", stroke: colour("--after"), width: 2, value: short, points: { show: data[0].length < 60 } }],
+    series: [{ label: "update" }, { label: "value", stroke: colour("--after"), width: 2, value: short, points: { show: data[0].length < 60, filter: listAlone } }],
   }, data, figure);
+}
+
+// Where many points are drawn as a line, one between two gaps would not be seen: it is drawn as a point.
+function listAlone(chart, series, show) {
+  if (show) return null;
+  const values = chart.data[series];
+  const has = (i) => values[i] !== null && values[i] !== undefined;
+  const alone = [...values.keys()].filter((i) => has(i) && !has(i - 1) && !has(i + 1));
+  return alone.length ? alone : null;
 }
 
 function resizeCharts() {
@@ -99,18 +110,24 @@ function resizeCharts() {
   }
 }
 
+// What a click did, until somebody has read it.
+function tell(text) {
+  live.textContent = text;
+  setTimeout(() => { if (live.textContent === text) live.textContent = ""; }, LINGER);
+}
+
 // A link that opens elsewhere needs the token, which this page does not know: the server gives it on request.
 async function copyLink() {
   const token = await (await ask("/link-token")).json();
   const address = new URL(location.href);
   address.searchParams.set("token", token);
   await navigator.clipboard.writeText(address.href);
-  live.textContent = "copied; it opens as long as this selfchal view runs";
+  tell("copied; it opens as long as this selfchal view runs");
 }
 
 const button = document.getElementById("copy-link");
 button.hidden = false;
-button.addEventListener("click", () => copyLink().catch(() => { live.textContent = "the browser does not let this page copy"; }));
+button.addEventListener("click", () => copyLink().catch(() => tell("the browser does not let this page copy")));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const chart of charts.values()) chart.root.parentElement.remove();
   charts.clear();
