@@ -1,10 +1,11 @@
 """Exported tasks in the programs that they are for: each real package in an environment of its own.
 
-python scripts/round_trips.py [NAME …] [--folder FOLDER]
+python scripts/round_trips.py [NAME …] [--folder FOLDER] [--make-only]
 
 Makes an environment for each of Harbor, verifiers, inspect, OpenEnv and tau2 (Python 3.12 or later, hundreds
 of megabytes, kept in FOLDER), says their versions, and runs the tests that need them, which skip what they do
-not find.
+not find. With --make-only no test is run: who sets SELFCHAL_ROUND_TRIPS to FOLDER has them in `make test`,
+all but Harbor's own runner, which takes half an hour.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ TESTS = [
     "tests/interop/test_tau2.py",
 ]
 FOLDER_VARIABLE = "SELFCHAL_ROUND_TRIPS"
+RUNNER_VARIABLE = "SELFCHAL_HARBOR_RUNNER"
 
 
 def make_environment(name: str, folder: Path) -> None:
@@ -60,14 +62,17 @@ def main() -> int:
     )
     default = Path(tempfile.gettempdir()) / f"selfchal-round-trips-{os.getuid()}"
     parser.add_argument("--folder", type=Path, default=default, help="where the environments are kept")
+    parser.add_argument("--make-only", action="store_true", help="make the environments, and run nothing")
     wanted = parser.parse_args()
     if unknown := set(wanted.names) - set(PACKAGES):
         parser.error(f"no package {', '.join(sorted(unknown))}; there are {', '.join(PACKAGES)}")
     folder = wanted.folder.resolve()
     for name in wanted.names or PACKAGES:
         make_environment(name, folder)
+    if wanted.make_only:
+        return 0
     command = [sys.executable, "-m", "pytest", "-v", "--timeout=1800", *TESTS]
-    environ = {**os.environ, FOLDER_VARIABLE: str(folder)}
+    environ = {**os.environ, FOLDER_VARIABLE: str(folder), RUNNER_VARIABLE: "1"}
     return subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
 
 
