@@ -26,7 +26,8 @@ PRESENT, BEHAVIOUR, START, WORTH = (
 def make_batch(rollout_logprobs: Tensor) -> MicroBatch:
     """Every token once, each an episode of its own."""
     rows = torch.arange(TOKENS)
-    return MicroBatch(rows, rows[:, None], torch.ones(TOKENS, 1).bool(), rows, rollout_logprobs, rows)
+    each = torch.ones(TOKENS, 1).bool()
+    return MicroBatch(rows, rows[:, None], each, rows, rollout_logprobs, rows, each.sum(1))
 
 
 def find_gradient(
