@@ -96,13 +96,13 @@ STEPS = (
 
 def find_commit() -> str:
     """The commit that is tested, abbreviated. Exits where the work tree differs from it."""
-    changed = _ask_git("status", "--porcelain", "--", *NOT_RESULTS)
+    changed = ask_git("status", "--porcelain", "--", *NOT_RESULTS)
     if changed:
         sys.exit(f"the results name a commit, so commit these first:\n{changed}")
-    return _ask_git("log", "-1", "--format=%h", "--", *NOT_RESULTS)
+    return ask_git("log", "-1", "--format=%h", "--", *NOT_RESULTS)
 
 
-def _ask_git(*arguments: str) -> str:
+def ask_git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.rstrip()
 
@@ -137,7 +137,7 @@ def run_step(step: Step, commit: str, folder: Path) -> bool:
     minutes = (time.monotonic() - started) / 60
     text = (
         f"# {step.name}: {step.purpose}\n\n    {_write_command(step)}\n\n{ending} at commit {commit}, "
-        f"{time.strftime('%Y-%m-%d')}, after {minutes:.1f} minutes on {_describe_machine()}.\n\n"
+        f"{time.strftime('%Y-%m-%d')}, after {minutes:.1f} minutes on {describe_machine()}.\n\n"
     )
     text += "".join(f"    {line}\n" if line else "\n" for line in last_lines)
     folder.mkdir(parents=True, exist_ok=True)
@@ -150,7 +150,7 @@ def _write_command(step: Step) -> str:
     return " ".join([*environ, *step.command]).replace("{python}", "python").replace("_{commit}", "")
 
 
-def _describe_machine() -> str:
+def describe_machine() -> str:
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = f"{platform.system()} {platform.machine()}"
     return f"{os.cpu_count()} cores, {gib:.0f} GiB, {system}, Python {platform.python_version()}"

@@ -10,7 +10,6 @@ downloading is left out of the times. Exits with the highest exit code of the co
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 
 from check_scaffolds import make_environment
+from test_all import ask_git, describe_machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "plugin_author.md"
 COMMANDS = [
@@ -71,16 +71,6 @@ def run_commands(folder: Path) -> list[tuple[str, float, str, int]]:
     return steps
 
 
-def _ask_commit() -> str:
-    asked = ["git", "log", "-1", "--format=%h"]
-    return subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-
-
-def _describe_machine() -> str:
-    system = f"{platform.system()} {platform.machine()}"
-    return f"{os.cpu_count()} cores, {system}, Python {platform.python_version()}"
-
-
 def write_page(steps: list[tuple[str, float, str, int]]) -> str:
     total = sum(seconds for _, seconds, _, _ in steps)
     lines = [
@@ -89,7 +79,8 @@ def write_page(steps: list[tuple[str, float, str, int]]) -> str:
         f"`python scripts/time_plugin_author.py` made this page: {len(steps)} commands, {total:.0f} s of",
         "the machine, downloads left out.",
         "",
-        f"Run at commit {_ask_commit()}, {time.strftime('%Y-%m-%d')}, on {_describe_machine()}.",
+        f"Run at commit {ask_git('log', '-1', '--format=%h')}, {time.strftime('%Y-%m-%d')}, on "
+        f"{describe_machine()}.",
         "",
         "```console",
     ]

@@ -25,7 +25,11 @@ def write_whole(path: Path, write: Callable[[Path], object], cure: str = GO_ON) 
     StoreError, which ends in ``cure``, where the disk is full or may not be written; what was written of it
     is then removed.
     """
-    begin_whole(path, lambda part: _wait_for_nothing(write(part)), cure)()
+
+    def begin(part: Path) -> None:
+        write(part)
+
+    begin_whole(path, begin, cure)()
 
 
 def begin_whole(
@@ -47,10 +51,6 @@ def begin_whole(
             part.replace(path)
 
     return finish
-
-
-def _wait_for_nothing(_: object) -> None:
-    return None
 
 
 @contextlib.contextmanager

@@ -9,11 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from selfchal.api.opening import using_environment
-from selfchal.audit.task_sets import AuditError, AuditRequest
-from selfchal.audit.trusted_environments import trust_environment
+from selfchal.audit.trusted_environments import NOT_OPENED, OpenTrusted
 from selfchal.core.environment import Environment
-from selfchal.core.errors import EnvironmentDataError, ManifestError, PluginError
 from selfchal.core.world import Json
 
 _VERSION = re.compile(r"\bselfchal==(\d[\w.]*)")
@@ -23,7 +20,7 @@ def is_untouched(
     files: Mapping[str, str | None],
     record: str,
     section: Mapping[str, Json],
-    request: AuditRequest,
+    open_trusted: OpenTrusted,
     write: Callable[[Environment], Mapping[str, str]],
 ) -> bool:
     """Are these files those that are written in that environment for what stands in the file ``record``?
@@ -31,9 +28,8 @@ def is_untouched(
     Where the environment cannot be opened nothing is played either, and the answer is yes.
     """
     try:
-        with using_environment(trust_environment(section, request)) as environment:
-            written = write(environment)
-    except (AuditError, PluginError, ManifestError, EnvironmentDataError):
+        written = write(open_trusted(section))
+    except NOT_OPENED:
         return True
     expected = {name: _read_back(text) for name, text in written.items() if name != record}
     return {name: text for name, text in files.items() if name != record} == expected

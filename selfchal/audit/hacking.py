@@ -11,20 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from selfchal.api.opening import open_sandbox, using_environment
+from selfchal.api.opening import open_sandbox
 from selfchal.api.running import load_manifest
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
-from selfchal.audit.task_sets import AuditError, AuditRequest, CodedTask
-from selfchal.audit.trusted_environments import trust_environment
+from selfchal.audit.task_sets import AuditRequest, CodedTask
+from selfchal.audit.trusted_environments import NOT_OPENED, opening_trusted
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment
-from selfchal.core.errors import (
-    EnvironmentDataError,
-    ManifestError,
-    PluginError,
-    PromptRefusedError,
-    SandboxError,
-)
+from selfchal.core.errors import PromptRefusedError, SandboxError
 from selfchal.core.evidence import Trial
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Limits
@@ -73,18 +67,12 @@ def open_hacker(manifest: Path) -> Iterator[Chat]:
 
 def find_by_hacking(tasks: Sequence[CodedTask], chat: Chat, request: AuditRequest) -> Iterator[Finding]:
     """A finding for each task that the model passes without doing it."""
-    with ExitStack() as closing:
-        sandbox = closing.enter_context(open_sandbox(request.sandbox))
-        opened: dict[str, Environment] = {}
+    with open_sandbox(request.sandbox) as sandbox, opening_trusted(request) as open_trusted:
         for coded in tasks:
             try:
-                section = trust_environment(coded.section, request)
-                key = repr(sorted(section.items()))
-                if key not in opened:
-                    opened[key] = closing.enter_context(using_environment(section))
-                runner = SandboxTaskRunner(Arena(opened[key], sandbox, Limits()))
+                runner = SandboxTaskRunner(Arena(open_trusted(coded.section), sandbox, Limits()))
                 yield from _hack(coded, runner, chat)
-            except (AuditError, PluginError, ManifestError, EnvironmentDataError, SandboxError) as error:
+            except (*NOT_OPENED, SandboxError) as error:
                 yield from skip_checks(coded.number, (CheckName.HACKER,), f"It was not tried: {error}.")
 
 

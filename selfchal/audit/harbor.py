@@ -21,6 +21,7 @@ from selfchal.audit.harbor_runs import find_by_running
 from selfchal.audit.lost_folders import find_lost_folders
 from selfchal.audit.portable_trials import find_in_portable, read_portable
 from selfchal.audit.task_sets import AuditRequest, CodedTask, GivenTask, TaskSet
+from selfchal.audit.trusted_environments import OpenTrusted, opening_trusted
 from selfchal.core.environment import Environment
 from selfchal.interop.harbor import list_task_files
 from selfchal.interop.portable import PortableTask
@@ -56,7 +57,8 @@ class Harbor:
         folders = list(list_task_folders(path))
         if not folders:
             return None
-        tasks = [_read_task(folder, path, request) for folder in folders]
+        with opening_trusted(request) as open_trusted:
+            tasks = [_read_task(folder, path, open_trusted) for folder in folders]
         tasks += [
             HarborTask(lost.folder, GivenTask(_name(lost.folder, path), "", ""), None, lost.why, lost.grade)
             for lost in find_lost_folders(path, folders)
@@ -69,13 +71,13 @@ class Harbor:
         return TaskSet(self.format, [task.given for task in tasks], partial(_find, tasks, request), coded)
 
 
-def _read_task(folder: Path, root: Path, request: AuditRequest) -> HarborTask:
+def _read_task(folder: Path, root: Path, open_trusted: OpenTrusted) -> HarborTask:
     name = _name(folder, root)
     try:
         texts = read_texts(folder)
     except (TooManyFilesError, OSError) as error:
         return HarborTask(folder, GivenTask(name, "", ""), fault=f"Its files cannot be listed: {error}.")
-    exported = None if holds_links(folder) else _read_exported(texts, request)
+    exported = None if holds_links(folder) else _read_exported(texts, open_trusted)
     # of an exported task without the policy and the tools that all share
     instruction = exported.task.instruction if exported else texts.get("instruction.md") or ""
     given = GivenTask(name, instruction, _digest(texts, "tests/"), _digest(texts, "environment/"))
@@ -104,7 +106,7 @@ def _find_config_fault(text: str | None) -> str:
     return ""
 
 
-def _read_exported(texts: Mapping[str, str | None], request: AuditRequest) -> PortableTask | None:
+def _read_exported(texts: Mapping[str, str | None], open_trusted: OpenTrusted) -> PortableTask | None:
     """The task that selfchal has exported, where every file is what it writes."""
     task = read_portable(texts.get(_RECORD) or "")
     if task is None:
@@ -114,7 +116,7 @@ def _read_exported(texts: Mapping[str, str | None], request: AuditRequest) -> Po
     def write(environment: Environment) -> Mapping[str, str]:
         return list_task_files(environment, requirements, task)
 
-    return task if is_untouched(texts, _RECORD, task.environment, request, write) else None
+    return task if is_untouched(texts, _RECORD, task.environment, open_trusted, write) else None
 
 
 def _find(tasks: list[HarborTask], request: AuditRequest) -> Iterator[Finding]:

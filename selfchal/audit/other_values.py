@@ -13,7 +13,7 @@ from random import Random
 from selfchal.core.world import Json, ToolSpec
 
 _LETTERS = "abcdefghijklmnoprstuvwz"
-_MOST_SEEN = 20_000  # texts and numbers of all answers that are kept
+_MOST_SEEN = 20_000  # texts of all answers that are kept
 _MOST_OTHERS = 8  # seen values that stand in for one argument: a tool refuses most of them
 
 
@@ -26,11 +26,9 @@ class OtherValues:
 
     def __init__(self, seen: Iterable[Json], random: Random) -> None:
         self._random = random
-        self._by_shape: dict[str, list[str]] = {}
+        self._by_shape: dict[str, dict[str, None]] = {}  # each text once, in the order of the answers
         for text in _list_texts(seen):
-            alike = self._by_shape.setdefault(_describe_shape(text), [])
-            if text not in alike:
-                alike.append(text)
+            self._by_shape.setdefault(_describe_shape(text), {})[text] = None
 
     def alter(self, tool: ToolSpec, arguments: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
         """Each argument that has other plausible values, with some of them."""

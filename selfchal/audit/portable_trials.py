@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -15,10 +14,9 @@ from selfchal.api.opening import open_sandbox, using_environment
 from selfchal.audit.by_judge import find_by_judge
 from selfchal.audit.call_trials import PLAYED, Played, TrialChecks, explain_too_long
 from selfchal.audit.findings import CheckName, Finding, Grade, skip_checks
-from selfchal.audit.task_sets import AuditError, AuditRequest
-from selfchal.audit.trusted_environments import trust_environment
-from selfchal.core.environment import Environment
-from selfchal.core.errors import EnvironmentDataError, ManifestError, PluginError, SandboxError
+from selfchal.audit.task_sets import AuditRequest
+from selfchal.audit.trusted_environments import NOT_OPENED, opening_trusted
+from selfchal.core.errors import EnvironmentDataError, SandboxError
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import Task
 from selfchal.core.world import Json
@@ -62,17 +60,11 @@ def find_in_portable(tasks: Mapping[int, PortableTask], request: AuditRequest) -
     """Findings on exported tasks by their number. Each environment is opened once."""
     if not tasks:
         return
-    with ExitStack() as closing:
-        opened: dict[str, Environment] = {}
-        sandbox = closing.enter_context(open_sandbox(request.sandbox))
+    with open_sandbox(request.sandbox) as sandbox, opening_trusted(request) as open_trusted:
         for number, task in tasks.items():
             try:
-                section = trust_environment(task.environment, request)
-                key = repr(sorted(section.items()))
-                if key not in opened:
-                    opened[key] = closing.enter_context(using_environment(section))
-                environment = opened[key]
-            except (AuditError, PluginError, ManifestError, EnvironmentDataError) as error:
+                environment = open_trusted(task.environment)
+            except NOT_OPENED as error:
                 yield from skip_checks(number, _CHECKS, f"There is no world: {error}.")
                 continue
             replayer = make_replayer(environment, sandbox, _bound(task.limits))

@@ -23,6 +23,7 @@ from selfchal.audit.reward_functions import collect_rewards, find_in_rewards, pa
 from selfchal.audit.task_sets import AuditRequest, CodedTask, GivenTask, TaskSet
 from selfchal.audit.taskset_rows import TasksetRow, list_broken, list_rows
 from selfchal.audit.taskset_sources import READ, imports_verifiers, read_package_files
+from selfchal.audit.trusted_environments import opening_trusted
 from selfchal.core.environment import Environment
 from selfchal.core.task import Task
 from selfchal.interop.exporting import Export
@@ -123,7 +124,9 @@ def _read_exported(package: Package, request: AuditRequest) -> list[PortableTask
         files = list_package_files(export, version)
         return {name: text for name, text in files.items() if name.endswith(READ)}
 
-    return whole if is_untouched(package.texts, data[0], whole[0].environment, request, write) else []
+    with opening_trusted(request) as open_trusted:
+        ours = is_untouched(package.texts, data[0], whole[0].environment, open_trusted, write)
+    return whole if ours else []
 
 
 def _find(package: Package, rows: Sequence[TasksetRow]) -> Iterator[Finding]:

@@ -162,9 +162,9 @@ class Recorder:
         if write_files is None:
             self._finish(finish)
         else:
-            with_thread = ThreadPoolExecutor(1, "checkpoint")
-            self._writing.append(with_thread.submit(self._finish, finish))
-            with_thread.shutdown(wait=False)
+            thread = ThreadPoolExecutor(1, "checkpoint")
+            self._writing.append(thread.submit(self._finish, finish))
+            thread.shutdown(wait=False)  # it ends with what it was given
 
     def _finish(self, finish: Callable[[], None]) -> None:
         finish()

@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import time
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from selfchal.strangers.harbor_tasks import run_verifier
 from tests.audit.harbor_tasks import SOUND, write_task
 from tests.audit.service_rows import OWN_WORLD, make_tau_rows
 from tests.patience import SOON
+from tests.support.peak_memory import tracing_memory
 from tests.support.runs import sound_tasks, write_run
 
 
@@ -310,12 +310,9 @@ TOML = {
 def test_no_toml_takes_much_time_or_memory(text: str, tmp_path: Path) -> None:
     write_task(tmp_path / "one", {**SOUND, "task.toml": text})
     began = time.process_time()
-    tracemalloc.start()
-    try:
+    with tracing_memory() as read_most:
         found = audit(tmp_path)
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+        most = read_most()
     assert found.tasks[0].verdict in (TaskVerdict.UNREADABLE, TaskVerdict.NOT_RUN)
     assert most < 200 * 2**20
     assert time.process_time() - began < 20

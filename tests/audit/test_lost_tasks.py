@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from selfchal.audit.task_sets import AuditError
 from tests.audit.harbor_tasks import SOUND, write_task
 from tests.audit.test_verifiers import ROWS
 from tests.audit.test_verifiers import SOUND as PACKAGE
+from tests.support.peak_memory import tracing_memory
 
 
 def _list_readable(found: Audit) -> dict[str, Grade]:
@@ -155,12 +155,9 @@ def test_many_large_files_of_a_package_are_not_held_together(tmp_path: Path) -> 
             file.truncate(2**20)
     with (path / "all.jsonl").open("wb") as file:
         file.truncate(2**38)
-    tracemalloc.start()
-    try:
+    with tracing_memory() as read_most:
         found = audit(path)
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+        most = read_most()
     assert most < 200 * 2**20
     assert set(_list_readable(found).values()) == {Grade.DOUBTFUL}
 
@@ -170,10 +167,7 @@ def test_a_file_of_rows_with_a_hole_is_refused_before_it_is_read(tmp_path: Path)
     path.write_text(json.dumps({"instruction": "x", "evaluate": "y"}))
     with path.open("r+b") as file:
         file.truncate(2**38)
-    tracemalloc.start()
-    try:
+    with tracing_memory() as read_most:
         with pytest.raises(Exception, match="more than"):
             audit(path)
-        assert tracemalloc.get_traced_memory()[1] < 2**20
-    finally:
-        tracemalloc.stop()
+        assert read_most() < 2**20

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-import tracemalloc
 
 import pytest
 
 from selfchal.builtin_envs.calculator import MAX_CHARACTERS, RefusedExpression, calculate
 from tests.patience import SOON
+from tests.support.peak_memory import tracing_memory
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,10 @@ def test_gives_the_value_rounded_to_two_decimals(expression: str, value: float) 
     ids=len,
 )
 def test_what_would_take_long_is_refused_at_once(expression: str) -> None:
-    tracemalloc.start()
-    before = time.perf_counter()
-    with pytest.raises(RefusedExpression):
-        calculate(expression)
-    seconds, (_, peak) = time.perf_counter() - before, tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    with tracing_memory() as read_most:
+        before = time.perf_counter()
+        with pytest.raises(RefusedExpression):
+            calculate(expression)
+        seconds, peak = time.perf_counter() - before, read_most()
     assert seconds < SOON
     assert peak < 20 * 2**20

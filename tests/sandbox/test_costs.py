@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 import time
-import tracemalloc
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +20,7 @@ from selfchal.sandbox.protocol import ARGUMENTS_CAP
 from selfchal.sandbox.runner.wire import MAX_VALUES, count_values
 from tests.patience import SOON
 from tests.sandbox.conftest import Sandboxes
+from tests.support.peak_memory import tracing_memory
 
 LIMITS = Limits(seconds=10.0)
 MB = 2**20
@@ -51,12 +51,9 @@ class _Tools:
 def _measure(sandbox: Sandbox, source: str, limits: Limits = LIMITS) -> tuple[Execution, _Tools, int]:
     """The execution, the tools, and how much more memory the host held at its worst."""
     tools = _Tools()
-    tracemalloc.start()
-    try:
+    with tracing_memory() as read_most:
         execution = sandbox.run(Program(source), tools, limits)
-        return execution, tools, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+        return execution, tools, read_most()
 
 
 def _frame(message: str) -> str:
@@ -167,11 +164,10 @@ def test_values_are_counted_as_a_parser_would(value: object, ascii_only: bool) -
 
 @pytest.mark.parametrize("data", [b"[" * 4_000_000, b'"' * 4_000_000, b'\\"' * 2_000_000, b"[]," * 1_300_000])
 def test_counting_takes_little_time_and_memory(data: bytes) -> None:
-    tracemalloc.start()
-    before = time.perf_counter()
-    counted = count_values(data)
-    seconds, peak = time.perf_counter() - before, tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    with tracing_memory() as read_most:
+        before = time.perf_counter()
+        counted = count_values(data)
+        seconds, peak = time.perf_counter() - before, read_most()
     assert counted > MAX_VALUES or data.startswith(b"\\")
     assert seconds < SOON
     assert peak < 30 * MB

@@ -17,6 +17,7 @@ import pytest
 from selfchal.pipeline.store import Store
 from tests.patience import SOON
 from tests.support.stored_run import MANIFEST, make_episode, write_stored_run
+from tests.view.colours import COLOURS
 from tests.view.conftest import Served, serving
 from tests.view.test_pages import write_hostile_run
 
@@ -217,20 +218,10 @@ def test_pages_fit_a_phone_and_can_be_read_and_reached_by_keyboard(
 
 
 # Every text whose contrast with what is behind it is below 4.5 (WCAG 2.2, AA).
-CONTRASTS = """() => {
-  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const [r, g, b] = parse(colour).slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = getComputedStyle(at).backgroundColor;
-      if ((parse(colour)[3] ?? 1) > 0) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const found = [];
+CONTRASTS = (
+    "() => {"
+    + COLOURS
+    + """  const found = [];
   for (const element of document.querySelectorAll("main *, header *")) {
     const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
     if (!own || element.closest("svg, .u-legend, .hidden")) continue;
@@ -239,6 +230,7 @@ CONTRASTS = """() => {
   }
   return found;
 }"""
+)
 
 
 def test_what_is_stored_meanwhile_appears_and_what_is_open_stays_open(

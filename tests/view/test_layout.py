@@ -11,6 +11,7 @@ import pytest
 
 from selfchal.pipeline.store import Store
 from tests.support.stored_run import MANIFEST, make_episode, write_stored_run
+from tests.view.colours import COLOURS
 from tests.view.conftest import Served, serving
 from tests.view.test_pages import find_run
 
@@ -116,20 +117,10 @@ def test_every_field_has_a_name_of_its_own(odd: Served, open_page: OpenPage) -> 
 
 
 # Edges of fields, buttons and bars whose contrast with what is around them is below 3 (WCAG 2.2, 1.4.11).
-EDGES = """() => {
-  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const [r, g, b] = parse(colour).slice(0, 3).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = getComputedStyle(at).backgroundColor;
-      if ((parse(colour)[3] ?? 1) > 0) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const found = [];
+EDGES = (
+    "() => {"
+    + COLOURS
+    + """  const found = [];
   for (const element of document.querySelectorAll("input:not([type=checkbox]), select, button:not([hidden]), .bar, .mask")) {
     const style = getComputedStyle(element);
     for (const other of [behind(element.parentElement), behind(element)]) {
@@ -139,6 +130,7 @@ EDGES = """() => {
   }
   return found;
 }"""
+)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
