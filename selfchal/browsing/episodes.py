@@ -40,20 +40,23 @@ def describe_episode(address: Address, episode: Episode) -> dict[str, Json]:
     return {**named, **episode.to_json(), "end": str(episode.end)}
 
 
-def describe_whole(row: EpisodeRow, episode: Episode) -> dict[str, Json]:
+def _describe_whole(row: EpisodeRow, episode: Episode) -> dict[str, Json]:
     """The same, with what the index knows of it: stage, mode and family."""
     known = {"stage": row.moment.stage, "mode": row.moment.mode, "family": row.family}
     return {**describe_episode(row.address, episode), **known}
 
 
-def walk_bodies(index: RunIndex, rows: Iterator[EpisodeRow]) -> Iterator[dict[str, Json]]:
-    """The whole episodes of a list, one at a time; what cannot be read is left out."""
+def walk_bodies(
+    index: RunIndex, rows: Iterator[EpisodeRow]
+) -> Iterator[tuple[Address, dict[str, Json] | None]]:
+    """The whole episodes of a list, one at a time; None for one that cannot be read."""
     with open_source(index.directory) as source:
         for row in rows:
             try:
-                yield describe_whole(row, read_from(source, row.address))
+                body = _describe_whole(row, read_from(source, row.address))
             except StoreError:
-                continue
+                body = None
+            yield row.address, body
 
 
 def list_group(index: RunIndex, address: Address) -> list[EpisodeRow]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from selfchal.browsing.episodes import describe_whole, read_from
+from selfchal.browsing.episodes import walk_bodies
 from selfchal.browsing.filters import EpisodeFilter
 from selfchal.browsing.index import RunIndex
 from selfchal.browsing.listing import walk_episodes
-from selfchal.browsing.source import open_source
 from selfchal.core.errors import StoreError
 from selfchal.write_whole import write_whole
 
@@ -22,7 +21,7 @@ class Exported:
     """How many episodes were written, and the names of those that could not be read."""
 
     count: int = 0
-    unreadable: tuple[str, ...] = ()
+    unreadable: list[str] = field(default_factory=list)
 
 
 def export_lines(index: RunIndex, wanted: EpisodeFilter, directory: Path) -> Exported:
@@ -33,14 +32,12 @@ def export_lines(index: RunIndex, wanted: EpisodeFilter, directory: Path) -> Exp
     exported = Exported()
 
     def write(part: Path) -> None:
-        with part.open("w", encoding="utf-8") as file, open_source(index.directory) as source:
-            for row in walk_episodes(index, wanted):
-                try:
-                    episode = read_from(source, row.address)
-                except StoreError:
-                    exported.unreadable += (str(row.address),)
+        with part.open("w", encoding="utf-8") as file:
+            for address, body in walk_bodies(index, walk_episodes(index, wanted)):
+                if body is None:
+                    exported.unreadable.append(str(address))
                     continue
-                file.write(json.dumps(describe_whole(row, episode)) + "\n")
+                file.write(json.dumps(body) + "\n")
                 exported.count += 1
         if not exported.count:
             raise StoreError(f"no episode of {index.directory} that can be read fits all options")

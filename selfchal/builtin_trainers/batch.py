@@ -110,13 +110,14 @@ def useful_length(episode: Episode) -> int:
 
 
 def _pad(episodes: Sequence[Episode], rows: list[int]) -> MicroBatch:
-    longest = max(useful_length(episodes[row]) for row in rows)
+    parts = [_read(episodes[row]) for row in rows]
+    longest = max(len(part[0]) for part in parts)
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
     mask = torch.zeros(len(rows), longest, dtype=torch.bool)
     rollout_logprobs = torch.zeros(len(rows), longest)
-    for slot, row in enumerate(rows):
-        length = useful_length(episodes[row])
-        ids[slot, :length], mask[slot, :length], rollout_logprobs[slot, :length] = _read(episodes[row])
+    for slot, part in enumerate(parts):
+        length = len(part[0])
+        ids[slot, :length], mask[slot, :length], rollout_logprobs[slot, :length] = part
     return _make_batch(rows, ids, mask, rollout_logprobs, mask.sum(1), None)
 
 

@@ -47,7 +47,7 @@ def score(
 def _score_chunked(
     network: Any, batch: MicroBatch, autocast: Callable[[], Any], rows: int, entropy_gradient: bool
 ) -> Scores:
-    core = network.get_base_model() if is_adapted(network) else network
+    core = unwrap_adapter(network)
     with autocast(), project_only(network, torch.zeros_like(batch.predicts)), _decoded(core) as outputs:
         network(**read_inputs(batch), use_cache=False)
     hidden = outputs[0].last_hidden_state[batch.predicts]  # [N, h]
@@ -117,3 +117,8 @@ def is_adapted(network: nn.Module) -> bool:
     from peft import PeftModel
 
     return isinstance(network, PeftModel)
+
+
+def unwrap_adapter(network: Any) -> Any:
+    """The network below an adapter; the network itself where there is none."""
+    return network.get_base_model() if is_adapted(network) else network

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers.utils.import_utils import is_flash_attn_2_available
 
-from selfchal.builtin_trainers.forward import is_adapted, make_autocast
+from selfchal.builtin_trainers.forward import make_autocast, unwrap_adapter
 from selfchal.builtin_trainers.sharding import find_compute_type, find_device
 from selfchal.core.errors import TrainingError
 
@@ -32,7 +32,7 @@ class PackingOptions(Protocol):
 @contextmanager
 def packed_attention(network: Any, options: PackingOptions) -> Iterator[None]:
     """Within, the network attends by flash attention, where rows are packed and this can be had."""
-    core = network.get_base_model() if is_adapted(network) else network
+    core = unwrap_adapter(network)
     if not (options.packing and _has_flash(core, options)):
         yield
         return

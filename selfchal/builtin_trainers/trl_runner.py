@@ -22,7 +22,7 @@ from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallba
 from transformers.utils import logging
 
 from selfchal.builtin_trainers.checkpoint import Best, TrainState, unpack, validate_start
-from selfchal.builtin_trainers.forward import is_adapted
+from selfchal.builtin_trainers.forward import is_adapted, unwrap_adapter
 from selfchal.builtin_trainers.offline import CheckpointCallback, OfflineOptions, Schedule, order, updates
 from selfchal.builtin_trainers.optim import rate_fraction
 from selfchal.core.trainer import Training
@@ -163,7 +163,7 @@ def preserving_network(network: Any) -> Iterator[None]:
 
     Inside, trainable weights are float32 (see ``Optimizer`` for why), so checkpoints belong inside too.
     """
-    inner = network.get_base_model() if is_adapted(network) else network
+    inner = unwrap_adapter(network)
     configs = [inner.config.__dict__, inner.generation_config.__dict__]
     before = [copy.deepcopy(config) for config in configs]
     narrow = [(p, p.dtype) for p in network.parameters() if p.requires_grad and p.dtype != torch.float32]

@@ -32,7 +32,8 @@ def send_episodes(library: Library, request: Request) -> Response:
 
     def walk() -> Iterator[Mapping[str, Json]]:
         with library.open(run) as index:
-            yield from walk_bodies(index, walk_episodes(index, wanted))
+            bodies = walk_bodies(index, walk_episodes(index, wanted))
+            yield from (body for _, body in bodies if body is not None)
 
     return _send(walk(), "episodes.jsonl")
 
