@@ -27,7 +27,6 @@ import torch
 
 import selfchal
 from selfchal.builtin_models.transformers_model import TransformersModel
-from selfchal.core.episode import Episode
 from selfchal.core.model import Generation, Sampling
 from selfchal.core.scene import Scene
 from selfchal.pipeline.context import RunContext
@@ -78,7 +77,7 @@ def plain(model: TransformersModel, sampling: Sampling, scenes: Sequence[Scene])
         for (scene, ids), generation in zip(going, said, strict=True):
             message = scene.step(generation.text)
             if message is None:
-                scene.finish(Episode(scene.name, 0), None)
+                scene.finish(None)
                 continue
             ids += [*generation.ids, *model.render_turn(generation, message)]
             still.append((scene, ids))

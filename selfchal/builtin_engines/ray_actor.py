@@ -17,12 +17,12 @@ from selfchal.builtin_engines.worker_logs import Output, WorkerLogs
 from selfchal.builtin_engines.worker_pool import MachineRefusedError
 from selfchal.core.engine import NodeWork
 from selfchal.core.errors import EngineError, SandboxUnavailableError
+from selfchal.core.judge import Verdict
 from selfchal.rollout.remote_scene import WorkerLostError
-from selfchal.rollout.scene_host import Asked, SceneHost
+from selfchal.rollout.scene_host import Ended, SceneHost
 
 PROMPT = 20.0  # seconds in which a worker is ready whose node is there; another one may wait for its node
 LOOK_AGAIN = 1.0  # seconds between two looks at one that is not
-ENDS_ORDER = ("finish", "judge")  # calls of a host with which an order is over
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,16 @@ class HostActor:
         of_sandbox = isinstance(error, SandboxUnavailableError)
         return Begun(node, str(error) if of_sandbox else f"{type(error).__name__}: {error}", of_sandbox)
 
-    def call(self, method: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Reply:
+    def call(self, asked: bytes) -> bytes:
+        """A pickled method, arguments and options; a pickled ``Reply``. Ray passes bytes on as they are, and
+        would pickle anything else by a slower way of its own."""
         began = time.perf_counter()
+        method, arguments, options = pickle.loads(asked)
         try:
             value, raised = getattr(self._host, method)(*arguments, **options), False
         except Exception as error:  # noqa: BLE001 — raised in the run
             value, raised = make_portable(error), True
-        return Reply(value, raised, time.perf_counter() - began, self._output.read_new())
+        return pickle.dumps(Reply(value, raised, time.perf_counter() - began, self._output.read_new()))
 
     def close(self) -> str:
         """What was printed to the end."""
@@ -180,10 +183,11 @@ class ActorCalls:
         raise EngineError(f"a worker cannot be made ready on its node {begun.node.name}: {begun.failure}")
 
     def call(self, method: str, *arguments: Any, **options: Any) -> Any:
-        reply: Reply = self._get(self.actor.call.remote(method, arguments, options))
+        asked = pickle.dumps((method, arguments, options))
+        reply: Reply = pickle.loads(self._get(self.actor.call.remote(asked)))
         assert self.node is not None, "a worker is called when it is ready"
-        ended = method in ENDS_ORDER and not isinstance(reply.value, Asked)
-        self.accounts.work.add(self.node.name, int(ended), reply.seconds)
+        over = isinstance(reply.value, Ended | Verdict)
+        self.accounts.work.add(self.node.name, int(over), reply.seconds)
         self._keep(reply.printed)
         if reply.raised:
             raise reply.value

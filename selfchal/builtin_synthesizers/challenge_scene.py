@@ -25,7 +25,7 @@ from selfchal.builtin_synthesizers.exemplar import Exemplar, find_condition
 from selfchal.builtin_synthesizers.first_messages import write_first_messages
 from selfchal.builtin_synthesizers.prompting import write_example
 from selfchal.builtin_synthesizers.written_checks import write_checks
-from selfchal.core.episode import End, Episode
+from selfchal.core.episode import End, Ending
 from selfchal.core.errors import SandboxError
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
@@ -259,14 +259,14 @@ class ChallengeScene:
         index, round_ = self.request.index, self.request.round
         return Proposal(index, round_, verdict, task, raw, self.judged, forgiven)
 
-    def finish(self, episode: Episode, cut: End | None) -> None:
+    def finish(self, cut: End | None, refusal: str = "") -> Ending:
         if self.session is not None:
             self.session.close()
         verdict = self.proposal.verdict
         if cut is End.LENGTH and not self.judged:
             verdict = replace(verdict, reason="no task was proposed before the context was full")
         if cut is End.REFUSED and not self.judged:
-            verdict = replace(verdict, reason=f"no task was proposed: {episode.reason}")
+            verdict = replace(verdict, reason=f"no task was proposed: {refusal}")
         diagnostics = {
             "turns": self.turns,
             "explored": self.explored,
@@ -275,8 +275,12 @@ class ChallengeScene:
             "tool_calls": add_counts(self.tool_calls),
         }
         self.proposal = replace(self.proposal, verdict=verdict, diagnostics=diagnostics)
-        episode.end = cut or self.end
-        episode.reason = verdict.reason
-        episode.steps, episode.tool_calls, episode.invalid_actions = self.turns, self.calls, self.invalid
         could_not = verdict.outcome is Outcome.COULD_NOT_CHECK
-        episode.reward = None if could_not else float(verdict.passed)
+        return Ending(
+            cut or self.end,
+            None if could_not else float(verdict.passed),
+            verdict.reason,
+            steps=self.turns,
+            tool_calls=self.calls,
+            invalid_actions=self.invalid,
+        )

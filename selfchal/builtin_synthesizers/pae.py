@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from selfchal.builtin_synthesizers.answer import INSTRUCTION, Draft, parse_answer
 from selfchal.builtin_synthesizers.config import PaeConfig
 from selfchal.builtin_synthesizers.prompting import describe_start, describe_tools, fill, prompt_sections
-from selfchal.core.episode import End, Episode
+from selfchal.core.episode import End, Ending
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
@@ -85,14 +85,12 @@ class InstructionScene:
     ) -> Proposal:
         return Proposal(self.request.index, self.request.round, verdict, task, raw, 0, forgiven)
 
-    def finish(self, episode: Episode, cut: End | None) -> None:
+    def finish(self, cut: End | None, refusal: str = "") -> Ending:
         if cut is End.REFUSED:
-            reason = f"no instruction was proposed: {episode.reason}"
+            reason = f"no instruction was proposed: {refusal}"
             self.proposal = replace(self.proposal, verdict=replace(self.proposal.verdict, reason=reason))
-        episode.end = cut or End.ANSWER
-        episode.steps = 1
-        episode.reward = float(self.proposal.verdict.passed)
-        episode.reason = self.proposal.verdict.reason
+        verdict = self.proposal.verdict
+        return Ending(cut or End.ANSWER, float(verdict.passed), verdict.reason, steps=1)
 
 
 @dataclass(frozen=True)

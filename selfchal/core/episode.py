@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,21 @@ class End(StrEnum):
     LENGTH = "length"  # the context is full
     REFUSED = "refused"  # an endpoint would not go on with the conversation
     INFRA = "infra"  # sandbox or user simulator failed: no reward, not a failure
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What came of a scene, as its episode keeps it: each field is that of ``Episode``."""
+
+    end: End
+    reward: float | None = None
+    reason: str = ""
+    answer: str | None = None
+    replies: Sequence[str] = ()
+    steps: int = 0
+    tool_calls: int = 0
+    invalid_actions: int = 0
+    forgiven_turns: int = 0
 
 
 @dataclass
@@ -51,6 +66,10 @@ class Episode:
     environment: str = ""
     cut_turns: list[int] = field(default_factory=list)  # which of the agent's turns max_tokens cut, from 0
     weights_version: int | None = None  # that sampled its first turn, where the model counts (Generation)
+
+    def close(self, ending: Ending) -> None:
+        """Keep what came of its scene."""
+        vars(self).update(vars(ending), replies=list(ending.replies))
 
     def to_json(self) -> dict[str, Json]:
         # not asdict: it copies every token, and thousands of episodes are stored

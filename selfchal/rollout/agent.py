@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment, User
-from selfchal.core.episode import End, Episode, Reward
+from selfchal.core.episode import End, Ending, Reward
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Execution, Session, Status
 from selfchal.core.world import Json, ToolSpec, World
@@ -136,18 +136,25 @@ class AgentScene:
             self.end = End.STOP
         return heard
 
-    def finish(self, episode: Episode, cut: End | None) -> None:
+    def finish(self, cut: End | None, refusal: str = "") -> Ending:
         if self.session is not None:
             self.session.close()
-        episode.end = cut or self.end
-        episode.answer, episode.replies = self.answer, self.replies
-        episode.steps, episode.tool_calls = self.steps, self.calls
-        episode.invalid_actions, episode.forgiven_turns = self.invalid, self.forgiven
-        reward = self._compute_reward(episode.end, episode.reason)
-        episode.reward, episode.reason = reward.value, reward.reason
+        end = cut or self.end
+        reward = self._compute_reward(end, refusal)
+        return Ending(
+            end,
+            reward.value,
+            reward.reason,
+            answer=self.answer,
+            replies=self.replies,
+            steps=self.steps,
+            tool_calls=self.calls,
+            invalid_actions=self.invalid,
+            forgiven_turns=self.forgiven,
+        )
 
     def _compute_reward(self, end: End, refusal: str) -> Reward:
-        """``refusal`` is what an endpoint said that would not go on with the conversation.
+        """Of a scene that an endpoint refused.
 
         Before the agent's first turn nothing of the agent can be the cause, so the episode is not judged
         (CONTRIBUTING.md#invariant-2). Later its own words are part of what was refused, and the episode has

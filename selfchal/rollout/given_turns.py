@@ -21,5 +21,5 @@ def play_turns(scene: Scene, turns: Iterable[str]) -> Episode:
         if answer is None:
             break
         episode.messages.append(answer)
-    scene.finish(episode, None)
+    episode.close(scene.finish(None))
     return episode

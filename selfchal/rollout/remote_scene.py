@@ -7,12 +7,12 @@ everything that was said so far, so that the episode goes on as if nothing had b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import uuid4
 
 from selfchal.core.engine import Ask, Order, ProposalOrder, Question
-from selfchal.core.episode import End, Episode
+from selfchal.core.episode import End, Ending
 from selfchal.core.errors import EngineError, ModelError, PromptRefusedError
 from selfchal.core.evidence import Attempt
 from selfchal.core.judge import Outcome, Stage, Verdict
@@ -21,15 +21,6 @@ from selfchal.core.synthesizer import Proposal
 from selfchal.rollout.scene_host import Asked, Begun, Ended
 
 MOST_LOSSES = 3  # workers that one scene may lose, or one task of the judge
-KEPT_HERE = (
-    "messages",
-    "ids",
-    "mask",
-    "logprobs",
-    "seconds",
-    "cut_turns",
-    "weights_version",
-)  # of an episode
 
 
 class WorkerLostError(EngineError):
@@ -65,7 +56,8 @@ class RemoteScene:
     _key: str = field(init=False, default="")
     _host: HostCalls | None = field(init=False, default=None)
     _said: list[str] = field(init=False, default_factory=list)  # by the model, turn by turn
-    _heard: list[Message | None] = field(init=False, default_factory=list)  # what the scene gave for it
+    _heard: list[Message] = field(init=False, default_factory=list)  # what the scene answered
+    _ended: Ended | None = field(init=False, default=None)
     _answers: list[_Answer] = field(init=False, default_factory=list)  # to its questions, in order
     _told: int = field(init=False, default=0)  # how many of them the present worker has heard
     _losses: int = field(init=False, default=0)
@@ -87,22 +79,20 @@ class RemoteScene:
 
     def step(self, text: str) -> Message | None:
         self._said.append(text)
-        message: Message | None = self._act(lambda: self._go_on("step", text))
-        self._heard.append(message)
-        return message
+        reply: Message | Ended | None = self._act(lambda: self._go_on("step", text))
+        if isinstance(reply, Message):
+            self._heard.append(reply)
+            return reply
+        self._ended = reply
+        return None
 
-    def finish(self, episode: Episode, cut: End | None) -> None:
-        proposes = isinstance(self.order, ProposalOrder)
-        sent = replace(episode, ids=[], mask=[], logprobs=[])
-        ended: Ended | None = self._act(lambda: self._go_on("finish", sent, cut, proposes=proposes))
+    def finish(self, cut: End | None, refusal: str = "") -> Ending:
+        ended = self._ended or self._act(lambda: self._go_on("finish", cut, refusal))
         self._leave()
         if ended is None:
-            self._give_up(episode)
-            return
+            return self._give_up()
         self.proposal = ended.proposal
-        for one in fields(Episode):
-            if one.name not in KEPT_HERE:
-                setattr(episode, one.name, getattr(ended.episode, one.name))
+        return ended.ending
 
     def _act(self, act: Callable[[], Any]) -> Any:
         """Do it with a worker, and again with another where one is lost; None after too many losses."""
@@ -150,13 +140,13 @@ class RemoteScene:
             self._host.leave()
         self._host = None
 
-    def _give_up(self, episode: Episode) -> None:
+    def _give_up(self) -> Ending:
         """The episode could not be judged (CONTRIBUTING.md#invariant-2)."""
-        episode.end, episode.reward, episode.reason = End.INFRA, None, self._failure
         if isinstance(self.order, ProposalOrder):
             request = self.order.request
             verdict = Verdict(Outcome.COULD_NOT_CHECK, Stage.PARSED, self._failure, self._failure)
             self.proposal = Proposal(request.index, request.round, verdict)
+        return Ending(End.INFRA, None, self._failure)
 
 
 def judge_remotely(lend: Lend, ask: Ask, *arguments: Any) -> Verdict:

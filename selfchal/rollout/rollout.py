@@ -212,12 +212,11 @@ class _Live:
 
     def refuse(self, reason: str) -> None:
         """End the scene: an endpoint, the agent's or its user's, would not go on with the conversation."""
-        self.episode.reason = reason
-        self.close(End.REFUSED)
+        self.close(End.REFUSED, reason)
 
-    def close(self, cut: End | None) -> None:
+    def close(self, cut: End | None, refusal: str = "") -> None:
         self.over = True
-        self.scene.finish(self.episode, cut)
+        self.episode.close(self.scene.finish(cut, refusal))
         self.episode.seconds = time.perf_counter() - self.started
 
 

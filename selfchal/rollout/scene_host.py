@@ -10,12 +10,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, cast
 
-from selfchal.core.engine import Order, Question, Worker, WorkerSpec
-from selfchal.core.episode import End, Episode
+from selfchal.core.engine import Order, ProposalOrder, Question, Worker, WorkerSpec
+from selfchal.core.episode import End, Ending
 from selfchal.core.errors import EngineError
 from selfchal.core.evidence import Attempt
 from selfchal.core.judge import Verdict
@@ -41,10 +41,16 @@ class Begun:
 
 @dataclass(frozen=True)
 class Ended:
-    """A scene has written into its episode, which comes back without tokens and messages."""
+    """A scene is over: what came of it, and the proposal where the order asked for one."""
 
-    episode: Episode
+    ending: Ending
     proposal: Proposal | None
+
+
+@dataclass(frozen=True)
+class _Played:
+    order: Order
+    scene: Scene
 
 
 @dataclass
@@ -60,7 +66,7 @@ class SceneHost:
 
     def __init__(self, spec: WorkerSpec) -> None:
         """Make the worker. Raises what its plugins raise."""
-        self._scenes: dict[str, Scene] = {}
+        self._played: dict[str, _Played] = {}
         self._lines: dict[str, _Line] = {}
         self._worker: Worker = spec.open(_ask)
 
@@ -68,26 +74,30 @@ class SceneHost:
         """Make the scene and start it."""
 
         def act() -> Begun:
-            scene = self._scenes[key] = self._worker.make_scene(order)
+            scene = self._worker.make_scene(order)
+            self._played[key] = _Played(order, scene)
             messages = scene.start()
             return Begun(scene.name, messages)
 
         return cast(Begun | Asked, self._run(key, act))
 
-    def step(self, key: str, text: str) -> Message | Asked | None:
-        """Let the scene act on what the model said."""
-        return cast(Message | Asked | None, self._run(key, lambda: self._scenes[key].step(text)))
+    def step(self, key: str, text: str) -> Message | Ended | Asked:
+        """Let the scene act on what the model said; where that ends it, end it here, which saves a call."""
 
-    def finish(self, key: str, episode: Episode, cut: End | None, *, proposes: bool) -> Ended | Asked:
-        """End the scene, and forget it. ``proposes``: it was made of a ``ProposalOrder``."""
+        def act() -> Message | Ended:
+            return self._played[key].scene.step(text) or self._end(key, None, "")
 
-        def act() -> Ended:
-            scene = self._scenes.pop(key)
-            scene.finish(episode, cut)
-            proposal = cast(ProposalScene, scene).proposal if proposes else None
-            return Ended(replace(episode, messages=[]), proposal)
+        return cast(Message | Ended | Asked, self._run(key, act))
 
-        return cast(Ended | Asked, self._run(key, act))
+    def finish(self, key: str, cut: End | None, refusal: str) -> Ended | Asked:
+        """End a scene that has not ended itself."""
+        return cast(Ended | Asked, self._run(key, lambda: self._end(key, cut, refusal)))
+
+    def _end(self, key: str, cut: End | None, refusal: str) -> Ended:
+        played = self._played.pop(key)
+        ending = played.scene.finish(cut, refusal)
+        proposes = isinstance(played.order, ProposalOrder)
+        return Ended(ending, cast(ProposalScene, played.scene).proposal if proposes else None)
 
     def judge(self, key: str, *arguments: Any) -> Verdict | Asked:
         """``Worker.judge`` with these arguments."""

@@ -16,7 +16,7 @@ from selfchal.builtin_models.vllm_model import VllmModel
 from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.on_policy import train
-from selfchal.core.episode import End, Episode, Group
+from selfchal.core.episode import End, Ending, Episode, Group
 from selfchal.core.model import Message, Sampling
 from selfchal.core.task import Task
 from selfchal.core.trainer import Training
@@ -42,10 +42,14 @@ class TwoTurns:
         self.turns += 1
         return Message("user", "Observation: 1") if self.turns < 2 else None
 
-    def finish(self, episode: Episode, cut: End | None) -> None:
-        episode.end = cut or End.ANSWER
-        odd = [token % 2 for token, own in zip(episode.ids, episode.mask, strict=True) if own]
-        episode.reward = sum(odd) / len(odd)
+    def finish(self, cut: End | None, refusal: str = "") -> Ending:
+        return Ending(cut or End.ANSWER)
+
+
+def reward(episode: Episode) -> float:
+    """The share of its own tokens that are odd."""
+    odd = [token % 2 for token, own in zip(episode.ids, episode.mask, strict=True) if own]
+    return sum(odd) / len(odd)
 
 
 def run_loop(model: Any, steps: int) -> list[float]:
@@ -55,6 +59,8 @@ def run_loop(model: Any, steps: int) -> list[float]:
     def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
         scenes = [TwoTurns(task.id) for task in chosen for _ in range(samples)]
         played = Rollout(model, Sampling(max_tokens=6, seed=seed + sampling.seed)).roll(scenes)
+        for episode in played:
+            episode.reward = reward(episode)
         return [Group(task.id, tuple(e for e in played if e.task == task.id)) for task in chosen]
 
     progress = ToyProgress(model)

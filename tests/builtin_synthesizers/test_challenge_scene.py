@@ -10,7 +10,7 @@ from selfchal.builtin_synthesizers.challenge_scene import LAST_STEP, LOOK_FIRST,
 from selfchal.builtin_synthesizers.code_as_task import CodeAsTask
 from selfchal.builtin_synthesizers.config import CodeAsTaskConfig
 from selfchal.core.arena import Arena
-from selfchal.core.episode import End, Episode
+from selfchal.core.episode import End
 from selfchal.core.judge import Outcome, Stage
 from selfchal.core.sandbox import Limits
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
@@ -53,7 +53,7 @@ def play(scene: ChallengeScene, *texts: str) -> tuple[Proposal, list[str]]:
         heard.append(message.content)
     else:
         pytest.fail(f"the scene went on after {texts[-1]!r}: {heard[-1]}")
-    scene.finish(Episode(scene.name, 0), None)
+    scene.finish(None)
     return scene.proposal, heard[2:]
 
 
@@ -190,27 +190,23 @@ def test_a_broken_sandbox_could_not_check(sandbox: InProcessSandbox) -> None:
     other = scene(sandbox)
     proposal, _ = play(other, EXPLORE)
     assert proposal.verdict.outcome is Outcome.COULD_NOT_CHECK
-    episode = Episode(other.name, 0)
-    other.finish(episode, None)
-    assert (episode.end, episode.reward) == (End.INFRA, None)
+    ending = other.finish(None)
+    assert (ending.end, ending.reward) == (End.INFRA, None)
 
 
 def test_cut_by_length_says_so(sandbox: InProcessSandbox) -> None:
     one = scene(sandbox)
     one.start()
     one.step(EXPLORE)
-    episode = Episode(one.name, 0)
-    one.finish(episode, End.LENGTH)
-    assert "context was full" in episode.reason
+    assert "context was full" in one.finish(End.LENGTH).reason
 
 
 def test_a_challenger_that_an_endpoint_refuses_says_why(sandbox: InProcessSandbox) -> None:
     one = scene(sandbox)
     one.start()
-    episode = Episode(one.name, 0, reason="its filter objects")
-    one.finish(episode, End.REFUSED)
-    assert episode.reason == "no task was proposed: its filter objects"
-    assert episode.end is End.REFUSED
+    ending = one.finish(End.REFUSED, "its filter objects")
+    assert ending.reason == "no task was proposed: its filter objects"
+    assert ending.end is End.REFUSED
 
 
 def test_proposals_survive_json(sandbox: InProcessSandbox) -> None:

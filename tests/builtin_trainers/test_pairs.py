@@ -16,7 +16,7 @@ from selfchal.builtin_models.seedling_model import SeedlingConfig, SeedlingModel
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.builtin_models.vllm_model import VllmModel
 from selfchal.builtin_trainers.plugin import Dpo, Grpo, Kto, Ppo, Rft, TrlGrpo
-from selfchal.core.episode import End, Episode, Group
+from selfchal.core.episode import End, Ending, Episode, Group
 from selfchal.core.errors import ManifestError
 from selfchal.core.model import Message, Sampling
 from selfchal.core.task import Task
@@ -36,7 +36,7 @@ LORA = {"lora": {"r": 4, "alpha": 8}}
 
 
 class Parity:
-    """Two turns; passed where most of the agent's tokens are odd."""
+    """Two turns."""
 
     def __init__(self, name: str) -> None:
         self.name, self.environment, self.turns = name, "parity", 0
@@ -48,10 +48,14 @@ class Parity:
         self.turns += 1
         return Message("user", "Observation: 1") if self.turns < 2 else None
 
-    def finish(self, episode: Episode, cut: End | None) -> None:
-        episode.end = cut or End.ANSWER
-        odd = [token % 2 for token, own in zip(episode.ids, episode.mask, strict=True) if own]
-        episode.reward = float(sum(odd) > len(odd) / 2)
+    def finish(self, cut: End | None, refusal: str = "") -> Ending:
+        return Ending(cut or End.ANSWER)
+
+
+def reward(episode: Episode) -> float:
+    """1 where most of its own tokens are odd."""
+    odd = [token % 2 for token, own in zip(episode.ids, episode.mask, strict=True) if own]
+    return float(sum(odd) > len(odd) / 2)
 
 
 def transformers(path: Path, **options: Any) -> TransformersModel:
@@ -76,6 +80,8 @@ def training(model: Any, rolls_out: Any) -> Training:
     def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
         scenes = [Parity(task.id) for task in chosen for _ in range(samples)]
         played = Rollout(rolls_out, Sampling(max_tokens=5, seed=seed)).roll(scenes)
+        for episode in played:
+            episode.reward = reward(episode)
         return [Group(task.id, tuple(e for e in played if e.task == task.id)) for task in chosen]
 
     progress = ToyProgress(model)

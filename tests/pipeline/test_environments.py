@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from selfchal.builtin_envs.calculation.environment import Calculation, CalculationConfig
 from selfchal.core.arena import Arena
-from selfchal.core.episode import Episode
 from selfchal.core.errors import SandboxError
 from selfchal.core.sandbox import Limits
 from selfchal.core.task import TestTask
@@ -27,6 +26,5 @@ def test_a_grader_that_fails_leaves_the_episode_unjudged_and_the_run_going() -> 
     scene = scene_of_test(task, AgentConfig(Arena(environment, InProcessSandbox(), Limits())))
     scene.start()
     assert scene.step("Answer: 4") is None
-    episode = Episode(task.id, 0)
-    scene.finish(episode, None)
-    assert (episode.reward, episode.reason) == (None, "its grader was gone")
+    ending = scene.finish(None)
+    assert (ending.reward, ending.reason) == (None, "its grader was gone")

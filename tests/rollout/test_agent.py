@@ -50,7 +50,7 @@ def play(
             break
         messages.append(message)
     episode = Episode("t", 0)
-    scene.finish(episode, None)
+    episode.close(scene.finish(None))
     return episode, messages, scene
 
 

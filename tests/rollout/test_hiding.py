@@ -59,7 +59,7 @@ def _play(sandbox: Sandbox, task: Task, turns: Sequence[str]) -> Episode:
         if scene.step(turn) is None:
             break
     episode = Episode(task.id, 0)
-    scene.finish(episode, None)
+    episode.close(scene.finish(None))
     return episode
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from selfchal.core.engine import Ask, ChatQuestion, Order, ProposalOrder, TaskOrder
-from selfchal.core.episode import End, Episode
+from selfchal.core.episode import End, Ending, Episode
 from selfchal.core.errors import EngineError, ModelError, PromptRefusedError
 from selfchal.core.judge import Filter, Outcome, Stage, Verdict
 from selfchal.core.model import Message, Sampling
@@ -48,9 +48,8 @@ class Asking:
         said = self._ask_user(text)
         return Message("user", f"{said} {self.salt}") if len(self.heard) < TURNS else None
 
-    def finish(self, episode: Episode, cut: End | None) -> None:
-        episode.end, episode.reward, episode.steps = cut or End.STOP, 1.0, len(self.heard)
-        episode.answer = " ".join(self.heard)
+    def finish(self, cut: End | None, refusal: str = "") -> Ending:
+        return Ending(cut or End.STOP, 1.0, refusal, " ".join(self.heard), steps=len(self.heard))
 
     def _ask_user(self, text: str) -> str:
         return str(self.ask(ChatQuestion("user", (Message("user", text),))))
@@ -146,7 +145,7 @@ def test_a_proposal_comes_with_its_scene() -> None:
     assert scene.proposal == PROPOSED
 
 
-UNDISTURBED = 2 * (TURNS + 1) + 1  # start, steps and their answers, and the end
+UNDISTURBED = 2 * (TURNS + 1)  # start, steps and their answers; what the last of them brings is the end
 
 
 @pytest.mark.parametrize("number", range(1, UNDISTURBED + 1))

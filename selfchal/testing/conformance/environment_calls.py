@@ -155,7 +155,7 @@ def _play(environment: Environment, sandbox: RecordingSandbox, task: TestTask) -
         if said is None:
             break
         episode.messages.append(said)
-    scene.finish(episode, None)
+    episode.close(scene.finish(None))
     return Played(task, episode, tuple(sandbox.calls), scene.world)
 
 

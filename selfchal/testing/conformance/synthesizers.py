@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from selfchal.core.arena import Arena
-from selfchal.core.episode import End, Episode
+from selfchal.core.episode import End, Ending
 from selfchal.core.judge import Verdict
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Limits
@@ -113,7 +113,7 @@ class _Kit:
         self, cls: type[Any], options: Mapping[str, Json], environment: Any, sandbox: str, answers: Any
     ) -> None:
         self.cls, self.options, self.sandbox, self.answers = cls, options, sandbox, answers
-        self.episode = Episode("proposal", 0)  # that was played last
+        self.ending = Ending(End.STEPS)  # of the one that was played last
         self.cut: End | None = None  # what ended it, where it did not end itself
         named = isinstance(environment, str)
         self.environment = load_plugins().find("environment", environment) if named else environment
@@ -145,7 +145,7 @@ class _Kit:
         with self._open() as context:
             for texts, cut in ((cycle(JUNK), None), (iter(JUNK[:1]), End.LENGTH), (iter(()), End.REFUSED)):
                 self._play(context, texts, cut)
-                reward, end = self.episode.reward, self.episode.end
+                reward, end = self.ending.reward, self.ending.end
                 demand_type(reward, (int, float, type(None)), "finish() set a reward: it")
                 demand(reward is not None or cut, "finish() left the reward of an episode that ended None")
                 demand(reward is None or 0 <= reward <= 1, f"finish() set the reward {reward}")
@@ -163,7 +163,7 @@ class _Kit:
             demand(alone[1] == beside[1], "beside another scene the model was told something else")
             same = alone[0].task == beside[0].task
             demand(same, "beside another scene another task was proposed")
-            other.finish(Episode("proposal", 1), End.LENGTH)
+            other.finish(End.LENGTH)
             made_by = other.proposal.round, other.proposal.index
             demand(made_by == (4, 8), f"the other scene's proposal is number {made_by} of its round")
 
@@ -248,8 +248,7 @@ class _Kit:
     ) -> tuple[Proposal, list[Message]]:
         """The proposal, and all that the model was told; ``cut`` ends the scene where the texts do. Another
         scene hears junk ``between`` its turns, until that one ends."""
-        scene, episode = scene or self._make().scene(REQUEST, context), Episode("proposal", 0)
-        self.episode, self.cut = episode, None
+        scene, self.cut = scene or self._make().scene(REQUEST, context), None
         told = list(scene.start())
         for text in islice(texts, MOST_TURNS):
             if between is not None and between.step(JUNK[1]) is None:
@@ -257,12 +256,12 @@ class _Kit:
             said = scene.step(Message("assistant", text).content)
             demand_type(said, (Message, type(None)), "step()")
             if said is None:
-                scene.finish(episode, None)
+                self.ending = scene.finish(None)
                 return scene.proposal, told
             told.append(said)
         demand(cut is not None, f"after {MOST_TURNS} turns the scene has not ended")
         self.cut = cut
-        scene.finish(episode, cut)
+        self.ending = scene.finish(cut)
         return scene.proposal, told
 
 
