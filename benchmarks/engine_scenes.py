@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfchal.core.engine import Ask, Order
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.judge import Filter, Outcome, Stage, Verdict
 from selfchal.core.model import Message
 from selfchal.core.task import MIN_FAILURES, Task
@@ -36,8 +36,8 @@ class CostlyScene:
         self.taken += 1
         return Message("user", "o" * self.characters) if self.taken < self.turns else None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.ANSWER, 1.0, steps=self.taken)
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.ANSWER, 1.0, steps=self.taken)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ import click
 
 from selfchal.builtin_models.config import VllmConfig
 from selfchal.builtin_models.vllm_model import VllmModel
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.model import Message, Sampling, Stream
 from selfchal.core.turns import TurnStream
 from selfchal.rollout.rollout import Rollout
@@ -52,8 +52,8 @@ class Scene:
         self.left -= 1
         return Message("user", "Observation: 1") if self.left else None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.ANSWER)
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.ANSWER)
 
 
 class Barrier(VllmModel):

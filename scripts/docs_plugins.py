@@ -86,9 +86,9 @@ def _write_member(name: str, value: Any) -> Iterator[str]:
         return
     if isinstance(value, property | classmethod):
         yield "@property" if isinstance(value, property) else "@classmethod"
-    signature = re.sub(
-        r"(?<![\w'])(?:\w+\.)+(?=[A-Za-z_])", "", str(inspect.signature(function)).replace("'", "")
-    )
+    quoted = str(inspect.signature(function)).replace("''", '""')
+    unquoted = quoted.replace("'", "")
+    signature = re.sub(r"(?<!\w)(?:\w+\.)+(?=[A-Za-z_])", "", unquoted)
     doc = inspect.cleandoc(function.__doc__ or "")
     yield f"def {name}{signature}:" + ("" if doc else " ...")
     if doc:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         WorkerSpec,
     )
     from selfchal.core.environment import Chat, Environment, User
-    from selfchal.core.episode import End, Ending, Episode, Group
+    from selfchal.core.episode import End, Episode, Group, SceneResult
     from selfchal.core.errors import (
         EngineError,
         EnvironmentDataError,
@@ -86,7 +86,6 @@ __all__ = [
     "Check",
     "ComparingCheck",
     "End",
-    "Ending",
     "Engine",
     "EngineError",
     "Environment",
@@ -130,6 +129,7 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "SandboxUnavailableError",
+    "SceneResult",
     "SelfchalError",
     "Session",
     "Stage",
@@ -196,7 +196,7 @@ _NAMES_BY_MODULE = {
         "WorkerSpec",
     ),
     "selfchal.core.environment": ("Chat", "Environment", "User"),
-    "selfchal.core.episode": ("End", "Ending", "Episode", "Group"),
+    "selfchal.core.episode": ("End", "Episode", "Group", "SceneResult"),
     "selfchal.core.errors": (
         "EngineError",
         "EnvironmentDataError",

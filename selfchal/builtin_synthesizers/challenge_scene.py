@@ -25,7 +25,7 @@ from selfchal.builtin_synthesizers.exemplar import Exemplar, find_condition
 from selfchal.builtin_synthesizers.first_messages import write_first_messages
 from selfchal.builtin_synthesizers.prompting import write_example
 from selfchal.builtin_synthesizers.written_checks import write_checks
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.errors import SandboxError
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
@@ -259,7 +259,7 @@ class ChallengeScene:
         index, round_ = self.request.index, self.request.round
         return Proposal(index, round_, verdict, task, raw, self.judged, forgiven)
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
         if self.session is not None:
             self.session.close()
         verdict = self.proposal.verdict
@@ -276,7 +276,7 @@ class ChallengeScene:
         }
         self.proposal = replace(self.proposal, verdict=verdict, diagnostics=diagnostics)
         could_not = verdict.outcome is Outcome.COULD_NOT_CHECK
-        return Ending(
+        return SceneResult(
             cut or self.end,
             None if could_not else float(verdict.passed),
             verdict.reason,

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from selfchal.builtin_synthesizers.answer import INSTRUCTION, Draft, parse_answer
 from selfchal.builtin_synthesizers.config import PaeConfig
 from selfchal.builtin_synthesizers.prompting import describe_start, describe_tools, fill, prompt_sections
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
 from selfchal.core.synthesizer import Proposal, ProposalContext, ProposalRequest
@@ -85,12 +85,12 @@ class InstructionScene:
     ) -> Proposal:
         return Proposal(self.request.index, self.request.round, verdict, task, raw, 0, forgiven)
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
         if cut is End.REFUSED:
             reason = f"no instruction was proposed: {refusal}"
             self.proposal = replace(self.proposal, verdict=replace(self.proposal.verdict, reason=reason))
         verdict = self.proposal.verdict
-        return Ending(cut or End.ANSWER, float(verdict.passed), verdict.reason, steps=1)
+        return SceneResult(cut or End.ANSWER, float(verdict.passed), verdict.reason, steps=1)
 
 
 @dataclass(frozen=True)

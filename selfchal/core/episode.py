@@ -24,7 +24,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ending:
+class SceneResult:
     """What came of a scene, as its episode keeps it: each field is that of ``Episode``."""
 
     end: End
@@ -67,9 +67,9 @@ class Episode:
     cut_turns: list[int] = field(default_factory=list)  # which of the agent's turns max_tokens cut, from 0
     weights_version: int | None = None  # that sampled its first turn, where the model counts (Generation)
 
-    def close(self, ending: Ending) -> None:
+    def close(self, result: SceneResult) -> None:
         """Keep what came of its scene."""
-        vars(self).update(vars(ending), replies=list(ending.replies))
+        vars(self).update(vars(result), replies=list(result.replies))
 
     def to_json(self) -> dict[str, Json]:
         # not asdict: it copies every token, and thousands of episodes are stored

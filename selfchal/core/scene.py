@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.model import Message
 
 
@@ -31,7 +31,7 @@ class Scene(Protocol):
     def step(self, text: str) -> Message | None:
         """Act on what the model said; the message that answers it, or None when the scene is over."""
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
         """Free what the scene holds, and say what came of it: end, answer, reward, reason and counts.
 
         ``cut`` says why the rollout ended it (LENGTH, REFUSED), None when the scene itself did. ``refusal``

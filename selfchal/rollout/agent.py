@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from selfchal.core.arena import Arena
 from selfchal.core.environment import Chat, Environment, User
-from selfchal.core.episode import End, Ending, Reward
+from selfchal.core.episode import End, Reward, SceneResult
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Execution, Session, Status
 from selfchal.core.world import Json, ToolSpec, World
@@ -136,12 +136,12 @@ class AgentScene:
             self.end = End.STOP
         return heard
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
         if self.session is not None:
             self.session.close()
         end = cut or self.end
         reward = self._compute_reward(end, refusal)
-        return Ending(
+        return SceneResult(
             end,
             reward.value,
             reward.reason,

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from selfchal.core.engine import Ask, Order, ProposalOrder, Question
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.errors import EngineError, ModelError, PromptRefusedError
 from selfchal.core.evidence import Attempt
 from selfchal.core.judge import Outcome, Stage, Verdict
@@ -86,13 +86,13 @@ class RemoteScene:
         self._ended = reply
         return None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
         ended = self._ended or self._act(lambda: self._go_on("finish", cut, refusal))
         self._leave()
         if ended is None:
             return self._give_up()
         self.proposal = ended.proposal
-        return ended.ending
+        return ended.result
 
     def _act(self, act: Callable[[], Any]) -> Any:
         """Do it with a worker, and again with another where one is lost; None after too many losses."""
@@ -140,13 +140,13 @@ class RemoteScene:
             self._host.leave()
         self._host = None
 
-    def _give_up(self) -> Ending:
+    def _give_up(self) -> SceneResult:
         """The episode could not be judged (CONTRIBUTING.md#invariant-2)."""
         if isinstance(self.order, ProposalOrder):
             request = self.order.request
             verdict = Verdict(Outcome.COULD_NOT_CHECK, Stage.PARSED, self._failure, self._failure)
             self.proposal = Proposal(request.index, request.round, verdict)
-        return Ending(End.INFRA, None, self._failure)
+        return SceneResult(End.INFRA, None, self._failure)
 
 
 def judge_remotely(lend: Lend, ask: Ask, *arguments: Any) -> Verdict:

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any, cast
 
 from selfchal.core.engine import Order, ProposalOrder, Question, Worker, WorkerSpec
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.errors import EngineError
 from selfchal.core.evidence import Attempt
 from selfchal.core.judge import Verdict
@@ -43,7 +43,7 @@ class Begun:
 class Ended:
     """A scene is over: what came of it, and the proposal where the order asked for one."""
 
-    ending: Ending
+    result: SceneResult
     proposal: Proposal | None
 
 
@@ -95,9 +95,9 @@ class SceneHost:
 
     def _end(self, key: str, cut: End | None, refusal: str) -> Ended:
         played = self._played.pop(key)
-        ending = played.scene.finish(cut, refusal)
+        result = played.scene.finish(cut, refusal)
         proposes = isinstance(played.order, ProposalOrder)
-        return Ended(ending, cast(ProposalScene, played.scene).proposal if proposes else None)
+        return Ended(result, cast(ProposalScene, played.scene).proposal if proposes else None)
 
     def judge(self, key: str, *arguments: Any) -> Verdict | Asked:
         """``Worker.judge`` with these arguments."""

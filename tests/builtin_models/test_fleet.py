@@ -22,7 +22,7 @@ from selfchal.builtin_models import fleet as fleets
 from selfchal.builtin_models import vllm_process
 from selfchal.builtin_models.config import VllmConfig
 from selfchal.builtin_models.vllm_model import VllmModel
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
 from selfchal.core.updating import updating
@@ -51,8 +51,8 @@ class Turns:
         self.left -= 1
         return Message("user", f"Observation: {len(text)}") if self.left else None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.ANSWER)
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.ANSWER)
 
 
 def roll(model: Any, scenes: int = 12) -> list[Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.model import Generation, Message, Model, Sampling
 from selfchal.rollout.rollout import Rollout
 from tests.builtin_models.conftest import Make
@@ -38,8 +38,8 @@ class Dawdling:
         self.turns += 1
         return Message("user", f"seen {self.turns}") if self.turns < 3 else None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.ANSWER)
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.ANSWER)
 
 
 def drain(model: Model, talks: Sequence[Sequence[int]], late: int) -> dict[int, Generation]:

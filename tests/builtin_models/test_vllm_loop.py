@@ -16,7 +16,7 @@ from selfchal.builtin_models.vllm_model import VllmModel
 from selfchal.builtin_trainers.grpo.algorithm import GrpoAlgorithm
 from selfchal.builtin_trainers.grpo.config import GrpoConfig
 from selfchal.builtin_trainers.on_policy import train
-from selfchal.core.episode import End, Ending, Episode, Group
+from selfchal.core.episode import End, Episode, Group, SceneResult
 from selfchal.core.model import Message, Sampling
 from selfchal.core.task import Task
 from selfchal.core.trainer import Training
@@ -42,8 +42,8 @@ class TwoTurns:
         self.turns += 1
         return Message("user", "Observation: 1") if self.turns < 2 else None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.ANSWER)
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.ANSWER)
 
 
 def reward(episode: Episode) -> float:

@@ -190,8 +190,8 @@ def test_a_broken_sandbox_could_not_check(sandbox: InProcessSandbox) -> None:
     other = scene(sandbox)
     proposal, _ = play(other, EXPLORE)
     assert proposal.verdict.outcome is Outcome.COULD_NOT_CHECK
-    ending = other.finish(None)
-    assert (ending.end, ending.reward) == (End.INFRA, None)
+    result = other.finish(None)
+    assert (result.end, result.reward) == (End.INFRA, None)
 
 
 def test_cut_by_length_says_so(sandbox: InProcessSandbox) -> None:
@@ -204,9 +204,9 @@ def test_cut_by_length_says_so(sandbox: InProcessSandbox) -> None:
 def test_a_challenger_that_an_endpoint_refuses_says_why(sandbox: InProcessSandbox) -> None:
     one = scene(sandbox)
     one.start()
-    ending = one.finish(End.REFUSED, "its filter objects")
-    assert ending.reason == "no task was proposed: its filter objects"
-    assert ending.end is End.REFUSED
+    result = one.finish(End.REFUSED, "its filter objects")
+    assert result.reason == "no task was proposed: its filter objects"
+    assert result.end is End.REFUSED
 
 
 def test_proposals_survive_json(sandbox: InProcessSandbox) -> None:

@@ -16,7 +16,7 @@ from selfchal.builtin_models.seedling_model import SeedlingConfig, SeedlingModel
 from selfchal.builtin_models.transformers_model import TransformersModel
 from selfchal.builtin_models.vllm_model import VllmModel
 from selfchal.builtin_trainers.plugin import Dpo, Grpo, Kto, Ppo, Rft, TrlGrpo
-from selfchal.core.episode import End, Ending, Episode, Group
+from selfchal.core.episode import End, Episode, Group, SceneResult
 from selfchal.core.errors import ManifestError
 from selfchal.core.model import Message, Sampling
 from selfchal.core.task import Task
@@ -48,8 +48,8 @@ class Parity:
         self.turns += 1
         return Message("user", "Observation: 1") if self.turns < 2 else None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.ANSWER)
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.ANSWER)
 
 
 def reward(episode: Episode) -> float:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.errors import ModelError
 from selfchal.core.judge import Outcome, Stage, Verdict
 from selfchal.core.model import Message
@@ -45,8 +45,8 @@ class CopyScene:
         self.proposal = Proposal(number, self.request.round, verdict, task)
         return None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.ANSWER)
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.ANSWER)
 
 
 class Copies:

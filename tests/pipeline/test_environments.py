@@ -26,5 +26,5 @@ def test_a_grader_that_fails_leaves_the_episode_unjudged_and_the_run_going() -> 
     scene = scene_of_test(task, AgentConfig(Arena(environment, InProcessSandbox(), Limits())))
     scene.start()
     assert scene.step("Answer: 4") is None
-    ending = scene.finish(None)
-    assert (ending.reward, ending.reason) == (None, "its grader was gone")
+    result = scene.finish(None)
+    assert (result.reward, result.reason) == (None, "its grader was gone")

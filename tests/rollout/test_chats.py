@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from selfchal.core.environment import Chat
-from selfchal.core.episode import End, Ending, Episode
+from selfchal.core.episode import End, Episode, SceneResult
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Message, Sampling
 from selfchal.rollout.chats import FEWEST_WORKERS, WORKERS_A_CORE, ModelChat, count_workers
@@ -39,8 +39,8 @@ class Asking:
         self.heard.append(self.chat([Message("user", f"{self.name}: {text}")]))
         return self.heard[-1]
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.STOP)
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.STOP)
 
 
 def person(say: Callable[[str], str] = lambda text: "go on") -> tuple[ScriptedModel, ModelChat]:
@@ -88,7 +88,7 @@ def test_without_lockstep_users_answer_while_the_agents_of_others_speak() -> Non
     ended: list[int] = []
 
     class Quick(Asking):
-        def finish(self, cut: End | None, refusal: str = "") -> Ending:
+        def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
             spoke.set()
             return super().finish(cut, refusal)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from selfchal.core.engine import Ask, ChatQuestion, Order, ProposalOrder, TaskOrder
-from selfchal.core.episode import End, Ending, Episode
+from selfchal.core.episode import End, Episode, SceneResult
 from selfchal.core.errors import EngineError, ModelError, PromptRefusedError
 from selfchal.core.judge import Filter, Outcome, Stage, Verdict
 from selfchal.core.model import Message, Sampling
@@ -48,8 +48,8 @@ class Asking:
         said = self._ask_user(text)
         return Message("user", f"{said} {self.salt}") if len(self.heard) < TURNS else None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.STOP, 1.0, refusal, " ".join(self.heard), steps=len(self.heard))
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.STOP, 1.0, refusal, " ".join(self.heard), steps=len(self.heard))
 
     def _ask_user(self, text: str) -> str:
         return str(self.ask(ChatQuestion("user", (Message("user", text),))))

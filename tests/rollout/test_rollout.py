@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.errors import ModelError
 from selfchal.core.model import Generation, Message, Sampling
 from selfchal.rollout.rollout import Rollout
@@ -32,8 +32,8 @@ class Counting:
         self.heard.append(text)
         return Message("user", f"again {len(self.heard)}") if len(self.heard) < self.turns else None
 
-    def finish(self, cut: End | None, refusal: str = "") -> Ending:
-        return Ending(cut or End.ANSWER)
+    def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        return SceneResult(cut or End.ANSWER)
 
 
 def engine(model: ScriptedModel, **options: object) -> Rollout:

@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from selfchal.core.arena import Arena
-from selfchal.core.episode import End, Ending
+from selfchal.core.episode import End, SceneResult
 from selfchal.core.judge import Verdict
 from selfchal.core.model import Message
 from selfchal.core.sandbox import Limits
@@ -86,7 +86,7 @@ def synthesizer_cases(
              cure="Make a Proposal with the request's index and round in __init__, and another "
                   "where a task is found."),
         Case("rewards its episode in the end", kit.rewards,
-             cure="finish() sets episode.end and episode.reward, in 0 to 1, or None where it could "
+             cure="the result of finish() has an end, and a reward in 0 to 1, or None where it could "
                   "not be judged."),
         Case("keeps the scenes of two requests apart", kit.keeps_scenes_apart,
              cure="Keep what belongs to a request in its scene: no class attributes, no mutable "
@@ -113,7 +113,7 @@ class _Kit:
         self, cls: type[Any], options: Mapping[str, Json], environment: Any, sandbox: str, answers: Any
     ) -> None:
         self.cls, self.options, self.sandbox, self.answers = cls, options, sandbox, answers
-        self.ending = Ending(End.STEPS)  # of the one that was played last
+        self.result = SceneResult(End.STEPS)  # of the one that was played last
         self.cut: End | None = None  # what ended it, where it did not end itself
         named = isinstance(environment, str)
         self.environment = load_plugins().find("environment", environment) if named else environment
@@ -145,7 +145,8 @@ class _Kit:
         with self._open() as context:
             for texts, cut in ((cycle(JUNK), None), (iter(JUNK[:1]), End.LENGTH), (iter(()), End.REFUSED)):
                 self._play(context, texts, cut)
-                reward, end = self.ending.reward, self.ending.end
+                demand_type(self.result, SceneResult, "finish()")
+                reward, end = self.result.reward, self.result.end
                 demand_type(reward, (int, float, type(None)), "finish() set a reward: it")
                 demand(reward is not None or cut, "finish() left the reward of an episode that ended None")
                 demand(reward is None or 0 <= reward <= 1, f"finish() set the reward {reward}")
@@ -256,12 +257,12 @@ class _Kit:
             said = scene.step(Message("assistant", text).content)
             demand_type(said, (Message, type(None)), "step()")
             if said is None:
-                self.ending = scene.finish(None)
+                self.result = scene.finish(None)
                 return scene.proposal, told
             told.append(said)
         demand(cut is not None, f"after {MOST_TURNS} turns the scene has not ended")
         self.cut = cut
-        self.ending = scene.finish(cut)
+        self.result = scene.finish(cut)
         return scene.proposal, told
 
 

@@ -2,7 +2,7 @@
 
 from tests.plugins.mistakes.mistake import Mistake
 
-FINISH = "        episode.reward = float(self._proposal.verdict.passed)\n"
+FINISH = "return SceneResult(cut or End.ANSWER, float(verdict.passed), reason,"
 JUDGED = "self._propose(self._context.judge(task), task, text)"
 LAST = "if verdict.outcome is not Outcome.FAILED or self._turns >= self._attempts:\n            return None"
 START = (
@@ -22,10 +22,11 @@ SYNTHESIZER = {
     "a model's words that raise": Mistake("except (ValueError, RecursionError) as error", "except KeyError as error", "raised"),
     "the number of the request lost": Mistake("return Proposal(self._request.index, self._request.round,", "return Proposal(0, 0,", "is number (0, 0) of its round"),
     "a proposal that JSON does not hold": Mistake('counts: Mapping[str, int] = {"turns": self._turns}', 'counts: Any = {"turns": {self._turns}}', "JSON"),
-    "a reward that is never set": Mistake(FINISH, "", "left the reward"),
-    "a reward beyond one": Mistake(FINISH, "        episode.reward = 10.0\n", "set the reward 10.0"),
-    "a reward that is a verdict": Mistake(FINISH, "        episode.reward = self._proposal.verdict\n", "set a reward"),
-    "an end that is forgotten": Mistake("        episode.end = cut or End.ANSWER\n", "        episode.end = End.ANSWER\n", "the end is"),
+    "a reward that is never set": Mistake(FINISH, "return SceneResult(cut or End.ANSWER, None, reason,", "left the reward"),
+    "a reward beyond one": Mistake(FINISH, "return SceneResult(cut or End.ANSWER, 10.0, reason,", "set the reward 10.0"),
+    "a reward that is a verdict": Mistake(FINISH, "return SceneResult(cut or End.ANSWER, verdict, reason,", "set a reward"),
+    "an end that is forgotten": Mistake(FINISH, "return SceneResult(End.ANSWER, float(verdict.passed), reason,", "the end is"),
+    "a result that is not given": Mistake("return SceneResult(", "SceneResult(", "finish() gave None"),
     "a judge that is not asked": Mistake(JUDGED, "self._propose(Verdict(Outcome.PASSED, Stage.KEPT), task, text)", "never asked the judge"),
     "tasks by chance": Mistake("id_ = task_id(self._start,", "import random\n        id_ = task_id({'chance': random.random()},", "gave two proposals"),
     "a prompt by chance": Mistake('asked = "\\n"', 'import random\n        asked = str(random.random()) + "\\n"', "told two ways"),

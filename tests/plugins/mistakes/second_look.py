@@ -93,7 +93,7 @@ SPEAKS = "speaks in messages"
 REPEATS = "proposes the same in other processes, under other hash seeds"
 SYNTHESIZER = {
     "held-out tasks of a second environment": Mistake("seen = self._world.initial_observation(self._start)", "import selfchal\n        other = selfchal.open_environment(self._world.name)\n        seen = other.test_tasks(other.splits()[0])[0].id", "asked the environment for held-out tasks", "never looks at held-out tasks"),
-    "a reward that is not a number": Mistake("episode.reward = float(self._proposal.verdict.passed)", "episode.reward = float('nan')", "set the reward nan", "rewards its episode in the end"),
+    "a reward that is not a number": Mistake("float(verdict.passed), reason", "float('nan'), reason", "set the reward nan", "rewards its episode in the end"),
     "an async step": Mistake("    def step(self, text", "    async def step(self, text", "a coroutine (it is async)", SPEAKS),
     "an answer in the model's own role": Mistake('return Message("user", f"{verdict', 'return Message("assistant", f"{verdict', "in the model's own role", SPEAKS),
     "a task of another environment": Mistake("id_, self._world.name, self._start", "id_, 'shop', self._start", "proposed a task of 'shop'", "keeps no task with code that the judge has not passed"),
