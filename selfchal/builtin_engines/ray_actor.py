@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from selfchal.builtin_engines.ray_connection import get_or_lose
 from selfchal.builtin_engines.ray_nodes import Node, Nodes, list_nodes
 from selfchal.builtin_engines.serve_worker import make_portable
 from selfchal.builtin_engines.worker_logs import Output, WorkerLogs
@@ -18,6 +19,7 @@ from selfchal.builtin_engines.worker_pool import MachineRefusedError
 from selfchal.core.engine import NodeWork
 from selfchal.core.errors import EngineError, SandboxUnavailableError
 from selfchal.core.judge import Verdict
+from selfchal.hosting import HostLostError
 from selfchal.rollout.remote_scene import WorkerLostError
 from selfchal.rollout.scene_host import Ended, SceneHost
 
@@ -128,6 +130,7 @@ class ActorCalls:
     served: bool = False
     refused: bool = False
     lost: bool = False
+    fate: str = ""
     node: Node | None = None
 
     def __post_init__(self) -> None:
@@ -198,16 +201,13 @@ class ActorCalls:
             self.accounts.logs.add(self.node.name, self.node.pid, printed)
 
     def _get(self, reference: Any) -> Any:
-        import ray
-
         try:
-            return ray.get(reference)
-        except (ray.exceptions.RayActorError, ray.exceptions.RaySystemError) as error:
-            told = f"a Ray actor was lost: {str(error).splitlines()[0]}"
+            return get_or_lose(reference)
+        except HostLostError as error:
             if not self.lost:
-                self._keep(f"{told}\n")
-            self.lost = True
-            raise WorkerLostError(told) from error
+                self._keep(f"{error}\n")
+            self.lost, self.fate = True, str(error)
+            raise WorkerLostError(self.fate) from error
 
     def is_alive(self) -> bool:
         return not self.lost

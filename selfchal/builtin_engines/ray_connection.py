@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfchal.core.errors import EngineError
+from selfchal.hosting import HostLostError
 
 STORE_BYTES = 2**28  # of a Ray that is started here: orders and episodes are small
 PASSED_ON = ("SELFCHAL_PLUGIN_FILES", "SELFCHAL_DISABLED_PLUGINS")  # variables that plugins are found by
@@ -50,6 +51,20 @@ class Connection:
 
             ray.shutdown()
             self._is_mine = False
+
+
+def get_or_lose(reference: Any) -> Any:
+    """What a call to an actor gave. Raises what the actor's own code raised, and HostLostError where nothing
+    will come any more: its process or its node has ended, it was killed for memory, its answer was lost."""
+    import ray
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError:
+        raise
+    except ray.exceptions.RayError as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise HostLostError(f"a Ray actor was lost: {reason}") from error
 
 
 def pass_on_environment(**more: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfchal.builtin_engines.ray_connection import RAY_ADDRESS
-from selfchal.builtin_engines.ray_reservation import ActorHost, RayReservation, get_or_lose
+from selfchal.builtin_engines.ray_connection import RAY_ADDRESS, get_or_lose
+from selfchal.builtin_engines.ray_reservation import ActorHost, RayReservation
 from selfchal.core.errors import EngineError, SelfchalError
 from selfchal.hosting import MENDABLE, HostLostError, Leading, Ranks
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selfchal.builtin_engines.ray_connection import pass_on_environment
+from selfchal.builtin_engines.ray_connection import get_or_lose, pass_on_environment
 from selfchal.builtin_engines.serve_worker import make_portable
 from selfchal.core.errors import EngineError
-from selfchal.hosting import HostLostError
 
 CALLS_AT_ONCE = 4
 LOOK_AGAIN = 0.5  # seconds between two looks at an actor that is not there yet
@@ -65,16 +64,6 @@ class ActorHost:
         import ray
 
         ray.kill(self.actor)
-
-
-def get_or_lose(reference: Any) -> Any:
-    """The value of a call to an actor. Raises HostLostError."""
-    import ray
-
-    try:
-        return ray.get(reference)
-    except (ray.exceptions.RayActorError, ray.exceptions.RaySystemError) as error:
-        raise HostLostError(f"a Ray actor was lost: {str(error).splitlines()[0]}") from error
 
 
 class RayReservation:

@@ -23,6 +23,7 @@ class PooledWorker(Protocol):
     scenes: int  # that live there, or tasks that are judged
     served: bool  # has it ever been ready
     refused: bool  # its machine may have no worker, so that it has ended is no failed start
+    fate: str  # why it has ended, where that is known
 
     def take(self) -> None:
         """Count one more scene or task as this worker's."""
@@ -104,10 +105,11 @@ class WorkerPool:
             ended.close()
             if not ended.refused:
                 self._failed_starts = 0 if ended.served else self._failed_starts + 1
-        if self._failed_starts >= MOST_FAILED_STARTS:
-            raise EngineError(
-                f"{self._failed_starts} workers in a row ended before they were ready. {self._advice}"
-            )
+            if self._failed_starts >= MOST_FAILED_STARTS:
+                raise EngineError(
+                    f"{self._failed_starts} workers in a row ended before they were ready, the last one so: "
+                    f"{ended.fate or 'it said nothing'}. {self._advice}"
+                )
 
     def close(self) -> None:
         """End all of them."""

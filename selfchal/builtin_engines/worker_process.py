@@ -35,6 +35,7 @@ class WorkerProcess:
         self.scenes = 0  # that live there, or tasks that are judged
         self.served = False  # has it ever been ready
         self.refused = False
+        self.fate = ""
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
         self._directory = tempfile.TemporaryDirectory(prefix="selfchal-worker-")
@@ -108,7 +109,8 @@ class WorkerProcess:
     def _lost(self) -> WorkerLostError:
         self._process.kill()
         code = self._process.wait()
-        return WorkerLostError(f"worker process {self._process.pid} ended with code {code}")
+        self.fate = f"worker process {self._process.pid} ended with code {code}"
+        return WorkerLostError(self.fate)
 
     def close(self) -> None:
         """Let the worker close what it holds, and end it."""
