@@ -57,6 +57,16 @@ class Export:
 Write = Callable[[Export, Path], None]  # writes an export into a new directory
 
 
+def write_files(directory: Path, files: Mapping[str, str]) -> None:
+    """Write texts by their path in the directory, which is made; a script may be executed."""
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8", "replace"))  # an instruction may hold half a surrogate pair
+        if text.startswith("#!"):
+            path.chmod(0o755)
+
+
 @dataclass(frozen=True)
 class Exported:
     """How many tasks left, and of those that did not the id and why."""

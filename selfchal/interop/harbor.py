@@ -24,7 +24,7 @@ from pathlib import Path
 from textwrap import indent
 
 from selfchal.core.environment import Environment
-from selfchal.interop.exporting import Export
+from selfchal.interop.exporting import Export, write_files
 from selfchal.interop.portable import Calls, PortableTask
 from selfchal.rollout.agent import describe_tool
 from selfchal.serving.session import ANSWER_TOOL, list_tools
@@ -119,7 +119,8 @@ _CLOSINGS = {
 def write_harbor(export: Export, directory: Path) -> None:
     """Write a directory for each task of the export."""
     for task in export.tasks:
-        _write_task(export, task, directory / name_task(task))
+        files = list_task_files(export.environment, export.requirements, task)
+        write_files(directory / name_task(task), files)
 
 
 def name_task(task: PortableTask) -> str:
@@ -129,15 +130,6 @@ def name_task(task: PortableTask) -> str:
         return f"task-{plain}"
     digest = hashlib.sha256(task.task.id.encode("utf-8", "surrogatepass")).hexdigest()
     return f"task-{plain[:_LONGEST_NAME]}-{digest[:12]}"
-
-
-def _write_task(export: Export, task: PortableTask, directory: Path) -> None:
-    for name, text in list_task_files(export.environment, export.requirements, task).items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode("utf-8", "replace"))  # an instruction may hold half a surrogate pair
-        if text.startswith("#!"):
-            path.chmod(0o755)
 
 
 def list_task_files(

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 import selfchal
-from selfchal.interop.exporting import Export
+from selfchal.interop.exporting import Export, write_files
 from selfchal.interop.messages import write_messages, write_tool_schemas
 
 _MODULE = '''"""{count} tasks on {name} for Inspect. Written by selfchal {version}."""
@@ -115,6 +115,4 @@ def write_inspect(export: Export, directory: Path) -> None:
         "samples.json": json.dumps(data),
         "tasks.jsonl": "".join(json.dumps(task.to_json()) + "\n" for task in export.tasks),
     }
-    directory.mkdir(parents=True)
-    for name, text in files.items():
-        (directory / name).write_text(text, encoding="utf-8")
+    write_files(directory, files)

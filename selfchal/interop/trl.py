@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 import selfchal
-from selfchal.interop.exporting import Export
+from selfchal.interop.exporting import Export, write_files
 from selfchal.interop.messages import write_messages, write_tool_schemas
 from selfchal.interop.python_source import DROP_MISSING, write_methods
 from selfchal.serving.session import list_tools
@@ -71,15 +71,11 @@ trainer.train()
 
 def write_trl(export: Export, directory: Path) -> None:
     """Write the module, the data set and how to use them."""
-    directory.mkdir(parents=True)
     name = export.environment.name
     cls = f"{export.class_name}Environment"
     methods = write_methods(list_tools(export.environment), _RESERVED)
-    (directory / "environment.py").write_text(
-        _MODULE.format(
-            name=name, cls=cls, methods=methods, drop_missing=DROP_MISSING, version=selfchal.__version__
-        ),
-        encoding="utf-8",
+    module = _MODULE.format(
+        name=name, cls=cls, methods=methods, drop_missing=DROP_MISSING, version=selfchal.__version__
     )
     tools = json.dumps(write_tool_schemas(export.environment))
     rows = [
@@ -91,8 +87,8 @@ def write_trl(export: Export, directory: Path) -> None:
         }
         for task in export.tasks
     ]
-    (directory / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     readme = _README.format(
         count=len(rows), name=name, cls=cls, requirements=" ".join([*export.requirements, "'trl>=1.16'"])
     )
-    (directory / "README.md").write_text(readme, encoding="utf-8")
+    tasks = "".join(json.dumps(row) + "\n" for row in rows)
+    write_files(directory, {"environment.py": module, "tasks.jsonl": tasks, "README.md": readme})

@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 
 import selfchal
-from selfchal.interop.exporting import Export
+from selfchal.interop.exporting import Export, write_files
 from selfchal.interop.messages import write_messages
 from selfchal.interop.python_source import DROP_MISSING, write_methods
 from selfchal.serving.session import list_tools
@@ -146,10 +146,7 @@ vf-eval {module} -m MODEL
 
 def write_verifiers(export: Export, directory: Path) -> None:
     """Write the package. Its module is called after the environment and the run."""
-    for name, text in list_package_files(export).items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_files(directory, list_package_files(export))
 
 
 def list_package_files(export: Export, version: str = selfchal.__version__) -> dict[str, str]:
