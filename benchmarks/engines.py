@@ -31,7 +31,7 @@ from engine_scenes import DESK, CostlyScene, CostlySpec
 import selfchal
 from selfchal.builtin_engines.local import LocalConfig, LocalEngine
 from selfchal.core.engine import Engine, Order, TaskOrder
-from selfchal.core.episode import Episode
+from selfchal.core.episode import End, Episode, SceneResult
 from selfchal.core.model import Message, Sampling
 from selfchal.core.task import Task
 from selfchal.judging import JudgeSpec, judge_each
@@ -163,14 +163,13 @@ class PretendedHost:
         time.sleep(self.seconds)
         key = arguments[0]
         reply: Any
+        self.taken[key] = self.taken.get(key, -1) + 1
         if method == "start":
-            self.taken[key] = 0
             reply = Begun("t", [Message("system", "s" * self.characters), Message("user", "u")])
-        elif method == "step":
-            self.taken[key] += 1
-            reply = Message("user", "o" * self.characters) if self.taken[key] < self.turns else None
+        elif self.taken[key] < self.turns:
+            reply = Message("user", "o" * self.characters)
         else:
-            reply = Ended(replace(arguments[1], messages=[], reward=1.0), None)
+            reply = Ended(SceneResult(End.ANSWER, 1.0, steps=self.turns), None)
         self.traffic.append(len(pickle.dumps((method, arguments, options))) + len(pickle.dumps(reply)))
         return reply
 

@@ -73,9 +73,12 @@ class HostActor:
         began = time.perf_counter()
         method, arguments, options = pickle.loads(asked)
         try:
-            value, raised = getattr(self._host, method)(*arguments, **options), False
+            value = getattr(self._host, method)(*arguments, **options)
+            return self._write_reply(value, False, began)
         except Exception as error:  # noqa: BLE001 — raised in the run
-            value, raised = make_portable(error), True
+            return self._write_reply(make_portable(error), True, began)
+
+    def _write_reply(self, value: Any, raised: bool, began: float) -> bytes:
         return pickle.dumps(Reply(value, raised, time.perf_counter() - began, self._output.read_new()))
 
     def close(self) -> str:
@@ -130,7 +133,7 @@ class ActorCalls:
     served: bool = False
     refused: bool = False
     lost: bool = False
-    fate: str = ""
+    end_reason: str = ""
     node: Node | None = None
 
     def __post_init__(self) -> None:
@@ -206,8 +209,8 @@ class ActorCalls:
         except HostLostError as error:
             if not self.lost:
                 self._keep(f"{error}\n")
-            self.lost, self.fate = True, str(error)
-            raise WorkerLostError(self.fate) from error
+            self.lost, self.end_reason = True, str(error)
+            raise WorkerLostError(self.end_reason) from error
 
     def is_alive(self) -> bool:
         return not self.lost

@@ -94,10 +94,10 @@ def _serve(connection: Connection, host: SceneHost) -> None:
         except (EOFError, OSError):
             return
         try:
-            reply: tuple[str, Any] = ("given", calls[method](*arguments, **options))
+            reply = pickle.dumps(("given", calls[method](*arguments, **options)))
         except Exception as error:  # noqa: BLE001 — raised where the call was made
-            reply = ("raised", make_portable(error))
-        connection.send(reply)
+            reply = pickle.dumps(("raised", make_portable(error)))
+        connection.send_bytes(reply)
 
 
 def make_portable(error: Exception) -> Exception:

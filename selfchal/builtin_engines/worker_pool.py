@@ -23,7 +23,7 @@ class PooledWorker(Protocol):
     scenes: int  # that live there, or tasks that are judged
     served: bool  # has it ever been ready
     refused: bool  # its machine may have no worker, so that it has ended is no failed start
-    fate: str  # why it has ended, where that is known
+    end_reason: str  # why it has ended, where that is known
 
     def take(self) -> None:
         """Count one more scene or task as this worker's."""
@@ -63,6 +63,7 @@ class WorkerPool:
         self._workers: list[PooledWorker] = []
         self._lock = threading.Lock()
         self._failed_starts = 0  # in a row
+        self._hopeless = ""  # why no worker is made any more
 
     def lend(self) -> PooledWorker:
         """A worker for one more scene or task, which leaves it in the end.
@@ -106,10 +107,12 @@ class WorkerPool:
             if not ended.refused:
                 self._failed_starts = 0 if ended.served else self._failed_starts + 1
             if self._failed_starts >= MOST_FAILED_STARTS:
-                raise EngineError(
+                self._hopeless = (
                     f"{self._failed_starts} workers in a row ended before they were ready, the last one so: "
-                    f"{ended.fate or 'it said nothing'}. {self._advice}"
+                    f"{ended.end_reason or 'it said nothing'}. {self._advice}"
                 )
+        if self._hopeless:
+            raise EngineError(self._hopeless)
 
     def close(self) -> None:
         """End all of them."""

@@ -35,7 +35,7 @@ class WorkerProcess:
         self.scenes = 0  # that live there, or tasks that are judged
         self.served = False  # has it ever been ready
         self.refused = False
-        self.fate = ""
+        self.end_reason = ""
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
         self._directory = tempfile.TemporaryDirectory(prefix="selfchal-worker-")
@@ -67,7 +67,7 @@ class WorkerProcess:
             assert self._process.stdout is not None
             try:
                 said = pickle.load(self._process.stdout)
-            except (EOFError, pickle.UnpicklingError, OSError):
+            except (EOFError, pickle.UnpicklingError, OSError, ValueError):  # the last: another has closed it
                 raise self._lost() from None
             if isinstance(said, Failed):
                 raise EngineError(f"a worker process cannot be made ready: {said.reason}")
@@ -109,8 +109,8 @@ class WorkerProcess:
     def _lost(self) -> WorkerLostError:
         self._process.kill()
         code = self._process.wait()
-        self.fate = f"worker process {self._process.pid} ended with code {code}"
-        return WorkerLostError(self.fate)
+        self.end_reason = f"worker process {self._process.pid} ended with code {code}"
+        return WorkerLostError(self.end_reason)
 
     def close(self) -> None:
         """Let the worker close what it holds, and end it."""

@@ -20,7 +20,7 @@ from selfchal.core.judge import Stage
 from selfchal.core.sandbox import Execution, Program
 from selfchal.core.task import MIN_FAILURES
 from selfchal.core.world import Call, Json, ToolSpec, World
-from selfchal.judging.feedback import brief, explain_error
+from selfchal.judging.feedback import brief, describe_refused, explain_error
 from selfchal.judging.mutants import replace_at
 from selfchal.judging.runner import SandboxTaskRunner
 from selfchal.rollout.random_calls import RandomCaller
@@ -62,7 +62,8 @@ def refuse_idle(
         return Refusal(f"the solution does not run: {brief(solution)}", Stage.RAN, told)
     if solution.value is None and final.digest() == arena.environment.open(context).digest():
         told = NOTHING_DONE.format(or_answer=_OR_ANSWER if arena.environment.answer_required else "")
-        return Refusal(told, Stage.SOLUTION_PASSED)
+        refused = describe_refused(solution)
+        return Refusal(told, Stage.SOLUTION_PASSED, f"{told}\n{refused}" if refused else "")
     return None
 
 

@@ -56,7 +56,7 @@ class RemoteScene:
     _key: str = field(init=False, default="")
     _host: HostCalls | None = field(init=False, default=None)
     _said: list[str] = field(init=False, default_factory=list)  # by the model, turn by turn
-    _heard: list[Message] = field(init=False, default_factory=list)  # what the scene answered
+    _heard: list[Message | str] = field(init=False, default_factory=list)  # answers, or why one was refused
     _ended: Ended | None = field(init=False, default=None)
     _answers: list[_Answer] = field(init=False, default_factory=list)  # to its questions, in order
     _told: int = field(init=False, default=0)  # how many of them the present worker has heard
@@ -71,15 +71,20 @@ class RemoteScene:
         return self.order.environment
 
     def start(self) -> Sequence[Message]:
-        begun: Begun | None = self._act(self._begin)
+        begun: Begun | PromptRefusedError | None = self._act(self._begin)
         if begun is None:
             raise PromptRefusedError(self._failure)  # ends the episode before the model has spoken
+        if isinstance(begun, PromptRefusedError):
+            raise begun
         self.name = begun.name
         return begun.messages
 
     def step(self, text: str) -> Message | None:
         self._said.append(text)
-        reply: Message | Ended | None = self._act(lambda: self._go_on("step", text))
+        reply: Message | Ended | PromptRefusedError | None = self._act(lambda: self._go_on("step", text))
+        if isinstance(reply, PromptRefusedError):
+            self._heard.append(str(reply))
+            raise reply
         if isinstance(reply, Message):
             self._heard.append(reply)
             return reply
@@ -106,33 +111,39 @@ class RemoteScene:
                     self._failure = f"{self._losses} workers were lost in this episode: {error}"
         return None
 
-    def _begin(self) -> Begun:
+    def _begin(self) -> Begun | PromptRefusedError:
         self._key, self._host, self._told = uuid4().hex, self.lend(), 0
-        begun: Begun = self._exchange("start", self.order)
+        begun: Begun | PromptRefusedError = self._exchange("start", self.order)
         return begun
 
-    def _go_on(self, method: str, *arguments: Any, **options: Any) -> Any:
+    def _go_on(self, method: str, *arguments: Any) -> Any:
         if self._host is None:
             self._play_again()
-        return self._exchange(method, *arguments, **options)
+        return self._exchange(method, *arguments)
 
     def _play_again(self) -> None:
         """Bring a scene of another worker to where the lost one was."""
         self._begin()
         for text, heard in zip(self._said, self._heard, strict=False):  # what is being said was not heard yet
-            if self._exchange("step", text) != heard:
+            again = self._exchange("step", text)
+            if (str(again) if isinstance(again, PromptRefusedError) else again) != heard:
+                self._exchange("finish", End.INFRA, "")  # frees what the scene holds there
                 raise WorkerLostError(
                     "the environment did not answer as it had answered before, so the episode cannot go on"
                 )
 
-    def _exchange(self, method: str, *arguments: Any, **options: Any) -> Any:
+    def _exchange(self, method: str, *arguments: Any) -> Any:
+        """What the scene did, a refusal of an endpoint that it asked among it."""
         assert self._host is not None, "a scene that acts has a worker"
-        reply = self._host.call(method, self._key, *arguments, **options)
-        while isinstance(reply, Asked):
-            if self._told == len(self._answers):
-                self._answers.append(_answer(self.ask, reply.question))
-            self._told += 1
-            reply = self._host.call("answer", self._key, self._answers[self._told - 1])
+        try:
+            reply = self._host.call(method, self._key, *arguments)
+            while isinstance(reply, Asked):
+                if self._told == len(self._answers):
+                    self._answers.append(_answer(self.ask, reply.question))
+                self._told += 1
+                reply = self._host.call("answer", self._key, self._answers[self._told - 1])
+        except PromptRefusedError as refusal:
+            return refusal
         return reply
 
     def _leave(self) -> None:

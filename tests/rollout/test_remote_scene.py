@@ -93,10 +93,16 @@ class Farm:
     hosts: int = 0
     left: int = 0
 
+    made: list[SceneHost] = field(default_factory=list)
+
     def lend(self) -> FarmHost:
         self.hosts += 1
         salt = self.hosts if self.differ else 0
-        return FarmHost(self, SceneHost(DeskSpec(iter([salt]))))
+        self.made.append(SceneHost(DeskSpec(iter([salt]))))
+        return FarmHost(self, self.made[-1])
+
+    def count_scenes(self) -> int:
+        return sum(host.scenes for host in self.made)
 
 
 @dataclass
@@ -114,9 +120,13 @@ class FarmHost:
         self.farm.left += 1
 
 
-def play(farm: Farm, order: Order, asked: list[str]) -> tuple[Episode, RemoteScene]:
+def play(farm: Farm, order: Order, asked: list[str], refused: int = 0) -> tuple[Episode, RemoteScene]:
+    """``refused``: the number of the question that the endpoint refuses."""
+
     def ask(question: Any) -> str:
         asked.append(question.messages[0].content)
+        if len(asked) == refused:
+            raise PromptRefusedError("too rude")
         return f"answer {len(asked)} to {question.messages[0].content}"
 
     scene = RemoteScene(order, farm.lend, ask)
@@ -160,6 +170,18 @@ def test_a_worker_that_is_lost_at_any_call_costs_nothing(number: int) -> None:
     assert episode == undisturbed
 
 
+@pytest.mark.parametrize("refused", range(1, TURNS + 2))
+def test_a_refusal_is_the_same_with_a_worker_that_is_lost(refused: int) -> None:
+    undisturbed, _ = play(Farm(), TaskOrder("desk", TASK), [], refused)
+    assert (undisturbed.end, undisturbed.reason) == (End.REFUSED, "too rude")
+    assert undisturbed.steps == refused - 1
+    for number in range(1, 2 * refused + 2):  # a call and an answer a question, and the end
+        farm = Farm(frozenset({number}))
+        episode, _ = play(farm, TaskOrder("desk", TASK), [], refused)
+        assert farm.hosts == 2
+        assert episode == undisturbed, f"call {number} was lost"
+
+
 def test_three_workers_that_are_lost_leave_an_episode_unjudged() -> None:
     farm = Farm(frozenset(range(3, 1_000)))
     episode, _ = play(farm, TaskOrder("desk", TASK), [])
@@ -183,6 +205,7 @@ def test_an_environment_that_answers_otherwise_the_second_time_is_not_gone_on_wi
     episode, _ = play(farm, TaskOrder("desk", TASK), [])
     assert (episode.end, episode.reward) == (End.INFRA, None)
     assert "did not answer as it had answered before" in episode.reason
+    assert farm.count_scenes() == 1, "only what was lost with its worker is left of the scenes"
 
 
 def test_what_a_scene_raises_is_raised_in_the_run() -> None:

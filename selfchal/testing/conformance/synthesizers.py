@@ -32,6 +32,7 @@ from selfchal.testing.conformance.case import (
 from selfchal.testing.conformance.twins import demand_alike, is_registered
 from selfchal.testing.scripted import write_proposal
 
+REFUSAL = "the endpoint would not go on"
 MOST_TURNS = 100  # of one proposal: the paper's challenger takes 14
 HELD_OUT = ("test_tasks", "oracle", "grade")  # of an environment, what a synthesizer does not ask for
 REQUEST = ProposalRequest(index=3, round=2, seed=11)
@@ -164,7 +165,7 @@ class _Kit:
             demand(alone[1] == beside[1], "beside another scene the model was told something else")
             same = alone[0].task == beside[0].task
             demand(same, "beside another scene another task was proposed")
-            other.finish(End.LENGTH)
+            other.finish(End.LENGTH, "")
             made_by = other.proposal.round, other.proposal.index
             demand(made_by == (4, 8), f"the other scene's proposal is number {made_by} of its round")
 
@@ -257,12 +258,12 @@ class _Kit:
             said = scene.step(Message("assistant", text).content)
             demand_type(said, (Message, type(None)), "step()")
             if said is None:
-                self.result = scene.finish(None)
+                self.result = scene.finish(None, "")
                 return scene.proposal, told
             told.append(said)
         demand(cut is not None, f"after {MOST_TURNS} turns the scene has not ended")
         self.cut = cut
-        self.result = scene.finish(cut)
+        self.result = scene.finish(cut, REFUSAL if cut is End.REFUSED else "")
         return scene.proposal, told
 
 

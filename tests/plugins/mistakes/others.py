@@ -26,6 +26,7 @@ SYNTHESIZER = {
     "a reward beyond one": Mistake(FINISH, "return SceneResult(cut or End.ANSWER, 10.0, reason,", "set the reward 10.0"),
     "a reward that is a verdict": Mistake(FINISH, "return SceneResult(cut or End.ANSWER, verdict, reason,", "set a reward"),
     "an end that is forgotten": Mistake(FINISH, "return SceneResult(End.ANSWER, float(verdict.passed), reason,", "the end is"),
+    "a finish that takes no refusal": Mistake('def finish(self, cut: End | None, refusal: str = "")', "def finish(self, cut: End | None)", "finish"),
     "a result that is not given": Mistake("return SceneResult(", "SceneResult(", "finish() gave None"),
     "a judge that is not asked": Mistake(JUDGED, "self._propose(Verdict(Outcome.PASSED, Stage.KEPT), task, text)", "never asked the judge"),
     "tasks by chance": Mistake("id_ = task_id(self._start,", "import random\n        id_ = task_id({'chance': random.random()},", "gave two proposals"),
