@@ -1,6 +1,6 @@
 """Does a real model learn from tasks that a real model wrote? Before and after, with controls.
 
-    python scripts/serve_solutions.py docs/results/data/qwen_proposals.jsonl
+    python scripts/serve_solutions.py docs/results/data/qwen_proposals.jsonl --port 8080
     python benchmarks/learn.py [--data PATH/m3tooleval] [--controls] [--set evaluation.tasks=30 ...]
 
 examples/distil_real_model.yaml says what is run: a teacher's episodes on the tasks in

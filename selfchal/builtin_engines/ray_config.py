@@ -15,7 +15,7 @@ class RayConfig(BaseModel):
     a client server. Without it, or with local, Ray is started on this machine for the run alone."""
     workers: int | None = Field(None, ge=1, le=100_000)
     """Workers in the whole cluster, at most; each has an environment and a sandbox of its own. Without it one
-    for each ``cpus`` that the cluster has, counted when the run begins."""
+    for each ``cpus`` that the cluster has, those of nodes that join later too."""
     cpus: float = Field(1.0, gt=0, le=1_000)
     """CPUs that Ray sets aside for one worker. An autoscaling cluster grows by what is asked for."""
     resources: dict[str, float] = Field(default_factory=dict)

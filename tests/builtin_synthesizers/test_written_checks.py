@@ -101,6 +101,19 @@ def test_a_solution_that_comes_to_nothing_is_refused(solution: str, stage: Stage
     assert said in refused.reason + refused.feedback
 
 
+def test_a_change_that_a_tool_refused_is_told_what_the_tool_said() -> None:
+    retail = environment_of("retail")
+    arena = Arena(retail, InProcessSandbox(), Limits())
+    draft = Draft("Cancel my order.", "", "cancel_pending_order('#W0', 'no longer needed')", ())
+    refused = write_checks(draft, arena, retail.exploration_context(0), 0)
+    assert isinstance(refused, Refusal)
+    assert "changes nothing" in refused.reason
+    assert (
+        "cancel_pending_order('#W0', 'no longer needed') answered 'Error: order not found'"
+        in refused.feedback
+    )
+
+
 def test_a_tool_whose_results_do_not_count_for_the_answer_is_named() -> None:
     arena = Arena(environment_of("calculation"), InProcessSandbox(), Limits())
     unused = "price = convert_currency(30, 1.1)\nresult = calculate_tariff(30, 7)"
