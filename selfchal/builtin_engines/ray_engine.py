@@ -77,6 +77,10 @@ class RayEngine:
         accounts = Accounts(self._nodes, self._work, self._logs)
         return ActorCalls(actor.remote(self._spec), self._config.patience, accounts)
 
+    @classmethod
+    def hosts_servers(cls, config: RayConfig) -> bool:
+        return config.servers
+
     def reserve(self, objects: int, gpus: int) -> RayReservation | None:
         """Room for the servers of a model, where the manifest wants them on the cluster."""
         if not self._config.servers:

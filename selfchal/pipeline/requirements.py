@@ -90,6 +90,12 @@ def find_hosted(plugin: type[Any]) -> Callable[[Any, Reserve], Any]:
     return make or (lambda config, reserve: plugin(config))
 
 
+def is_hosted(plugin: type[Any], engine: type[Any], engine_config: Any) -> bool:
+    """Do the servers of such a model live where the engine has room for them, and not on this machine?"""
+    hosts = getattr(engine, "hosts_servers", None)  # an engine need not have it
+    return hasattr(plugin, "make_hosted") and hosts is not None and bool(hosts(engine_config))
+
+
 def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:
     """Raise PluginError if one of these plugins, each with its config, needs what is not installed.
 

@@ -15,6 +15,7 @@ from selfchal.pipeline.requirements import (
     find_prices,
     find_staleness_obstacle,
     find_unfit_checks,
+    is_hosted,
 )
 from selfchal.pipeline.store import DATABASE
 
@@ -126,7 +127,7 @@ def _list_staleness_faults(manifest: Manifest) -> Iterator[str]:
     obstacle = find_staleness_obstacle(model.plugin, model.config)
     if obstacle is None:
         obstacle = "cannot be sampled from while it is updated"
-    if obstacle:
+    if obstacle and not is_hosted(model.plugin, manifest.engine.plugin, manifest.engine.config):
         yield (
             f"rollout.staleness: model {model.name!r} {obstacle}; leave staleness out, or let servers sample "
             "(model.name: vllm)"
