@@ -55,7 +55,7 @@ def test_a_gpu_that_samples_and_trains_is_refused(monkeypatch: pytest.MonkeyPatc
     same = {"name": "vllm", "path": "org/name"}
     with pytest.raises(ManifestError, match="starts its servers on the GPU that trains"):
         selfchal.load_manifest(make_manifest(same, GRPO))
-    hosted = {**make_manifest(same, GRPO), "engine": {"name": "ray", "servers": True}}
+    hosted = {**make_manifest({**same, "python": "p"}, GRPO), "engine": {"name": "ray", "servers": True}}
     assert selfchal.load_manifest(hosted).settings.rollout.staleness == 1
     with pytest.raises(ManifestError, match="samples on the GPU that trains"):
         selfchal.load_manifest({**hosted, "model": one})
