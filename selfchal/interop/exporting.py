@@ -6,11 +6,15 @@ its solution must solve it, doing nothing must not, and no failure case may.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 import selfchal
 from selfchal.api.opening import SandboxLike, choose_part, open_sandbox
@@ -32,6 +36,8 @@ from selfchal.pipeline.test_sets import EXAM_STATUS
 from selfchal.plugins import load_plugins
 from selfchal.plugins.loading import FILE
 from selfchal.write_whole import write_whole
+
+SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib")
 
 
 @dataclass(frozen=True)
@@ -119,14 +125,32 @@ def choose_environment(section: Mapping[str, Json]) -> Choice:
     options = {key: value for key, value in section.items() if key != "name"}
     chosen = choose_part("environment", section["name"], options)
     for key, value in chosen.config:
-        if isinstance(value, Path):
+        if local := next(_list_local_paths(value), None):
             raise PluginError(
-                f"environment.{key} names {value}, which is on this machine alone, so tasks of this "
+                f"environment.{key} names {local}, which is on this machine alone, so tasks of this "
                 "environment cannot be used elsewhere"
             )
         if REDACTED in str(value):
             raise PluginError(f"environment.{key} holds a secret, and secrets are not exported")
     return chosen
+
+
+def _list_local_paths(value: Any) -> Iterator[str]:
+    """What in an option's value is a path of this machine, however deep it stands there."""
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _list_local_paths(part)
+    elif isinstance(value, Path) or (isinstance(value, str) and _is_local(value)):
+        yield str(value)
+
+
+def _is_local(text: str) -> bool:
+    """A text that is the absolute path of something here, and of no program that other machines have too."""
+    return text.startswith("/") and not text.startswith(SYSTEM) and "\0" not in text and os.path.exists(text)
 
 
 def list_requirements(chosen: Choice) -> list[str]:
