@@ -22,15 +22,13 @@ from selfchal.core.trainer import Training
 from selfchal.pipeline.distributed import END, TRAIN, follow, is_follower, signal_workers
 from selfchal.pipeline.manifest import Choice, Manifest
 from selfchal.rollout.rollout import Rollout
-from tests.builtin_models.test_vllm_loop import TwoTurns
+from tests.builtin_models.test_vllm_loop import TwoTurns, play
 from tests.builtin_trainers.toy import ToyProgress, tasks
 
 
 def train(model: Any, grpo: GrpoConfig) -> None:
     def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
-        scenes = [TwoTurns(task.id) for task in chosen for _ in range(samples)]
-        played = Rollout(model, Sampling(max_tokens=16, seed=seed)).roll(scenes)
-        return [Group(task.id, tuple(e for e in played if e.task == task.id)) for task in chosen]
+        return play(model, chosen, samples, Sampling(max_tokens=16, seed=seed))
 
     Grpo(grpo).train(Training(model, tasks(2), [], collect, ToyProgress(model), seed=0))
 

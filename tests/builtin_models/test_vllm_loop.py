@@ -52,16 +52,21 @@ def reward(episode: Episode) -> float:
     return sum(odd) / len(odd)
 
 
+def play(model: Any, chosen: Sequence[Task], samples: int, sampling: Sampling) -> list[Group]:
+    """So many episodes of each task, with their rewards."""
+    scenes = [TwoTurns(task.id) for task in chosen for _ in range(samples)]
+    played = Rollout(model, sampling).roll(scenes)
+    for episode in played:
+        episode.reward = reward(episode)
+    return [Group(task.id, tuple(e for e in played if e.task == task.id)) for task in chosen]
+
+
 def run_loop(model: Any, steps: int) -> list[float]:
     """GRPO on this model; the mean reward of every update."""
     sampling = Sampling(max_tokens=6, seed=1)
 
     def collect(chosen: Sequence[Task], samples: int, *, seed: int) -> list[Group]:
-        scenes = [TwoTurns(task.id) for task in chosen for _ in range(samples)]
-        played = Rollout(model, Sampling(max_tokens=6, seed=seed + sampling.seed)).roll(scenes)
-        for episode in played:
-            episode.reward = reward(episode)
-        return [Group(task.id, tuple(e for e in played if e.task == task.id)) for task in chosen]
+        return play(model, chosen, samples, Sampling(max_tokens=6, seed=seed + sampling.seed))
 
     progress = ToyProgress(model)
     config = GrpoConfig(
