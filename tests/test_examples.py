@@ -245,11 +245,3 @@ def test_the_checks_of_the_example_judge_and_compare() -> None:
     other = replace(CANCEL, context={})
     judged = [(task, verdict) for task in (CANCEL, CANCEL, other)]
     assert [v.passed for v in judge.compare(judged, [CANCEL], [])] == [True, False, True]
-
-
-def test_on_a_cluster_the_quick_start_is_the_same_but_for_its_engine() -> None:
-    here, there = (read_manifest(EXAMPLES / name) for name in ("quickstart.yaml", "ray/quickstart.yaml"))
-    assert there.pop("engine") == {"name": "ray", "address": "auto"}
-    for rows in (here, there):
-        rows["run"].pop("name")
-    assert there == here
