@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+import selfchal
 from selfchal.core.errors import ManifestError, PluginError
 from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.core.model import Capability
@@ -178,6 +179,15 @@ def test_options_for_one_name_alone() -> None:
     wrong = {**trainer, "only": {"other": {"grop_size": 6}}}
     with pytest.raises(ManifestError, match=r"trainer\.only\.other\.grop_size: no such key; did you mean"):
         validate({**GOOD, "trainer": wrong}, Shelf())
+
+
+@pytest.mark.torch
+def test_an_option_of_one_alternative_alone_is_told_where_it_belongs() -> None:
+    trainer = {"name": "ppo", "critic": "network", "only": {"grpo": {"steps": 3}}}
+    rows = {"environment": {"name": "calculation"}, "model": {"name": "seedling"}, "trainer": trainer}
+    with pytest.raises(ManifestError, match=r"^trainer\.critic: 'grpo', .* write it in trainer\.only\.ppo$"):
+        selfchal.load_manifest(rows)
+    assert selfchal.load_manifest({**rows, "trainer": {"name": "ppo", "critic": "network"}}).trainer
 
 
 def test_the_standard_checks_judge_where_nothing_is_said() -> None:

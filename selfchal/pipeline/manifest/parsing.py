@@ -36,6 +36,14 @@ def parse_config(config: type[Any], rows: Mapping[str, Any], path: str) -> Any:
     return parsed
 
 
+def find_unknown(config: type[BaseModel], rows: Mapping[str, Any]) -> str | None:
+    """The first key that these options do not have, where they refuse what they do not have."""
+    if config.model_config.get("extra") != "forbid":
+        return None
+    known = {name for field, info in config.model_fields.items() for name in (field, info.alias)}
+    return next((key for key in rows if key not in known), None)
+
+
 def _list_infinite(value: Any, path: str) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, inner in value.items():

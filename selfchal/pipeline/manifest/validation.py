@@ -10,7 +10,7 @@ from selfchal.core.judge import STANDARD_CHECKS
 from selfchal.pipeline.manifest.choices import PLUGIN_KINDS, Catalog, Choice, Kind, Manifest
 from selfchal.pipeline.manifest.conflicts import list_conflicts, list_strangers
 from selfchal.pipeline.manifest.faults import explain_plugin_section
-from selfchal.pipeline.manifest.parsing import parse_config
+from selfchal.pipeline.manifest.parsing import find_unknown, parse_config
 from selfchal.pipeline.manifest.sections import CheckSection, ManifestModel, PluginSection
 from selfchal.pipeline.requirements import check_installed
 
@@ -92,5 +92,11 @@ def choose(catalog: Catalog, kind: Kind, section: PluginSection, path: str) -> C
     shared, configs = section.model_extra or {}, {}
     for name in {section.name: None, **section.only}:
         options, where = section.only.get(name, {}), path if name == section.name else f"{path}.only.{name}"
-        configs[name] = parse_config(catalog.find(kind, name).Config, {**shared, **options}, where)
+        config = catalog.find(kind, name).Config
+        if name != section.name and (strange := find_unknown(config, shared)):
+            raise ManifestError(
+                f"{path}.{strange}: {name!r}, whose options {path}.only holds too, has no such option; write "
+                f"it in {path}.only.{section.name}"
+            )
+        configs[name] = parse_config(config, {**shared, **options}, where)
     return Choice(section.name, catalog.find(kind, section.name), configs[section.name], kind, catalog)
