@@ -63,7 +63,7 @@ class WorkerPool:
         self._workers: list[PooledWorker] = []
         self._lock = threading.Lock()
         self._failed_starts = 0  # in a row
-        self._hopeless = ""  # why no worker is made any more
+        self._end_reason = ""  # of the last of these
 
     def lend(self) -> PooledWorker:
         """A worker for one more scene or task, which leaves it in the end.
@@ -106,13 +106,12 @@ class WorkerPool:
             ended.close()
             if not ended.refused:
                 self._failed_starts = 0 if ended.served else self._failed_starts + 1
-            if self._failed_starts >= MOST_FAILED_STARTS:
-                self._hopeless = (
-                    f"{self._failed_starts} workers in a row ended before they were ready, the last one so: "
-                    f"{ended.end_reason or 'it said nothing'}. {self._advice}"
-                )
-        if self._hopeless:
-            raise EngineError(self._hopeless)
+                self._end_reason = ended.end_reason
+        if self._failed_starts >= MOST_FAILED_STARTS:
+            raise EngineError(
+                f"{self._failed_starts} workers in a row ended before they were ready, the last one so: "
+                f"{self._end_reason or 'it said nothing'}. {self._advice}"
+            )
 
     def close(self) -> None:
         """End all of them."""

@@ -42,9 +42,15 @@ class VllmModel(RendersLoaded["LoadedVllm"]):
         return _find_shared_gpu(config) or find_device_obstacle(config) or find_source_obstacle(config.path)
 
     @classmethod
-    def find_staleness_obstacle(cls, config: VllmConfig) -> str:
+    def find_hosted_staleness_obstacle(cls, config: VllmConfig) -> str:
         if config.sleep:
             return "sleep: true has the servers asleep during updates; give them GPUs of their own without it"
+        return ""
+
+    @classmethod
+    def find_staleness_obstacle(cls, config: VllmConfig) -> str:
+        if obstacle := cls.find_hosted_staleness_obstacle(config):
+            return obstacle
         if not config.servers and not config.gpus and may_use_gpu(config):
             return "starts its servers on the GPU that trains; name other GPUs (gpus), or running servers"
         return ""

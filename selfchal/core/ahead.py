@@ -30,7 +30,8 @@ class SamplesAhead(Protocol):
     """A trainable model that can be sampled from while its network is updated.
 
     Its class has a class method ``find_staleness_obstacle(config)``, which says why it cannot with these
-    options; empty where it can.
+    options; empty where it can. ``find_hosted_staleness_obstacle(config)`` says so of servers that the engine
+    hosts, where that differs.
     """
 
     def open_sampler(self) -> SamplerAhead:

@@ -37,7 +37,7 @@ from selfchal.plugins import load_plugins
 from selfchal.plugins.loading import FILE
 from selfchal.write_whole import write_whole
 
-SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib")
+SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/")  # what other machines have too
 
 
 @dataclass(frozen=True)

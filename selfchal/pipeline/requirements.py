@@ -56,10 +56,13 @@ def find_known_environments(plugin: type[Any], config: Any) -> frozenset[str] | 
     return None if knows is None else frozenset(knows(config))
 
 
-def find_staleness_obstacle(plugin: type[Any], config: Any) -> str | None:
+def find_staleness_obstacle(plugin: type[Any], config: Any, *, hosted: bool = False) -> str | None:
     """Why a model cannot be sampled from while it is updated, or a trainer cannot learn from what was sampled
-    so; empty where it can, None where its class says nothing of it."""
+    so; empty where it can, None where its class says nothing of it. ``hosted``: the engine has room for the
+    servers of a model, which then do not live on this machine."""
     find = getattr(plugin, "find_staleness_obstacle", None)  # a model or a trainer need not have it
+    if hosted:
+        find = getattr(plugin, "find_hosted_staleness_obstacle", find)  # one without servers has it not
     return None if find is None else str(find(config))
 
 
@@ -90,10 +93,10 @@ def find_hosted(plugin: type[Any]) -> Callable[[Any, Reserve], Any]:
     return make or (lambda config, reserve: plugin(config))
 
 
-def is_hosted(plugin: type[Any], engine: type[Any], engine_config: Any) -> bool:
-    """Do the servers of such a model live where the engine has room for them, and not on this machine?"""
+def find_hosts_servers(engine: type[Any], config: Any) -> bool:
+    """Has the engine room for the servers of a model, so that they do not live on this machine?"""
     hosts = getattr(engine, "hosts_servers", None)  # an engine need not have it
-    return hasattr(plugin, "make_hosted") and hosts is not None and bool(hosts(engine_config))
+    return hosts is not None and bool(hosts(config))
 
 
 def check_installed(plugins: Iterable[tuple[type[Any], Any]]) -> None:

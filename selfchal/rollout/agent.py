@@ -154,7 +154,7 @@ class AgentScene:
         )
 
     def _compute_reward(self, end: End, refusal: str) -> Reward:
-        """Of a scene that an endpoint refused.
+        """``refusal`` is what an endpoint said that would not go on with the conversation.
 
         Before the agent's first turn nothing of the agent can be the cause, so the episode is not judged
         (CONTRIBUTING.md#invariant-2). Later its own words are part of what was refused, and the episode has

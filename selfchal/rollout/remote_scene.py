@@ -37,6 +37,13 @@ class HostCalls(Protocol):
         """A scene or a task that was counted as this worker's has left it."""
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """An endpoint that the scene asked would not go on; what it said."""
+
+    reason: str
+
+
 _Answer = str | list[Attempt] | Exception
 Lend = Callable[[], HostCalls]  # a worker for one more scene. Raises EngineError where none can be had
 
@@ -56,7 +63,7 @@ class RemoteScene:
     _key: str = field(init=False, default="")
     _host: HostCalls | None = field(init=False, default=None)
     _said: list[str] = field(init=False, default_factory=list)  # by the model, turn by turn
-    _heard: list[Message | str] = field(init=False, default_factory=list)  # answers, or why one was refused
+    _heard: list[Message | _Refused] = field(init=False, default_factory=list)  # what the scene gave for it
     _ended: Ended | None = field(init=False, default=None)
     _answers: list[_Answer] = field(init=False, default_factory=list)  # to its questions, in order
     _told: int = field(init=False, default=0)  # how many of them the present worker has heard
@@ -71,25 +78,24 @@ class RemoteScene:
         return self.order.environment
 
     def start(self) -> Sequence[Message]:
-        begun: Begun | PromptRefusedError | None = self._act(self._begin)
+        begun: Begun | _Refused | None = self._act(self._begin)
         if begun is None:
             raise PromptRefusedError(self._failure)  # ends the episode before the model has spoken
-        if isinstance(begun, PromptRefusedError):
-            raise begun
+        if isinstance(begun, _Refused):
+            raise PromptRefusedError(begun.reason)
         self.name = begun.name
         return begun.messages
 
     def step(self, text: str) -> Message | None:
         self._said.append(text)
-        reply: Message | Ended | PromptRefusedError | None = self._act(lambda: self._go_on("step", text))
-        if isinstance(reply, PromptRefusedError):
-            self._heard.append(str(reply))
-            raise reply
-        if isinstance(reply, Message):
-            self._heard.append(reply)
-            return reply
-        self._ended = reply
-        return None
+        reply: Message | Ended | _Refused | None = self._act(lambda: self._go_on("step", text))
+        if reply is None or isinstance(reply, Ended):
+            self._ended = reply
+            return None
+        self._heard.append(reply)
+        if isinstance(reply, _Refused):
+            raise PromptRefusedError(reply.reason)
+        return reply
 
     def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
         ended = self._ended or self._act(lambda: self._go_on("finish", cut, refusal))
@@ -111,9 +117,9 @@ class RemoteScene:
                     self._failure = f"{self._losses} workers were lost in this episode: {error}"
         return None
 
-    def _begin(self) -> Begun | PromptRefusedError:
+    def _begin(self) -> Begun | _Refused:
         self._key, self._host, self._told = uuid4().hex, self.lend(), 0
-        begun: Begun | PromptRefusedError = self._exchange("start", self.order)
+        begun: Begun | _Refused = self._exchange("start", self.order)
         return begun
 
     def _go_on(self, method: str, *arguments: Any) -> Any:
@@ -126,14 +132,15 @@ class RemoteScene:
         self._begin()
         for text, heard in zip(self._said, self._heard, strict=False):  # what is being said was not heard yet
             again = self._exchange("step", text)
-            if (str(again) if isinstance(again, PromptRefusedError) else again) != heard:
-                self._exchange("finish", End.INFRA, "")  # frees what the scene holds there
+            if again != heard:
+                if not isinstance(again, Ended):
+                    self._exchange("finish", End.INFRA, "")  # frees what the scene holds there
                 raise WorkerLostError(
                     "the environment did not answer as it had answered before, so the episode cannot go on"
                 )
 
     def _exchange(self, method: str, *arguments: Any) -> Any:
-        """What the scene did, a refusal of an endpoint that it asked among it."""
+        """What the scene did, ``_Refused`` among it."""
         assert self._host is not None, "a scene that acts has a worker"
         try:
             reply = self._host.call(method, self._key, *arguments)
@@ -143,7 +150,7 @@ class RemoteScene:
                 self._told += 1
                 reply = self._host.call("answer", self._key, self._answers[self._told - 1])
         except PromptRefusedError as refusal:
-            return refusal
+            return _Refused(str(refusal))
         return reply
 
     def _leave(self) -> None:

@@ -70,11 +70,6 @@ class SceneHost:
         self._lines: dict[str, _Line] = {}
         self._worker: Worker = spec.open(_ask)
 
-    @property
-    def scenes(self) -> int:
-        """How many it holds."""
-        return len(self._played)
-
     def start(self, key: str, order: Order) -> Begun | Asked:
         """Make the scene and start it."""
 

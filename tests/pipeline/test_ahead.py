@@ -59,6 +59,8 @@ def test_a_gpu_that_samples_and_trains_is_refused(monkeypatch: pytest.MonkeyPatc
     assert selfchal.load_manifest(hosted).settings.rollout.staleness == 1
     with pytest.raises(ManifestError, match="samples on the GPU that trains"):
         selfchal.load_manifest({**hosted, "model": one})
+    with pytest.raises(ManifestError, match="sleep: true has the servers asleep"):
+        selfchal.load_manifest({**hosted, "model": {**hosted["model"], "sleep": True}})
 
 
 @pytest.mark.parametrize("model", [SEEDLING, SERVERS, {**SERVERS, "servers": [], "gpus": [1], "python": "p"}])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,9 +32,11 @@ class Asking:
     ask: Ask
     order: Order
     salt: int = 0  # what makes it answer differently from one worker to the next
+    turns: int = TURNS
     name: str = "named by the worker"
     environment: str = "desk"
     heard: list[str] = field(default_factory=list)
+    is_over: bool = False
 
     @property
     def proposal(self) -> Proposal:
@@ -46,9 +48,10 @@ class Asking:
     def step(self, text: str) -> Message | None:
         self.heard.append(text)
         said = self._ask_user(text)
-        return Message("user", f"{said} {self.salt}") if len(self.heard) < TURNS else None
+        return Message("user", f"{said} {self.salt}") if len(self.heard) < self.turns else None
 
     def finish(self, cut: End | None, refusal: str = "") -> SceneResult:
+        self.is_over = True
         return SceneResult(cut or End.STOP, 1.0, refusal, " ".join(self.heard), steps=len(self.heard))
 
     def _ask_user(self, text: str) -> str:
@@ -59,11 +62,14 @@ class Asking:
 class DeskWorker:
     ask: Ask
     salt: int
+    turns: int
+    scenes: list[Asking]  # that it has made
 
     def make_scene(self, order: Order) -> Asking:
         if order.environment != "desk":
             raise KeyError(order.environment)
-        return Asking(self.ask, order, self.salt)
+        self.scenes.append(Asking(self.ask, order, self.salt, self.turns))
+        return self.scenes[-1]
 
     def judge(
         self, environment: str, task: Task, filters: Filter = Filter.FULL, min_failures: int = MIN_FAILURES
@@ -77,10 +83,12 @@ class DeskWorker:
 
 @dataclass
 class DeskSpec:
-    salts: Iterator[int]
+    salt: int
+    turns: int
+    scenes: list[Asking]
 
     def open(self, ask: Ask) -> DeskWorker:
-        return DeskWorker(ask, next(self.salts))
+        return DeskWorker(ask, self.salt, self.turns, self.scenes)
 
 
 @dataclass
@@ -88,21 +96,22 @@ class Farm:
     """Workers in this process; the calls with these numbers are lost with the worker they go to."""
 
     lost: frozenset[int] = frozenset()
-    differ: bool = False
+    differ: bool = False  # each worker answers in its own way
+    shorter: bool = False  # all but the first end their scenes at the first turn
     calls: int = 0
     hosts: int = 0
     left: int = 0
 
-    made: list[SceneHost] = field(default_factory=list)
+    scenes: list[Asking] = field(default_factory=list)
 
     def lend(self) -> FarmHost:
         self.hosts += 1
         salt = self.hosts if self.differ else 0
-        self.made.append(SceneHost(DeskSpec(iter([salt]))))
-        return FarmHost(self, self.made[-1])
+        turns = 1 if self.shorter and self.hosts > 1 else TURNS
+        return FarmHost(self, SceneHost(DeskSpec(salt, turns, self.scenes)))
 
-    def count_scenes(self) -> int:
-        return sum(host.scenes for host in self.made)
+    def count_open(self) -> int:
+        return sum(not scene.is_over for scene in self.scenes)
 
 
 @dataclass
@@ -205,7 +214,15 @@ def test_an_environment_that_answers_otherwise_the_second_time_is_not_gone_on_wi
     episode, _ = play(farm, TaskOrder("desk", TASK), [])
     assert (episode.end, episode.reward) == (End.INFRA, None)
     assert "did not answer as it had answered before" in episode.reason
-    assert farm.count_scenes() == 1, "only what was lost with its worker is left of the scenes"
+    assert farm.count_open() == 1, "only what was lost with its worker is left of the scenes"
+
+
+def test_an_environment_that_ends_sooner_the_second_time_is_not_gone_on_with() -> None:
+    farm = Farm(frozenset({6}), shorter=True)
+    episode, _ = play(farm, TaskOrder("desk", TASK), [])
+    assert (episode.end, episode.reward) == (End.INFRA, None)
+    assert "did not answer as it had answered before" in episode.reason
+    assert farm.count_open() == 1
 
 
 def test_what_a_scene_raises_is_raised_in_the_run() -> None:

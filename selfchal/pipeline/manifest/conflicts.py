@@ -11,11 +11,11 @@ from selfchal.pipeline.manifest.asking import asks_judge, asks_user, is_trained
 from selfchal.pipeline.manifest.choices import PROPOSING, Choice, Manifest
 from selfchal.pipeline.requirements import (
     find_frozen_config,
+    find_hosts_servers,
     find_known_environments,
     find_prices,
     find_staleness_obstacle,
     find_unfit_checks,
-    is_hosted,
 )
 from selfchal.pipeline.store import DATABASE
 
@@ -124,10 +124,11 @@ def _list_staleness_faults(manifest: Manifest) -> Iterator[str]:
         )
     elif obstacle:
         yield f"rollout.staleness: trainer {trainer.name!r}: {obstacle}"
-    obstacle = find_staleness_obstacle(model.plugin, model.config)
+    hosted = find_hosts_servers(manifest.engine.plugin, manifest.engine.config)
+    obstacle = find_staleness_obstacle(model.plugin, model.config, hosted=hosted)
     if obstacle is None:
         obstacle = "cannot be sampled from while it is updated"
-    if obstacle and not is_hosted(model.plugin, manifest.engine.plugin, manifest.engine.config):
+    if obstacle:
         yield (
             f"rollout.staleness: model {model.name!r} {obstacle}; leave staleness out, or let servers sample "
             "(model.name: vllm)"
